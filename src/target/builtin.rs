@@ -1,0 +1,120 @@
+//! Reads the YAML files, which are part of the binary.
+
+use std::{ops::Range, sync::LazyLock};
+
+use probe_rs_target::{ChipFamily, MemoryRegion};
+use serde::Deserialize;
+
+use super::{Algorithm, Regions, SerialRule, Target};
+
+const CHIPS: &str = include_str!("../../targets/chips/stm32f1.yaml");
+const LAYOUTS: [&str; 2] = [
+    include_str!("../../targets/layouts/64k.yaml"),
+    include_str!("../../targets/layouts/128k.yaml"),
+];
+const SCOOTERS: [&str; 7] = [
+    include_str!("../../targets/scooters/m365.yaml"),
+    include_str!("../../targets/scooters/pro.yaml"),
+    include_str!("../../targets/scooters/1s.yaml"),
+    include_str!("../../targets/scooters/pro2.yaml"),
+    include_str!("../../targets/scooters/lite.yaml"),
+    include_str!("../../targets/scooters/mi3.yaml"),
+    include_str!("../../targets/scooters/es2.yaml"),
+];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Scooter {
+    name: String,
+    title: String,
+    layout: String,
+    serial: SerialRule,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Layout {
+    name: String,
+    chip: String,
+    regions: RegionTable,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RegionTable {
+    boot: Range<u32>,
+    drv: Range<u32>,
+    staging: Range<u32>,
+    data: Range<u32>,
+    update: Range<u32>,
+}
+
+pub(super) fn all() -> &'static [Target] {
+    static ALL: LazyLock<Vec<Target>> = LazyLock::new(|| {
+        let family: ChipFamily = yaml_serde::from_str(CHIPS).expect("a test reads the chips");
+        let layouts = LAYOUTS.map(|text| yaml_serde::from_str::<Layout>(text).expect("a test reads the layouts"));
+        SCOOTERS
+            .iter()
+            .map(|text| {
+                let scooter = yaml_serde::from_str(text).expect("a test reads the scooters");
+                assemble(scooter, &layouts, &family).expect("a test assembles the scooters")
+            })
+            .collect()
+    });
+    &ALL
+}
+
+/// Puts scooter, flash map and chip together; `None` where a name leads nowhere.
+fn assemble(scooter: Scooter, layouts: &[Layout], family: &ChipFamily) -> Option<Target> {
+    let layout = layouts.iter().find(|layout| layout.name == scooter.layout)?;
+    let chip = family.variants.iter().find(|chip| chip.name == layout.chip)?;
+    let algorithm = chip.flash_algorithms.first()?;
+    let algorithm = family.flash_algorithms.iter().find(|a| a.name == *algorithm)?;
+    let range = |range: &Range<u64>| Some(u32::try_from(range.start).ok()?..u32::try_from(range.end).ok()?);
+    let regions = &layout.regions;
+    Some(Target {
+        name: scooter.name,
+        title: scooter.title,
+        chip: layout.chip.clone(),
+        flash: range(chip.memory_map.iter().find_map(MemoryRegion::as_nvm_region).map(|r| &r.range)?)?,
+        sram: range(chip.memory_map.iter().find_map(MemoryRegion::as_ram_region).map(|r| &r.range)?)?,
+        page: u32::try_from(algorithm.flash_properties.sectors.first()?.size).ok()?,
+        regions: Regions {
+            boot: regions.boot.clone(),
+            drv: regions.drv.clone(),
+            staging: regions.staging.clone(),
+            data: regions.data.clone(),
+            update: regions.update.clone(),
+        },
+        serial: scooter.serial,
+        algorithm: Algorithm::from_description(algorithm)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scooter_of_the_folder_is_built_in_and_valid() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/targets/scooters");
+        let files = std::fs::read_dir(folder).unwrap().count();
+        assert_eq!(files, all().len());
+        for target in all() {
+            assert_eq!(target.validate(), [], "{}", target.name);
+        }
+    }
+
+    #[test]
+    fn a_misspelt_key_is_an_error() {
+        let text = SCOOTERS[0].replace("title:", "titel:");
+        assert!(yaml_serde::from_str::<Scooter>(&text).is_err());
+    }
+
+    #[test]
+    fn an_unknown_layout_assembles_to_nothing() {
+        let family = yaml_serde::from_str(CHIPS).unwrap();
+        let scooter: Scooter = yaml_serde::from_str(&SCOOTERS[0].replace("layout: 64k", "layout: 32k")).unwrap();
+        assert!(assemble(scooter, &[], &family).is_none());
+    }
+}

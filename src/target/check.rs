@@ -1,0 +1,92 @@
+//! The rules that a target has to keep before anything relies on it.
+
+use super::Target;
+
+/// A rule that a target breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Violation {
+    /// A region lies partly or wholly outside of flash, or is empty.
+    #[error("region {0} is not inside flash")]
+    RegionOutside(&'static str),
+    /// A region does not begin and end at a page.
+    #[error("region {0} does not begin and end at a page")]
+    RegionUnaligned(&'static str),
+    /// A region begins before the one before it ends.
+    #[error("region {0} overlaps the one before it")]
+    RegionOverlap(&'static str),
+    /// The data block's page is not one page.
+    #[error("the data region is not one page")]
+    DataNotOnePage,
+    /// The example does not have the form that the pattern asks for.
+    #[error("the serial number given as example does not fit the pattern")]
+    Example,
+    /// A prefix is not five characters long.
+    #[error("a serial prefix is not five characters long")]
+    Prefix,
+    /// The loader with its ring does not fit into SRAM above the live data block.
+    #[error("the flash algorithm leaves no room for its control words")]
+    Algorithm,
+}
+
+pub(super) fn violations(target: &Target) -> Vec<Violation> {
+    let mut found = Vec::new();
+    let mut previous_end = target.flash.start;
+    for (name, region) in target.regions.iter() {
+        if region.is_empty() || region.start < target.flash.start || region.end > target.flash.end {
+            found.push(Violation::RegionOutside(name));
+        }
+        if !region.start.is_multiple_of(target.page) || !region.end.is_multiple_of(target.page) {
+            found.push(Violation::RegionUnaligned(name));
+        }
+        if region.start < previous_end {
+            found.push(Violation::RegionOverlap(name));
+        }
+        previous_end = region.end;
+    }
+    if target.regions.data.len() != target.page as usize {
+        found.push(Violation::DataNotOnePage);
+    }
+    if !fits(&target.serial.pattern, &target.serial.example) {
+        found.push(Violation::Example);
+    }
+    let prefixes = target.serial.prefixes.keys().chain(&target.serial.compared);
+    if prefixes.into_iter().any(|prefix| prefix.len() != 5) {
+        found.push(Violation::Prefix);
+    }
+    // Five control words: the source names them.
+    if target.algorithm.code.len() != target.algorithm.control as usize + 5 * 4 {
+        found.push(Violation::Algorithm);
+    }
+    found
+}
+
+fn fits(pattern: &str, text: &str) -> bool {
+    pattern.len() == text.len()
+        && pattern.bytes().zip(text.bytes()).all(|(wanted, found)| match wanted {
+            b'#' => found.is_ascii_digit(),
+            b'@' => found.is_ascii_digit() || found.is_ascii_uppercase(),
+            literal => literal == found,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_broken_rule_is_named() {
+        let good = Target::builtin("pro").unwrap();
+        let broken = |change: fn(&mut Target)| {
+            let mut target = good.clone();
+            change(&mut target);
+            target.validate()
+        };
+        assert_eq!(broken(|t| t.regions.update.end += 0x400), [Violation::RegionOutside("update")]);
+        assert_eq!(broken(|t| t.regions.boot.start += 2), [Violation::RegionUnaligned("boot")]);
+        assert_eq!(broken(|t| t.regions.drv.start -= 0x400), [Violation::RegionOverlap("drv")]);
+        assert_eq!(broken(|t| t.regions.data.start -= 0x400), [Violation::RegionOverlap("data"), Violation::DataNotOnePage]);
+        assert_eq!(broken(|t| t.serial.example.push('0')), [Violation::Example]);
+        assert_eq!(broken(|t| t.serial.compared.push("263".into())), [Violation::Prefix]);
+        assert_eq!(broken(|t| t.algorithm.code.truncate(64)), [Violation::Algorithm]);
+    }
+}

@@ -1,0 +1,120 @@
+//! Which scooter: the flash map of its controller, the form of its serial number, and the chip that it was made with.
+//!
+//! Everything here is data: `targets/scooters/*.yaml`, one a scooter, over a flash map of `targets/layouts/*.yaml` and a
+//! chip of `targets/chips/*.yaml`. No code asks for a scooter by name.
+
+mod algorithm;
+mod builtin;
+mod check;
+
+use std::{collections::BTreeMap, ops::Range};
+
+pub use self::{algorithm::Algorithm, check::Violation};
+
+use serde::{Deserialize, Serialize};
+
+/// A scooter with everything that flashing its controller needs to know.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The name on the command line, as `pro2`.
+    pub name: String,
+    /// The name that people use.
+    pub title: String,
+    /// The chip that the firmware was made for, by its name in `targets/chips`.
+    pub chip: String,
+    /// Addresses of main flash.
+    pub flash: Range<u32>,
+    /// Addresses of SRAM.
+    pub sram: Range<u32>,
+    /// Bytes that are erased together.
+    pub page: u32,
+    /// What lies where in flash.
+    pub regions: Regions,
+    /// What a serial number looks like.
+    pub serial: SerialRule,
+    /// The flash algorithm for the chip.
+    pub algorithm: Algorithm,
+}
+
+/// The regions of a controller's flash, half-open address ranges that begin and end at pages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Regions {
+    /// The bootloader.
+    pub boot: Range<u32>,
+    /// The DRV firmware; as long as the largest image that an update can bring.
+    pub drv: Range<u32>,
+    /// Where the running firmware puts an update before the bootloader copies it.
+    pub staging: Range<u32>,
+    /// The page of the 512-byte data block.
+    pub data: Range<u32>,
+    /// The bootloader's update record.
+    pub update: Range<u32>,
+}
+
+impl Regions {
+    /// Every region with its name, in address order.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Range<u32>)> {
+        [
+            ("boot", &self.boot),
+            ("drv", &self.drv),
+            ("staging", &self.staging),
+            ("data", &self.data),
+            ("update", &self.update),
+        ]
+        .into_iter()
+    }
+}
+
+/// The form of a scooter's serial numbers.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SerialRule {
+    /// `#` stands for a digit, `@` for a digit or a capital letter, anything else for itself.
+    pub pattern: String,
+    /// A serial number of this form, for messages and rehearsals.
+    pub example: String,
+    /// What is known of the first five characters.
+    #[serde(default)]
+    pub prefixes: BTreeMap<String, String>,
+    /// The first five characters that this scooter's firmware itself looks for; each selects a region. Empty where no
+    /// firmware of the scooter is known to.
+    #[serde(default)]
+    pub compared: Vec<String>,
+}
+
+impl Target {
+    /// The scooter of this name.
+    ///
+    /// ```
+    /// let pro = m365_drv::target::Target::builtin("pro").unwrap();
+    /// assert_eq!(pro.regions.data.start, 0x0800_f800);
+    /// ```
+    pub fn builtin(name: &str) -> Option<&'static Self> {
+        Self::all().iter().find(|target| target.name == name)
+    }
+
+    /// All scooters, in the order in which they came to market.
+    pub fn all() -> &'static [Self] {
+        builtin::all()
+    }
+
+    /// The scooters whose controller has a flash of this many KiB, one for each flash map.
+    pub fn for_flash_kib(kib: u32) -> Option<&'static Self> {
+        Self::all().iter().find(|target| target.flash_kib() == kib)
+    }
+
+    /// Size of main flash in KiB.
+    pub fn flash_kib(&self) -> u32 {
+        self.flash.len() as u32 / 1024
+    }
+
+    /// The page that holds `address`, as its first address.
+    pub fn page_of(&self, address: u32) -> u32 {
+        address - (address - self.flash.start) % self.page
+    }
+
+    /// Every rule of a usable target that this one breaks; none for the built-in ones.
+    pub fn validate(&self) -> Vec<Violation> {
+        check::violations(self)
+    }
+}

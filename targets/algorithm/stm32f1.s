@@ -1,0 +1,222 @@
+@ Flash algorithm for the FPEC of the STM32F103 and of the GD32F103 and GD32E103 that stand in its place.
+@
+@ Position independent, about 300 bytes, runs from SRAM on whatever clock the chip has. Registers and bits: PM0075 3.
+@ The first four entries have the calling convention of CMSIS-Pack flash algorithms, which probe-rs's own loader uses.
+@ `stream` is what m365-drv uses: a loop that never returns, fed through a ring in SRAM while it runs, so that the core
+@ is not halted and restarted for every page, and the next data arrive while the flash is busy.
+@
+@ Memory, relative to `origin`:   0x000  code
+@                                 control (symbol), five words: see below
+@                                 0x400  ring, 16 KiB
+@ The stack, a few words, grows down from `origin`.
+
+        .syntax unified
+        .cpu    cortex-m3
+        .thumb
+
+        .equ    FPEC, 0x40022000
+        .equ    KEYR, 0x04              @ offsets: PM0075 4, register map
+        .equ    SR, 0x0C
+        .equ    CR, 0x10
+        .equ    AR, 0x14
+        .equ    KEY1, 0x45670123        @ PM0075 3.1
+        .equ    KEY2, 0xCDEF89AB
+        .equ    SR_BSY, 1 << 0
+        .equ    SR_ERRORS, 1 << 2 | 1 << 4      @ PGERR, WRPRTERR
+        .equ    SR_CLEAR, SR_ERRORS | 1 << 5    @ and EOP; all are cleared by writing 1
+        .equ    CR_PG, 1 << 0
+        .equ    CR_PER, 1 << 1
+        .equ    CR_STRT, 1 << 6
+        .equ    CR_LOCK, 1 << 7
+
+        .equ    RING, 0x400
+        .equ    RING_BITS, 14
+        .equ    CHUNK, 256              @ bytes programmed before the ring's space is given back
+
+        .equ    HEAD, 0                 @ host: bytes put into the ring so far
+        .equ    TAIL, 4                 @ target: bytes taken out so far
+        .equ    STATE, 8                @ target: 0 runs, 1 finished, else the error bits of FLASH_SR
+        .equ    FAULT, 12               @ target: address at or just after the failed write
+        .equ    WIDTH, 16               @ host: 2 programs half-words, 4 words (GD32E103)
+
+        .text
+origin:
+
+@ Init(address, clock, function) -> 0
+        .global init
+        .thumb_func
+init:
+        ldr     r0, =FPEC
+        movs    r1, #SR_CLEAR
+        str     r1, [r0, #SR]
+        ldr     r1, [r0, #CR]
+        tst     r1, #CR_LOCK            @ a key written while unlocked is an error on some clones
+        beq     1f
+        ldr     r1, =KEY1
+        str     r1, [r0, #KEYR]
+        ldr     r1, =KEY2
+        str     r1, [r0, #KEYR]
+1:      movs    r0, #0
+        bx      lr
+
+@ UnInit(function) -> 0
+        .global uninit
+        .thumb_func
+uninit:
+        ldr     r0, =FPEC
+        movs    r1, #CR_LOCK
+        str     r1, [r0, #CR]
+        movs    r0, #0
+        bx      lr
+
+@ EraseSector(address) -> 0 or error bits, r1 = address
+        .global erase_sector
+        .thumb_func
+erase_sector:
+        ldr     r3, =FPEC
+        mov     r1, r0
+        movs    r2, #CR_PER
+        str     r2, [r3, #CR]
+        str     r0, [r3, #AR]
+        movs    r2, #CR_PER | CR_STRT
+        str     r2, [r3, #CR]
+        b       settle
+
+@ ProgramPage(address, bytes, source) -> 0 or error bits, r1 = address. The flash is blank there. Half-words (or words)
+@ that are all ones are passed over. The next datum is fetched while the flash is busy with the last one.
+        .global program_page
+        .thumb_func
+program_page:
+        push    {r4, r5, r6, lr}
+        ldr     r3, =FPEC
+        movs    r4, #CR_PG
+        str     r4, [r3, #CR]
+        adds    r6, r0, r1              @ end
+        mov     r1, r0
+        ldr     r0, width
+        cmp     r0, #4
+        beq     by_word
+
+        movw    r0, #0xFFFF
+by_half_word:
+        cmp     r1, r6
+        bhs     done
+        ldrh    r5, [r2], #2
+        cmp     r5, r0
+        beq     2f
+1:      ldr     r4, [r3, #SR]
+        tst     r4, #SR_BSY
+        bne     1b
+        tst     r4, #SR_ERRORS
+        bne     done
+        strh    r5, [r1]
+2:      adds    r1, #2
+        b       by_half_word
+
+by_word:
+        cmp     r1, r6
+        bhs     done
+        ldr     r5, [r2], #4
+        adds    r0, r5, #1
+        beq     2f
+1:      ldr     r4, [r3, #SR]
+        tst     r4, #SR_BSY
+        bne     1b
+        tst     r4, #SR_ERRORS
+        bne     done
+        str     r5, [r1]
+2:      adds    r1, #4
+        b       by_word
+
+done:   pop     {r4, r5, r6, lr}
+
+@ Waits for the operation's end and leaves no operation selected. r3 = FPEC -> r0 = 0 or error bits; r1 is kept.
+settle:
+        ldr     r0, [r3, #SR]
+        tst     r0, #SR_BSY
+        bne     settle
+        movs    r2, #0
+        str     r2, [r3, #CR]
+        ands    r0, r0, #SR_ERRORS
+        bx      lr
+
+@ The resident loop. Records in the ring, in words:
+@   address, bytes, data...     program (bytes a multiple of 4)
+@   address + 1                 erase the page
+@   0                           everything before is finished: STATE = 1
+        .global stream
+        .thumb_func
+stream:
+        adr     r6, origin
+        mov     sp, r6
+        add     r6, r6, #RING
+        adr     r7, control
+        movs    r4, #0                  @ bytes taken
+        bl      init
+record:
+        bl      take
+        cbz     r0, finish
+        lsrs    r1, r0, #1
+        bcs     erase
+        mov     r8, r0                  @ address
+        bl      take
+        mov     r9, r0                  @ bytes to come
+more:
+        cmp     r9, #0
+        beq     record
+        ldr     r1, [r7, #HEAD]
+        subs    r1, r1, r4
+        beq     more
+        ubfx    r2, r4, #0, #RING_BITS
+        rsb     r3, r2, #1 << RING_BITS @ bytes before the ring wraps
+        cmp     r1, r3
+        it      hi
+        movhi   r1, r3
+        cmp     r1, r9
+        it      hi
+        movhi   r1, r9
+        cmp     r1, #CHUNK
+        it      hi
+        movhi   r1, #CHUNK
+        mov     r10, r1
+        mov     r0, r8
+        add     r2, r2, r6
+        bl      program_page
+        cbnz    r0, failed
+        add     r8, r8, r10
+        sub     r9, r9, r10
+        add     r4, r4, r10
+        str     r4, [r7, #TAIL]
+        b       more
+
+erase:
+        bic     r0, r0, #1
+        bl      erase_sector
+        cmp     r0, #0
+        beq     record
+failed:
+        str     r1, [r7, #FAULT]
+        b       1f
+finish:
+        movs    r0, #1
+1:      str     r0, [r7, #STATE]
+        b       .
+
+@ -> r0 = the next word of the ring; waits for it
+take:
+        ldr     r1, [r7, #HEAD]
+        cmp     r1, r4
+        beq     take
+        ubfx    r1, r4, #0, #RING_BITS
+        ldr     r0, [r6, r1]
+        adds    r4, #4
+        str     r4, [r7, #TAIL]
+        bx      lr
+
+        .ltorg
+        .balign 4
+        .global control
+control:
+        .word   0, 0, 0, 0
+width:  .word   2
+        .end
