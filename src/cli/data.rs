@@ -1,0 +1,223 @@
+//! `data new|show|edit`: data blocks as files, no board needed.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use m365_drv::{
+    block::{DataBlock, Mileage, Register, Serial, Summary, Uid, Value},
+    target::Target,
+};
+use serde::Serialize;
+
+use super::{
+    exit::{Exit, Meaning, refuse},
+    files,
+    output::{Answer, Outcome, Report},
+    page::{Page, Tone},
+};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DataCommand {
+    /// Make a block from the firmware's own template
+    New {
+        /// Serial number, as on the sticker of the scooter
+        #[arg(long, value_name = "S")]
+        serial: String,
+        #[command(flatten)]
+        mileage: MileageArgs,
+        /// Unique number of the chip; without it the block fits no board until `flash` fills it in
+        #[arg(long, value_name = "UID")]
+        uid: Option<String>,
+        /// The file to write; it must not exist
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// Show what a block holds, register by register
+    Show {
+        /// The block, 512 bytes
+        file: PathBuf,
+    },
+    /// Change some fields of a block; all its other bytes stay
+    Edit {
+        /// The block, 512 bytes
+        file: PathBuf,
+        /// Another serial number
+        #[arg(long, value_name = "S")]
+        serial: Option<String>,
+        #[command(flatten)]
+        mileage: MileageArgs,
+        /// Unique number of another chip
+        #[arg(long, value_name = "UID")]
+        uid: Option<String>,
+        /// The file to write; it must not exist
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
+}
+
+/// The two ways to give a mileage.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct MileageArgs {
+    /// Total mileage in whole kilometres
+    #[arg(long, value_name = "N")]
+    km: Option<u32>,
+    /// Total mileage in metres
+    #[arg(long, value_name = "N", conflicts_with = "km")]
+    mileage_m: Option<u32>,
+}
+
+impl MileageArgs {
+    /// The mileage given, if one was.
+    pub(crate) fn mileage(self) -> anyhow::Result<Option<Mileage>> {
+        let mileage = match (self.km, self.mileage_m) {
+            (Some(km), _) => Mileage::from_km(km),
+            (None, Some(metres)) => Mileage::from_metres(metres),
+            (None, None) => return Ok(None),
+        };
+        mileage.map(Some).map_err(|error| refuse(Exit::Data, error.to_string()))
+    }
+}
+
+pub(crate) fn run(command: &DataCommand) -> Answer {
+    match command {
+        DataCommand::New { serial, mileage, uid, output } => {
+            let fields = Fields::parse(Some(serial), *mileage, uid.as_deref())?;
+            save(&fields.set_in(DataBlock::template()), output)
+        }
+        DataCommand::Show { file } => Outcome::new(&Shown::of(&open(file)?)),
+        DataCommand::Edit { file, serial, mileage, uid, output } => {
+            let fields = Fields::parse(serial.as_deref(), *mileage, uid.as_deref())?;
+            save(&fields.set_in(open(file)?), output)
+        }
+    }
+}
+
+/// The fields that can be given.
+struct Fields {
+    serial: Option<Serial>,
+    mileage: Option<Mileage>,
+    uid: Option<Uid>,
+}
+
+impl Fields {
+    /// Reads what was typed. A serial of the wrong form is refused as data, not as usage: scripts tell them apart.
+    fn parse(serial: Option<&str>, mileage: MileageArgs, uid: Option<&str>) -> anyhow::Result<Self> {
+        let uid = uid.map(|uid| uid.parse::<Uid>().map_err(|error| refuse(Exit::Data, error.to_string())));
+        Ok(Self { serial: serial.map(parse_serial).transpose()?, mileage: mileage.mileage()?, uid: uid.transpose()? })
+    }
+
+    fn set_in(&self, mut block: DataBlock) -> DataBlock {
+        if let Some(serial) = self.serial {
+            block = block.with_serial(serial);
+        }
+        if let Some(mileage) = self.mileage {
+            block = block.with_mileage(mileage);
+        }
+        if let Some(uid) = self.uid {
+            block = block.with_uid(uid);
+        }
+        block
+    }
+}
+
+fn open(path: &Path) -> anyhow::Result<DataBlock> {
+    let bytes = files::read(path, Exit::Data)?;
+    DataBlock::parse(&bytes).meaning(Exit::Data, || format!("{} is no data block", path.display()))
+}
+
+fn save(block: &DataBlock, path: &Path) -> Answer {
+    files::write_new(path, block.as_bytes(), Exit::Data)?;
+    Outcome::new(&Saved { file: path.display().to_string(), summary: block.summary() })
+}
+
+/// A block belongs to no scooter yet, so the form of any known scooter will do.
+fn parse_serial(text: &str) -> anyhow::Result<Serial> {
+    let forms = Target::all().iter().map(|target| Serial::parse(text, &target.serial.pattern));
+    let mut refused = None;
+    for serial in forms {
+        match serial {
+            Ok(serial) => return Ok(serial),
+            Err(error) => refused = refused.or(Some(error)),
+        }
+    }
+    let reason = refused.map_or_else(|| "no scooter is known".to_owned(), |error| error.to_string());
+    Err(refuse(Exit::Data, reason))
+}
+
+/// What `data new` and `data edit` wrote.
+#[derive(Serialize)]
+struct Saved {
+    file: String,
+    #[serde(flatten)]
+    summary: Summary,
+}
+
+impl Report for Saved {
+    fn text(&self, page: &mut Page) {
+        summary_rows(&self.summary, page);
+        page.row("written to", &self.file);
+    }
+}
+
+/// A block with all its registers.
+#[derive(Serialize)]
+struct Shown {
+    source: &'static str,
+    #[serde(flatten)]
+    summary: Summary,
+    registers: Vec<RegisterRow>,
+}
+
+#[derive(Serialize)]
+struct RegisterRow {
+    /// Number of the first register, in hex as the protocol's documents write it.
+    register: String,
+    value: Value,
+    unit: &'static str,
+    meaning: &'static str,
+    source: &'static str,
+}
+
+impl Shown {
+    fn of(block: &DataBlock) -> Self {
+        let row = |(register, value): (&Register, Value)| RegisterRow {
+            register: format!("{:02x}", register.number),
+            value,
+            unit: register.unit,
+            meaning: register.meaning,
+            source: register.source,
+        };
+        Self { source: "file", summary: block.summary(), registers: block.registers().map(row).collect() }
+    }
+}
+
+impl Report for Shown {
+    fn text(&self, page: &mut Page) {
+        summary_rows(&self.summary, page);
+        page.blank().heading("Registers");
+        for RegisterRow { register, value, unit, meaning, .. } in &self.registers {
+            let unit = if unit.is_empty() { String::new() } else { format!(" {unit}") };
+            page.row(format!("{register}  {value}{unit}"), meaning);
+        }
+    }
+}
+
+/// The fields of a block that have a name, one a row.
+pub(crate) fn summary_rows(summary: &Summary, page: &mut Page) {
+    match &summary.serial {
+        Some(serial) if summary.factory_serial => {
+            page.toned("serial", format!("{serial} (factory default, error 35)"), Tone::Bad)
+        }
+        Some(serial) => page.row("serial", serial),
+        None => page.toned("serial", "none", Tone::Remark),
+    };
+    page.row("mileage", summary.mileage_m);
+    if summary.uid.is_blank() {
+        page.toned("chip", "none yet", Tone::Remark);
+    } else {
+        page.row("chip", summary.uid);
+    }
+    page.row("PIN", summary.pin.as_deref().unwrap_or("unreadable"));
+    page.row("activated", if summary.activated { "yes" } else { "no" });
+    page.row("firmware", summary.version);
+}

@@ -1,0 +1,151 @@
+//! The error codes that a scooter shows: long and short beeps, flashes of the controller's LED, or the dashboard.
+
+use serde::Serialize;
+
+/// How well a row is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Confidence {
+    /// Found in the vendor's images, or agreed by several sources.
+    Sure,
+    /// One good source.
+    Likely,
+    /// A single remark, or unclear in the sources.
+    Unsure,
+}
+
+/// One error code.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct ErrorCode {
+    pub(crate) code: u8,
+    pub(crate) meaning: &'static str,
+    pub(crate) confidence: Confidence,
+    /// Where it comes from, as far as it has to do with a flashed board.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cause: Option<&'static str>,
+    /// What makes it go away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) remedy: Option<&'static str>,
+}
+
+const fn code(code: u8, meaning: &'static str, confidence: Confidence) -> ErrorCode {
+    ErrorCode { code, meaning, confidence, cause: None, remedy: None }
+}
+
+impl ErrorCode {
+    const fn because(mut self, cause: &'static str, remedy: &'static str) -> Self {
+        self.cause = Some(cause);
+        self.remedy = Some(remedy);
+        self
+    }
+}
+
+use Confidence::{Likely, Sure, Unsure};
+
+/// How the bootloader shows codes 1 to 6.
+pub(crate) const BOOTLOADER_SHOWS: &str = "Shown by the bootloader: the tail light flashes so many times, pauses a \
+                                           second, five rounds, then the board switches off.";
+
+/// The codes that the bootloader shows itself.
+pub(crate) const BOOTLOADER: std::ops::RangeInclusive<u8> = 1..=6;
+
+/// Every code known, in order. Sources: disassembly of bootloader and DRV 1.4.0 to 2.5.2; etransport/ninebot-docs wiki
+/// "M365ESC" and "ES2ESC"; wiki.scooterhacking.org "nberrorcodes"; electro.club, foxstudio and m365.now.sh error tables.
+pub(crate) const TABLE: &[ErrorCode] = &[
+    code(1, "size of the waiting update is invalid", Sure),
+    code(2, "erasing flash for an update failed", Sure),
+    code(3, "programming an update failed", Sure),
+    code(4, "writing the update record failed", Sure),
+    code(5, "no valid application in flash", Sure).because(
+        "The word at 0x08001000 is no stack pointer: the firmware is missing, or stands at another address.",
+        "Flash the board again; `m365-drv info` names what is in it now.",
+    ),
+    code(6, "the waiting update is no firmware", Sure),
+    code(10, "no communication with the dashboard", Sure).because(
+        "The dashboard is not connected, its cable is damaged, or it runs firmware of another scooter. On a bare \
+         bench, with nothing but probe and board, this is a healthy result.",
+        "Connect the dashboard. If it stays, check the four-wire cable to the handlebar.",
+    ),
+    code(11, "motor phase A: current out of range", Sure),
+    code(12, "motor phase B: current out of range", Sure),
+    code(13, "motor phase C: current out of range", Sure),
+    code(14, "throttle sensor out of range", Sure),
+    code(15, "brake sensor out of range", Sure),
+    code(16, "internal battery: charge MOSFET (Ninebot)", Likely),
+    code(17, "external battery: charge MOSFET (Ninebot)", Likely),
+    code(18, "motor hall sensors", Sure).because(
+        "The motor's five-wire sensor plug is open or a sensor is dead. On a bare bench, with no motor connected, \
+         this is a healthy result: the firmware runs and its self-test finds no motor.",
+        "Connect the motor's sensor plug. If it stays, check its wires for a break at the axle.",
+    ),
+    code(19, "internal battery: voltage (Ninebot)", Likely),
+    code(20, "external battery: voltage (Ninebot)", Likely),
+    code(21, "no communication with the battery (BMS)", Sure).because(
+        "The controller gets no valid answer from the battery's electronics: a loose or broken data line, burned \
+         line resistors on the BMS (R83, R84), or a third-party pack that has no data line. The scooter then rides in a \
+         limp mode.",
+        "Check the data wires to the battery first. With a pack that has no data line, build firmware with BMS \
+         communication disabled (or BMS emulation) on a firmware builder and flash that file with --drv. Know what \
+         it means: the controller then has no battery temperature and no charge interlock.",
+    ),
+    code(22, "the battery's configuration is invalid", Sure),
+    code(23, "the battery carries a default serial, or is not activated", Sure),
+    code(24, "supply voltage out of range", Sure).because(
+        "The controller measures a battery voltage outside its range. On a bare bench, fed with 5 V by the probe, \
+         this is a healthy result.",
+        "Connect the battery. If it stays, the battery is empty, or the firmware expects another pack voltage.",
+    ),
+    code(25, "communication failed during a firmware update", Likely),
+    code(26, "saving to flash failed", Sure),
+    code(27, "the data block is another chip's", Sure).because(
+        "At start the firmware compares the unique number in its data block with the chip's own. They differ \
+         after a block was copied from another board, or when the page is blank. On a GD32E103 board it also comes \
+         with firmware that does not know that chip. 27 and 35 in alternation mean a blank data page.",
+        "Flash again with this program: it always writes the number of the chip on the wires.",
+    ),
+    code(28, "short on the high side of the motor bridge", Likely),
+    code(29, "short on the low side of the motor bridge", Likely),
+    code(31, "jump to the application failed (Ninebot)", Likely),
+    code(32, "no communication with the rental unit", Unsure),
+    code(35, "the controller carries a factory default serial", Sure).because(
+        "The serial in the data block is exactly the default that the firmware writes into an empty block: \
+         M1GCA1601C0001, M5GCA1901C0001 on Lite, N2GEA1601C0001 on the Ninebot ES.",
+        "Flash again with the serial from the sticker under the deck: --serial. This program never writes a default.",
+    ),
+    code(36, "battery output (unclear in the sources)", Unsure),
+    code(37, "battery output (unclear in the sources)", Unsure),
+    code(38, "charging current or battery 1 temperature", Unsure),
+    code(39, "battery too hot", Sure),
+    code(40, "controller too hot, or its temperature sensor", Sure),
+    code(41, "external battery too hot (Ninebot)", Likely),
+    code(42, "external battery: no communication (Ninebot)", Likely),
+    code(43, "external battery: configuration invalid (Ninebot)", Likely),
+    code(44, "external battery: default serial (Ninebot)", Likely),
+    code(45, "internal battery: status bit 14 (Ninebot)", Unsure),
+    code(46, "external battery: status bit 14 (Ninebot)", Unsure),
+    code(49, "internal battery: firmware does not match (Ninebot)", Unsure),
+    code(50, "external battery: firmware does not match (Ninebot)", Unsure),
+];
+
+/// The row of a code.
+pub(crate) fn find(code: u8) -> Option<&'static ErrorCode> {
+    TABLE.iter().find(|row| row.code == code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_codes_are_in_order_and_each_stands_once() {
+        assert!(TABLE.windows(2).all(|pair| pair[0].code < pair[1].code));
+    }
+
+    #[test]
+    fn what_a_flashed_board_shows_has_a_cause_and_a_remedy() {
+        for code in [5, 10, 18, 21, 24, 27, 35] {
+            let row = find(code).unwrap();
+            assert!(row.cause.is_some() && row.remedy.is_some(), "{code}");
+        }
+    }
+}

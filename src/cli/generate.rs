@@ -1,0 +1,46 @@
+//! `completions` and `man`: generated from the definition of the command line.
+
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+use serde::Serialize;
+
+use super::{
+    Cli,
+    exit::{Exit, Meaning},
+    output::{Answer, Outcome, Report},
+    page::Page,
+};
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell to complete for
+    shell: Shell,
+}
+
+/// A text that belongs into a file.
+#[derive(Serialize)]
+struct Generated {
+    text: String,
+}
+
+impl Report for Generated {
+    fn text(&self, page: &mut Page) {
+        for line in self.text.lines() {
+            page.line(line);
+        }
+    }
+}
+
+pub(crate) fn completions(args: &CompletionsArgs) -> Answer {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "m365-drv", &mut script);
+    Outcome::new(&Generated { text: String::from_utf8_lossy(&script).into_owned() })
+}
+
+pub(crate) fn man() -> Answer {
+    let mut manual = Vec::new();
+    clap_mangen::Man::new(Cli::command())
+        .render(&mut manual)
+        .meaning(Exit::Internal, || "the manual page cannot be made".into())?;
+    Outcome::new(&Generated { text: String::from_utf8_lossy(&manual).into_owned() })
+}

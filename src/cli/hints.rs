@@ -1,0 +1,73 @@
+//! Advice: for each way to fail, the next command to type. It stands here and nowhere else.
+
+use super::{exit::Exit, typed::Typed};
+
+/// The next command after a run that ended like this; `None` where nothing can be typed.
+pub(crate) fn next(exit: Exit, typed: &Typed) -> Option<String> {
+    let command = typed.command.as_deref();
+    Some(match exit {
+        Exit::Ok => return None,
+        Exit::Internal if typed.has("--log-file") => return None,
+        Exit::Internal => typed.again(&["--log-file", "m365-drv.log"]),
+        Exit::Usage => match command {
+            Some(command) => format!("m365-drv {command} --help"),
+            None => "m365-drv --help".to_owned(),
+        },
+        Exit::Consent => typed.again(&["--erase-all"]),
+        Exit::NoProbe | Exit::ProbeAccess => "m365-drv probes".to_owned(),
+        Exit::NoContact if typed.has("--wait") => "m365-drv explain wiring".to_owned(),
+        Exit::NoContact => typed.again(&["--wait"]),
+        Exit::WrongBoard => "m365-drv info".to_owned(),
+        Exit::Image if command.is_some_and(|command| command.starts_with("image")) => {
+            "m365-drv image --help".to_owned()
+        }
+        Exit::Image => "m365-drv image show FILE".to_owned(),
+        Exit::Data if command == Some("flash") => typed.again(&["--serial", "SERIAL", "--km", "KM"]),
+        Exit::Data => format!("m365-drv {} --help", command.unwrap_or_default()),
+        Exit::Backup => typed.again(&["--backup", "FILE"]),
+        Exit::Verify if command == Some("verify") => "m365-drv flash --help".to_owned(),
+        Exit::Flash | Exit::Verify | Exit::LinkLost | Exit::Interrupted => typed.again(&[]),
+    })
+}
+
+/// What to do about an exit code, in sentences, for its page in `explain`.
+pub(crate) fn advice(exit: Exit) -> &'static str {
+    match exit {
+        Exit::Ok => "",
+        Exit::Internal => {
+            "Run the same command again with --log-file m365-drv.log and send that file with your report. The last lines \
+             of the run say what the board is now."
+        }
+        Exit::Usage => "`m365-drv --help` lists the commands, `m365-drv COMMAND --help` the options of one.",
+        Exit::Consent => {
+            "Serial and mileage are rescued before the erasing where the application still runs; look with `m365-drv \
+             info`. Then run the same command with --erase-all."
+        }
+        Exit::NoProbe => {
+            "`m365-drv probes` lists what is attached. With several, choose one: --probe '#1', its serial, or \
+             usb:BUS-PORT."
+        }
+        Exit::ProbeAccess => "`m365-drv probes` says for each probe what is wrong and how to put it right.",
+        Exit::NoContact => {
+            "Look at `m365-drv explain wiring`, then run the same command with --wait and move the wires until it \
+             answers. If it never does, hold the reset capacitor to GND while it waits, and let go."
+        }
+        Exit::WrongBoard => "`m365-drv info` shows which chip answers; `m365-drv scooters` shows which are known.",
+        Exit::Image => {
+            "`m365-drv image show FILE` says what a file is and which checks it fails. A check that you know to be wrong \
+             can be lifted by its name: --force GATE."
+        }
+        Exit::Data => {
+            "Give both: --serial as on the sticker of the scooter, --km as you know it. A saved data block does as well: \
+             --data FILE."
+        }
+        Exit::Backup => "Name another place: --backup FILE. Where you have one already: --no-backup.",
+        Exit::Flash => {
+            "Check the supply and run the same command again: it goes on from what is right already. Where the message \
+             asks for it, take the board's power away for a few seconds before."
+        }
+        Exit::Verify => "After `flash`: run the same command again. After `verify`: `m365-drv flash` makes it right.",
+        Exit::LinkLost => "Fix the wires and run the same command again; with --wait it goes on by itself.",
+        Exit::Interrupted => "Run the same command again: it goes on from what is right already.",
+    }
+}

@@ -1,0 +1,171 @@
+//! The command line: what can be typed, and which file does it.
+
+mod context;
+mod data;
+mod error_codes;
+mod exit;
+mod explain;
+mod files;
+mod generate;
+mod hints;
+mod logging;
+mod output;
+mod page;
+mod progress;
+mod scooters;
+mod simulate;
+mod typed;
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use self::{
+    context::Context,
+    exit::defect,
+    logging::start as start_log,
+    output::{Answer, Output},
+    typed::Typed,
+};
+use self::{context::WaitArg, simulate::SimulateArg};
+
+/// Un-brick the motor controller of a Xiaomi M365-family scooter over SWD.
+///
+/// One command takes a board that is locked, bricked or blank to one that runs: it identifies the chip, rescues serial
+/// and mileage, removes the read-out protection, programs bootloader, firmware and data block, and reads all of it back.
+///
+/// Try everything without hardware first: `m365-drv --simulate flash pro --erase-all`.
+#[derive(Debug, Parser)]
+#[command(name = "m365-drv", version, arg_required_else_help = true, subcommand_required = true)]
+#[command(
+    after_help = "`m365-drv explain wiring` shows how to connect the board; read `m365-drv explain safety` first."
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) globals: Globals,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Globals {
+    /// Which probe; needed only where more than one is attached.
+    ///
+    /// `VID:PID`, `VID:PID:SERIAL`, a serial or its unique prefix, `usb:BUS-PORT[.PORT]`, or `#N` as `probes` numbers
+    /// them.
+    #[arg(long, global = true, value_name = "SEL", env = "M365_DRV_PROBE", hide_env_values = true)]
+    pub(crate) probe: Option<String>,
+
+    /// SWD clock; by default the fastest up to 4000 that works.
+    #[arg(long, global = true, value_name = "KHZ", env = "M365_DRV_SPEED", hide_env_values = true)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=50_000))]
+    pub(crate) speed: Option<u32>,
+
+    /// Rehearse on a simulated board; no hardware is touched.
+    ///
+    /// BOARD is a scenario (`new`, `locked`, `bricked`, `open`, `half-flashed`, `wrp`, `absent`), or a folder that holds
+    /// a saved board. A folder that does not exist is made from scenario `locked`, or from the one named as
+    /// `FOLDER:SCENARIO`; the board is written back after each command.
+    #[arg(long, global = true, value_name = "BOARD", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "locked")]
+    pub(crate) simulate: Option<SimulateArg>,
+
+    /// Keep trying until the board answers; no limit without DURATION (`30s`, `5m`).
+    #[arg(long, global = true, value_name = "DURATION", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "forever")]
+    pub(crate) wait: Option<WaitArg>,
+
+    /// How to reach the chip.
+    ///
+    /// `auto` tries normally, then under reset, then (with `--wait`) goes on polling while you tap NRST.
+    #[arg(long, global = true, value_name = "HOW", value_enum, default_value_t = ConnectArg::Auto)]
+    pub(crate) connect: ConnectArg,
+
+    /// Print JSON Lines on stdout, nothing else there.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// Never prompt; what would prompt is refused.
+    #[arg(long, global = true)]
+    pub(crate) no_input: bool,
+
+    /// Log more; `-vv` includes the lines of probe-rs.
+    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
+    pub(crate) verbose: u8,
+
+    /// Print errors only: no progress, no warnings.
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+
+    /// Write a full log to this file, whatever the screen shows.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) log_file: Option<PathBuf>,
+
+    /// Colours; `auto` honours `NO_COLOR` and `TERM=dumb`.
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = ColorArg::Auto)]
+    pub(crate) color: ColorArg,
+}
+
+/// How to reach the chip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ConnectArg {
+    Auto,
+    Normal,
+    UnderReset,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorArg {
+    Auto,
+    Always,
+    Never,
+}
+
+impl From<ColorArg> for anstream::ColorChoice {
+    fn from(color: ColorArg) -> Self {
+        match color {
+            ColorArg::Auto => Self::Auto,
+            ColorArg::Always => Self::Always,
+            ColorArg::Never => Self::Never,
+        }
+    }
+}
+
+/// Everything that can be done.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make, show or change data blocks as files; no board needed
+    #[command(subcommand)]
+    Data(data::DataCommand),
+    /// List the known scooters: chip, flash layout, images known
+    Scooters,
+    /// Explain an exit code, or an error code that the scooter shows
+    Explain(explain::ExplainArgs),
+    /// Print completions for a shell
+    Completions(generate::CompletionsArgs),
+    /// Print the manual page
+    Man,
+}
+
+impl Command {
+    /// Whether the state of a board is part of this command's end.
+    pub(crate) fn uses_board(&self) -> bool {
+        match self {
+            Self::Data(_) | Self::Scooters | Self::Explain(_) | Self::Completions(_) | Self::Man => false,
+        }
+    }
+
+    /// Does it.
+    pub(crate) fn run(&self, _context: &mut Context) -> Answer {
+        match self {
+            Self::Data(command) => data::run(command),
+            Self::Scooters => scooters::run(),
+            Self::Explain(args) => explain::run(args),
+            Self::Completions(args) => generate::completions(args),
+            Self::Man => generate::man(),
+        }
+    }
+}

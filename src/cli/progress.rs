@@ -1,0 +1,290 @@
+//! Progress while a procedure runs: bars on a terminal, a line a second elsewhere, events with `--json`.
+
+use std::{
+    io::IsTerminal,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use m365_drv::board::progress::{Event, Need, Progress, Step, Warning};
+
+use super::output::{Line, Output};
+
+/// How often a wait or a long step says something where no bar can move.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// What is being done to the board, for those who may have to end the program: Ctrl-C, and the report of a defect.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Activity {
+    writing: Arc<AtomicBool>,
+    changed: Arc<AtomicBool>,
+}
+
+impl Activity {
+    /// True while flash or option bytes are being changed.
+    pub(crate) fn is_writing(&self) -> bool {
+        self.writing.load(Ordering::SeqCst)
+    }
+
+    /// True once something may have been changed.
+    pub(crate) fn has_changed(&self) -> bool {
+        self.changed.load(Ordering::SeqCst)
+    }
+
+    fn note(&self, event: &Event) {
+        let changes = |step: &Step| matches!(step, Step::Unlock | Step::Program | Step::Lock);
+        match event {
+            Event::Started { step } if changes(step) => {
+                self.changed.store(true, Ordering::SeqCst);
+                self.writing.store(true, Ordering::SeqCst);
+            }
+            Event::Finished { .. } | Event::Skipped { .. } => self.writing.store(false, Ordering::SeqCst),
+            _ => {}
+        }
+    }
+}
+
+/// Tells the user what a procedure does.
+pub(crate) struct Teller {
+    activity: Activity,
+    voice: Voice,
+    step: Step,
+    /// When the last line of a running step was given: by the screen's clock, and by the wait's own.
+    last_line: Option<Instant>,
+    last_wait: Option<Duration>,
+    begun: Instant,
+    done_bytes: u64,
+}
+
+enum Voice {
+    Quiet,
+    Json(Output),
+    Lines(MultiProgress),
+    Bars(MultiProgress, ProgressBar),
+}
+
+impl Teller {
+    /// Bars where stderr is a terminal, unless JSON or silence is wanted.
+    pub(crate) fn new(output: &Output, quiet: bool, bars: MultiProgress, activity: Activity) -> Self {
+        let voice = if output.is_json() {
+            Voice::Json(output.clone())
+        } else if quiet {
+            Voice::Quiet
+        } else if std::io::stderr().is_terminal() {
+            Voice::Bars(bars, ProgressBar::hidden())
+        } else {
+            bars.set_draw_target(ProgressDrawTarget::hidden());
+            Voice::Lines(bars)
+        };
+        Self {
+            activity,
+            voice,
+            step: Step::Connect,
+            last_line: None,
+            last_wait: None,
+            begun: Instant::now(),
+            done_bytes: 0,
+        }
+    }
+
+    fn started(&mut self, step: Step) {
+        (self.step, self.last_line, self.last_wait, self.done_bytes) = (step, None, None, 0);
+        self.begun = Instant::now();
+        match &mut self.voice {
+            Voice::Quiet | Voice::Lines(_) => {}
+            Voice::Json(output) => {
+                output.emit(&Line::Step { step: &step.to_string(), state: "started", took_ms: None });
+            }
+            Voice::Bars(bars, bar) => {
+                *bar = bars.add(ProgressBar::new_spinner().with_message(format!("{step:<10}")));
+                bar.set_style(style("{spinner} {msg}"));
+                bar.enable_steady_tick(Duration::from_millis(100));
+            }
+        }
+    }
+
+    fn finished(&mut self, step: Step, took: Duration) {
+        let rate = rate(self.done_bytes, took).map_or_else(String::new, |rate| format!(", {rate}"));
+        self.ended(step, &format!("{:.2} s{rate}", took.as_secs_f64()), "finished", Some(took));
+    }
+
+    /// The step's last word, which stays on the screen.
+    fn ended(&mut self, step: Step, words: &str, state: &'static str, took: Option<Duration>) {
+        match &self.voice {
+            Voice::Quiet => {}
+            Voice::Json(output) => {
+                let took_ms = took.map(|took| took.as_millis() as u64);
+                output.emit(&Line::Step { step: &step.to_string(), state, took_ms });
+            }
+            Voice::Lines(_) => eprint_line(&format!("{:<10}{words}", step.to_string())),
+            Voice::Bars(bars, bar) => {
+                bar.finish_and_clear();
+                bars.remove(bar);
+                bars.suspend(|| eprint_line(&format!("  {:<10}{words}", step.to_string())));
+            }
+        }
+    }
+
+    fn advanced(&mut self, step: Step, done_bytes: u64, total_bytes: u64) {
+        self.done_bytes = done_bytes;
+        match &self.voice {
+            Voice::Quiet => {}
+            Voice::Json(output) => output.emit(&Line::Progress {
+                step: &step.to_string(),
+                done_bytes,
+                total_bytes,
+                attempts: None,
+                waited_ms: None,
+            }),
+            Voice::Lines(_) => {
+                let since = self.last_line.unwrap_or(self.begun);
+                if since.elapsed() >= EVERY {
+                    self.last_line = Some(Instant::now());
+                    eprint_line(&line_of(step, done_bytes, total_bytes, self.begun.elapsed()));
+                }
+            }
+            Voice::Bars(_, bar) => {
+                if bar.length() != Some(total_bytes) {
+                    bar.set_length(total_bytes);
+                    bar.set_style(style("{spinner} {msg}{wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}"));
+                }
+                bar.set_position(done_bytes);
+            }
+        }
+    }
+
+    fn waiting(&mut self, attempts: u32, elapsed: Duration, need: Need) {
+        let words = || format!("{}; {attempts} tries, {} s", plea(need), elapsed.as_secs());
+        let due = self.last_wait.is_none_or(|last| elapsed.saturating_sub(last) >= EVERY);
+        match &self.voice {
+            Voice::Bars(_, bar) => bar.set_message(format!("{:<10}{}", self.step.to_string(), words())),
+            Voice::Lines(_) if due => eprint_line(&format!("{:<10}{}", self.step.to_string(), words())),
+            Voice::Json(output) if due => output.emit(&Line::Progress {
+                step: &self.step.to_string(),
+                done_bytes: 0,
+                total_bytes: 0,
+                attempts: Some(attempts),
+                waited_ms: Some(elapsed.as_millis() as u64),
+            }),
+            Voice::Quiet | Voice::Lines(_) | Voice::Json(_) => return,
+        }
+        if due {
+            self.last_wait = Some(elapsed);
+        }
+    }
+
+    fn warning(&self, warning: &Warning) {
+        match &self.voice {
+            Voice::Quiet => {}
+            Voice::Json(output) => {
+                output.emit(&Line::Warning { name: warning.name, message: warning.message.clone() });
+            }
+            Voice::Lines(bars) | Voice::Bars(bars, _) => {
+                let yellow = anstyle::AnsiColor::Yellow.on_default().bold();
+                bars.suspend(|| eprint_line(&format!("{yellow}warning:{yellow:#} {warning}")));
+            }
+        }
+    }
+
+    fn contact_free(&self) {
+        match &self.voice {
+            Voice::Quiet => {}
+            Voice::Json(output) => {
+                output.emit(&Line::Step { step: "contact-free", state: "finished", took_ms: None });
+            }
+            Voice::Lines(_) => eprint_line("you may let go now"),
+            Voice::Bars(bars, _) => bars.suspend(|| eprint_line("\x07  you may let go now")),
+        }
+    }
+}
+
+impl Progress for Teller {
+    fn on(&mut self, event: Event) {
+        self.activity.note(&event);
+        match event {
+            Event::Started { step } => self.started(step),
+            Event::Advanced { step, done_bytes, total_bytes } => self.advanced(step, done_bytes, total_bytes),
+            Event::Finished { step, took } => self.finished(step, took),
+            Event::Skipped { step } => self.ended(step, "nothing to do", "skipped", None),
+            Event::Waiting { attempts, elapsed, need } => self.waiting(attempts, elapsed, need),
+            Event::Warning(warning) => self.warning(&warning),
+            Event::ContactFree => self.contact_free(),
+        }
+    }
+}
+
+impl Drop for Teller {
+    /// A procedure that failed in the middle of a step leaves its bar; it must not stand above the error.
+    fn drop(&mut self) {
+        if let Voice::Bars(_, bar) = &self.voice {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
+/// Lines go through anstream, which knows whether colours are wanted. A closed stderr must not stop a board from being
+/// written, so its errors are dropped.
+fn eprint_line(line: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(anstream::stderr(), "{line}");
+}
+
+/// What the user can do while the program waits.
+fn plea(need: Need) -> &'static str {
+    match need {
+        Need::Contact => "hold the wires on, or tap NRST",
+        Need::PowerCycle => "take the board's power away and give it back",
+        Need::Probe => "plug the probe in again",
+    }
+}
+
+fn rate(bytes: u64, took: Duration) -> Option<String> {
+    let tenths = u64::try_from(u128::from(bytes) * 10_000 / 1024 / took.as_millis().max(1)).ok()?;
+    (bytes > 0).then(|| format!("{}.{} KiB/s", tenths / 10, tenths % 10))
+}
+
+fn line_of(step: Step, done_bytes: u64, total_bytes: u64, took: Duration) -> String {
+    let kib = |bytes: u64| bytes.div_ceil(1024);
+    let line = format!("{:<10}{} of {} KiB", step.to_string(), kib(done_bytes), kib(total_bytes));
+    if let Some(rate) = rate(done_bytes, took) {
+        let left = total_bytes.saturating_sub(done_bytes) * took.as_secs().max(1) / done_bytes.max(1);
+        return format!("{line}, {rate}, {left} s left");
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_steps_that_change_the_board_count_as_writing() {
+        let activity = Activity::default();
+        activity.note(&Event::Started { step: Step::Verify });
+        assert!(!activity.is_writing() && !activity.has_changed());
+        activity.note(&Event::Started { step: Step::Program });
+        assert!(activity.is_writing());
+        activity.note(&Event::Finished { step: Step::Program, took: Duration::ZERO });
+        assert!(!activity.is_writing() && activity.has_changed());
+    }
+
+    #[test]
+    fn a_line_tells_how_far_how_fast_and_how_long() {
+        let line = line_of(Step::Program, 10 * 1024, 30 * 1024, Duration::from_secs(2));
+        assert_eq!(line, "program   10 of 30 KiB, 5.0 KiB/s, 4 s left");
+    }
+
+    #[test]
+    fn no_bytes_have_no_rate() {
+        assert_eq!(rate(0, Duration::from_secs(1)), None);
+        assert_eq!(rate(2048, Duration::from_millis(500)).as_deref(), Some("4.0 KiB/s"));
+    }
+}

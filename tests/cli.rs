@@ -1,0 +1,132 @@
+//! The command line to the letter: what is printed, where, and the exit code.
+
+use crate::bench::Bench;
+
+#[test]
+fn version() {
+    Bench::new().m365("--version").stdout(&format!("m365-drv {}\n", env!("CARGO_PKG_VERSION"))).check();
+}
+
+#[test]
+fn no_command_shows_the_help_on_stderr() {
+    Bench::new()
+        .m365("")
+        .exit(2)
+        .stderr("Un-brick the motor controller[..]\n...\nUsage: m365-drv [OPTIONS] <COMMAND>\n...\n")
+        .check();
+}
+
+#[test]
+fn a_wrong_option_is_named() {
+    let stderr = "error: unexpected argument '--fast' found\n\nUsage: m365-drv scooters [OPTIONS]\n\nFor more information, try '--help'.\n";
+    Bench::new().m365("scooters --fast").exit(2).stderr(stderr).check();
+}
+
+#[test]
+fn a_wrong_value_is_named_with_what_is_right() {
+    let stderr = "error: invalid value 'b:briked' for '--simulate[=<BOARD>]': no scenario is named `briked`; there are \
+                  [..]\n\nFor more information, try '--help'.\n";
+    Bench::new().m365("--simulate=b:briked scooters").exit(2).stderr(stderr).check();
+}
+
+#[test]
+fn a_block_is_made_shown_and_changed() {
+    let bench = Bench::new();
+    let made = "serial      21886/00012345\nmileage     1234.0 km\nchip        none yet\nPIN         000000\n\
+                activated   yes\nfirmware    1.3.4\nwritten to  a.bin\n";
+    bench.m365("data new --serial 21886/00012345 --km 1234 -o a.bin").stdout(made).check();
+
+    let changed = "serial      21886/00012345\nmileage     0.5 km\nchip        48ff6e06-52665455-35392587\n\
+                   PIN         000000\nactivated   yes\nfirmware    1.3.4\nwritten to  b.bin\n";
+    let line = "data edit a.bin --mileage-m 500 --uid 48ff6e06-52665455-35392587 -o b.bin";
+    bench.m365(line).stdout(changed).check();
+
+    let shown = "serial     21886/00012345\nmileage    0.5 km\nchip       48ff6e06-52665455-35392587\n\
+                 PIN        000000\nactivated  yes\nfirmware   1.3.4\n\nRegisters\n...\n29  500 m [..]total mileage\n...\n";
+    bench.m365("data show b.bin").stdout(shown).check();
+    assert_eq!((bench.read("a.bin").len(), bench.read("b.bin").len()), (512, 512));
+}
+
+#[test]
+fn a_file_is_never_written_over() {
+    let bench = Bench::new();
+    bench.write("a.bin", "mine");
+    let stderr =
+        "error: a.bin exists already\nnext: m365-drv data new --help\nexit 2: `m365-drv explain usage` tells more\n";
+    bench.m365("data new --serial 21886/00012345 -o a.bin").exit(2).stderr(stderr).check();
+    assert_eq!(bench.read("a.bin"), b"mine");
+}
+
+#[test]
+fn a_serial_of_no_scooter_is_refused_and_nothing_is_written() {
+    let bench = Bench::new();
+    let stderr = "error: serial `21886-00012345` is not of the form [..]\nnext: m365-drv data new --help\n\
+                  exit 9: `m365-drv explain data` tells more\n";
+    bench.m365("data new --serial 21886-00012345 -o a.bin").exit(9).stderr(stderr).check();
+    let stderr = "error: serial `M1GCA1601C0001` is a factory default[..]\nnext: m365-drv data new --help\n\
+                  exit 9: `m365-drv explain data` tells more\n";
+    bench.m365("data new --serial M1GCA1601C0001 -o a.bin").exit(9).stderr(stderr).check();
+    assert!(bench.files().is_empty());
+}
+
+#[test]
+fn a_mileage_beyond_the_register_is_refused() {
+    let stderr = "error: a mileage of 2147484 km is more than [..]\nnext: m365-drv data new --help\n\
+                  exit 9: `m365-drv explain data` tells more\n";
+    Bench::new().m365("data new --serial 21886/00012345 --km 2147484 -o a").exit(9).stderr(stderr).check();
+}
+
+#[test]
+fn bytes_that_are_no_block_are_refused() {
+    let bench = Bench::new();
+    bench.write("short.bin", [0; 511]).write("blank.bin", [0xFF; 512]);
+    let refused = |why: &str| {
+        format!("error: [..] is no data block\n  cause: {why}\nnext: m365-drv data show --help\nexit 9: [..]\n")
+    };
+    bench.m365("data show short.bin").exit(9).stderr(&refused("a data block has 512 bytes, not 511")).check();
+    bench.m365("data show blank.bin").exit(9).stderr(&refused("a data block begins with 0x515c, not 0xffff")).check();
+}
+
+#[test]
+fn a_number_is_the_scooters_code_before_it_is_an_exit_code() {
+    let bench = Bench::new();
+    let scooter = "error 3 on the scooter\nprogramming an update failed\n...\nFor exit code 3 of this program (consent): \
+                   `m365-drv explain consent`\n";
+    bench.m365("explain 3").stdout(scooter).check();
+    bench.m365("explain exit-3").stdout("exit code 3: consent\n...\n").check();
+    bench.m365("explain 7").stdout("exit code 7: wrong-board\n...\n").check();
+    bench.m365("explain 21").stdout("error 21 on the scooter\nno communication with the battery (BMS)\n...\n").check();
+}
+
+#[test]
+fn what_there_is_no_page_on_is_refused() {
+    let stderr = "error: nothing is known about `99`\nnext: m365-drv explain --help\n\
+                  exit 2: `m365-drv explain usage` tells more\n";
+    Bench::new().m365("explain 99").exit(2).stderr(stderr).check();
+}
+
+#[test]
+fn wiring_and_safety_can_be_read_on_40_columns() {
+    for card in ["wiring", "safety"] {
+        let lines = Bench::new().m365("explain").args([card]).json();
+        let text = lines.report()["text"].as_str().unwrap();
+        assert!(text.lines().all(|line| line.chars().count() <= 43), "{text}");
+    }
+}
+
+#[test]
+fn colours_only_where_they_are_asked_for() {
+    let bench = Bench::new();
+    bench.m365("explain ok").stdout("exit code 0: ok\n...\n").check();
+    bench.m365("--color always explain ok").stdout("\u{1b}[1mexit code 0: ok\u{1b}[0m\n...\n").check();
+    let plain = "error: nothing is known about `99`\n...\n";
+    bench.m365("--color never explain 99").env("CLICOLOR_FORCE", "1").exit(2).stderr(plain).check();
+}
+
+#[test]
+fn forty_columns_are_enough() {
+    let bench = Bench::new();
+    let lines = "no-probe      no probe, or several and\n                    none chosen\n";
+    let expected = format!("...\n    4 {lines}...\n");
+    bench.m365("explain").env("COLUMNS", "44").stdout(&expected).check();
+}

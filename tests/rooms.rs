@@ -1,0 +1,136 @@
+//! Who may import whom: the arrows point one way, and the compiler does not check that.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Each room and the rooms that it may import. `clock` and `version` are at the root for everyone.
+const TABLE: [(&str, &[&str]); 6] = [
+    ("block", &[]),
+    ("image", &[]),
+    ("target", &[]),
+    ("board", &["target", "block"]),
+    ("sim", &["target", "block"]),
+    ("ops", &["image", "board", "target", "block"]),
+];
+
+const FOR_EVERYONE: [&str; 2] = ["clock", "version"];
+
+/// What only the command line may do.
+const COMMAND_LINE_ONLY: [&str; 7] = ["anyhow::", "clap::", "indicatif::", "println!", "eprintln!", "print!(", "dbg!("];
+
+/// The longest file that is allowed, in lines.
+const WALL: usize = 600;
+
+fn src() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// All Rust files under a folder, with their text without comments and without the unit tests at the end.
+fn code(folder: &Path) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(code(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).expect("a source file");
+            let lines = text.lines().take_while(|line| *line != "#[cfg(test)]");
+            let lines = lines.map(|line| line.split("//").next().unwrap_or_default());
+            found.push((path, lines.collect::<Vec<_>>().join("\n")));
+        }
+    }
+    found
+}
+
+/// The first names of every path that begins at the crate's root, those of `use crate::{a, b::c}` too.
+fn imports(text: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for (at, found) in text.match_indices("crate::") {
+        let rest = &text[at + found.len()..];
+        let Some(list) = rest.strip_prefix('{') else {
+            names.insert(name(rest));
+            continue;
+        };
+        let mut depth = 0;
+        let mut item = true;
+        for (at, c) in list.char_indices() {
+            match c {
+                '}' if depth == 0 => break,
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                ',' if depth == 0 => item = true,
+                c if item && !c.is_whitespace() => {
+                    names.insert(name(&list[at..]));
+                    item = false;
+                }
+                _ => {}
+            }
+        }
+    }
+    names
+}
+
+fn name(text: &str) -> String {
+    text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+}
+
+#[test]
+fn a_list_of_imports_is_read_at_its_first_level() {
+    let names = imports("use crate::{board::{Board, chip}, clock::Clock,\n version};\nlet x = crate::sim::make();");
+    assert_eq!(names.into_iter().collect::<Vec<_>>(), ["board", "clock", "sim", "version"]);
+}
+
+#[test]
+fn each_room_imports_only_what_it_may() {
+    for (room, allowed) in TABLE {
+        for (path, text) in code(&src().join(room)) {
+            for name in imports(&text) {
+                let fine = name == room || allowed.contains(&&*name) || FOR_EVERYONE.contains(&&*name);
+                assert!(fine, "{} imports {name}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn only_board_and_sim_know_probe_rs() {
+    for room in ["block", "image", "target", "ops", "cli"] {
+        for (path, text) in code(&src().join(room)) {
+            assert!(!text.contains("probe_rs::"), "{} knows probe_rs", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_library_is_silent() {
+    for (room, _) in TABLE {
+        for (path, text) in code(&src().join(room)) {
+            for word in COMMAND_LINE_ONLY {
+                assert!(!text.contains(word), "{} has {word}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_room_of_the_house_is_in_the_table() {
+    let rooms = fs::read_dir(src()).expect("src").map(|entry| entry.expect("an entry").path());
+    for room in rooms.filter(|path| path.is_dir()) {
+        let name = room.file_name().expect("a name").to_string_lossy().into_owned();
+        assert!(name == "cli" || TABLE.iter().any(|(room, _)| *room == name), "{name} is in no table");
+    }
+}
+
+#[test]
+fn no_file_is_longer_than_the_wall() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    for folder in [src(), tests] {
+        for (path, _) in code(&folder) {
+            let lines = fs::read_to_string(&path).expect("a source file").lines().count();
+            assert!(lines <= WALL, "{} has {lines} lines", path.display());
+        }
+    }
+}
