@@ -137,3 +137,8 @@ pub trait Progress {
 impl Progress for () {
     fn on(&mut self, _event: Event) {}
 }
+
+/// Sends a warning.
+pub(crate) fn warn(progress: &mut dyn Progress, warning: Warning) {
+    progress.on(Event::Warning(warning));
+}

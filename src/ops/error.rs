@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::board;
+
 /// What kind of failure this is; every one has its own exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -45,8 +47,122 @@ pub enum BoardState {
     Untouched,
     /// Erased, nothing of the plan is in it yet.
     Erased,
-    /// Some of the plan is in it.
+    /// Some of the plan may be in it.
     Partial,
     /// Holds the plan.
     Written,
+}
+
+/// A failure of a procedure.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Something between this program and the board.
+    #[error(transparent)]
+    Board {
+        /// What the board is now.
+        board: BoardState,
+        /// What happened.
+        source: board::Error,
+    },
+    /// Removing protection erases the chip, and nobody agreed to that.
+    #[error("the chip is {what}; removing that erases it, which was not agreed to")]
+    Consent {
+        /// `read-protected` or `write-protected`.
+        what: &'static str,
+    },
+    /// An image fails a gate.
+    #[error("{kind} image refused: {detail}")]
+    Gate {
+        /// `boot` or `drv`.
+        kind: &'static str,
+        /// The gate's name, which `--force` takes.
+        gate: &'static str,
+        /// What is wrong.
+        detail: String,
+    },
+    /// No image was given and the board's own cannot stay.
+    #[error("no {kind} image, and the board's own cannot stay: {reason}")]
+    NoImage {
+        /// `boot` or `drv`.
+        kind: &'static str,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// Nothing says what the serial number is.
+    #[error("the serial number is unknown")]
+    NoSerial,
+    /// Nothing says what the mileage is.
+    #[error("the mileage is unknown")]
+    NoMileage,
+    /// The board is not what it should be.
+    #[error("the board differs from the plan at {address:#010x}: {found:#04x} instead of {expected:#04x}, {bytes} bytes in all")]
+    Differs {
+        /// What the board is now.
+        board: BoardState,
+        /// The first difference.
+        address: u32,
+        /// What should be there.
+        expected: u8,
+        /// What is there.
+        found: u8,
+        /// How many differ.
+        bytes: usize,
+    },
+    /// Nothing to compare with: flash cannot be read.
+    #[error("the chip is read-protected, its flash cannot be compared")]
+    Unreadable,
+    /// Everything is written and verified, and the firmware does not start.
+    #[error("the firmware is written and verified, and does not start: {how}")]
+    DoesNotStart {
+        /// What it does instead.
+        how: String,
+    },
+}
+
+impl Error {
+    /// The kind of failure.
+    pub fn category(&self) -> Category {
+        match self {
+            Self::Board { board, source } => of_board(*board, source),
+            Self::Consent { .. } => Category::Consent,
+            Self::Gate { .. } | Self::NoImage { .. } => Category::Image,
+            Self::NoSerial | Self::NoMileage => Category::Data,
+            Self::Differs { .. } | Self::Unreadable | Self::DoesNotStart { .. } => Category::Verify,
+        }
+    }
+
+    /// What the board is now.
+    pub fn board(&self) -> BoardState {
+        match self {
+            Self::Board { board, .. } | Self::Differs { board, .. } => *board,
+            Self::DoesNotStart { .. } => BoardState::Written,
+            _ => BoardState::Untouched,
+        }
+    }
+}
+
+fn of_board(state: BoardState, error: &board::Error) -> Category {
+    use board::Error as E;
+    match error {
+        E::NoProbe | E::ProbeNotFound { .. } | E::SeveralProbes { .. } | E::TwinProbes { .. }
+            if state == BoardState::Untouched =>
+        {
+            Category::NoProbe
+        }
+        E::ProbeAccess(_) if state == BoardState::Untouched => Category::ProbeAccess,
+        E::NoContact { .. } | E::PoorContact { .. } if state == BoardState::Untouched => Category::NoContact,
+        E::Unsupported(_) | E::TooSmall { .. } | E::OtherBoard { .. } | E::PermanentProtection { .. } => {
+            Category::WrongBoard
+        }
+        E::Interrupted => Category::Interrupted,
+        E::UnknownProtection { .. }
+        | E::Flash { .. }
+        | E::Stuck { .. }
+        | E::OptionBytes { .. }
+        | E::NotLocked
+        | E::StillProtected
+        | E::NoPowerCycle { .. } => Category::Flash,
+        // Whatever else has to do with the way to the board, once there was one.
+        _ => Category::LinkLost,
+    }
 }

@@ -1,5 +1,22 @@
 //! The procedures: what the commands do to a board, each a single pass from top to bottom, refusals first.
 
 mod error;
+mod flash;
+mod info;
+mod job;
+mod plan;
+mod protect;
+mod report;
+mod verify;
+mod write;
 
-pub use self::error::{BoardState, Category, Error};
+pub use self::{
+    error::{BoardState, Category, Error},
+    flash::{After, DataSource, FlashReport, FlashRequest, Intent, flash},
+    info::{InfoReport, Options, info},
+    job::Job,
+    plan::{Extent, FlashPlan, Placed, Work},
+    protect::{LockReport, UnlockReport, lock, reset, unlock},
+    report::{Data, Firmware},
+    verify::{VerifyReport, verify},
+};

@@ -11,6 +11,8 @@ pub struct Algorithm {
     pub code: Vec<u8>,
     /// Offset of the resident loop's entry.
     pub stream: u32,
+    /// Offset of the entry that erases and programs the option bytes.
+    pub options: u32,
     /// Offset of the control words that host and loop share.
     pub control: u32,
 }
@@ -18,7 +20,12 @@ pub struct Algorithm {
 impl Algorithm {
     pub(super) fn from_description(raw: &RawFlashAlgorithm) -> Option<Self> {
         let offset = |name: &str| u32::try_from(*raw.vendor_functions.get(name)?).ok();
-        Some(Self { code: raw.instructions.clone(), stream: offset("stream")?, control: offset("control")? })
+        Some(Self {
+            code: raw.instructions.clone(),
+            stream: offset("stream")?,
+            options: offset("options")?,
+            control: offset("control")?,
+        })
     }
 }
 
@@ -42,7 +49,7 @@ mod tests {
         assert!(description.contains(&format!("instructions: {blob}\n")), "rebuild with targets/algorithm/build.sh");
         for line in symbols.lines() {
             let (name, offset) = line.split_once(' ').unwrap();
-            let key = if ["stream", "control"].contains(&name) { name.to_owned() } else { format!("pc_{name}") };
+            let key = if ["stream", "options", "control"].contains(&name) { name.to_owned() } else { format!("pc_{name}") };
             assert!(description.contains(&format!(" {key}: {offset}\n")), "{key}: {offset}");
         }
     }

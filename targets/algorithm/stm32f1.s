@@ -16,6 +16,7 @@
 
         .equ    FPEC, 0x40022000
         .equ    KEYR, 0x04              @ offsets: PM0075 4, register map
+        .equ    OPTKEYR, 0x08
         .equ    SR, 0x0C
         .equ    CR, 0x10
         .equ    AR, 0x14
@@ -26,8 +27,18 @@
         .equ    SR_CLEAR, SR_ERRORS | 1 << 5    @ and EOP; all are cleared by writing 1
         .equ    CR_PG, 1 << 0
         .equ    CR_PER, 1 << 1
+        .equ    CR_OPTPG, 1 << 4
+        .equ    CR_OPTER, 1 << 5
         .equ    CR_STRT, 1 << 6
         .equ    CR_LOCK, 1 << 7
+        .equ    CR_OPTWRE, 1 << 9
+        .equ    OPTION_BYTES, 0x1FFFF800        @ PM0075 2.5
+        .equ    OPTION_BYTES_END, 0x1FFFF810
+
+        @ A watchdog that the option bytes start runs on through a debugger's reset. Reloading one that is not running
+        @ does nothing (RM0008 19.3).
+        .equ    IWDG_KR, 0x40003000
+        .equ    IWDG_RELOAD, 0xAAAA
 
         .equ    RING, 0x400
         .equ    RING_BITS, 14
@@ -140,6 +151,56 @@ settle:
         ands    r0, r0, #SR_ERRORS
         bx      lr
 
+@ Erases the option bytes and programs all of them anew: the host has put their 16 bytes at the beginning of the ring. Runs
+@ to its end by itself, so that a lost contact cannot leave them erased. STATE = 1 when done, else the error bits. Programming
+@ RDP to its unprotected value erases main flash first (PM0075 2.4.1).
+        .global options
+        .thumb_func
+options:
+        adr     r6, origin
+        mov     sp, r6
+        add     r6, r6, #RING
+        adr     r7, control
+        bl      init
+        ldr     r3, =FPEC
+        ldr     r1, =KEY1
+        str     r1, [r3, #OPTKEYR]
+        ldr     r1, =KEY2
+        str     r1, [r3, #OPTKEYR]
+        mov     r2, #CR_OPTWRE | CR_OPTER
+        str     r2, [r3, #CR]
+        mov     r2, #CR_OPTWRE | CR_OPTER | CR_STRT
+        str     r2, [r3, #CR]
+        bl      wait
+        cmp     r0, #0
+        bne     failed
+        mov     r2, #CR_OPTWRE | CR_OPTPG
+        str     r2, [r3, #CR]
+        ldr     r1, =OPTION_BYTES
+        ldr     r4, =OPTION_BYTES_END
+        ldr     r5, width
+1:      cmp     r1, r4
+        bhs     finish
+        cmp     r5, #4
+        ite     eq
+        ldreq   r2, [r6], #4
+        ldrhne  r2, [r6], #2
+        ite     eq
+        streq   r2, [r1], #4
+        strhne  r2, [r1], #2
+        bl      wait
+        cmp     r0, #0
+        bne     failed
+        b       1b
+
+@ r3 = FPEC -> r0 = 0 or error bits, when the operation is over
+wait:
+        ldr     r0, [r3, #SR]
+        tst     r0, #SR_BSY
+        bne     wait
+        ands    r0, r0, #SR_ERRORS
+        bx      lr
+
 @ The resident loop. Records in the ring, in words:
 @   address, bytes, data...     program (bytes a multiple of 4)
 @   address + 1                 erase the page
@@ -155,7 +216,8 @@ stream:
         bl      init
 record:
         bl      take
-        cbz     r0, finish
+        cmp     r0, #0
+        beq     finish
         lsrs    r1, r0, #1
         bcs     erase
         mov     r8, r0                  @ address
@@ -164,6 +226,9 @@ record:
 more:
         cmp     r9, #0
         beq     record
+        ldr     r2, =IWDG_KR
+        movw    r3, #IWDG_RELOAD
+        str     r3, [r2]
         ldr     r1, [r7, #HEAD]
         subs    r1, r1, r4
         beq     more
@@ -182,7 +247,8 @@ more:
         mov     r0, r8
         add     r2, r2, r6
         bl      program_page
-        cbnz    r0, failed
+        cmp     r0, #0
+        bne     failed
         add     r8, r8, r10
         sub     r9, r9, r10
         add     r4, r4, r10
@@ -196,14 +262,21 @@ erase:
         beq     record
 failed:
         str     r1, [r7, #FAULT]
-        b       1f
+        b       stop
 finish:
         movs    r0, #1
-1:      str     r0, [r7, #STATE]
-        b       .
+stop:
+        str     r0, [r7, #STATE]
+1:      ldr     r3, =IWDG_KR
+        movw    r4, #IWDG_RELOAD
+        str     r4, [r3]
+        b       1b
 
 @ -> r0 = the next word of the ring; waits for it
 take:
+        ldr     r2, =IWDG_KR
+        movw    r3, #IWDG_RELOAD
+        str     r3, [r2]
         ldr     r1, [r7, #HEAD]
         cmp     r1, r4
         beq     take

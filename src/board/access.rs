@@ -1,0 +1,109 @@
+//! Why a probe that is there cannot be used. A cause is named only where it was found, never guessed.
+
+use std::io;
+
+use probe_rs::probe::{
+    BoxedProbeError, DebugProbeError, DebugProbeInfo, ProbeCreationError, stlink::StlinkError,
+};
+use serde::Serialize;
+
+use super::Error;
+
+/// What keeps a probe from being used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case", tag = "name")]
+pub enum Problem {
+    /// The system does not let this user open the device.
+    #[error("this user may not open the probe {vid}:{pid}")]
+    Permission {
+        /// USB vendor, four hexadecimal digits.
+        vid: String,
+        /// USB product.
+        pid: String,
+    },
+    /// Another program has it.
+    #[error("another program is using the probe")]
+    Busy {
+        /// The program, where the system tells.
+        program: Option<String>,
+    },
+    /// Windows has bound a driver to it that this program cannot use.
+    #[error("the probe has no WinUSB driver")]
+    Driver,
+    /// The firmware of the probe is too old.
+    #[error("the probe's firmware is too old: at least version {needed} is needed")]
+    Firmware {
+        /// The oldest version that works, as the probe counts, for example `J26`.
+        needed: String,
+    },
+    /// It does not answer, though it can be opened.
+    #[error("the probe does not answer")]
+    Hung,
+    /// Anything else, in the driver's words.
+    #[error("the probe cannot be opened: {message}")]
+    Other {
+        /// The driver's words.
+        message: String,
+    },
+}
+
+/// A device node that the user may not open; the lister has tried.
+pub(super) fn permission(info: &DebugProbeInfo) -> Problem {
+    Problem::Permission { vid: format!("{:04x}", info.vendor_id), pid: format!("{:04x}", info.product_id) }
+}
+
+/// Sorts the error of opening a probe.
+pub(super) fn diagnose(info: &DebugProbeInfo, error: DebugProbeError) -> Error {
+    if let DebugProbeError::ProbeCouldNotBeCreated(ProbeCreationError::NotFound) = error {
+        return Error::ProbeGone;
+    }
+    if let Some(StlinkError::ProbeFirmwareOutdated(version)) = specific(&error) {
+        return Error::ProbeAccess(Problem::Firmware { needed: format!("J{version}") });
+    }
+    let problem = match io_kind(&error) {
+        Some(io::ErrorKind::PermissionDenied) => permission(info),
+        Some(io::ErrorKind::Unsupported) => Problem::Driver,
+        Some(io::ErrorKind::ResourceBusy) => Problem::Busy { program: None },
+        Some(io::ErrorKind::TimedOut) => Problem::Hung,
+        Some(io::ErrorKind::NotFound | io::ErrorKind::NotConnected) => return Error::ProbeGone,
+        _ => Problem::Other { message: words(&error) },
+    };
+    Error::ProbeAccess(problem)
+}
+
+fn specific(error: &DebugProbeError) -> Option<&StlinkError> {
+    let (DebugProbeError::ProbeSpecific(inner)
+    | DebugProbeError::ProbeCouldNotBeCreated(ProbeCreationError::ProbeSpecific(inner))) = error
+    else {
+        return None;
+    };
+    BoxedProbeError::downcast_ref(inner)
+}
+
+/// The kind of the system's error at the end of the chain. nusb's own error, which knows "busy", is inside an `io::Error`.
+fn io_kind(error: &DebugProbeError) -> Option<io::ErrorKind> {
+    let chain = std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |error| error.source());
+    let mut found = None;
+    for cause in chain {
+        if let Some(io) = cause.downcast_ref::<io::Error>() {
+            found = Some(io.kind());
+        }
+        if let Some(usb) = cause.downcast_ref::<nusb::Error>() {
+            found = Some(match usb.kind() {
+                nusb::ErrorKind::Busy => io::ErrorKind::ResourceBusy,
+                nusb::ErrorKind::PermissionDenied => io::ErrorKind::PermissionDenied,
+                nusb::ErrorKind::Unsupported => io::ErrorKind::Unsupported,
+                nusb::ErrorKind::NotFound => io::ErrorKind::NotFound,
+                nusb::ErrorKind::Disconnected => io::ErrorKind::NotConnected,
+                _ => io::ErrorKind::Other,
+            });
+        }
+    }
+    found
+}
+
+fn words(error: &DebugProbeError) -> String {
+    let chain = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    let words: Vec<_> = chain.map(|cause| cause.to_string().trim_end_matches('.').to_owned()).collect();
+    words.join(": ")
+}

@@ -1,0 +1,128 @@
+//! Watching the firmware start, without halting it.
+
+use std::{fmt, ops::Range, time::Duration};
+
+use serde::Serialize;
+
+use super::{
+    Board, Error, core,
+    link::LinkError,
+    registers::core::{DEMCR, DEMCR_TRCENA, DHCSR, DHCSR_S_LOCKUP, DWT_PCSR, ICSR, ICSR_VECTACTIVE},
+};
+use crate::target::Target;
+
+/// How the firmware started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "state")]
+pub enum Boot {
+    /// The DRV firmware runs.
+    Running {
+        /// A sample of its program counter.
+        #[serde(serialize_with = "hexadecimal")]
+        pc: u32,
+    },
+    /// Still in the bootloader when the time was up: it found no application that it would start.
+    Bootloader {
+        /// A sample of its program counter.
+        #[serde(serialize_with = "hexadecimal")]
+        pc: u32,
+    },
+    /// In a fault handler.
+    Fault {
+        /// Number of the exception (3 HardFault, 4 MemManage, 5 BusFault, 6 UsageFault).
+        exception: u32,
+    },
+    /// Locked up: a fault inside the fault handler.
+    Lockup,
+    /// Somewhere where no firmware is.
+    Lost {
+        /// A sample of the program counter.
+        #[serde(serialize_with = "hexadecimal")]
+        pc: u32,
+    },
+    /// The firmware could not be watched: contact ended. It says nothing about the firmware.
+    Unseen,
+}
+
+impl fmt::Display for Boot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Running { pc } => write!(f, "the DRV firmware runs, at {pc:#010x}"),
+            Self::Bootloader { pc } => write!(f, "it is still in the bootloader, at {pc:#010x}"),
+            Self::Fault { exception } => write!(f, "it is in the handler of exception {exception}"),
+            Self::Lockup => f.write_str("the core is locked up"),
+            Self::Lost { pc } => write!(f, "it is at {pc:#010x}, where no firmware is"),
+            Self::Unseen => f.write_str("it could not be watched"),
+        }
+    }
+}
+
+fn hexadecimal<S: serde::Serializer>(value: &u32, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{value:#010x}"))
+}
+
+/// Time for bootloader and start-up code: the vendor's bootloader jumps within milliseconds.
+const LIMIT: Duration = Duration::from_secs(2);
+/// Samples inside the DRV region that make a running firmware, and the time that they have to span: long enough for a
+/// start-up that faults to have faulted.
+const SAMPLES: u32 = 8;
+const SPAN: Duration = Duration::from_millis(50);
+
+impl Board<'_> {
+    /// Resets the chip, lets it run and watches it by samples of its program counter.
+    pub fn boot(&mut self, target: &Target) -> Result<Boot, Error> {
+        core::reset_and_run(&mut self.link, DEMCR_TRCENA)?;
+        let began = self.pace.now();
+        let mut inside = (0, began);
+        let mut last = Boot::Unseen;
+        let seen = self.pace.poll(LIMIT, || {
+            let now = self.pace.now();
+            last = match sample(&mut self.link, target) {
+                Err(LinkError::Probe { .. } | LinkError::Wire { .. }) if now.saturating_sub(began) < SPAN => Boot::Unseen,
+                sampled => sampled?,
+            };
+            if let Boot::Running { .. } = last {
+                inside = if inside.0 == 0 { (1, now) } else { (inside.0 + 1, inside.1) };
+                let enough = inside.0 >= SAMPLES && now.saturating_sub(inside.1) >= SPAN;
+                return Ok(enough.then_some(last));
+            }
+            inside.0 = 0;
+            Ok(matches!(last, Boot::Fault { .. } | Boot::Lockup).then_some(last))
+        })?;
+        self.link.write(DEMCR, 0)?;
+        self.link.flush()?;
+        Ok(seen.unwrap_or(last))
+    }
+
+    /// Resets the chip and lets it run.
+    pub fn reset(mut self) -> Result<(), Error> {
+        core::reset_and_run(&mut self.link, 0)?;
+        Ok(())
+    }
+
+    /// Lets the core go on where it was halted.
+    pub fn resume(mut self) -> Result<(), Error> {
+        core::resume(&mut self.link)?;
+        Ok(())
+    }
+}
+
+fn sample(link: &mut super::link::Link, target: &Target) -> Result<Boot, LinkError> {
+    if link.read(DHCSR)? & DHCSR_S_LOCKUP != 0 {
+        return Ok(Boot::Lockup);
+    }
+    let exception = link.read(ICSR)? & ICSR_VECTACTIVE;
+    // Exceptions 3 to 6 are the faults (DDI 0403E B1.5.2).
+    if (3..=6).contains(&exception) {
+        return Ok(Boot::Fault { exception });
+    }
+    let pc = link.read(DWT_PCSR)?;
+    let within = |region: &Range<u32>| region.contains(&pc);
+    Ok(if within(&target.regions.drv) {
+        Boot::Running { pc }
+    } else if within(&target.regions.boot) {
+        Boot::Bootloader { pc }
+    } else {
+        Boot::Lost { pc }
+    })
+}

@@ -1,0 +1,178 @@
+//! Which silicon is at the end of the wires.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{
+    Error,
+    link::{Link, LinkError},
+    registers::{core, dbgmcu, fpec, system},
+};
+use crate::block::Uid;
+
+/// A supported chip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChipKind {
+    /// ST's, medium density.
+    Stm32F103,
+    /// GigaDevice's with a Cortex-M3; programs like the STM32.
+    Gd32F103,
+    /// GigaDevice's with a Cortex-M4; programs words.
+    Gd32E103,
+    /// Somebody else's copy of the STM32F103 (CKS32, CS32, APM32), recognised by a ROM table that is not ST's.
+    F103Clone,
+}
+
+impl ChipKind {
+    /// The name that image catalog, packages and reports use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stm32F103 => "stm32f103",
+            Self::Gd32F103 => "gd32f103",
+            Self::Gd32E103 => "gd32e103",
+            Self::F103Clone => "f103-clone",
+        }
+    }
+
+    /// The chip that firmware for this one is made for.
+    pub fn firmware_name(self) -> &'static str {
+        if self == Self::F103Clone { Self::Stm32F103.name() } else { self.name() }
+    }
+
+    /// Bytes that the flash takes at once (PM0075 2.3.3; for the GD32E103 the vendor's own firmware).
+    pub(super) fn program_width(self) -> u32 {
+        if self == Self::Gd32E103 { 4 } else { 2 }
+    }
+
+    /// The RDP value that the vendor's own firmware protects this chip with. Never 0xCC: on relatives of the GD32E103 it
+    /// protects for ever.
+    pub(super) fn rdp_protected(self) -> u8 {
+        if self == Self::Gd32E103 { 0xBB } else { 0x00 }
+    }
+}
+
+impl fmt::Display for ChipKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Stm32F103 => "STM32F103",
+            Self::Gd32F103 => "GD32F103",
+            Self::Gd32E103 => "GD32E103",
+            Self::F103Clone => "STM32F103 clone",
+        })
+    }
+}
+
+/// What the identification registers say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Chip {
+    /// The chip.
+    pub kind: ChipKind,
+    /// Flash size as the chip states it, in KiB; many that state 64 have 128.
+    pub flash_kib: u32,
+    /// SCS CPUID.
+    #[serde(skip)]
+    pub cpuid: u32,
+    /// DBGMCU_IDCODE.
+    #[serde(skip)]
+    pub idcode: u32,
+}
+
+/// A chip that is known and not supported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unsupported {
+    /// The dashboard's Bluetooth chip; its board has the same three pads.
+    #[error("this is the nRF51 of the dashboard, not the motor controller")]
+    Dashboard,
+    /// Artery's chip, of Ninebot's later scooters.
+    #[error("this is an AT32F415, of a later Ninebot or Xiaomi scooter")]
+    At32,
+    /// As on Brightway's boards (Mi 4, 4 Lite and later).
+    #[error("this is a Cortex-M0 chip, as on boards of the Mi 4 and later")]
+    CortexM0,
+    /// An STM32F1 of another density than any of these boards has.
+    #[error("this is an STM32F1 with device id {0:#05x}, not one of medium density")]
+    OtherStm32(u32),
+    /// A Cortex-M4 that is no GD32E103.
+    #[error("this is an unknown Cortex-M4 chip (DBGMCU_IDCODE {0:#010x})")]
+    CortexM4(u32),
+    /// Another core.
+    #[error("this is an unknown chip (CPUID {0:#010x})")]
+    Core(u32),
+    /// A size that no chip on these boards has.
+    #[error("the chip states a flash size of {0} KiB")]
+    FlashSize(u32),
+}
+
+// CPUID, part number (DDI 0403E B3.2.3): the part that tells Cortex-M cores apart.
+const PART_M3: u32 = 0xC23;
+const PART_M4: u32 = 0xC24;
+const PART_M0: [u32; 2] = [0xC20, 0xC60];
+/// DBGMCU_IDCODE, device id of the medium-density devices (RM0008 31.6.1).
+const DEVICE_MEDIUM_DENSITY: u32 = 0x410;
+/// DBGMCU_IDCODE of the AT32F415 family, upper half-word (Artery's OpenOCD).
+const AT32_FAMILY: u32 = 0x7003;
+// The product ids that the vendor's own firmware tests for (1S 3.1.9 and others, disassembled).
+const PID_GD32E103: u32 = 0x4842_4333;
+const PID_GD32F103: u32 = 0x4142_4333;
+/// JEP106 designer of the ROM table: continuation code and identity, ST (RM0008 31.8).
+const DESIGNER_ST: u32 = 0x020;
+const DESIGNER_GIGADEVICE: u32 = 0x751;
+const DESIGNER_NORDIC: u32 = 0x244;
+
+/// Whether a chip with this core has ST's MCU debug component, or whatever a clone has in its place.
+pub(super) fn has_dbgmcu(cpuid: u32) -> bool {
+    [PART_M3, PART_M4].contains(&(cpuid >> 4 & 0xFFF))
+}
+
+/// Asks the chip who it is, reading only, and takes its UID on the way.
+pub(super) fn identify(link: &mut Link, cpuid: u32) -> Result<(Chip, Uid), Error> {
+    let part = cpuid >> 4 & 0xFFF;
+    if PART_M0.contains(&part) {
+        let designer = link.rom_table_base().and_then(|base| designer(link, base + 0xFD0));
+        let nordic = designer.is_ok_and(|designer| designer == DESIGNER_NORDIC);
+        return Err(Error::Unsupported(if nordic { Unsupported::Dashboard } else { Unsupported::CortexM0 }));
+    }
+    if part != PART_M3 && part != PART_M4 {
+        return Err(Error::Unsupported(Unsupported::Core(cpuid)));
+    }
+    let idcode = link.read(dbgmcu::IDCODE)?;
+    if idcode >> 16 == AT32_FAMILY {
+        return Err(Error::Unsupported(Unsupported::At32));
+    }
+    // Nothing is at this address on an STM32F103: it may as well refuse.
+    let product = match link.read(fpec::GIGADEVICE_PID) {
+        Err(LinkError::Refused { .. }) => 0,
+        answer => answer?,
+    };
+    let kind = if part == PART_M4 {
+        if product != PID_GD32E103 {
+            return Err(Error::Unsupported(Unsupported::CortexM4(idcode)));
+        }
+        ChipKind::Gd32E103
+    } else {
+        if idcode & 0xFFF != DEVICE_MEDIUM_DENSITY {
+            return Err(Error::Unsupported(Unsupported::OtherStm32(idcode & 0xFFF)));
+        }
+        match (product, designer(link, core::ROM_TABLE_PIDR4)?) {
+            (PID_GD32F103, _) | (_, DESIGNER_GIGADEVICE) => ChipKind::Gd32F103,
+            (_, DESIGNER_ST) => ChipKind::Stm32F103,
+            _ => ChipKind::F103Clone,
+        }
+    };
+    let mut words = [0; system::WORDS];
+    link.read_words(system::FLASH_SIZE, &mut words)?;
+    let flash_kib = words[0] & 0xFFFF;
+    let uid = [words[system::UID], words[system::UID + 1], words[system::UID + 2]];
+    Ok((Chip { kind, flash_kib, cpuid, idcode }, Uid(uid)))
+}
+
+/// JEP106 code of who made the component whose identification registers, from PIDR4 on, are at `address`: four bits of
+/// continuation and seven of identity (ADIv5 D1.2.3).
+fn designer(link: &mut Link, address: u32) -> Result<u32, LinkError> {
+    // PIDR4 to PIDR7, then PIDR0 to PIDR3.
+    let mut pidr = [0; 8];
+    link.read_words(address, &mut pidr)?;
+    Ok((pidr[0] & 0xF) << 8 | (pidr[6] & 0x7) << 4 | pidr[5] >> 4 & 0xF)
+}

@@ -1,0 +1,230 @@
+//! Reaching the board: at a clock that works, in the way that works, for as long as the user wants to try.
+
+use std::time::Duration;
+
+use probe_rs::{
+    architecture::arm::sequences::DefaultArmSequence,
+    probe::{DebugProbeError, Probe, WireProtocol},
+};
+
+use super::{
+    Error,
+    link::{Link, LinkError},
+    probes::{Choice, ProbeEntry, Probes, Selector},
+    progress::{Event, Need, Progress},
+    registers::core::{CPUID, DEMCR, DEMCR_VC_CORERESET, DHCSR, DHCSR_C_DEBUGEN, DHCSR_C_HALT, DHCSR_DBGKEY},
+};
+
+/// How to reach a board.
+#[derive(Debug, Clone, Default)]
+pub struct ConnectOptions {
+    /// Which probe; needed where there are several.
+    pub selector: Option<Selector>,
+    /// SWD clock in kHz; without one the fastest that works.
+    pub speed_khz: Option<u32>,
+    /// How to attach.
+    pub method: Method,
+    /// How long to try.
+    pub wait: Wait,
+}
+
+/// How to attach to a chip that runs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Method {
+    /// Without reset; if that fails under reset.
+    #[default]
+    Auto,
+    /// Without reset, so that the chip's SRAM stays as it is.
+    Normal,
+    /// With NRST held low, for chips whose firmware turns the debug pins off.
+    UnderReset,
+}
+
+/// How long to try to reach a board that does not answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Wait {
+    /// A few tries.
+    #[default]
+    No,
+    /// Until this time is over.
+    For(Duration),
+    /// Until the user stops it.
+    Forever,
+}
+
+/// Clocks that are tried, in kHz, fastest first. 4600 is what probe-rs calls the fastest setting of an ST-Link V2, which ST
+/// and OpenOCD call 4000.
+pub(super) const SPEEDS: [u32; 7] = [4600, 4000, 1800, 950, 480, 240, 125];
+/// The fastest clock to begin with, for probes other than the ST-Link V2.
+const FASTEST: u32 = 4000;
+/// At least five tries a second, so that a tap on NRST is not missed.
+const INTERVAL: Duration = Duration::from_millis(150);
+
+/// What a successful try found.
+#[derive(Debug)]
+pub(super) struct Contact {
+    pub(super) link: Link,
+    pub(super) probe: ProbeEntry,
+    /// The clock that the probe really uses.
+    pub(super) speed_khz: u32,
+    pub(super) cpuid: u32,
+    pub(super) dpidr: u32,
+}
+
+/// The clocks to try on this probe from `limit` down.
+pub(super) fn ladder(kind: &str, options: &ConnectOptions, limit: Option<u32>) -> Vec<u32> {
+    if let Some(speed) = options.speed_khz {
+        return vec![speed];
+    }
+    let fastest = if kind == "STLink V2" { SPEEDS[0] } else { FASTEST };
+    let fastest = limit.map_or(fastest, |limit| limit.min(fastest));
+    let speeds: Vec<_> = SPEEDS.into_iter().filter(|speed| *speed <= fastest).collect();
+    if speeds.is_empty() { vec![SPEEDS[SPEEDS.len() - 1]] } else { speeds }
+}
+
+/// Tries until the board answers. `limit` is the fastest clock to use.
+pub(super) fn reach(
+    probes: &Probes,
+    options: &ConnectOptions,
+    limit: Option<u32>,
+    progress: &mut dyn Progress,
+) -> Result<Contact, Error> {
+    let pace = probes.pace();
+    let began = pace.now();
+    let mut attempts = 0;
+    loop {
+        let (need, last) = match round(probes, options, limit, &mut attempts) {
+            Ok(contact) => return Ok(contact),
+            Err(Failure::Contact(last)) => (Need::Contact, Some(last)),
+            Err(Failure::Probe(Error::NoProbe | Error::ProbeNotFound { .. } | Error::ProbeGone))
+                if options.wait != Wait::No =>
+            {
+                (Need::Probe, None)
+            }
+            Err(Failure::Probe(error)) => return Err(error),
+        };
+        let elapsed = pace.now().saturating_sub(began);
+        let over = match options.wait {
+            Wait::No => true,
+            Wait::For(limit) => elapsed >= limit,
+            Wait::Forever => false,
+        };
+        if over {
+            return Err(last.map_or(Error::NoProbe, |last| Error::NoContact { attempts, elapsed, last }));
+        }
+        progress.on(Event::Waiting { attempts, elapsed, need });
+        pace.pause(INTERVAL)?;
+    }
+}
+
+/// Why a try failed.
+enum Failure {
+    /// No probe to try with.
+    Probe(Error),
+    /// The probe works and the board does not answer.
+    Contact(LinkError),
+}
+
+/// One try at each clock and in each way that the options allow; while waiting only the first and the last clock, to come
+/// round often.
+fn round(
+    probes: &Probes,
+    options: &ConnectOptions,
+    limit: Option<u32>,
+    attempts: &mut u32,
+) -> Result<Contact, Failure> {
+    let choice = probes.choose(options.selector.as_ref()).map_err(Failure::Probe)?;
+    let speeds = ladder(&choice.entry.kind, options, limit);
+    let methods: &[Method] = match options.method {
+        Method::Auto => &[Method::Normal, Method::UnderReset],
+        Method::Normal => &[Method::Normal],
+        Method::UnderReset => &[Method::UnderReset],
+    };
+    let mut last = None;
+    for method in methods {
+        for speed in &speeds {
+            // While the user looks for contact, coming round often matters more than every clock.
+            let middle = speed != &speeds[0] && speed != &speeds[speeds.len() - 1];
+            if middle && (options.wait != Wait::No || *method == Method::UnderReset) {
+                continue;
+            }
+            probes.pace().check().map_err(Failure::Probe)?;
+            *attempts += 1;
+            match attempt(probes, &choice, *speed, *method) {
+                Err(Failure::Contact(error)) => last = Some(error),
+                result => return result,
+            }
+        }
+    }
+    Err(last.map_or(Failure::Probe(Error::NoProbe), Failure::Contact))
+}
+
+/// Opens the probe and proves contact: an ARM debug port, and a ROM word that reads the same twice.
+fn attempt(probes: &Probes, choice: &Choice, speed: u32, method: Method) -> Result<Contact, Failure> {
+    let mut probe = probes.open(choice).map_err(Failure::Probe)?;
+    let driver = |error: DebugProbeError| Failure::Contact(LinkError::from_probe(error));
+    probe.select_protocol(WireProtocol::Swd).map_err(driver)?;
+    probe.set_speed(speed).map_err(driver)?;
+    if method == Method::UnderReset {
+        probe.target_reset_assert().map_err(driver)?;
+    }
+    attach(probe, choice.entry.clone(), method).map_err(Failure::Contact)
+}
+
+/// Attaches over a probe that is open and has been attached before.
+pub(super) fn again(mut probe: Probe, entry: ProbeEntry) -> Result<Contact, LinkError> {
+    probe.detach().map_err(LinkError::from_attach)?;
+    attach(probe, entry, Method::Normal)
+}
+
+fn attach(mut probe: Probe, entry: ProbeEntry, method: Method) -> Result<Contact, LinkError> {
+    probe.attach_to_unspecified().map_err(LinkError::from_attach)?;
+    let speed_khz = probe.speed_khz();
+    let interface = probe
+        .try_into_arm_debug_interface(DefaultArmSequence::create())
+        .map_err(|(_, error)| LinkError::from_arm(CPUID, error))?;
+    let mut link = Link::new(interface)?;
+    if method == Method::UnderReset {
+        hold(&mut link)?;
+    }
+    let (dpidr, cpuid) = prove(&mut link)?;
+    Ok(Contact { link, probe: entry, speed_khz, cpuid, dpidr })
+}
+
+/// Makes the core stop at its first instruction when NRST is let go.
+fn hold(link: &mut Link) -> Result<(), LinkError> {
+    link.write(DHCSR, DHCSR_DBGKEY | DHCSR_C_DEBUGEN | DHCSR_C_HALT)?;
+    link.write(DEMCR, DEMCR_VC_CORERESET)?;
+    link.flush()?;
+    link.release_reset()
+}
+
+fn prove(link: &mut Link) -> Result<(u32, u32), LinkError> {
+    let dpidr = link.dpidr()?;
+    // Bit 0 is always one; bits 1 to 11 are the designer, ARM (ADIv5 B2.2.5).
+    if dpidr & 0xFFF != 0x477 {
+        return Err(LinkError::Nonsense { what: "DPIDR", value: dpidr });
+    }
+    let cpuid = link.read(CPUID)?;
+    // Bits 24 to 31 are the implementer, ARM (DDI 0403E B3.2.3).
+    if cpuid >> 24 != 0x41 || link.read(CPUID)? != cpuid {
+        return Err(LinkError::Nonsense { what: "CPUID", value: cpuid });
+    }
+    Ok((dpidr, cpuid))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ladder_begins_at_the_probe_s_fastest_clock_and_ends_slow() {
+        let options = ConnectOptions::default();
+        assert_eq!(ladder("STLink V2", &options, None)[0], 4600);
+        assert_eq!(ladder("J-Link", &options, None)[0], 4000);
+        assert_eq!(ladder("STLink V2", &options, Some(1000)), [950, 480, 240, 125]);
+        assert_eq!(ladder("STLink V2", &options, Some(1)), [125]);
+        let fixed = ConnectOptions { speed_khz: Some(333), ..options };
+        assert_eq!(ladder("STLink V2", &fixed, Some(100)), [333]);
+    }
+}

@@ -1,0 +1,91 @@
+//! The Cortex-M core: halt, reset, registers, run. ARMv7-M ARM (DDI 0403E) C1.6.
+
+use std::time::Duration;
+
+use super::{
+    Error,
+    link::{Link, LinkError},
+    pace::Pace,
+    registers::core::{
+        AIRCR, AIRCR_SYSRESETREQ, AIRCR_VECTKEY, DCRDR, DCRSR, DCRSR_PC, DCRSR_REGWNR, DCRSR_XPSR, DEMCR,
+        DEMCR_VC_CORERESET, DHCSR, DHCSR_C_DEBUGEN, DHCSR_C_HALT, DHCSR_C_MASKINTS, DHCSR_DBGKEY, DHCSR_S_HALT,
+        DHCSR_S_REGRDY, DHCSR_S_RESET_ST, XPSR_T,
+    },
+};
+
+/// A core that has not halted by then will not.
+const HALT_LIMIT: Duration = Duration::from_millis(100);
+/// A system reset takes microseconds; an external capacitor on NRST stretches it.
+const RESET_LIMIT: Duration = Duration::from_millis(500);
+
+/// Stops the core where it is. A core in lock-up stops too.
+pub(super) fn halt(link: &mut Link, pace: &Pace) -> Result<(), Error> {
+    link.write(DHCSR, DHCSR_DBGKEY | DHCSR_C_DEBUGEN | DHCSR_C_HALT)?;
+    let halted = pace.poll(HALT_LIMIT, || {
+        let status = link.read(DHCSR)?;
+        Ok((status & DHCSR_S_HALT != 0).then_some(()))
+    })?;
+    halted.ok_or(Error::NotHalted)
+}
+
+/// Resets the chip and stops the core before its first instruction. SRAM and the debug settings stay.
+pub(super) fn reset_and_halt(link: &mut Link, pace: &Pace) -> Result<(), Error> {
+    link.write_words(DHCSR, &[DHCSR_DBGKEY | DHCSR_C_DEBUGEN | DHCSR_C_HALT])?;
+    link.write(DEMCR, DEMCR_VC_CORERESET)?;
+    // Reading clears S_RESET_ST, so that seeing it again proves this reset.
+    link.read(DHCSR)?;
+    link.write(AIRCR, AIRCR_VECTKEY | AIRCR_SYSRESETREQ)?;
+    let mut was_reset = false;
+    let mut unanswered = None;
+    let halted = pace.poll(RESET_LIMIT, || {
+        // While the reset lasts the chip may not answer at all.
+        match link.read(DHCSR) {
+            Ok(status) => {
+                was_reset |= status & DHCSR_S_RESET_ST != 0;
+                Ok((was_reset && status & DHCSR_S_HALT != 0).then_some(()))
+            }
+            Err(error @ LinkError::Probe { .. }) => Err(error.into()),
+            Err(error) => {
+                unanswered = Some(error);
+                Ok(None)
+            }
+        }
+    })?;
+    match (halted, unanswered) {
+        (Some(()), _) => Ok(()),
+        (None, Some(error)) if !was_reset => Err(error.into()),
+        (None, _) => Err(Error::NotReset),
+    }
+}
+
+/// Resets the chip and lets it run without the debugger in its way.
+pub(super) fn reset_and_run(link: &mut Link, demcr: u32) -> Result<(), LinkError> {
+    link.write(DEMCR, demcr)?;
+    link.write(DHCSR, DHCSR_DBGKEY)?;
+    link.read(DHCSR)?;
+    link.write(AIRCR, AIRCR_VECTKEY | AIRCR_SYSRESETREQ)?;
+    link.flush()
+}
+
+/// Lets the halted core go on, without the debugger in its way.
+pub(super) fn resume(link: &mut Link) -> Result<(), LinkError> {
+    link.write(DEMCR, 0)?;
+    link.write(DHCSR, DHCSR_DBGKEY)?;
+    link.flush()
+}
+
+/// Starts the halted core at `entry`, in Thumb state and with interrupts masked.
+pub(super) fn start(link: &mut Link, pace: &Pace, entry: u32) -> Result<(), Error> {
+    set_register(link, pace, DCRSR_XPSR, XPSR_T)?;
+    set_register(link, pace, DCRSR_PC, entry)?;
+    link.write(DHCSR, DHCSR_DBGKEY | DHCSR_C_DEBUGEN | DHCSR_C_HALT | DHCSR_C_MASKINTS)?;
+    link.write(DHCSR, DHCSR_DBGKEY | DHCSR_C_DEBUGEN | DHCSR_C_MASKINTS)?;
+    Ok(())
+}
+
+fn set_register(link: &mut Link, pace: &Pace, register: u32, value: u32) -> Result<(), Error> {
+    link.write(DCRDR, value)?;
+    link.write(DCRSR, DCRSR_REGWNR | register)?;
+    let ready = pace.poll(HALT_LIMIT, || Ok((link.read(DHCSR)? & DHCSR_S_REGRDY != 0).then_some(())))?;
+    ready.ok_or(Error::NotHalted)
+}

@@ -1,0 +1,165 @@
+//! What can go wrong between this program and a board.
+
+use std::time::Duration;
+
+use super::{
+    access::Problem,
+    chip::Unsupported,
+    link::LinkError,
+    probes::ProbeEntry,
+};
+use crate::block::Uid;
+
+/// A failure of the board procedure, named after what was being done.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No probe is attached.
+    #[error("no debug probe is attached")]
+    NoProbe,
+    /// The selector names none of the probes that are there.
+    #[error("no attached probe is the one asked for")]
+    ProbeNotFound {
+        /// Those that are there.
+        found: Vec<ProbeEntry>,
+    },
+    /// More than one probe, and none chosen.
+    #[error("{} debug probes are attached and none is chosen", found.len())]
+    SeveralProbes {
+        /// Those that are there.
+        found: Vec<ProbeEntry>,
+    },
+    /// Two probes with the same USB ids and serial number, as clones have.
+    #[error("two attached probes carry the same serial number")]
+    TwinProbes {
+        /// All that are there.
+        found: Vec<ProbeEntry>,
+    },
+    /// The probe was there and is not any more.
+    #[error("the probe is gone")]
+    ProbeGone,
+    /// The probe is there and cannot be used.
+    #[error(transparent)]
+    ProbeAccess(Problem),
+    /// The probe works and no board answers.
+    #[error("no board answers after {attempts} tries in {:.1} s", elapsed.as_secs_f32())]
+    NoContact {
+        /// Tries.
+        attempts: u32,
+        /// Since the first.
+        elapsed: Duration,
+        /// What the last try met.
+        #[source]
+        last: LinkError,
+    },
+    /// The board answers, though too unreliably to erase anything.
+    #[error("only {good} of {total} test reads came back right")]
+    PoorContact {
+        /// Reads that were right.
+        good: u32,
+        /// Reads tried.
+        total: u32,
+    },
+    /// Contact was lost after it had been made.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// Not a chip that this supports.
+    #[error(transparent)]
+    Unsupported(Unsupported),
+    /// The chip's flash is smaller than the scooter's.
+    #[error("the chip has {found} KiB of flash and this scooter's firmware needs {needed} KiB")]
+    TooSmall {
+        /// KiB that the chip states.
+        found: u32,
+        /// KiB of the flash map.
+        needed: u32,
+    },
+    /// Another board than before is on the wires.
+    #[error("the board with UID {expected} was expected, {found} is on the wires")]
+    OtherBoard {
+        /// The board that the run began with.
+        expected: Uid,
+        /// The board that answers now.
+        found: Uid,
+    },
+    /// The core does not halt.
+    #[error("the core does not halt")]
+    NotHalted,
+    /// The chip does not reset.
+    #[error("the chip does not reset")]
+    NotReset,
+    /// The flash controller's registers hold what they cannot hold.
+    #[error("the protection state cannot be told from FLASH_OBR {obr:#010x}")]
+    UnknownProtection {
+        /// The register.
+        obr: u32,
+    },
+    /// RDP holds a value that may protect the chip for ever.
+    #[error("the read-out protection byte is {rdp:#04x}, which may be permanent on this chip")]
+    PermanentProtection {
+        /// The byte.
+        rdp: u8,
+    },
+    /// What was loaded into SRAM did not arrive.
+    #[error("the flash algorithm did not arrive intact in SRAM")]
+    Loader,
+    /// The flash controller reports an error.
+    #[error("{what} failed near {address:#010x}: FLASH_SR reports {}", status_names(*status))]
+    Flash {
+        /// What was being done.
+        what: &'static str,
+        /// Address of the failed access, or just after it.
+        address: u32,
+        /// Error bits of `FLASH_SR`.
+        status: u32,
+    },
+    /// The flash controller does not finish.
+    #[error("{what} did not finish within {:.1} s", limit.as_secs_f32())]
+    Stuck {
+        /// What was being done.
+        what: &'static str,
+        /// How long was waited.
+        limit: Duration,
+    },
+    /// The option bytes are not what was written.
+    #[error("the option bytes read {found}, not {expected}")]
+    OptionBytes {
+        /// What was written, in hexadecimal.
+        expected: String,
+        /// What was read.
+        found: String,
+    },
+    /// Protection is not in force though it was set.
+    #[error("read-out protection is not in force after the reset")]
+    NotLocked,
+    /// Protection is still on after the chip was reset and its power was cycled.
+    #[error("read-out protection is still on")]
+    StillProtected,
+    /// The power cycle that unlocking needs did not happen in time.
+    #[error("the board's power was not cycled within {:.0} s", limit.as_secs_f32())]
+    NoPowerCycle {
+        /// How long was waited.
+        limit: Duration,
+    },
+    /// The user asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// PM0075 4.4.
+fn status_names(status: u32) -> String {
+    use super::registers::fpec::{SR_PGERR, SR_WRPRTERR};
+    let names = [(SR_PGERR, "PGERR"), (SR_WRPRTERR, "WRPRTERR")];
+    let names: Vec<_> = names.iter().filter(|(bit, _)| status & bit != 0).map(|(_, name)| *name).collect();
+    if names.is_empty() { format!("{status:#x}") } else { names.join(" and ") }
+}
+
+impl Error {
+    /// Whether a fresh connection may help: contact or the probe was lost, or what came over the wires made no sense.
+    pub fn is_link(&self) -> bool {
+        match self {
+            Self::Link(LinkError::Refused { .. }) => false,
+            Self::Link(_) | Self::ProbeGone | Self::NotHalted | Self::NotReset | Self::Loader => true,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Memory accesses over an attached probe, and what their failures mean.
+
+use std::fmt;
+
+use probe_rs::{
+    architecture::arm::{
+        ArmDebugInterface, ArmError, DapError, FullyQualifiedApAddress,
+        dp::{DpAddress, DpRegisterAddress},
+        memory::ArmMemoryInterface,
+    },
+    probe::{DebugProbeError, Probe},
+};
+use self_cell::{MutBorrow, self_cell};
+
+/// The AHB-AP of every chip on these boards.
+const AP: FullyQualifiedApAddress = FullyQualifiedApAddress::v1_with_default_dp(0);
+
+type Memory<'a> = Box<dyn ArmMemoryInterface + 'a>;
+
+self_cell!(
+    /// A debug interface with the one memory access port in use. probe-rs lets the port borrow the interface; held
+    /// together they spare the port's identification, four USB round trips, before every access.
+    struct Port {
+        owner: MutBorrow<Box<dyn ArmDebugInterface>>,
+        #[not_covariant]
+        dependent: Memory,
+    }
+);
+
+/// An attached probe.
+pub(super) struct Link(Port);
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Link")
+    }
+}
+
+/// Why an access did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// The chip answered that it refuses this access.
+    #[error("the chip refuses access to {address:#010x}")]
+    Refused {
+        /// Of the access, or of the first word of several.
+        address: u32,
+    },
+    /// The chip does not answer, or not in a way that makes sense.
+    #[error("no contact with the chip at {address:#010x}")]
+    Wire {
+        /// Of the access.
+        address: u32,
+        /// What the driver says.
+        #[source]
+        source: Box<ArmError>,
+    },
+    /// The probe itself does not answer.
+    #[error("the probe does not answer")]
+    Probe {
+        /// What the driver says.
+        #[source]
+        source: Box<ArmError>,
+    },
+    /// What was read cannot be; the wires carry something, though not what the chip sent.
+    #[error("{what} reads {value:#010x}, which cannot be")]
+    Nonsense {
+        /// What was read.
+        what: &'static str,
+        /// The word.
+        value: u32,
+    },
+}
+
+impl Link {
+    /// Takes an attached probe and reaches its memory access port.
+    pub(super) fn new(mut interface: Box<dyn ArmDebugInterface>) -> Result<Self, LinkError> {
+        interface.select_debug_port(DpAddress::Default).map_err(|e| LinkError::from_arm(0, e))?;
+        Port::try_new(MutBorrow::new(interface), |interface| interface.borrow_mut().memory_interface(&AP))
+            .map(Self)
+            .map_err(|e| LinkError::from_arm(0, e))
+    }
+
+    /// Gives the probe back, still open.
+    pub(super) fn close(self) -> Probe {
+        self.0.into_owner().into_inner().close()
+    }
+
+    pub(super) fn read(&mut self, address: u32) -> Result<u32, LinkError> {
+        let mut word = [0];
+        self.read_words(address, &mut word)?;
+        Ok(word[0])
+    }
+
+    pub(super) fn read_words(&mut self, address: u32, words: &mut [u32]) -> Result<(), LinkError> {
+        self.0
+            .with_dependent_mut(|_, memory| memory.read_32(address.into(), words))
+            .map_err(|e| LinkError::from_arm(address, e))
+    }
+
+    /// Reads `bytes` from an address that is a multiple of 4, by whole words.
+    pub(super) fn read_bytes(&mut self, address: u32, bytes: &mut [u8]) -> Result<(), LinkError> {
+        let mut words = vec![0; bytes.len().div_ceil(4)];
+        self.read_words(address, &mut words)?;
+        for (bytes, word) in bytes.chunks_mut(4).zip(words) {
+            bytes.copy_from_slice(&word.to_le_bytes()[..bytes.len()]);
+        }
+        Ok(())
+    }
+
+    pub(super) fn write(&mut self, address: u32, value: u32) -> Result<(), LinkError> {
+        self.write_words(address, &[value])
+    }
+
+    pub(super) fn write_words(&mut self, address: u32, words: &[u32]) -> Result<(), LinkError> {
+        self.0
+            .with_dependent_mut(|_, memory| memory.write_32(address.into(), words))
+            .map_err(|e| LinkError::from_arm(address, e))
+    }
+
+    /// The debug port's identification (ADIv5 B2.2.5).
+    pub(super) fn dpidr(&mut self) -> Result<u32, LinkError> {
+        let address = DpRegisterAddress { address: 0, bank: None };
+        self.interface(|interface| interface.read_raw_dp_register(DpAddress::Default, address))
+    }
+
+    /// Lets go of NRST, which the probe was told to hold low.
+    pub(super) fn release_reset(&mut self) -> Result<(), LinkError> {
+        // Pin 7 of DAP_SWJ_Pins is nRESET.
+        let nreset = 1 << 7;
+        self.interface(|interface| interface.swj_pins(nreset, nreset, 0).map_err(ArmError::from))?;
+        Ok(())
+    }
+
+    fn interface<T>(
+        &mut self,
+        call: impl FnOnce(&mut dyn ArmDebugInterface) -> Result<T, ArmError>,
+    ) -> Result<T, LinkError> {
+        self.0
+            .with_dependent_mut(|_, memory| call(memory.get_arm_debug_interface()?))
+            .map_err(|e| LinkError::from_arm(0, e))
+    }
+
+    /// Where the ROM table lies, as the access port says.
+    pub(super) fn rom_table_base(&mut self) -> Result<u32, LinkError> {
+        let base = self.0.with_dependent_mut(|_, memory| memory.base_address());
+        base.map(|base| base as u32).map_err(|e| LinkError::from_arm(0, e))
+    }
+
+    /// Sends what a driver has gathered and not sent yet.
+    pub(super) fn flush(&mut self) -> Result<(), LinkError> {
+        self.0.with_dependent_mut(|_, memory| memory.flush()).map_err(|e| LinkError::from_arm(0, e))
+    }
+}
+
+impl LinkError {
+    /// The error of a probe before any access.
+    pub(super) fn from_probe(error: DebugProbeError) -> Self {
+        Self::from_arm(0, ArmError::Probe(error))
+    }
+
+    /// The error of attaching.
+    pub(super) fn from_attach(error: probe_rs::Error) -> Self {
+        match error {
+            probe_rs::Error::Arm(error) => Self::from_arm(0, error),
+            probe_rs::Error::Probe(error) => Self::from_probe(error),
+            other => Self::from_arm(0, ArmError::Other(other.to_string())),
+        }
+    }
+
+    /// Sorts a driver's error by what it says about the wires. Drivers differ in where they put it, so the whole chain of
+    /// causes is searched.
+    pub(super) fn from_arm(address: u32, error: ArmError) -> Self {
+        if is_refusal(&error) {
+            Self::Refused { address }
+        } else if is_probe(&error) {
+            Self::Probe { source: Box::new(error) }
+        } else {
+            Self::Wire { address, source: Box::new(error) }
+        }
+    }
+}
+
+fn chain(error: &ArmError) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |error| error.source())
+}
+
+fn is_refusal(error: &ArmError) -> bool {
+    chain(error).any(|cause| {
+        matches!(cause.downcast_ref::<DapError>(), Some(DapError::FaultResponse))
+            // ST-Link's status type cannot be named from outside; its text can be read.
+            || cause.to_string().contains("SwdApFault")
+    })
+}
+
+fn is_probe(error: &ArmError) -> bool {
+    chain(error).any(|cause| {
+        cause.downcast_ref::<std::io::Error>().is_some()
+            || matches!(
+                cause.downcast_ref::<DebugProbeError>(),
+                Some(DebugProbeError::Usb(_) | DebugProbeError::ProbeCouldNotBeCreated(_))
+            )
+    })
+}

@@ -1,0 +1,204 @@
+//! One board at the end of one probe.
+//!
+//! Beside [`crate::sim`] the only room that knows probe-rs. It uses probe-rs's probe drivers and its ARM debug interface,
+//! not its sessions and flash loader: a session resets and resumes the core as it likes, and its loader halts the core
+//! and restarts it for every page.
+
+pub mod access;
+mod boot;
+mod chip;
+mod compare;
+mod connect;
+mod core;
+mod error;
+mod link;
+mod options;
+mod pace;
+mod probes;
+mod program;
+pub mod progress;
+mod protection;
+mod registers;
+mod rescue;
+mod usb;
+
+pub use self::{
+    boot::Boot,
+    chip::{Chip, ChipKind, Unsupported},
+    compare::{Comparison, Part},
+    connect::{ConnectOptions, Method, Wait},
+    error::Error,
+    link::LinkError,
+    options::OptionBytes,
+    probes::{ProbeEntry, Probes, Selector, SelectorError},
+    program::{PageBefore, PageWrite},
+    protection::{EraseConsent, Protection, Status},
+    rescue::{Rescue, Stranger},
+};
+
+use std::{ops::Range, time::Duration};
+
+use self::{
+    connect::Contact,
+    link::Link,
+    pace::Pace,
+    progress::{Progress, Warning},
+    registers::{core as scs, dbgmcu, system},
+};
+use crate::block::Uid;
+
+/// A board whose chip is identified, halted, and cannot be disturbed by its watchdogs or drive its motor.
+#[derive(Debug)]
+pub struct Board<'p> {
+    probes: &'p Probes,
+    options: ConnectOptions,
+    link: Link,
+    pace: Pace,
+    /// The probe in use.
+    pub probe: ProbeEntry,
+    /// SWD clock in kHz, as the probe states it.
+    pub speed_khz: u32,
+    /// The debug port's DPIDR.
+    pub dpidr: u32,
+    /// What chip it is.
+    pub chip: Chip,
+    /// The chip's unique id.
+    pub uid: Uid,
+}
+
+impl<'p> Board<'p> {
+    /// Reaches the board, stops its core where it is, and identifies the chip. Resets nothing, unless it had to attach under
+    /// reset.
+    pub fn connect(
+        probes: &'p Probes,
+        options: &ConnectOptions,
+        progress: &mut dyn Progress,
+    ) -> Result<Self, Error> {
+        Self::connect_at(probes, options, None, progress)
+    }
+
+    fn connect_at(
+        probes: &'p Probes,
+        options: &ConnectOptions,
+        limit: Option<u32>,
+        progress: &mut dyn Progress,
+    ) -> Result<Self, Error> {
+        let mut limit = limit;
+        loop {
+            let contact = connect::reach(probes, options, limit, progress)?;
+            let speed_khz = contact.speed_khz;
+            match Self::take(probes, options, contact) {
+                // Contact was there and did not last for twenty words: a slower clock is more robust.
+                Err(error) if error.is_link() && speed_khz > connect::SPEEDS[connect::SPEEDS.len() - 1] => {
+                    if options.speed_khz.is_some() && options.wait == Wait::No {
+                        return Err(error);
+                    }
+                    progress::warn(progress, slower(speed_khz));
+                    limit = Some(speed_khz - 1);
+                    probes.pace().check()?;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    fn take(probes: &'p Probes, options: &ConnectOptions, contact: Contact) -> Result<Self, Error> {
+        let Contact { mut link, probe, speed_khz, cpuid, dpidr } = contact;
+        let pace = probes.pace().clone();
+        if chip::has_dbgmcu(cpuid) {
+            link.write(dbgmcu::CR, dbgmcu::CR_WATCHDOGS_STOP | dbgmcu::CR_TIMERS_STOP)?;
+        }
+        core::halt(&mut link, &pace)?;
+        let (chip, uid) = chip::identify(&mut link, cpuid)?;
+        // Everything that follows rests on the UID: it is read again, and so is the word that proved contact.
+        if read_uid(&mut link)? != uid || uid.is_blank() || link.read(scs::CPUID)? != cpuid {
+            return Err(LinkError::Nonsense { what: "the unique id", value: uid.0[0] }.into());
+        }
+        Ok(Self { probes, options: options.clone(), link, pace, probe, speed_khz, dpidr, chip, uid })
+    }
+
+    /// What it takes to reach this same board again, should contact be lost.
+    pub fn recipe(&self) -> Recipe<'p> {
+        // The same probe, even if others are plugged in meanwhile.
+        let selector = match (&self.probe.usb, &self.probe.serial) {
+            (Some(place), _) => Selector::Usb(place.clone()),
+            (None, Some(serial)) => Selector::Serial(serial.clone()),
+            (None, None) => self.options.selector.clone().unwrap_or(Selector::Index(self.probe.index)),
+        };
+        let options = ConnectOptions { selector: Some(selector), ..self.options.clone() };
+        Recipe { probes: self.probes, options, speed_khz: self.speed_khz, uid: self.uid }
+    }
+
+    /// Attaches anew over the open probe and identifies the chip again, so that what is read from then on shares no state
+    /// with what was done before.
+    pub fn reattach(self) -> Result<Self, Error> {
+        let Self { probes, options, link, probe, uid, .. } = self;
+        let contact = connect::again(link.close(), probe).map_err(Error::Link)?;
+        let board = Self::take(probes, &options, contact)?;
+        if board.uid == uid { Ok(board) } else { Err(Error::OtherBoard { expected: uid, found: board.uid }) }
+    }
+
+    /// Stops the chip before its first instruction after a reset.
+    pub fn reset_and_halt(&mut self) -> Result<(), Error> {
+        core::reset_and_halt(&mut self.link, &self.pace)
+    }
+
+    /// Reads flash or SRAM; the range begins and ends at multiples of 4.
+    pub fn read(&mut self, range: Range<u32>) -> Result<Vec<u8>, Error> {
+        let mut bytes = vec![0; range.len()];
+        self.link.read_bytes(range.start, &mut bytes)?;
+        self.pace.check()?;
+        Ok(bytes)
+    }
+
+    /// The chip's clock since some moment, for durations in reports.
+    pub fn now(&self) -> Duration {
+        self.pace.now()
+    }
+}
+
+/// How to reach a board again that has been reached before.
+#[derive(Debug, Clone)]
+pub struct Recipe<'p> {
+    probes: &'p Probes,
+    options: ConnectOptions,
+    speed_khz: u32,
+    uid: Uid,
+}
+
+/// Which clock to reconnect at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reclock {
+    /// The one in use.
+    Same,
+    /// The next slower one.
+    Slower,
+}
+
+impl<'p> Recipe<'p> {
+    /// Opens the probe anew and reaches the board. Another board than before is an error.
+    pub fn connect(&self, clock: Reclock, wait: Wait, progress: &mut dyn Progress) -> Result<Board<'p>, Error> {
+        let limit = match clock {
+            Reclock::Same => self.speed_khz,
+            Reclock::Slower => self.speed_khz - 1,
+        };
+        let options = ConnectOptions { wait, ..self.options.clone() };
+        let mut board = Board::connect_at(self.probes, &options, Some(limit), progress)?;
+        board.options.wait = self.options.wait;
+        if board.uid == self.uid {
+            Ok(board)
+        } else {
+            Err(Error::OtherBoard { expected: self.uid, found: board.uid })
+        }
+    }
+}
+
+fn slower(speed_khz: u32) -> Warning {
+    Warning::new("slower-clock", format!("contact is poor at {speed_khz} kHz, going on with a slower clock"))
+}
+
+fn read_uid(link: &mut Link) -> Result<Uid, LinkError> {
+    let mut words = [0; system::WORDS];
+    link.read_words(system::FLASH_SIZE, &mut words)?;
+    Ok(Uid([words[system::UID], words[system::UID + 1], words[system::UID + 2]]))
+}

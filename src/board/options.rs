@@ -1,0 +1,123 @@
+//! The option bytes: 16 bytes beside main flash that hold the protections.
+
+use serde::{Serialize, Serializer};
+
+/// The option bytes as they stand at 0x1FFFF800: eight bytes, each followed by its complement (PM0075 2.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OptionBytes(pub [u8; 16]);
+
+/// Positions in the area, in half-words.
+const RDP: usize = 0;
+const USER: usize = 1;
+const DATA: [usize; 2] = [2, 3];
+const WRP: [usize; 4] = [4, 5, 6, 7];
+
+impl OptionBytes {
+    /// The value of RDP that leaves flash readable (PM0075 table 9). Every other value protects it.
+    pub const RDP_NONE: u8 = 0xA5;
+
+    /// Unprotected, nothing write-protected, with USER as given.
+    #[must_use]
+    pub fn open(user: u8) -> Self {
+        Self::from_values([Self::RDP_NONE, user, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF])
+    }
+
+    /// These eight values with right complements.
+    #[must_use]
+    pub fn from_values(values: [u8; 8]) -> Self {
+        let mut bytes = [0; 16];
+        for (pair, value) in bytes.chunks_exact_mut(2).zip(values) {
+            pair.copy_from_slice(&[value, !value]);
+        }
+        Self(bytes)
+    }
+
+    /// The eight values, whatever their complements.
+    pub fn values(&self) -> [u8; 8] {
+        std::array::from_fn(|index| self.0[2 * index])
+    }
+
+    /// The same with another RDP value.
+    #[must_use]
+    pub fn with_rdp(self, rdp: u8) -> Self {
+        let mut values = self.values();
+        values[RDP] = rdp;
+        Self::from_values(values)
+    }
+
+    /// Whether this value is stored with its complement; an erased pair is not.
+    fn is_valid(&self, index: usize) -> bool {
+        self.0[2 * index] == !self.0[2 * index + 1]
+    }
+
+    /// Whether every value has its right complement.
+    pub fn complements_right(&self) -> bool {
+        (0..8).all(|index| self.is_valid(index))
+    }
+
+    /// Whether the chip protects flash against reading with these bytes after its next reset.
+    pub fn protects(&self) -> bool {
+        self.0[2 * RDP] != Self::RDP_NONE || !self.is_valid(RDP)
+    }
+
+    /// RDP.
+    pub fn rdp(&self) -> u8 {
+        self.0[2 * RDP]
+    }
+
+    /// USER (watchdog by hardware or software, reset on stop and standby): 0xFF where it is erased or damaged, which is
+    /// also what the chip then takes.
+    pub fn user(&self) -> u8 {
+        if self.is_valid(USER) { self.0[2 * USER] } else { 0xFF }
+    }
+
+    /// The two data bytes, free for the application.
+    pub fn data(&self) -> [u8; 2] {
+        DATA.map(|index| self.0[2 * index])
+    }
+
+    /// Write protection, a zero bit for each protected group of four pages.
+    pub fn write_protection(&self) -> u32 {
+        u32::from_le_bytes(WRP.map(|index| self.0[2 * index]))
+    }
+}
+
+impl Serialize for OptionBytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&hex::encode(self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn open_option_bytes_are_those_of_a_new_chip() {
+        let open = OptionBytes::open(0xFF);
+        assert_eq!(hex::encode(open.0), "a55aff00ff00ff00ff00ff00ff00ff00");
+        assert!(open.complements_right() && !open.protects());
+    }
+
+    #[test]
+    fn an_erased_area_protects_and_counts_as_damaged() {
+        let erased = OptionBytes([0xFF; 16]);
+        assert!(erased.protects() && !erased.complements_right());
+        assert_eq!(erased.user(), 0xFF);
+    }
+
+    #[test]
+    fn the_right_value_with_a_wrong_complement_protects() {
+        let mut bytes = OptionBytes::open(0xFF);
+        bytes.0[1] = 0x5B;
+        assert!(bytes.protects());
+    }
+
+    #[test]
+    fn a_watchdog_setting_is_kept_unless_it_is_damaged() {
+        assert_eq!(OptionBytes::open(0xFE).user(), 0xFE);
+        let mut damaged = OptionBytes::open(0xFE);
+        damaged.0[3] = 0xFF;
+        assert_eq!(damaged.user(), 0xFF);
+    }
+}

@@ -1,0 +1,269 @@
+//! The debug probes at hand: listing and choosing.
+
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicBool},
+};
+
+use probe_rs::probe::{
+    DebugProbeError, DebugProbeInfo, DebugProbeSelector, Probe, ProbeFactory,
+    cmsisdap::CmsisDapFactory,
+    jlink::JLinkFactory,
+    list::{Accessibility, ProbeListItem, ProbeLister},
+    stlink::StLinkFactory,
+};
+use serde::Serialize;
+
+use super::{Error, access, pace::Pace, usb};
+use crate::clock::{Clock, SystemClock};
+
+/// Where probes come from, with the clock that their boards live by.
+///
+/// This is the one seam between hardware and simulation: everything above it is the same for both.
+#[derive(Debug)]
+pub struct Probes {
+    lister: Box<dyn ProbeLister>,
+    pace: Pace,
+}
+
+/// One probe of the list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ProbeEntry {
+    /// Its number in the list, from 1; `--probe '#1'`.
+    pub index: usize,
+    /// USB vendor, four hexadecimal digits.
+    pub vid: String,
+    /// USB product, four hexadecimal digits.
+    pub pid: String,
+    /// Serial number, in hexadecimal where the probe's own is not printable; `None` where it has none.
+    pub serial: Option<String>,
+    /// Where it is plugged in, `BUS-PORT.PORT`; `None` where the system does not tell.
+    pub usb: Option<String>,
+    /// What kind of probe, as `STLink V2`.
+    pub kind: String,
+    /// Whether it can be opened, as far as can be told without opening it.
+    pub usable: bool,
+    /// Why it cannot be used, or what to mind.
+    pub problem: Option<access::Problem>,
+}
+
+/// Which probe the user means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selector {
+    /// `#N`: by number in the list.
+    Index(usize),
+    /// `usb:BUS-PORT[.PORT]`: by the place it is plugged into.
+    Usb(String),
+    /// `VID:PID`: by USB ids.
+    Ids(u16, u16),
+    /// `VID:PID:SERIAL`: by USB ids and serial number.
+    Full(u16, u16, String),
+    /// A serial number or the beginning of one.
+    Serial(String),
+}
+
+/// The text does not name a probe in any of the forms.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no probe: VID:PID, VID:PID:SERIAL, a serial number, usb:BUS-PORT or #N")]
+pub struct SelectorError(String);
+
+impl std::str::FromStr for Selector {
+    type Err = SelectorError;
+
+    fn from_str(text: &str) -> Result<Self, SelectorError> {
+        let error = || SelectorError(text.to_owned());
+        if let Some(number) = text.strip_prefix('#') {
+            return number.parse().ok().filter(|n| *n > 0).map(Self::Index).ok_or_else(error);
+        }
+        if let Some(place) = text.strip_prefix("usb:") {
+            let plausible = place.contains('-') && place.bytes().all(|b| b.is_ascii_digit() || b"-.".contains(&b));
+            return if plausible { Ok(Self::Usb(place.to_owned())) } else { Err(error()) };
+        }
+        let mut parts = text.splitn(3, ':');
+        let id = |part: Option<&str>| part.filter(|p| p.len() == 4).and_then(|p| u16::from_str_radix(p, 16).ok());
+        match (text.contains(':'), id(parts.next()), id(parts.next()), parts.next()) {
+            (true, Some(vid), Some(pid), None | Some("")) => Ok(Self::Ids(vid, pid)),
+            (true, Some(vid), Some(pid), Some(serial)) => Ok(Self::Full(vid, pid, serial.to_owned())),
+            (true, ..) => Err(error()),
+            (false, ..) if text.is_empty() => Err(error()),
+            (false, ..) => Ok(Self::Serial(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Index(index) => write!(f, "#{index}"),
+            Self::Usb(place) => write!(f, "usb:{place}"),
+            Self::Ids(vid, pid) => write!(f, "{vid:04x}:{pid:04x}"),
+            Self::Full(vid, pid, serial) => write!(f, "{vid:04x}:{pid:04x}:{serial}"),
+            Self::Serial(serial) => f.write_str(serial),
+        }
+    }
+}
+
+impl Selector {
+    fn matches(&self, entry: &ProbeEntry) -> bool {
+        let ids = |vid: u16, pid: u16| entry.vid == format!("{vid:04x}") && entry.pid == format!("{pid:04x}");
+        let serial = entry.serial.as_deref().unwrap_or("");
+        match self {
+            Self::Index(index) => entry.index == *index,
+            Self::Usb(place) => entry.usb.as_deref() == Some(place),
+            Self::Ids(vid, pid) => ids(*vid, *pid),
+            Self::Full(vid, pid, wanted) => ids(*vid, *pid) && serial.eq_ignore_ascii_case(wanted),
+            Self::Serial(wanted) => serial.len() >= wanted.len() && serial.is_char_boundary(wanted.len()) && serial[..wanted.len()].eq_ignore_ascii_case(wanted),
+        }
+    }
+}
+
+impl Probes {
+    /// The probes on this computer's USB.
+    pub fn usb() -> Self {
+        Self::new(Box::new(SupportedProbes), Arc::new(SystemClock::new()))
+    }
+
+    /// The probes of any lister, on any clock.
+    pub fn new(lister: Box<dyn ProbeLister>, clock: Arc<dyn Clock>) -> Self {
+        Self { lister, pace: Pace::new(clock) }
+    }
+
+    /// Set it to true, and whatever is running ends within a second with [`Error::Interrupted`].
+    pub fn interrupt(&self) -> Arc<AtomicBool> {
+        self.pace.interrupt()
+    }
+
+    pub(crate) fn pace(&self) -> &Pace {
+        &self.pace
+    }
+
+    /// All supported probes, in a stable order.
+    pub fn list(&self) -> Vec<ProbeEntry> {
+        self.choices().into_iter().map(|choice| choice.entry).collect()
+    }
+
+    fn choices(&self) -> Vec<Choice> {
+        let items = self.lister.list_with_access(None);
+        let places = usb::places(items.iter().map(|item| &item.info));
+        let choice = |(index, (item, place)): (usize, (ProbeListItem, Option<String>))| {
+            let usable = item.accessibility == Accessibility::Accessible;
+            let entry = ProbeEntry {
+                index: index + 1,
+                vid: format!("{:04x}", item.info.vendor_id),
+                pid: format!("{:04x}", item.info.product_id),
+                serial: item.info.serial_number.clone().filter(|serial| !serial.is_empty()),
+                usb: place,
+                kind: item.info.identifier.clone(),
+                usable,
+                problem: (!usable).then(|| access::permission(&item.info)),
+            };
+            Choice { entry, info: item.info }
+        };
+        items.into_iter().zip(places).enumerate().map(choice).collect()
+    }
+
+    /// The probe that the selector names; without one, the only probe there is.
+    pub(super) fn choose(&self, selector: Option<&Selector>) -> Result<Choice, Error> {
+        let choices = self.choices();
+        let found = || choices.iter().map(|choice| choice.entry.clone()).collect();
+        let mut matching = choices.iter().filter(|choice| selector.is_none_or(|wanted| wanted.matches(&choice.entry)));
+        let choice = match (matching.next(), matching.next()) {
+            (Some(choice), None) => choice,
+            (None, _) if choices.is_empty() => return Err(Error::NoProbe),
+            (None, _) => return Err(Error::ProbeNotFound { found: found() }),
+            (Some(_), Some(_)) => return Err(Error::SeveralProbes { found: found() }),
+        };
+        // The drivers open by ids and serial number only.
+        let identity = |choice: &Choice| (choice.info.vendor_id, choice.info.product_id, choice.info.serial_number.clone());
+        if choices.iter().filter(|other| identity(other) == identity(choice)).count() > 1 {
+            return Err(Error::TwinProbes { found: found() });
+        }
+        match &choice.entry.problem {
+            Some(problem) if !choice.entry.usable => Err(Error::ProbeAccess(problem.clone())),
+            _ => Ok(choice.clone()),
+        }
+    }
+
+    /// Opens the chosen probe.
+    pub(super) fn open(&self, choice: &Choice) -> Result<Probe, Error> {
+        self.lister.open(&DebugProbeSelector::from(&choice.info)).map_err(|error| access::diagnose(&choice.info, error))
+    }
+}
+
+/// A probe that was chosen, to be opened as often as needed.
+#[derive(Debug, Clone)]
+pub(super) struct Choice {
+    pub(super) entry: ProbeEntry,
+    info: DebugProbeInfo,
+}
+
+/// The probe families that this tool supports, over probe-rs's drivers. probe-rs's own list would also ask for serial
+/// ports, to find probes that are none of these, and panics where the system cannot list them.
+#[derive(Debug)]
+struct SupportedProbes;
+
+const DRIVERS: [&dyn ProbeFactory; 3] = [&StLinkFactory, &JLinkFactory, &CmsisDapFactory];
+
+impl ProbeLister for SupportedProbes {
+    fn open(&self, selector: &DebugProbeSelector) -> Result<Probe, DebugProbeError> {
+        let mut failure = None;
+        for driver in DRIVERS {
+            if driver.list_probes_filtered(Some(selector)).is_empty() {
+                continue;
+            }
+            match driver.open(selector) {
+                Ok(probe) => return Ok(Probe::from_specific_probe(probe)),
+                Err(error) => failure = Some(error),
+            }
+        }
+        let not_found = || DebugProbeError::ProbeCouldNotBeCreated(probe_rs::probe::ProbeCreationError::NotFound);
+        Err(failure.unwrap_or_else(not_found))
+    }
+
+    fn list_with_access(&self, selector: Option<&DebugProbeSelector>) -> Vec<ProbeListItem> {
+        DRIVERS.iter().flat_map(|driver| driver.list_probes_filtered(selector)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_selector_reads_every_documented_form() {
+        for (text, selector) in [
+            ("0483:3748", Selector::Ids(0x0483, 0x3748)),
+            ("0483:3748:", Selector::Ids(0x0483, 0x3748)),
+            ("0483:3748:AB12", Selector::Full(0x0483, 0x3748, "AB12".into())),
+            ("066DFF", Selector::Serial("066DFF".into())),
+            ("usb:1-4.2", Selector::Usb("1-4.2".into())),
+            ("#2", Selector::Index(2)),
+        ] {
+            assert_eq!(text.parse(), Ok(selector), "{text}");
+        }
+        for text in ["", "#0", "#x", "usb:", "usb:four", "0483", "483:3748", "0483:zzzz"] {
+            let parsed: Result<Selector, _> = text.parse();
+            assert!(parsed.is_err() || text == "0483", "{text}: {parsed:?}");
+        }
+    }
+
+    #[test]
+    fn a_serial_number_is_found_by_its_beginning_in_either_case() {
+        let entry = ProbeEntry {
+            index: 1,
+            vid: "0483".into(),
+            pid: "3748".into(),
+            serial: Some("066DFF485550".into()),
+            usb: Some("1-4".into()),
+            kind: "STLink V2".into(),
+            usable: true,
+            problem: None,
+        };
+        for text in ["066dff", "066DFF485550", "#1", "usb:1-4", "0483:3748", "0483:3748:066dff485550"] {
+            assert!(text.parse::<Selector>().unwrap().matches(&entry), "{text}");
+        }
+        for text in ["66DF", "066DFF4855501", "#2", "usb:1-4.1", "0483:3748:066d"] {
+            assert!(!text.parse::<Selector>().unwrap().matches(&entry), "{text}");
+        }
+    }
+}

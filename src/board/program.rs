@@ -1,0 +1,253 @@
+//! Erasing and programming, by the flash algorithm running in the chip's SRAM.
+//!
+//! The loop `stream` of `targets/algorithm/stm32f1.s` is started once and then fed through a ring in SRAM while it runs.
+//! Programming a half-word takes as long as sending eight, so the flash is the only thing that is waited for.
+
+use std::time::Duration;
+
+use super::{
+    Board, ChipKind, Error, OptionBytes, core,
+    link::Link,
+    pace::Pace,
+    progress::{Event, Progress, Step},
+};
+use crate::target::{Algorithm, Target};
+
+/// One page of flash to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageWrite {
+    /// The page's first address.
+    pub address: u32,
+    /// What goes there, a multiple of 4 long, at most a page; the rest of the page is left blank.
+    pub bytes: Vec<u8>,
+    /// What the page holds now.
+    pub before: PageBefore,
+}
+
+/// What a page holds before it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PageBefore {
+    /// All ones: it can be programmed as it is.
+    Blank,
+    /// Something else: it has to be erased.
+    Used,
+}
+
+/// Offset of code and control words from the beginning of SRAM: above the live data block of every known firmware, which
+/// so survives an interrupted run and can be rescued by the next one.
+const ORIGIN: u32 = 0xC00;
+/// Offset of the ring from the code (RING in the source).
+const RING: u32 = 0x400;
+/// Bytes in the ring (RING_BITS in the source).
+const RING_BYTES: u32 = 0x4000;
+/// The first write is short, so that programming begins at once.
+const FIRST_CHUNK: u32 = 1024;
+/// A gap in the ring that is worth a write.
+const CHUNK: u32 = 4096;
+
+// The control words, in words from the symbol `control`.
+const HEAD: u32 = 0;
+const TAIL: usize = 1;
+const STATE: usize = 2;
+const FAULT: usize = 3;
+const WIDTH: usize = 4;
+const CONTROL_WORDS: usize = 5;
+
+const FINISHED: u32 = 1;
+
+/// Without any progress for this long the flash is stuck: a page erase takes at most 40 ms (DS5319 table 28), and a chunk of
+/// half-words 256 x 70 us.
+const STALL_LIMIT: Duration = Duration::from_secs(1);
+
+/// The algorithm in SRAM.
+struct Loader<'a> {
+    link: &'a mut Link,
+    pace: &'a Pace,
+    algorithm: &'a Algorithm,
+    origin: u32,
+}
+
+impl<'a> Loader<'a> {
+    fn new(link: &'a mut Link, pace: &'a Pace, target: &'a Target) -> Self {
+        Self { link, pace, algorithm: &target.algorithm, origin: target.sram.start + ORIGIN }
+    }
+
+    fn ring(&self) -> u32 {
+        self.origin + RING
+    }
+
+    fn control(&self) -> u32 {
+        self.origin + self.algorithm.control
+    }
+
+    /// Loads the code, with `head` bytes of the ring declared full, checks that it has arrived, and starts it.
+    fn start(&mut self, entry: u32, kind: ChipKind, head: u32) -> Result<(), Error> {
+        let mut code = words(&self.algorithm.code);
+        let control = (self.algorithm.control / 4) as usize;
+        code[control + HEAD as usize] = head;
+        code[control + WIDTH] = kind.program_width();
+        self.link.write_words(self.origin, &code)?;
+        let mut arrived = vec![0; code.len()];
+        self.link.read_words(self.origin, &mut arrived)?;
+        if arrived != code {
+            return Err(Error::Loader);
+        }
+        core::start(self.link, self.pace, self.origin + entry)
+    }
+
+    /// Bytes taken from the ring, and whether the loop has finished.
+    fn look(&mut self, what: &'static str, sent: u32) -> Result<(u32, bool), Error> {
+        let mut control = [0; CONTROL_WORDS];
+        self.link.read_words(self.control(), &mut control)?;
+        if control[HEAD as usize] != sent || control[TAIL] > sent {
+            // Only this side writes the head, and the loop cannot take what was not sent.
+            return Err(Error::Loader);
+        }
+        match control[STATE] {
+            0 => Ok((control[TAIL], false)),
+            FINISHED => Ok((control[TAIL], true)),
+            status => Err(Error::Flash { what, address: control[FAULT], status }),
+        }
+    }
+}
+
+/// Runs `options` of the algorithm to its end.
+pub(super) fn run_options(
+    link: &mut Link,
+    pace: &Pace,
+    target: &Target,
+    kind: ChipKind,
+    options: OptionBytes,
+    limit: Duration,
+) -> Result<(), Error> {
+    const WHAT: &str = "writing the option bytes";
+    let mut loader = Loader::new(link, pace, target);
+    let image = words(&options.0);
+    let ring = loader.ring();
+    loader.link.write_words(ring, &image)?;
+    let mut arrived = vec![0; image.len()];
+    loader.link.read_words(ring, &mut arrived)?;
+    if arrived != image {
+        return Err(Error::Loader);
+    }
+    loader.start(target.algorithm.options, kind, 0)?;
+    let finished = pace.poll(limit, || Ok(loader.look(WHAT, 0)?.1.then_some(())))?;
+    finished.ok_or(Error::Stuck { what: WHAT, limit })
+}
+
+impl Board<'_> {
+    /// Erases and programs the pages, in order. The core stands before its first instruction after a reset.
+    pub fn program(
+        &mut self,
+        target: &Target,
+        pages: &[PageWrite],
+        progress: &mut dyn Progress,
+    ) -> Result<(), Error> {
+        const WHAT: &str = "programming";
+        if pages.is_empty() {
+            return Ok(());
+        }
+        let stream = records(pages);
+        let bytes = words(&stream);
+        let total = stream.len() as u32;
+        let mut loader = Loader::new(&mut self.link, &self.pace, target);
+        let ring = loader.ring();
+        let mut sent = total.min(FIRST_CHUNK);
+        loader.link.write_words(ring, &bytes[..sent as usize / 4])?;
+        loader.start(target.algorithm.stream, self.chip.kind, sent)?;
+
+        let mut taken = 0;
+        let mut moved = self.pace.now();
+        loop {
+            self.pace.check()?;
+            let room = RING_BYTES - (sent - taken);
+            let next = room.min(total - sent);
+            if next > 0 && (next >= CHUNK || sent + next == total || taken == 0) {
+                // In one piece up to the end of the ring, the rest from its beginning in the next turn.
+                let offset = sent % RING_BYTES;
+                let next = next.min(RING_BYTES - offset);
+                loader.link.write_words(ring + offset, &bytes[sent as usize / 4..(sent + next) as usize / 4])?;
+                sent += next;
+                let head = loader.control() + 4 * HEAD;
+                loader.link.write(head, sent)?;
+            }
+            let (now_taken, finished) = loader.look(WHAT, sent)?;
+            if now_taken < taken {
+                return Err(Error::Loader);
+            }
+            if now_taken > taken {
+                taken = now_taken;
+                moved = self.pace.now();
+                let (done_bytes, total_bytes) = (u64::from(taken), u64::from(total));
+                progress.on(Event::Advanced { step: Step::Program, done_bytes, total_bytes });
+            }
+            if finished {
+                return Ok(());
+            }
+            if self.pace.now().saturating_sub(moved) > STALL_LIMIT {
+                return Err(Error::Stuck { what: WHAT, limit: STALL_LIMIT });
+            }
+        }
+    }
+}
+
+/// The pages as the records that `stream` takes, with the closing zero.
+fn records(pages: &[PageWrite]) -> Vec<u8> {
+    let mut stream = Vec::new();
+    for page in pages {
+        if page.before == PageBefore::Used {
+            stream.extend((page.address | 1).to_le_bytes());
+        }
+        // The blank end of a page, a data block's for one, is not sent.
+        let used = page.bytes.iter().rposition(|byte| *byte != 0xFF).map_or(0, |last| (last + 1).next_multiple_of(4));
+        if used > 0 {
+            stream.extend(page.address.to_le_bytes());
+            stream.extend((used as u32).to_le_bytes());
+            stream.extend(&page.bytes[..used]);
+        }
+    }
+    stream.extend(0u32.to_le_bytes());
+    stream
+}
+
+fn words(bytes: &[u8]) -> Vec<u32> {
+    let word = |chunk: &[u8]| u32::from_le_bytes([chunk[0], chunk[1], chunk[2], chunk[3]]);
+    bytes.chunks_exact(4).map(word).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(before: PageBefore, bytes: &[u8]) -> PageWrite {
+        PageWrite { address: 0x0800_1000, bytes: bytes.to_vec(), before }
+    }
+
+    #[test]
+    fn a_used_page_is_erased_and_then_programmed() {
+        let stream = records(&[page(PageBefore::Used, &[1, 2, 3, 4])]);
+        assert_eq!(words(&stream), [0x0800_1001, 0x0800_1000, 4, 0x0403_0201, 0]);
+    }
+
+    #[test]
+    fn a_page_that_is_to_be_blank_is_only_erased() {
+        let stream = records(&[page(PageBefore::Used, &[0xFF; 1024])]);
+        assert_eq!(words(&stream), [0x0800_1001, 0]);
+    }
+
+    #[test]
+    fn the_blank_end_of_a_page_is_not_sent() {
+        let mut bytes = [0xFF; 1024];
+        bytes[..5].fill(0);
+        let stream = records(&[page(PageBefore::Blank, &bytes)]);
+        assert_eq!(words(&stream), [0x0800_1000, 8, 0, 0xFFFF_FF00, 0]);
+    }
+
+    #[test]
+    fn the_loader_fits_below_its_ring_and_the_ring_into_sram() {
+        for target in Target::all() {
+            assert!(target.algorithm.code.len() as u32 <= RING);
+            assert!(target.sram.start + ORIGIN + RING + RING_BYTES <= target.sram.end);
+        }
+    }
+}

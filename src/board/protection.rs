@@ -1,0 +1,164 @@
+//! Read-out protection and the option bytes that hold it. PM0075 2.4, 2.5 and 3.4.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{
+    Board, ChipKind, Error, OptionBytes, Reclock, Wait,
+    link::Link,
+    program,
+    progress::{Event, Need, Progress},
+    registers::{fpec, system},
+};
+use crate::target::Target;
+
+/// The caller's word that everything in flash may be lost. Only the command line makes one.
+#[derive(Debug, Clone, Copy)]
+pub struct EraseConsent;
+
+/// Whether flash can be read through the debug port, as the chip itself says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protection {
+    /// Readable.
+    None,
+    /// Read-out protection is on.
+    Read,
+}
+
+/// The protections in force, and the option bytes that the next reset puts in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Status {
+    /// In force.
+    pub protection: Protection,
+    /// In force: a zero bit for each group of four pages that cannot be written.
+    pub write_protection: u32,
+    /// As they stand in the option area.
+    pub option_bytes: OptionBytes,
+}
+
+impl Status {
+    /// The write-protected pages of a flash with `pages` pages. Bit 31 stands for all pages from 62 groups on (PM0075 2.4.2
+    /// table 10: pages 124 to the end on medium density).
+    pub fn write_protected_pages(&self, pages: u32) -> Vec<u32> {
+        (0..pages).filter(|page| self.write_protection >> (page / 4).min(31) & 1 == 0).collect()
+    }
+}
+
+/// Time for everything that `options` in the flash algorithm does: an erase of the option area, a mass erase, eight
+/// half-words; DS5319 table 28 gives 40 ms at most for each erase, and worn chips take longer.
+const OPTIONS_LIMIT: Duration = Duration::from_secs(5);
+/// How long a user has to take the power away and bring it back, where no waiting time was asked for.
+const POWER_CYCLE_LIMIT: Duration = Duration::from_secs(60);
+
+impl Board<'_> {
+    /// Reads the protections.
+    pub fn status(&mut self) -> Result<Status, Error> {
+        let mut registers = [0; fpec::WORDS];
+        self.link.read_words(fpec::ACR, &mut registers)?;
+        let obr = registers[fpec::OBR];
+        if obr & fpec::OBR_RESERVED != 0 && self.chip.kind != ChipKind::Gd32E103 || obr == u32::MAX {
+            return Err(Error::UnknownProtection { obr });
+        }
+        let option_bytes = read_option_bytes(&mut self.link)?;
+        if self.chip.kind == ChipKind::Gd32E103 && option_bytes.rdp() == 0xCC {
+            return Err(Error::PermanentProtection { rdp: option_bytes.rdp() });
+        }
+        let protection = if obr & fpec::OBR_RDPRT == 0 { Protection::None } else { Protection::Read };
+        Ok(Status { protection, write_protection: registers[fpec::WRPR], option_bytes })
+    }
+
+    /// Removes read-out and write protection. Where read-out protection was on, this erases the whole flash.
+    ///
+    /// Afterwards the core stands before its first instruction, and protection and UID have been read again. Where the chip
+    /// wants its power cycled first, waits for that.
+    pub fn remove_protection(
+        self,
+        target: &Target,
+        _consent: EraseConsent,
+        progress: &mut dyn Progress,
+    ) -> Result<Self, Error> {
+        let mut board = self;
+        let user = board.status()?.option_bytes.user();
+        board.write_options(target, OptionBytes::open(user))?;
+        board.reset_and_halt()?;
+        if board.status()?.protection == Protection::None {
+            return Ok(board);
+        }
+        board.await_power_cycle(progress)
+    }
+
+    /// Turns read-out protection on; it is in force after the next reset.
+    pub fn set_protection(&mut self, target: &Target) -> Result<(), Error> {
+        let options = self.status()?.option_bytes.with_rdp(self.chip.kind.rdp_protected());
+        self.write_options(target, options)
+    }
+
+    /// Erases the option bytes and programs all of them, in one go on the chip itself: once begun it ends even if contact
+    /// is lost, so that the option area is never left erased by a slipped wire.
+    fn write_options(&mut self, target: &Target, options: OptionBytes) -> Result<(), Error> {
+        self.pace.check()?;
+        self.reset_and_halt()?;
+        program::run_options(&mut self.link, &self.pace, target, self.chip.kind, options, OPTIONS_LIMIT)?;
+        let found = read_option_bytes(&mut self.link)?;
+        if found == options {
+            Ok(())
+        } else {
+            Err(Error::OptionBytes { expected: hex::encode(options.0), found: hex::encode(found.0) })
+        }
+    }
+
+    /// Waits until the chip has lost its power and come back without protection.
+    fn await_power_cycle(self, progress: &mut dyn Progress) -> Result<Self, Error> {
+        let mut board = self;
+        let began = board.now();
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let elapsed = board.now().saturating_sub(began);
+            if elapsed >= POWER_CYCLE_LIMIT && board.options.wait == Wait::No {
+                return Err(Error::NoPowerCycle { limit: POWER_CYCLE_LIMIT });
+            }
+            progress.on(Event::Waiting { attempts, elapsed, need: Need::PowerCycle });
+            board.pace.pause(Duration::from_millis(200))?;
+            board = match board.status() {
+                Ok(status) if status.protection == Protection::None => {
+                    board.reset_and_halt()?;
+                    return Ok(board);
+                }
+                Ok(_) => board,
+                Err(error) if error.is_link() => {
+                    let recipe = board.recipe();
+                    drop(board);
+                    recipe.connect(Reclock::Same, Wait::For(POWER_CYCLE_LIMIT), progress)?
+                }
+                Err(error) => return Err(error),
+            };
+        }
+    }
+}
+
+fn read_option_bytes(link: &mut Link) -> Result<OptionBytes, Error> {
+    let mut bytes = [0; 16];
+    link.read_bytes(system::OPTION_BYTES, &mut bytes)?;
+    Ok(OptionBytes(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn write_protection_bits_stand_for_groups_of_four_pages() {
+        let status = |write_protection| Status {
+            protection: Protection::None,
+            write_protection,
+            option_bytes: OptionBytes::open(0xFF),
+        };
+        assert!(status(u32::MAX).write_protected_pages(64).is_empty());
+        assert_eq!(status(!1).write_protected_pages(64), [0, 1, 2, 3]);
+        assert_eq!(status(!(1 << 15)).write_protected_pages(64), [60, 61, 62, 63]);
+        assert_eq!(status(!(1 << 31)).write_protected_pages(128), [124, 125, 126, 127]);
+    }
+}

@@ -1,0 +1,108 @@
+//! The data block of a locked board, read from the SRAM of the firmware that has been running on it.
+//!
+//! Read-out protection shuts flash, not SRAM, and the firmware keeps its live data block there. It keeps its default
+//! template there too, so the magic alone finds two; the live one carries the chip's own UID.
+
+use super::{Board, Error};
+use crate::{
+    block::{DataBlock, LEN, Serial, Uid},
+    target::Target,
+};
+
+/// What SRAM holds.
+#[derive(Debug, Clone, Default)]
+pub struct Rescue {
+    /// The live data block of this chip.
+    pub block: Option<DataBlock>,
+    /// Blocks with a serial number of their own and the UID of another chip.
+    pub strangers: Vec<Stranger>,
+}
+
+/// A data block that belongs to another chip.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stranger {
+    /// Whose it says it is.
+    pub uid: Uid,
+    /// The serial number in it.
+    pub serial: Serial,
+}
+
+/// How far from the beginning of SRAM live data blocks are looked for first. Every known firmware sets its stack, above all
+/// its variables, below this: the highest initial stack pointer in the catalog is 0x20002BE8.
+const VARIABLES: u32 = 0x2C00;
+
+impl Board<'_> {
+    /// Looks for the live data block in SRAM. The core has been halted, not reset.
+    pub fn rescue(&mut self, target: &Target) -> Result<Rescue, Error> {
+        let start = target.sram.start;
+        let near = start..(start + VARIABLES).min(target.sram.end);
+        let memory = self.read(near)?;
+        let found = search(&memory, self.uid);
+        let Some((offset, block)) = found.last().cloned().map(|found| (found.0, found.1)) else {
+            return Ok(Rescue { block: None, strangers: strangers(&memory) });
+        };
+        // One wrong bit would end up in the scooter's serial number for good: the block has to read the same twice. It can
+        // begin at any even address.
+        let address = start + offset as u32;
+        let aligned = address & !3;
+        let again = self.read(aligned..(address + LEN as u32).next_multiple_of(4))?;
+        let skip = (address - aligned) as usize;
+        if again[skip..skip + LEN] != block.as_bytes()[..] {
+            return Err(super::LinkError::Nonsense { what: "the data block in SRAM", value: address }.into());
+        }
+        Ok(Rescue { block: Some(block), strangers: Vec::new() })
+    }
+}
+
+/// Every data block with this UID, with its offset, lowest first.
+fn search(memory: &[u8], uid: Uid) -> Vec<(usize, DataBlock)> {
+    blocks(memory).filter(|(_, block)| block.uid() == uid).collect()
+}
+
+/// Everything that has a data block's magic and lies wholly inside.
+fn blocks(memory: &[u8]) -> impl Iterator<Item = (usize, DataBlock)> {
+    let last = memory.len().checked_sub(LEN);
+    let offsets = last.map_or(0..0, |last| 0..last + 1).step_by(2);
+    offsets.filter_map(|offset| {
+        let block = DataBlock::parse(&memory[offset..offset + LEN]).ok()?;
+        Some((offset, block))
+    })
+}
+
+fn strangers(memory: &[u8]) -> Vec<Stranger> {
+    blocks(memory)
+        .filter(|(_, block)| !block.uid().is_blank())
+        .filter_map(|(_, block)| Some(Stranger { uid: block.uid(), serial: block.serial()? }))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UID: Uid = Uid([1, 2, 3]);
+
+    fn block(uid: Uid) -> DataBlock {
+        let serial = Serial::parse("21886/00012345", "#####/########").unwrap();
+        DataBlock::template().with_serial(serial).with_uid(uid)
+    }
+
+    #[test]
+    fn the_template_is_passed_over_and_the_live_block_found() {
+        let mut memory = vec![0; 0x1000];
+        memory[0x10..0x210].copy_from_slice(DataBlock::template().as_bytes());
+        memory[0x6EE..0x8EE].copy_from_slice(block(UID).as_bytes());
+        let found = search(&memory, UID);
+        assert_eq!(found.iter().map(|found| found.0).collect::<Vec<_>>(), [0x6EE]);
+        assert!(search(&memory, Uid([9, 9, 9])).is_empty());
+        assert_eq!(strangers(&memory).len(), 1);
+    }
+
+    #[test]
+    fn a_block_that_is_cut_off_by_the_end_of_memory_is_none() {
+        let mut memory = vec![0; 0x400];
+        memory[0x202..].copy_from_slice(&block(UID).as_bytes()[..0x1FE]);
+        assert!(search(&memory, UID).is_empty());
+        assert!(search(&memory[..10], UID).is_empty());
+    }
+}

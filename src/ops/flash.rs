@@ -1,0 +1,399 @@
+//! `flash`: the whole job, from whatever the board is to a scooter that starts.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{
+    BoardState, Error, Extent, FlashPlan, Job, Placed,
+    job::untouched,
+    report::{Firmware, Source},
+    write::{self, Written},
+};
+use crate::{
+    block::{DataBlock, LEN, Mileage, Serial, Uid},
+    board::{self, Board, Boot, ChipKind, EraseConsent, Protection, Status, progress::Step},
+    image::{self, Catalog, Fit, Image, Kind},
+    target::Target,
+};
+
+pub use super::report::Source as DataSource;
+
+/// What is to be written, and what may be done for it.
+#[derive(Debug)]
+pub struct FlashRequest<'a> {
+    /// The scooter.
+    pub target: &'a Target,
+    /// The bootloader; without one the board's own stays, where it can.
+    pub boot: Option<&'a Image>,
+    /// The DRV firmware; likewise.
+    pub drv: Option<&'a Image>,
+    /// A data block from a file, for a board that has none of its own.
+    pub data: Option<DataBlock>,
+    /// The serial number to write, instead of the board's own.
+    pub serial: Option<Serial>,
+    /// The mileage to write, instead of the board's own.
+    pub mileage: Option<Mileage>,
+    /// Given where the chip may be erased to unlock it.
+    pub consent: Option<EraseConsent>,
+    /// How much to write.
+    pub extent: Extent,
+    /// Whether to write at all.
+    pub intent: Intent,
+    /// What to do when everything is verified.
+    pub after: After,
+    /// Gates that may fail.
+    pub forced: Vec<String>,
+}
+
+/// Whether to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Intent {
+    /// Do it.
+    Write,
+    /// Read only, and say what would be done.
+    Preview,
+}
+
+/// What to do when everything is verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum After {
+    /// Reset the chip and watch the firmware start.
+    Run,
+    /// The same, with read-out protection on.
+    LockAndRun,
+    /// Leave the board as it was verified; the firmware has not run yet.
+    Stop,
+}
+
+/// What `flash` did, or for a preview would do.
+#[derive(Debug, Clone, Serialize)]
+pub struct FlashReport {
+    /// The scooter, by its name on the command line.
+    pub scooter: String,
+    /// The chip.
+    pub chip: ChipKind,
+    /// The chip's unique id.
+    pub uid: Uid,
+    /// The serial number written.
+    pub serial: Serial,
+    /// The mileage written, in metres.
+    pub mileage_m: Mileage,
+    /// Where the data block came from.
+    pub data_source: DataSource,
+    /// The bootloader on the board.
+    pub boot: Option<Firmware>,
+    /// The DRV firmware on the board.
+    pub drv: Option<Firmware>,
+    /// Whether the chip was erased as a whole, to unlock it.
+    pub mass_erased: bool,
+    /// Pages erased one by one.
+    pub pages_erased: u32,
+    /// Pages that were right already.
+    pub pages_skipped: u32,
+    /// Bytes programmed.
+    pub bytes_programmed: u32,
+    /// Whether every planned byte was read back and is right.
+    pub verified: bool,
+    /// Whether this was a preview and nothing was written.
+    pub preview: bool,
+    /// How often contact was lost and made again.
+    pub reconnects: u32,
+    /// How the firmware started; `None` where it was not let run.
+    pub boot_check: Option<Boot>,
+    /// The backup made before anything was erased.
+    pub backup: Option<std::path::PathBuf>,
+    /// SWD clock in kHz at the end.
+    pub speed_khz: u32,
+    /// Milliseconds for all of it.
+    pub took_ms: u64,
+    /// Milliseconds from first contact until the wires were not needed any more.
+    pub contact_ms: u64,
+    /// The whole flash as planned, 0xFF where nothing is.
+    #[serde(skip)]
+    pub image: Vec<u8>,
+}
+
+/// Everything that is decided before anything is changed.
+pub(super) struct Prepared {
+    pub(super) plan: FlashPlan,
+    pub(super) serial: Serial,
+    pub(super) mileage: Mileage,
+    pub(super) data_source: DataSource,
+    pub(super) boot: Option<Firmware>,
+    pub(super) drv: Option<Firmware>,
+}
+
+/// Does the whole job.
+pub fn flash(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashReport, Error> {
+    let began = job.now();
+    request.check_images(None)?;
+
+    let mut board = job.reach()?;
+    let contact = job.now();
+    let status = job.step(Step::Identify, |_| board.status()).map_err(untouched)?;
+    let prepared = prepare(job, &mut board, &status, request)?;
+    let mut report = FlashReport::new(request, &prepared, &board);
+
+    if request.intent == Intent::Preview {
+        report.foresee(&mut board, &status, &prepared.plan, request.extent).map_err(untouched)?;
+        board.resume().map_err(untouched)?;
+        report.took_ms = millis(job.now() - began);
+        return Ok(report);
+    }
+    if let Some(what) = obstacle(&status, &prepared.plan, request.target) {
+        request.consent.ok_or(Error::Consent { what })?;
+    }
+
+    // Up to here nothing has been changed.
+    let written = write::write(job, board, &prepared.plan, request)?;
+    report.contact_ms = millis(job.now() - contact);
+    job.progress.on(board::progress::Event::ContactFree);
+    let board = report.finish(job, written, request)?;
+    drop(board);
+    report.took_ms = millis(job.now() - began);
+    Ok(report)
+}
+
+/// What has to be removed before the plan can be written.
+fn obstacle(status: &Status, plan: &FlashPlan, target: &Target) -> Option<&'static str> {
+    if status.protection == Protection::Read {
+        return Some("read-protected");
+    }
+    write::is_write_protected(status, plan, target).then_some("write-protected")
+}
+
+/// Finds out what the board holds and what it shall hold.
+pub(super) fn prepare(
+    job: &mut Job<'_>,
+    board: &mut Board<'_>,
+    status: &Status,
+    request: &FlashRequest<'_>,
+) -> Result<Prepared, Error> {
+    let target = request.target;
+    if board.chip.flash_kib < target.flash_kib() {
+        let (found, needed) = (board.chip.flash_kib, target.flash_kib());
+        return Err(untouched(board::Error::TooSmall { found, needed }));
+    }
+    request.check_images(Some(board.chip.kind))?;
+
+    let held = job.step(Step::Rescue, |_| Held::read(board, status, target)).map_err(untouched)?;
+    for stranger in &held.strangers {
+        let board::Stranger { uid, serial } = stranger;
+        job.warn("data-of-another-chip", format!("SRAM holds the data block of another chip, serial {serial}, UID {uid}; it is not used"));
+    }
+    let boot = held.image(request, Kind::Boot, request.boot, board.chip.kind)?;
+    let drv = held.image(request, Kind::Drv, request.drv, board.chip.kind)?;
+    let (block, data_source) = request.block(&held, board.uid)?;
+    let (serial, mileage) = (block.serial().ok_or(Error::NoSerial)?, block.mileage());
+
+    let images = [
+        Placed { address: target.regions.boot.start, bytes: &boot },
+        Placed { address: target.regions.drv.start, bytes: &drv },
+    ];
+    let mut plan = FlashPlan::new(target, &images, &block);
+    if held.update_pending {
+        // The bootloader would copy what is staged over the firmware at its first start.
+        plan.blank(target.regions.update.start);
+    }
+    Ok(Prepared { plan, serial, mileage, data_source, boot: Firmware::of(&boot), drv: Firmware::of(&drv) })
+}
+
+/// What the board holds before anything is changed.
+#[derive(Default)]
+struct Held {
+    /// The regions of bootloader and DRV, where flash can be read.
+    boot: Option<Vec<u8>>,
+    drv: Option<Vec<u8>>,
+    block: Option<(DataBlock, Source)>,
+    strangers: Vec<board::Stranger>,
+    update_pending: bool,
+}
+
+impl Held {
+    fn read(board: &mut Board<'_>, status: &Status, target: &Target) -> Result<Self, board::Error> {
+        let mut held = Self::default();
+        let regions = &target.regions;
+        if status.protection == Protection::None {
+            held.boot = Some(board.read(regions.boot.clone())?);
+            held.drv = Some(board.read(regions.drv.clone())?);
+            let data = board.read(regions.data.start..regions.data.start + LEN as u32)?;
+            held.block = DataBlock::parse(&data).ok().map(|block| (block, Source::Flash));
+            held.update_pending = is_pending(&board.read(regions.update.start..regions.update.start + 8)?);
+        }
+        if held.block.is_none() {
+            let rescue = board.rescue(target)?;
+            held.block = rescue.block.map(|block| (block, Source::Sram));
+            held.strangers = rescue.strangers;
+        }
+        Ok(held)
+    }
+
+    /// The image to plan: the given one, else the board's own where that is known to be right.
+    fn image(
+        &self,
+        request: &FlashRequest<'_>,
+        kind: Kind,
+        given: Option<&Image>,
+        chip: ChipKind,
+    ) -> Result<Vec<u8>, Error> {
+        if let Some(image) = given {
+            return Ok(image.bytes.clone());
+        }
+        let name = kind.name();
+        let region = if kind == Kind::Boot { &self.boot } else { &self.drv };
+        let refuse = |reason| Error::NoImage { kind: name, reason };
+        let region = region.as_ref().ok_or(refuse("the chip is read-protected, and unlocking erases it"))?;
+        let known = Catalog::builtin().identify(region).ok_or(refuse("it is not a known one"))?;
+        let entry = known.entry;
+        if entry.kind != kind || !entry.is_for(&request.target.name) || !entry.runs_on(chip.name()) {
+            return Err(refuse("it is not for this scooter"));
+        }
+        Ok(region[..entry.size].to_vec())
+    }
+}
+
+/// The bootloader's update record: magic and a flag that is not zero (boot.bin, disassembled).
+fn is_pending(record: &[u8]) -> bool {
+    let word = |at: usize| u32::from_le_bytes([record[at], record[at + 1], record[at + 2], record[at + 3]]);
+    word(0) == 0x505A && word(4) != 0
+}
+
+impl FlashRequest<'_> {
+    /// Puts the given images through their gates.
+    pub(super) fn check_images(&self, chip: Option<ChipKind>) -> Result<(), Error> {
+        let regions = &self.target.regions;
+        let wanted = [(Kind::Boot, self.boot, &regions.boot), (Kind::Drv, self.drv, &regions.drv)];
+        for (kind, image, region) in wanted {
+            let Some(image) = image else { continue };
+            let fit = Fit {
+                kind,
+                region: region.clone(),
+                sram: self.target.sram.clone(),
+                data_block: regions.data.start,
+                scooter: self.target.name.clone(),
+                chip: chip.map(ChipKind::firmware_name),
+            };
+            let failed = image::gates(image, &fit)
+                .into_iter()
+                .find(|gate| !gate.passed && !self.forced.iter().any(|forced| forced == gate.name));
+            if let Some(gate) = failed {
+                return Err(Error::Gate { kind: kind.name(), gate: gate.name, detail: gate.detail });
+            }
+        }
+        Ok(())
+    }
+
+    /// The data block to write: the board's own where there is one, with what the user gave in place of what it says.
+    fn block(&self, held: &Held, uid: Uid) -> Result<(DataBlock, Source), Error> {
+        let file = || self.data.clone().map(|block| (block, Source::File));
+        let base = held.block.clone().or_else(file);
+        let (mut block, source) = match base {
+            Some(base) => base,
+            None => {
+                self.serial.as_ref().ok_or(Error::NoSerial)?;
+                self.mileage.ok_or(Error::NoMileage)?;
+                (DataBlock::template(), Source::Template)
+            }
+        };
+        if block.serial().is_none() {
+            // A factory default counts as none: with it the firmware shows error 35 for ever.
+            block = block.with_serial(self.serial.ok_or(Error::NoSerial)?).with_activation();
+        }
+        if let Some(serial) = self.serial {
+            block = block.with_serial(serial);
+        }
+        if let Some(mileage) = self.mileage {
+            block = block.with_mileage(mileage);
+        }
+        Ok((block.with_uid(uid), source))
+    }
+}
+
+impl FlashReport {
+    fn new(request: &FlashRequest<'_>, prepared: &Prepared, board: &Board<'_>) -> Self {
+        Self {
+            scooter: request.target.name.clone(),
+            chip: board.chip.kind,
+            uid: board.uid,
+            serial: prepared.serial,
+            mileage_m: prepared.mileage,
+            data_source: prepared.data_source,
+            boot: prepared.boot.clone(),
+            drv: prepared.drv.clone(),
+            mass_erased: false,
+            pages_erased: 0,
+            pages_skipped: 0,
+            bytes_programmed: 0,
+            verified: false,
+            preview: request.intent == Intent::Preview,
+            reconnects: 0,
+            boot_check: None,
+            backup: None,
+            speed_khz: board.speed_khz,
+            took_ms: 0,
+            contact_ms: 0,
+            image: prepared.plan.image(request.target),
+        }
+    }
+
+    /// Fills in what would be done.
+    fn foresee(
+        &mut self,
+        board: &mut Board<'_>,
+        status: &Status,
+        plan: &FlashPlan,
+        extent: Extent,
+    ) -> Result<(), board::Error> {
+        self.mass_erased = status.protection == Protection::Read;
+        let work = if self.mass_erased { plan.work_on_blank() } else { write::examine(board, plan, extent)? };
+        self.pages_erased = work.erases();
+        self.pages_skipped = work.skipped;
+        self.bytes_programmed = work.programmed_bytes();
+        Ok(())
+    }
+
+    /// Lets the board run, now that everything is written and verified.
+    fn finish<'p>(
+        &mut self,
+        job: &mut Job<'_>,
+        written: Written<'p>,
+        request: &FlashRequest<'_>,
+    ) -> Result<Board<'p>, Error> {
+        let Written { mut board, mass_erased, pages_erased, pages_skipped, bytes_programmed, reconnects } = written;
+        self.mass_erased = mass_erased;
+        self.pages_erased = pages_erased;
+        self.pages_skipped = pages_skipped;
+        self.bytes_programmed = bytes_programmed;
+        self.reconnects = reconnects;
+        self.speed_khz = board.speed_khz;
+        self.verified = true;
+        let written = |source| Error::Board { board: BoardState::Written, source };
+        if request.after == After::LockAndRun {
+            job.step(Step::Lock, |_| board.set_protection(request.target)).map_err(written)?;
+        }
+        if request.after == After::Stop {
+            job.skip(Step::Boot);
+            return Ok(board);
+        }
+        let boot = match job.step(Step::Boot, |_| board.boot(request.target)) {
+            Ok(boot) => boot,
+            // The wires may be let go by now.
+            Err(error) if error.is_link() => Boot::Unseen,
+            Err(error) => return Err(written(error)),
+        };
+        self.boot_check = Some(boot);
+        match boot {
+            Boot::Running { .. } => Ok(board),
+            Boot::Unseen => {
+                job.warn("boot-unseen", "contact ended before the firmware was seen to start");
+                Ok(board)
+            }
+            other => Err(Error::DoesNotStart { how: other.to_string() }),
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

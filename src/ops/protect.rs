@@ -1,0 +1,89 @@
+//! `unlock`, `lock` and `reset`.
+
+use serde::Serialize;
+
+use super::{BoardState, Error, Job, job::untouched};
+use crate::{
+    block::Uid,
+    board::{EraseConsent, Protection, progress::Step},
+    target::Target,
+};
+
+/// What `unlock` did.
+#[derive(Debug, Clone, Serialize)]
+pub struct UnlockReport {
+    /// The chip's unique id.
+    pub uid: Uid,
+    /// Protection before.
+    pub before: Protection,
+    /// Protection now.
+    pub protection: Protection,
+    /// Whether the flash was erased by it.
+    pub erased: bool,
+}
+
+/// What `lock` did.
+#[derive(Debug, Clone, Serialize)]
+pub struct LockReport {
+    /// The chip's unique id.
+    pub uid: Uid,
+    /// Protection before.
+    pub before: Protection,
+    /// Protection now.
+    pub protection: Protection,
+}
+
+/// Removes read-out and write protection; erases the chip where read-out protection was on.
+pub fn unlock(job: &mut Job<'_>, consent: Option<EraseConsent>) -> Result<UnlockReport, Error> {
+    let mut board = job.reach()?;
+    let uid = board.uid;
+    let status = job.step(Step::Identify, |_| board.status()).map_err(untouched)?;
+    let before = status.protection;
+    if before == Protection::None && status.write_protection == u32::MAX {
+        job.skip(Step::Unlock);
+        board.resume().map_err(untouched)?;
+        return Ok(UnlockReport { uid, before, protection: before, erased: false });
+    }
+    let what = if before == Protection::Read { "read-protected" } else { "write-protected" };
+    let consent = consent.ok_or(Error::Consent { what })?;
+    let changed = |source| Error::Board { board: BoardState::Partial, source };
+    let target = &Target::all()[0];
+    let board =
+        job.step(Step::Unlock, |progress| board.remove_protection(target, consent, progress)).map_err(changed)?;
+    job.step(Step::Reset, |_| board.reset()).map_err(changed)?;
+    Ok(UnlockReport { uid, before, protection: Protection::None, erased: before == Protection::Read })
+}
+
+/// Turns read-out protection on. The chip is reset, which puts it in force.
+pub fn lock(job: &mut Job<'_>) -> Result<LockReport, Error> {
+    let mut board = job.reach()?;
+    let uid = board.uid;
+    let before = job.step(Step::Identify, |_| board.status()).map_err(untouched)?.protection;
+    if before == Protection::Read {
+        job.skip(Step::Lock);
+        board.resume().map_err(untouched)?;
+        return Ok(LockReport { uid, before, protection: before });
+    }
+    let target = &Target::all()[0];
+    let changed = |source| Error::Board { board: BoardState::Written, source };
+    let protection = job
+        .step(Step::Lock, |_| {
+            board.set_protection(target)?;
+            board.reset_and_halt()?;
+            board.status().map(|status| status.protection)
+        })
+        .map_err(changed)?;
+    if protection == Protection::None {
+        return Err(changed(crate::board::Error::NotLocked));
+    }
+    job.step(Step::Reset, |_| board.reset()).map_err(changed)?;
+    Ok(LockReport { uid, before, protection })
+}
+
+/// Resets the chip and lets it run.
+pub fn reset(job: &mut Job<'_>) -> Result<Uid, Error> {
+    let board = job.reach()?;
+    let uid = board.uid;
+    job.step(Step::Reset, |_| board.reset()).map_err(untouched)?;
+    Ok(uid)
+}

@@ -1,0 +1,71 @@
+//! What reports say about firmware and data.
+
+use serde::Serialize;
+
+use crate::{
+    block::{DataBlock, Summary},
+    image::{Catalog, Sha256Digest, inspect, sha256},
+    version::Version,
+};
+
+/// An image, by what it says of itself and what the catalog says of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Firmware {
+    /// SHA-256 of the image without what only fills its region.
+    pub sha256: Sha256Digest,
+    /// The catalog's name for it.
+    pub name: Option<String>,
+    /// Its version.
+    pub version: Option<Version>,
+    /// Whether the catalog has it.
+    pub known: bool,
+}
+
+impl Firmware {
+    /// What is in these bytes, an image or a whole region of flash; `None` where that is blank.
+    pub fn of(bytes: &[u8]) -> Option<Self> {
+        let end = bytes.iter().rposition(|byte| *byte != 0xFF)? + 1;
+        let bytes = &bytes[..end.next_multiple_of(4).min(bytes.len())];
+        Some(match Catalog::builtin().identify(bytes) {
+            Some(identified) => Self {
+                sha256: identified.entry.sha256,
+                name: Some(identified.entry.name.clone()),
+                version: identified.entry.version,
+                known: true,
+            },
+            None => Self { sha256: sha256(bytes), name: None, version: inspect(bytes).version, known: false },
+        })
+    }
+}
+
+/// Where a data block came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// The board's flash.
+    Flash,
+    /// The SRAM of the firmware that was running on it.
+    Sram,
+    /// A file that the user gave.
+    File,
+    /// A backup of this board, made before it was erased.
+    Backup,
+    /// The factory's template, with what the user gave filled in.
+    Template,
+}
+
+/// A data block with where it was found.
+#[derive(Debug, Clone, Serialize)]
+pub struct Data {
+    /// Where.
+    pub source: Source,
+    /// What is in it.
+    #[serde(flatten)]
+    pub block: Summary,
+}
+
+impl Data {
+    pub(super) fn new(source: Source, block: &DataBlock) -> Self {
+        Self { source, block: block.summary() }
+    }
+}

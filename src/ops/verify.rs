@@ -1,0 +1,66 @@
+//! `verify`: compares the board with what `flash` would write. Changes nothing.
+
+use serde::Serialize;
+
+use super::{
+    BoardState, Error, FlashRequest, Job,
+    flash::{DataSource, prepare},
+    job::untouched,
+    report::Firmware,
+};
+use crate::{
+    block::{Mileage, Serial, Uid},
+    board::{Comparison, Protection, progress::Step},
+};
+
+/// What `verify` found: a board that is as planned; another is an error.
+#[derive(Debug, Clone, Serialize)]
+pub struct VerifyReport {
+    /// The chip's unique id.
+    pub uid: Uid,
+    /// The serial number that the plan has.
+    pub serial: Serial,
+    /// The mileage that the plan has.
+    pub mileage_m: Mileage,
+    /// Where serial number and mileage came from.
+    pub data_source: DataSource,
+    /// The planned bootloader.
+    pub boot: Option<Firmware>,
+    /// The planned DRV firmware.
+    pub drv: Option<Firmware>,
+    /// Bytes compared.
+    pub bytes_compared: u64,
+    /// Always true.
+    pub verified: bool,
+}
+
+/// Compares every planned page.
+pub fn verify(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<VerifyReport, Error> {
+    request.check_images(None)?;
+    let mut board = job.reach()?;
+    let status = job.step(Step::Identify, |_| board.status()).map_err(untouched)?;
+    if status.protection == Protection::Read {
+        return Err(Error::Unreadable);
+    }
+    let prepared = prepare(job, &mut board, &status, request)?;
+    let parts = prepared.plan.parts();
+    let comparison =
+        job.step(Step::Verify, |progress| board.compare(parts, Step::Verify, progress)).map_err(untouched)?;
+    let uid = board.uid;
+    board.resume().map_err(untouched)?;
+    match comparison {
+        Comparison::Same => Ok(VerifyReport {
+            uid,
+            serial: prepared.serial,
+            mileage_m: prepared.mileage,
+            data_source: prepared.data_source,
+            boot: prepared.boot,
+            drv: prepared.drv,
+            bytes_compared: parts.iter().map(|part| part.bytes.len() as u64).sum(),
+            verified: true,
+        }),
+        Comparison::Differs { address, expected, found, bytes } => {
+            Err(Error::Differs { board: BoardState::Untouched, address, expected, found, bytes })
+        }
+    }
+}
