@@ -1,8 +1,10 @@
 //! What a procedure can end in, and what the board is then.
 
+use std::fmt;
+
 use serde::Serialize;
 
-use crate::board;
+use crate::{board, image::Kind};
 
 /// What kind of failure this is; every one has its own exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -58,12 +60,7 @@ pub enum BoardState {
 pub enum Error {
     /// Something between this program and the board.
     #[error(transparent)]
-    Board {
-        /// What the board is now.
-        board: BoardState,
-        /// What happened.
-        source: board::Error,
-    },
+    Board(Stopped),
     /// Removing protection erases the chip, and nobody agreed to that.
     #[error("the chip is {what}; removing that erases it, which was not agreed to")]
     Consent {
@@ -73,8 +70,8 @@ pub enum Error {
     /// An image fails a gate.
     #[error("{kind} image refused: {detail}")]
     Gate {
-        /// `boot` or `drv`.
-        kind: &'static str,
+        /// Which.
+        kind: Kind,
         /// The gate's name, which `--force` takes.
         gate: &'static str,
         /// What is wrong.
@@ -83,8 +80,8 @@ pub enum Error {
     /// No image was given and the board's own cannot stay.
     #[error("no {kind} image, and the board's own cannot stay: {reason}")]
     NoImage {
-        /// `boot` or `drv`.
-        kind: &'static str,
+        /// Which.
+        kind: Kind,
         /// Why not.
         reason: &'static str,
     },
@@ -119,11 +116,37 @@ pub enum Error {
     },
 }
 
+/// A failure of the board procedure, with what it left behind. Reads like the failure itself.
+#[derive(Debug)]
+pub struct Stopped {
+    /// What the board is now.
+    pub board: BoardState,
+    /// What happened.
+    pub error: board::Error,
+}
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for Stopped {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.error.source()
+    }
+}
+
 impl Error {
+    /// The board procedure failed and left the board like this.
+    pub(super) fn stopped(board: BoardState) -> impl Fn(board::Error) -> Self {
+        move |error| Self::Board(Stopped { board, error })
+    }
+
     /// The kind of failure.
     pub fn category(&self) -> Category {
         match self {
-            Self::Board { board, source } => of_board(*board, source),
+            Self::Board(Stopped { board, error }) => of_board(*board, error),
             Self::Consent { .. } => Category::Consent,
             Self::Gate { .. } | Self::NoImage { .. } => Category::Image,
             Self::NoSerial | Self::NoMileage => Category::Data,
@@ -134,7 +157,7 @@ impl Error {
     /// What the board is now.
     pub fn board(&self) -> BoardState {
         match self {
-            Self::Board { board, .. } | Self::Differs { board, .. } => *board,
+            Self::Board(Stopped { board, .. }) | Self::Differs { board, .. } => *board,
             Self::DoesNotStart { .. } => BoardState::Written,
             _ => BoardState::Untouched,
         }

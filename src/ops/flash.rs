@@ -240,7 +240,7 @@ impl Held {
         if let Some(image) = given {
             return Ok(image.bytes.clone());
         }
-        let name = kind.name();
+        let name = kind;
         let region = if kind == Kind::Boot { &self.boot } else { &self.drv };
         let refuse = |reason| Error::NoImage { kind: name, reason };
         let region = region.as_ref().ok_or(refuse("the chip is read-protected, and unlocking erases it"))?;
@@ -271,14 +271,14 @@ impl FlashRequest<'_> {
                 region: region.clone(),
                 sram: self.target.sram.clone(),
                 data_block: regions.data.start,
-                scooter: self.target.name.clone(),
+                scooter: &self.target.name,
                 chip: chip.map(ChipKind::firmware_name),
             };
             let failed = image::gates(image, &fit)
                 .into_iter()
                 .find(|gate| !gate.passed && !self.forced.iter().any(|forced| forced == gate.name));
             if let Some(gate) = failed {
-                return Err(Error::Gate { kind: kind.name(), gate: gate.name, detail: gate.detail });
+                return Err(Error::Gate { kind, gate: gate.name, detail: gate.detail });
             }
         }
         Ok(())
@@ -368,9 +368,9 @@ impl FlashReport {
         self.reconnects = reconnects;
         self.speed_khz = board.speed_khz;
         self.verified = true;
-        let written = |source| Error::Board { board: BoardState::Written, source };
+        let written = Error::stopped(BoardState::Written);
         if request.after == After::LockAndRun {
-            job.step(Step::Lock, |_| board.set_protection(request.target)).map_err(written)?;
+            job.step(Step::Lock, |_| board.set_protection(request.target)).map_err(&written)?;
         }
         if request.after == After::Stop {
             job.skip(Step::Boot);

@@ -52,6 +52,6 @@ impl<'a> Job<'a> {
 }
 
 /// A failure before anything was changed.
-pub(super) fn untouched(source: board::Error) -> Error {
-    Error::Board { board: BoardState::Untouched, source }
+pub(super) fn untouched(error: board::Error) -> Error {
+    Error::stopped(BoardState::Untouched)(error)
 }

@@ -11,7 +11,7 @@ mod verify;
 mod write;
 
 pub use self::{
-    error::{BoardState, Category, Error},
+    error::{BoardState, Category, Error, Stopped},
     flash::{After, DataSource, FlashReport, FlashRequest, Intent, flash},
     info::{InfoReport, Options, info},
     job::Job,

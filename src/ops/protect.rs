@@ -46,11 +46,11 @@ pub fn unlock(job: &mut Job<'_>, consent: Option<EraseConsent>) -> Result<Unlock
     }
     let what = if before == Protection::Read { "read-protected" } else { "write-protected" };
     let consent = consent.ok_or(Error::Consent { what })?;
-    let changed = |source| Error::Board { board: BoardState::Partial, source };
+    let changed = Error::stopped(BoardState::Partial);
     let target = &Target::all()[0];
     let board =
-        job.step(Step::Unlock, |progress| board.remove_protection(target, consent, progress)).map_err(changed)?;
-    job.step(Step::Reset, |_| board.reset()).map_err(changed)?;
+        job.step(Step::Unlock, |progress| board.remove_protection(target, consent, progress)).map_err(&changed)?;
+    job.step(Step::Reset, |_| board.reset()).map_err(&changed)?;
     Ok(UnlockReport { uid, before, protection: Protection::None, erased: before == Protection::Read })
 }
 
@@ -65,18 +65,18 @@ pub fn lock(job: &mut Job<'_>) -> Result<LockReport, Error> {
         return Ok(LockReport { uid, before, protection: before });
     }
     let target = &Target::all()[0];
-    let changed = |source| Error::Board { board: BoardState::Written, source };
+    let changed = Error::stopped(BoardState::Partial);
     let protection = job
         .step(Step::Lock, |_| {
             board.set_protection(target)?;
             board.reset_and_halt()?;
             board.status().map(|status| status.protection)
         })
-        .map_err(changed)?;
+        .map_err(&changed)?;
     if protection == Protection::None {
         return Err(changed(crate::board::Error::NotLocked));
     }
-    job.step(Step::Reset, |_| board.reset()).map_err(changed)?;
+    job.step(Step::Reset, |_| board.reset()).map_err(&changed)?;
     Ok(LockReport { uid, before, protection })
 }
 

@@ -141,13 +141,13 @@ impl<'p> Run<'p> {
         let board = self.state;
         let wait = job.connect.wait;
         if !error.is_link() || wait == Wait::No && self.tally.reconnects == LOSSES {
-            return Err(Error::Board { board, source: error });
+            return Err(Error::stopped(board)(error));
         }
         self.tally.reconnects += 1;
         job.warn("contact-lost", format!("{error}; going on as soon as the board answers again"));
         let patience = if wait == Wait::No { Wait::For(PATIENCE) } else { wait };
         let recipe = &self.recipe;
         job.step(Step::Connect, |progress| recipe.connect(Reclock::Slower, patience, progress))
-            .map_err(|source| Error::Board { board, source })
+            .map_err(Error::stopped(board))
     }
 }
