@@ -15,6 +15,10 @@ use self_cell::{MutBorrow, self_cell};
 /// The AHB-AP of every chip on these boards.
 const AP: FullyQualifiedApAddress = FullyQualifiedApAddress::v1_with_default_dp(0);
 
+/// Words in one transfer. The buffer of an ST-Link holds 6 KiB; probe-rs keeps to that when it reads, and not when it
+/// writes (0.32.0, `STLINK_MAX_WRITE_LEN`).
+const MAX_WORDS: usize = 6 * 1024 / 4;
+
 type Memory<'a> = Box<dyn ArmMemoryInterface + 'a>;
 
 self_cell!(
@@ -112,9 +116,12 @@ impl Link {
     }
 
     pub(super) fn write_words(&mut self, address: u32, words: &[u32]) -> Result<(), LinkError> {
-        self.0
-            .with_dependent_mut(|_, memory| memory.write_32(address.into(), words))
-            .map_err(|e| LinkError::from_arm(address, e))
+        for (words, address) in words.chunks(MAX_WORDS).zip((address..).step_by(4 * MAX_WORDS)) {
+            self.0
+                .with_dependent_mut(|_, memory| memory.write_32(address.into(), words))
+                .map_err(|e| LinkError::from_arm(address, e))?;
+        }
+        Ok(())
     }
 
     /// The debug port's identification (ADIv5 B2.2.5).

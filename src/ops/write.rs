@@ -147,7 +147,10 @@ impl<'p> Run<'p> {
         job.warn("contact-lost", format!("{error}; going on as soon as the board answers again"));
         let patience = if wait == Wait::No { Wait::For(PATIENCE) } else { wait };
         let recipe = &self.recipe;
-        job.step(Step::Connect, |progress| recipe.connect(Reclock::Slower, patience, progress))
-            .map_err(Error::stopped(board))
+        let reached = job
+            .step(Step::Connect, |progress| recipe.connect(Reclock::Slower, patience, progress))
+            .map_err(Error::stopped(board))?;
+        self.recipe = reached.recipe();
+        Ok(reached)
     }
 }
