@@ -1,0 +1,1 @@
+//! Finding images by what they are, in folders full of files.

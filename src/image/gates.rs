@@ -1,0 +1,507 @@
+//! Whether an image may be flashed: one named question after the other.
+//!
+//! A gate that does not apply is left out. No gate asks for a catalog hit except [`boot_known`]: people flash firmware
+//! that they changed themselves, but a bootloader decides whether the scooter ever starts again.
+
+use std::ops::Range;
+
+use serde::Serialize;
+
+use super::{
+    Catalog, Exactness, FirmwareType, Format, Identified, Image, Inspection, Kind, Layout, Model, Near, inspect,
+    inspect::{DRV, FLASH},
+};
+
+/// Above this an image is no code but ciphertext: vendor code has 6.0 to 7.1 bits a byte, ciphertext of its length 7.98.
+const MAX_ENTROPY: f32 = 7.7;
+/// Shorter bytes have too little entropy in any case.
+const ENTROPY_FROM: usize = 2048;
+
+/// What an image has to fit.
+#[derive(Debug, Clone)]
+pub struct Fit<'a> {
+    /// What it shall be.
+    pub kind: Kind,
+    /// Where it shall stand.
+    pub region: Range<u32>,
+    /// The SRAM its stack has to lie in.
+    pub sram: Range<u32>,
+    /// Where the scooter's data block stands.
+    pub data_block: u32,
+    /// The scooter, by its name on the command line.
+    pub scooter: &'a str,
+    /// The chip on the wires, where it is known: `stm32f103`, `gd32f103`, `gd32e103`.
+    pub chip: Option<&'a str>,
+}
+
+/// The answer to one question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Gate {
+    /// Its name, which is the word that lifts it.
+    pub name: &'static str,
+    /// Whether the image may pass.
+    pub passed: bool,
+    /// What was found: one fact, lower case, no full stop.
+    pub detail: String,
+}
+
+/// The image, and everything found out about it once.
+struct Case<'a> {
+    image: &'a Image,
+    fit: &'a Fit<'a>,
+    seen: Inspection,
+    known: Option<Identified>,
+    near: Option<Near>,
+    layout: Option<Layout>,
+}
+
+/// `Ok` passes, `Err` fails, none where the question does not arise.
+type Answer = Option<Result<String, String>>;
+
+type Ask = fn(&Case) -> Answer;
+
+/// Every gate, the most telling first: the first that fails says best what is wrong.
+const ALL: [(&str, Ask); 19] = [
+    ("blank", blank),
+    ("kind", kind),
+    ("encrypted", encrypted),
+    ("package-type", package_type),
+    ("package-members", package_members),
+    ("package-md5", package_md5),
+    ("package-model", package_model),
+    ("package-compatible", package_compatible),
+    ("scooter", scooter),
+    ("layout", layout),
+    ("chip", chip),
+    ("gd32", gd32),
+    ("size", size),
+    ("truncated", truncated),
+    ("address", address),
+    ("stack-pointer", stack_pointer),
+    ("reset-vector", reset_vector),
+    ("boot-known", boot_known),
+    ("data-block", data_block),
+];
+
+/// The names of all gates.
+pub const GATES: [&str; ALL.len()] = {
+    let mut names = [""; ALL.len()];
+    let mut at = 0;
+    while at < ALL.len() {
+        names[at] = ALL[at].0;
+        at += 1;
+    }
+    names
+};
+
+/// Asks every gate that applies, in the order of [`GATES`].
+pub fn gates(image: &Image, fit: &Fit) -> Vec<Gate> {
+    let catalog = Catalog::builtin();
+    let known = catalog.identify(&image.bytes);
+    let case = Case {
+        image,
+        fit,
+        seen: inspect(&image.bytes),
+        near: if known.is_none() { catalog.nearest(&image.bytes) } else { None },
+        known,
+        layout: Layout::of_data_block(fit.data_block),
+    };
+    let asked = ALL.iter().filter_map(|(name, ask)| Some((*name, ask(&case)?)));
+    asked
+        .map(|(name, answer)| Gate { name, passed: answer.is_ok(), detail: answer.unwrap_or_else(|fault| fault) })
+        .collect()
+}
+
+impl Case<'_> {
+    fn bytes(&self) -> &[u8] {
+        &self.image.bytes
+    }
+
+    /// True where a vector table begins the image.
+    fn is_code(&self) -> bool {
+        matches!(self.fit.kind, Kind::Boot | Kind::Drv)
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "it is the answer of a gate")]
+fn pass(detail: impl Into<String>) -> Answer {
+    Some(Ok(detail.into()))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "it is the answer of a gate")]
+fn fail(detail: impl Into<String>) -> Answer {
+    Some(Err(detail.into()))
+}
+
+fn blank(case: &Case) -> Answer {
+    for value in [0xFF, 0x00] {
+        if case.bytes().iter().all(|&byte| byte == value) {
+            return fail(format!("all {} bytes are {value:#04x}", case.bytes().len()));
+        }
+    }
+    pass("not blank")
+}
+
+fn kind(case: &Case) -> Answer {
+    let wanted = case.fit.kind;
+    if case.image.format == Format::Dump && case.bytes().len() >= 0x1_0000 {
+        return fail(format!("a dump of {} bytes of flash, not a {wanted}", case.bytes().len()));
+    }
+    let found = case.image.kind();
+    match case.known {
+        Some(known) if found != wanted => fail(format!("{} is a {found}, not a {wanted}", known.entry)),
+        _ if found == wanted || found == Kind::Unknown => pass(format!("may be a {wanted}")),
+        _ => fail(format!("a {found}, not a {wanted}")),
+    }
+}
+
+fn encrypted(case: &Case) -> Answer {
+    if case.image.format == Format::Encrypted {
+        return pass("decrypted, checksum right");
+    }
+    let entropy = case.seen.entropy;
+    if case.bytes().len() >= ENTROPY_FROM && entropy > MAX_ENTROPY {
+        return fail(format!("{entropy:.2} bits of entropy a byte: encrypted by an unknown key or damaged"));
+    }
+    pass(format!("{entropy:.2} bits of entropy a byte"))
+}
+
+fn package_type(case: &Case) -> Answer {
+    match case.image.package.as_ref()?.firmware {
+        FirmwareType::Drv => pass("firmware of the motor controller"),
+        FirmwareType::Ble => {
+            fail("a BLE package: firmware of the dashboard's Bluetooth board, not of the motor controller")
+        }
+        FirmwareType::Bms => fail("a BMS package: firmware of the battery's own board, not of the motor controller"),
+    }
+}
+
+fn package_members(case: &Case) -> Answer {
+    let faults = &case.image.package.as_ref()?.member_faults;
+    if faults.is_empty() { pass("the members agree") } else { fail(faults.join(", ")) }
+}
+
+fn package_md5(case: &Case) -> Answer {
+    let faults = &case.image.package.as_ref()?.md5_faults;
+    if faults.is_empty() { pass("all stated MD5s are right") } else { fail(faults.join(", ")) }
+}
+
+fn package_model(case: &Case) -> Answer {
+    let package = case.image.package.as_ref()?;
+    let wanted = case.fit.scooter;
+    let name = package.model.name();
+    if package.scooters().iter().any(|scooter| scooter == wanted) {
+        pass(format!("made for {name}"))
+    } else if matches!(package.model, Model::Suggested(_)) {
+        pass(format!("made for {name}, others allowed"))
+    } else {
+        fail(format!("made for {name} only, not for {wanted}"))
+    }
+}
+
+/// The list names controllers as `mi_DRV_GD32E103CxT6`: maker or model, board, chip.
+fn package_compatible(case: &Case) -> Answer {
+    let package = case.image.package.as_ref()?;
+    if package.compatible.is_empty() {
+        // An info.txt knows no chips; the gate `gd32` looks at the code itself.
+        return None;
+    }
+    let board = Catalog::builtin().board(case.fit.scooter)?;
+    let fits = |controller: &String| {
+        let mut parts = controller.splitn(3, '_');
+        parts.next() == Some(board)
+            && parts.next() == Some("DRV")
+            && parts
+                .next()
+                .is_some_and(|found| case.fit.chip.is_none_or(|chip| found.to_ascii_lowercase().starts_with(chip)))
+    };
+    let list = package.compatible.join(", ");
+    match (package.compatible.iter().any(fits), case.fit.chip) {
+        (true, _) => pass(format!("compatible with {list}")),
+        (false, Some(chip)) => {
+            fail(format!("compatible with {list} only, not with a {chip} of a {}", case.fit.scooter))
+        }
+        (false, None) => fail(format!("compatible with {list} only, not with a {}", case.fit.scooter)),
+    }
+}
+
+fn scooter(case: &Case) -> Answer {
+    let wanted = case.fit.scooter;
+    match &case.known {
+        Some(known) if known.entry.is_for(wanted) => pass(format!("{} is for {wanted}", known.entry)),
+        Some(known) if known.entry.scooters.is_empty() => fail(format!("{} is not for {wanted}", known.entry)),
+        Some(known) => fail(format!("{} is for {}, not for {wanted}", known.entry, known.entry.scooters.join(", "))),
+        None => pass("not in the catalog, so not known to be for another scooter"),
+    }
+}
+
+fn layout(case: &Case) -> Answer {
+    let wanted = case.layout.filter(|_| case.is_code())?;
+    match (case.seen.layout, case.fit.kind) {
+        (Some(found), _) if found == wanted => pass(format!("linked for {wanted} of flash")),
+        (Some(found), _) => fail(format!(
+            "linked for {found} of flash, with its data at {:#010x} instead of {:#010x}",
+            found.data_block(),
+            wanted.data_block()
+        )),
+        // A catalogued image is what it is; our rehearsal images and the AT32 bootloader are among them.
+        (None, _) if case.known.is_some() => pass("in the catalog"),
+        (None, Kind::Drv) => {
+            fail(format!("names no data block, neither at {:#010x} nor elsewhere", wanted.data_block()))
+        }
+        (None, _) => pass("names no address of either layout"),
+    }
+}
+
+fn chip(case: &Case) -> Answer {
+    let chip = case.fit.chip?;
+    // What a DRV can do with a GD32 is seen in its code, by the next gate.
+    if case.fit.kind == Kind::Drv && chip.starts_with("gd32") {
+        return None;
+    }
+    match &case.known {
+        Some(known) if known.entry.runs_on(chip) => pass(format!("{} runs on {chip}", known.entry)),
+        Some(known) => fail(format!("{} is for {}, not for {chip}", known.entry, known.entry.chips.join(", "))),
+        None => pass("not in the catalog, so not known to be for another chip"),
+    }
+}
+
+fn gd32(case: &Case) -> Answer {
+    let chip = case.fit.chip.filter(|chip| chip.starts_with("gd32") && case.fit.kind == Kind::Drv)?;
+    if case.seen.gd32_aware || case.known.is_some_and(|known| known.entry.runs_on(chip)) {
+        pass(format!("can program a {chip}"))
+    } else {
+        fail(format!("cannot program a {chip}: it does not know the GD32 chips"))
+    }
+}
+
+fn size(case: &Case) -> Answer {
+    let (len, room) = (case.bytes().len(), (case.fit.region.end - case.fit.region.start) as usize);
+    if len > room {
+        return fail(format!("{len} bytes do not fit the region's {room}"));
+    }
+    pass(format!("{len} of {room} bytes"))
+}
+
+fn truncated(case: &Case) -> Answer {
+    let len = case.bytes().len();
+    match (&case.known, case.seen.length, &case.near) {
+        (Some(Identified { entry, .. }), ..) if entry.missing > 0 => {
+            fail(format!("{entry} as published lacks its last {} bytes", entry.missing))
+        }
+        // The Ninebot bootloader as published lacks 16 zeros that its table names, and is the one that everybody runs.
+        (Some(known), ..) if known.exactness != Exactness::Stripped => pass("whole"),
+        (_, Some(needed), _) if needed > len => {
+            fail(format!("{len} bytes, and its own start-up table goes on to {needed}: the end is missing"))
+        }
+        (_, _, Some(near)) if near.is_prefix(len) => {
+            fail(format!("the first {len} bytes of {}, which has {}", near.entry, near.entry.size))
+        }
+        (_, Some(needed), _) => pass(format!("whole: its start-up table ends at {needed}")),
+        (_, None, _) => pass("nothing says that the end is missing"),
+    }
+}
+
+fn address(case: &Case) -> Answer {
+    let (base, wanted) = (case.image.base?, case.fit.region.start);
+    if base == wanted {
+        pass(format!("begins at {base:#010x}"))
+    } else {
+        fail(format!("begins at {base:#010x}, not at {wanted:#010x}"))
+    }
+}
+
+fn stack_pointer(case: &Case) -> Answer {
+    if !case.is_code() {
+        return None;
+    }
+    let sram = &case.fit.sram;
+    let Some(stack) = case.seen.stack_pointer else { return fail("too short for a vector table") };
+    // The bootloader's own test, and more: the stack grows down from here, so the end of SRAM is allowed.
+    if stack & 0x2FFE_0000 != 0x2000_0000 || stack <= sram.start || stack > sram.end || !stack.is_multiple_of(4) {
+        return fail(format!(
+            "the stack would begin at {stack:#010x}, outside {:#010x}..{:#010x}",
+            sram.start, sram.end
+        ));
+    }
+    pass(format!("the stack begins at {stack:#010x}"))
+}
+
+fn reset_vector(case: &Case) -> Answer {
+    if !case.is_code() {
+        return None;
+    }
+    let region = &case.fit.region;
+    let Some(reset) = case.seen.reset else { return fail("too short for a vector table") };
+    let end = region.start.saturating_add(case.bytes().len() as u32).min(region.end);
+    if reset & 1 == 0 {
+        return fail(format!("the reset vector {reset:#010x} is even: no Thumb code"));
+    }
+    if !(region.start..end).contains(&reset) {
+        return fail(format!("the reset vector {reset:#010x} lies outside {:#010x}..{end:#010x}", region.start));
+    }
+    pass(format!("starts at {reset:#010x}"))
+}
+
+fn boot_known(case: &Case) -> Answer {
+    if case.fit.kind != Kind::Boot {
+        return None;
+    }
+    match (&case.known, &case.near) {
+        (Some(known), _) => pass(format!("{}", known.entry)),
+        (None, Some(near)) => fail(format!("an unknown bootloader, much like {}", near.entry)),
+        (None, None) => fail("an unknown bootloader"),
+    }
+}
+
+fn data_block(case: &Case) -> Answer {
+    if case.fit.kind != Kind::Data {
+        return None;
+    }
+    if case.image.format == Format::Data { pass("512 bytes with the magic") } else { fail("no data block") }
+}
+
+impl<'a> Fit<'a> {
+    /// What an image would have to fit by its own account, where nobody says what it is for.
+    pub(super) fn assumed(kind: Kind, layout: Option<Layout>, scooter: &'a str) -> Self {
+        let layout = layout.unwrap_or(Layout::Kib64);
+        Self {
+            kind,
+            region: match kind {
+                Kind::Boot => FLASH..DRV,
+                Kind::Data => layout.data_block()..layout.data_block() + 512,
+                Kind::Drv | Kind::Unknown => DRV..layout.staging(),
+            },
+            // 20 KiB, RM0008 3.3.1 table 5: all chips on these boards have at least as much.
+            sram: 0x2000_0000..0x2000_5000,
+            data_block: layout.data_block(),
+            scooter,
+            chip: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::{cipher, sample::Sample};
+
+    const PRO: Fit = Fit {
+        kind: Kind::Drv,
+        region: 0x0800_1000..0x0800_8400,
+        sram: 0x2000_0000..0x2000_5000,
+        data_block: 0x0800_F800,
+        scooter: "pro",
+        chip: Some("stm32f103"),
+    };
+
+    fn failed(bytes: &[u8], fit: &Fit) -> Vec<(&'static str, String)> {
+        let gates = gates(&Image::from_bytes(bytes).unwrap(), fit);
+        gates.into_iter().filter(|gate| !gate.passed).map(|gate| (gate.name, gate.detail)).collect()
+    }
+
+    fn names(bytes: &[u8], fit: &Fit) -> Vec<&'static str> {
+        failed(bytes, fit).into_iter().map(|(name, _)| name).collect()
+    }
+
+    #[test]
+    fn names_are_words_for_the_command_line_and_differ() {
+        let distinct: std::collections::BTreeSet<_> = GATES.iter().collect();
+        assert_eq!(distinct.len(), GATES.len());
+        assert!(GATES.iter().all(|name| name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))));
+    }
+
+    #[test]
+    fn a_plausible_unknown_drv_passes() {
+        assert_eq!(failed(&Sample::drv(27_000).start_up_table().bytes(), &PRO), []);
+        assert_eq!(failed(&cipher::encrypt(&Sample::drv(27_000).bytes()), &PRO), []);
+    }
+
+    #[test]
+    fn a_drv_that_is_too_long_fails_by_its_size_alone() {
+        let fault = ("size", "29700 bytes do not fit the region's 29696".to_owned());
+        assert_eq!(failed(&Sample::drv(29_700).bytes(), &PRO), [fault]);
+        assert_eq!(failed(&Sample::drv(29_696).bytes(), &PRO), []);
+    }
+
+    #[test]
+    fn a_data_block_is_no_drv() {
+        let mut block = [0; 512];
+        block[..2].copy_from_slice(&[0x5C, 0x51]);
+        assert_eq!(failed(&block, &PRO)[0], ("kind", "a data block, not a DRV".into()));
+        let place = Fit { kind: Kind::Data, region: 0x0800_F800..0x0800_FA00, ..PRO };
+        assert_eq!(failed(&block, &place), []);
+        assert_eq!(names(&Sample::drv(400).bytes(), &place), ["kind", "data-block"]);
+    }
+
+    #[test]
+    fn a_whole_dump_has_to_be_taken_apart_first() {
+        let fault = ("kind", "a dump of 65536 bytes of flash, not a DRV".to_owned());
+        assert_eq!(failed(&[0x55; 0x1_0000], &PRO)[0], fault);
+    }
+
+    #[test]
+    fn an_image_of_the_other_layout_fails_by_its_layout() {
+        let fault = "linked for 128 KiB of flash, with its data at 0x0801c000 instead of 0x0800f800";
+        assert_eq!(failed(&Sample::drv(27_000).layout(Layout::Kib128).bytes(), &PRO), [("layout", fault.into())]);
+        let mut lost = Sample::drv(27_000).bytes();
+        lost[0x120..0x128].fill(0);
+        assert_eq!(names(&lost, &PRO), ["layout"]);
+    }
+
+    #[test]
+    fn a_cut_off_drv_fails_by_its_start_up_table() {
+        let whole = Sample::drv(27_000).start_up_table().bytes();
+        let fault = "20000 bytes, and its own start-up table goes on to 26992: the end is missing";
+        assert_eq!(failed(&whole[..20_000], &PRO), [("truncated", fault.into())]);
+    }
+
+    #[test]
+    fn vectors_have_to_lead_into_ram_and_into_the_image() {
+        let with = |at: usize, word: u32| {
+            let mut bytes = Sample::drv(27_000).bytes();
+            bytes[at..at + 4].copy_from_slice(&word.to_le_bytes());
+            names(&bytes, &PRO)
+        };
+        for stack in [0, 0x2000_0000, 0x2000_5004, 0x2002_0000, 0x2000_2301, 0x0800_1101] {
+            assert_eq!(with(0, stack), ["stack-pointer"], "{stack:#x}");
+        }
+        assert!(with(0, 0x2000_5000).is_empty());
+        for reset in [0x0800_1100, 0x0800_1000 + 27_001, 0x0800_8401, 0] {
+            assert_eq!(with(4, reset), ["reset-vector"], "{reset:#x}");
+        }
+        assert_eq!(with(4, 0x0800_0101), ["kind", "reset-vector"]);
+        assert_eq!(names(b"hello", &PRO), ["layout", "stack-pointer", "reset-vector"]);
+    }
+
+    #[test]
+    fn blank_and_encrypted_bytes_are_called_so() {
+        assert_eq!(failed(&[0xFF; 9000], &PRO)[0], ("blank", "all 9000 bytes are 0xff".into()));
+        assert_eq!(failed(&[0; 9000], &PRO)[0].0, "blank");
+        let mut damaged = cipher::encrypt(&Sample::drv(27_000).bytes());
+        damaged[5000] ^= 1;
+        assert_eq!(names(&damaged, &PRO)[0], "encrypted");
+    }
+
+    #[test]
+    fn a_gd32_needs_a_drv_that_knows_it() {
+        let unaware = Sample::drv(27_000).bytes();
+        let aware = Sample::drv(27_000).code(&hex::decode("3343424833434241").unwrap()).bytes();
+        for chip in ["gd32f103", "gd32e103"] {
+            let fit = Fit { chip: Some(chip), ..PRO };
+            let fault = format!("cannot program a {chip}: it does not know the GD32 chips");
+            assert_eq!(failed(&unaware, &fit), [("gd32", fault)]);
+            assert_eq!(failed(&aware, &fit), []);
+        }
+        assert_eq!(failed(&aware, &PRO), []);
+        assert_eq!(failed(&unaware, &Fit { chip: None, ..PRO }), []);
+    }
+
+    #[test]
+    fn an_unknown_bootloader_is_refused() {
+        let fit = Fit { kind: Kind::Boot, region: 0x0800_0000..0x0800_1000, ..PRO };
+        assert_eq!(failed(&Sample::boot(3000).bytes(), &fit), [("boot-known", "an unknown bootloader".into())]);
+        assert_eq!(names(&Sample::boot(4098).bytes(), &fit), ["size", "boot-known"]);
+        assert_eq!(names(&Sample::drv(3000).bytes(), &fit), ["kind", "reset-vector", "boot-known"]);
+    }
+}

@@ -1,0 +1,238 @@
+//! What an image says of itself, without a catalog.
+//!
+//! Found by disassembling the vendor's images and checked on all of them; addresses are those of the bootloader's flash
+//! maps (`boot.bin` and `es2_boot.bin` of `M365_DRV_STLINK`).
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::thumb;
+use crate::version::Version;
+
+/// First address of flash, and of the bootloader.
+pub(super) const FLASH: u32 = 0x0800_0000;
+/// First address of the DRV on every board.
+pub(super) const DRV: u32 = 0x0800_1000;
+
+/// The two flash maps that DRV images are linked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Layout {
+    /// 64 KiB: the Xiaomi scooters.
+    #[serde(rename = "64k")]
+    Kib64,
+    /// 128 KiB: Ninebot ES and 4 Pro.
+    #[serde(rename = "128k")]
+    Kib128,
+}
+
+impl Layout {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Kib64, Self::Kib128];
+
+    /// Address of the data block.
+    pub const fn data_block(self) -> u32 {
+        match self {
+            Self::Kib64 => 0x0800_F800,
+            Self::Kib128 => 0x0801_C000,
+        }
+    }
+
+    /// Address of the bootloader's update record, which bootloader and DRV both name.
+    pub const fn update_record(self) -> u32 {
+        match self {
+            Self::Kib64 => 0x0800_FC00,
+            Self::Kib128 => 0x0801_F800,
+        }
+    }
+
+    /// Where an update is staged, which is where the DRV's region ends.
+    pub const fn staging(self) -> u32 {
+        match self {
+            Self::Kib64 => 0x0800_8400,
+            Self::Kib128 => 0x0800_E800,
+        }
+    }
+
+    /// The layout with its data block at an address.
+    pub fn of_data_block(address: u32) -> Option<Self> {
+        Self::ALL.into_iter().find(|layout| layout.data_block() == address)
+    }
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Kib64 => "64 KiB",
+            Self::Kib128 => "128 KiB",
+        })
+    }
+}
+
+/// What an image says of itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Inspection {
+    /// Initial stack pointer, the first word; none in less than 8 bytes.
+    pub stack_pointer: Option<u32>,
+    /// Reset vector, the second word.
+    pub reset: Option<u32>,
+    /// Printable text at 0x100, which newer DRV images carry before their code: `Scooter_Mi1S_V0`.
+    pub ident: Option<String>,
+    /// The version that the code writes into register 0x1A.
+    pub version: Option<Version>,
+    /// The flash map whose addresses the code holds; none where it holds those of neither or of both.
+    pub layout: Option<Layout>,
+    /// True where the code compares the chip's product number with those of GD32E103 and GD32F103, as all images do
+    /// that can program these chips.
+    pub gd32_aware: bool,
+    /// How many bytes the image has by its own start-up table; none where there is no such table.
+    pub length: Option<usize>,
+    /// Entropy in bits a byte: vendor code 6.0 to 7.1, encrypted images from 7.98.
+    pub entropy: f32,
+}
+
+/// Looks at the bytes of one image, beginning with its vector table.
+pub fn inspect(bytes: &[u8]) -> Inspection {
+    let [on_64, on_128] = Layout::ALL.map(|layout| names(bytes, layout));
+    Inspection {
+        stack_pointer: thumb::word(bytes, 0),
+        reset: thumb::word(bytes, 4),
+        ident: ident(bytes),
+        version: version(bytes),
+        layout: match (on_64, on_128) {
+            (true, false) => Some(Layout::Kib64),
+            (false, true) => Some(Layout::Kib128),
+            _ => None,
+        },
+        // FMC_PID at 0x40022100: 0x48424333 GD32E103, 0x41424333 GD32F103 (the vendor's own test in 1S 3.1.9).
+        gd32_aware: [0x4842_4333, 0x4142_4333].iter().all(|&product| thumb::holds(bytes, product)),
+        length: declared_length(bytes),
+        entropy: entropy(bytes),
+    }
+}
+
+/// True where the code holds an address that only this layout has.
+fn names(bytes: &[u8], layout: Layout) -> bool {
+    [layout.data_block(), layout.update_record()].iter().any(|&address| thumb::holds(bytes, address))
+}
+
+fn ident(bytes: &[u8]) -> Option<String> {
+    let field = bytes.get(0x100..0x110)?;
+    let text = field.split(|&byte| byte == 0).next()?;
+    // Code at 0x100 is now and then printable for a few bytes; idents seen have 15 characters.
+    (text.len() >= 8 && text.iter().all(u8::is_ascii_graphic)).then(|| String::from_utf8_lossy(text).into_owned())
+}
+
+/// Register 0x1A stands at 0x34 of the data block: the code that stores a constant there names its version. It does so
+/// twice in every vendor image, after loading the block and after replacing an invalid one.
+fn version(bytes: &[u8]) -> Option<Version> {
+    let stores = |narrow| {
+        let mut found: Vec<u16> = thumb::constants_stored_at(bytes, 0x34, narrow);
+        found.sort_unstable();
+        // Versions of scooters run from 0.0.1 to 9.9.9; other stores at the same offset of other structures are rarer.
+        let plausible = |value: &u16| (1..0x1000).contains(value);
+        found
+            .chunk_by(|a, b| a == b)
+            .filter(|group| plausible(&group[0]) && (group.len() > 1 || narrow == thumb::Width::Wide))
+            .max_by_key(|group| group.len())
+            .map(|group| Version(group[0]))
+    };
+    // Below 0.1.0 (Mi 3) the constant fits a 16-bit instruction, which is too common to look for first.
+    stores(thumb::Width::Wide).or_else(|| stores(thumb::Width::Narrow))
+}
+
+/// The armcc start-up code walks a table of (load address, run address, length, routine) and finds its two ends in
+/// literals behind itself. The last row clears memory; its load address is where the image ends.
+fn declared_length(bytes: &[u8]) -> Option<usize> {
+    // __scatterload: ldr r4,[pc,#24]; ldr r5,[pc,#28]; b; ldr r0,[r4,#12]; orr r3,r0,#1; ldm r4,{r0-r2}; blx r3;
+    // adds r4,#16; cmp r4,r5; bcc
+    const CODE: [u16; 12] =
+        [0x4C06, 0x4D07, 0xE006, 0x68E0, 0xF040, 0x0301, 0xE894, 0x0007, 0x4798, 0x3410, 0x42AC, 0xD3F6];
+    let base = if thumb::word(bytes, 4)? < DRV { FLASH } else { DRV };
+    let code: Vec<u8> = CODE.iter().flat_map(|half| half.to_le_bytes()).collect();
+    let at = bytes.windows(code.len()).step_by(4).position(|window| window == code)? * 4;
+    let (first, end) = (thumb::word(bytes, at + 28)?, thumb::word(bytes, at + 32)?);
+    let length = |address: u32| address.checked_sub(base).map(|length| length as usize);
+    if first >= end || !(end - first).is_multiple_of(16) {
+        return None;
+    }
+    let last_row = length(end)?.checked_sub(16)?;
+    // Where the table itself is cut off, the image needs at least the table.
+    let Some(load) = thumb::word(bytes, last_row) else { return length(end) };
+    length(load).filter(|&load| load >= last_row)
+}
+
+fn entropy(bytes: &[u8]) -> f32 {
+    let mut counts = [0u32; 256];
+    for &byte in bytes {
+        counts[usize::from(byte)] += 1;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "images are far shorter than 2^24 bytes")]
+    let share = |count: u32| count as f32 / bytes.len() as f32;
+    counts.into_iter().filter(|&count| count > 0).map(|count| -share(count) * share(count).log2()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::sample::Sample;
+
+    #[test]
+    fn vectors_ident_and_layout_are_read() {
+        let image = Sample::drv(2000).ident("Scooter_Mi1S_V0").bytes();
+        let seen = inspect(&image);
+        assert_eq!((seen.stack_pointer, seen.reset), (Some(0x2000_2300), Some(0x0800_1101)));
+        assert_eq!((seen.ident.as_deref(), seen.layout), (Some("Scooter_Mi1S_V0"), Some(Layout::Kib64)));
+        assert!(!seen.gd32_aware);
+        assert_eq!(inspect(&Sample::drv(2000).layout(Layout::Kib128).bytes()).layout, Some(Layout::Kib128));
+    }
+
+    #[test]
+    fn the_version_is_what_the_code_stores_in_register_1a() {
+        // movw r0, #0x155; strh r0, [r4, #0x34]
+        let wide = [0x40, 0xF2, 0x55, 0x10, 0xA0, 0x86];
+        assert_eq!(inspect(&Sample::drv(2000).code(&wide).bytes()).version, Some(Version(0x155)));
+        // mov.w r0, #0x140, another instruction, strh r0, [r4, #0x34]
+        let modified = [0x4F, 0xF4, 0xA0, 0x70, 0x00, 0xBF, 0xA0, 0x86];
+        assert_eq!(inspect(&Sample::drv(2000).code(&modified).bytes()).version, Some(Version(0x140)));
+        // movs r1, #0x17; strh r1, [r2, #0x34], twice
+        let narrow = [0x17, 0x21, 0x91, 0x86];
+        assert_eq!(inspect(&Sample::drv(2000).code(&narrow).bytes()).version, None, "once is chance");
+        let twice = [narrow, narrow].concat();
+        assert_eq!(inspect(&Sample::drv(2000).code(&twice).bytes()).version, Some(Version(0x017)));
+    }
+
+    #[test]
+    fn gd32_awareness_needs_both_product_numbers() {
+        let one = 0x4842_4333u32.to_le_bytes();
+        let both = [one, 0x4142_4333u32.to_le_bytes()].concat();
+        assert!(!inspect(&Sample::drv(2000).code(&one).bytes()).gd32_aware);
+        assert!(inspect(&Sample::drv(2000).code(&both).bytes()).gd32_aware);
+        // movw r1, #0x4333; movt r1, #0x4842; movw r2, #0x4333; movt r2, #0x4142
+        let built = hex::decode("44f23331c4f6420144f23332c4f24212").unwrap();
+        assert!(inspect(&Sample::drv(2000).code(&built).bytes()).gd32_aware);
+    }
+
+    #[test]
+    fn the_start_up_table_tells_the_length() {
+        let image = Sample::drv(2000).start_up_table().bytes();
+        assert_eq!(inspect(&image).length, Some(2000));
+        assert_eq!(inspect(&image[..1500]).length, Some(2000 - 8), "the table's end");
+        assert_eq!(inspect(&Sample::drv(2000).bytes()).length, None);
+    }
+
+    #[test]
+    fn nothing_is_read_from_nothing() {
+        let seen = inspect(&[]);
+        assert_eq!((seen.stack_pointer, seen.reset, seen.ident, seen.version), (None, None, None, None));
+        assert_eq!((seen.layout, seen.length), (None, None));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..700)) {
+            let _ = inspect(&bytes);
+            let _ = inspect(&Sample::drv(2000).code(&bytes[..bytes.len() & !1]).bytes());
+        }
+    }
+}

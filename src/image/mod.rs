@@ -1,0 +1,322 @@
+//! Firmware files: what people have becomes an [`Image`], and whether it may be flashed is asked of its [`gates()`].
+//!
+//! A file's form is found by its content, never by its name: raw binary, Intel HEX, the update cipher, an update package
+//! (zip), a data block, a dump of a whole flash. What it is comes from the [`Catalog`] where it is known, and from the
+//! code itself ([`inspect()`]) in any case.
+
+mod catalog;
+pub mod cipher;
+mod digest;
+mod find;
+mod gates;
+mod hex;
+mod inspect;
+mod near;
+mod package;
+mod report;
+#[cfg(test)]
+pub(crate) mod sample;
+mod thumb;
+
+use std::{fmt, fs::File, io::Read, ops::Range, path::Path};
+
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    catalog::{Catalog, Entry, Exactness, Identified, Protects, PublishedFile},
+    digest::{DigestError, Md5Digest, Sha256Digest, md5, sha256},
+    gates::{Fit, GATES, Gate, gates},
+    hex::HexError,
+    inspect::{Inspection, Layout, inspect},
+    near::{Change, Near},
+    package::{DirectoryError, FirmwareType, Generation, InfoError, Model, Package, PackageError},
+    report::{PartReport, Report},
+};
+
+/// The longest file taken, in bytes: 128 KiB as Intel HEX is 360 KiB.
+const MAX_FILE: usize = 1024 * 1024;
+
+/// What an image is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// The 4 KiB at the beginning of flash.
+    Boot,
+    /// The controller's firmware, from 0x08001000.
+    Drv,
+    /// The 512-byte data block.
+    Data,
+    /// None of these, or not to be told.
+    Unknown,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Boot => "bootloader",
+            Self::Drv => "DRV",
+            Self::Data => "data block",
+            Self::Unknown => "unknown image",
+        })
+    }
+}
+
+/// The form a file had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Plain bytes.
+    Bin,
+    /// Intel HEX.
+    Hex,
+    /// Under the update cipher, with the right checksum.
+    #[serde(rename = "enc")]
+    Encrypted,
+    /// An update package.
+    #[serde(rename = "zip")]
+    Package,
+    /// All of a board's flash.
+    Dump,
+    /// A data block.
+    Data,
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bin => "plain binary",
+            Self::Hex => "Intel HEX",
+            Self::Encrypted => "encrypted update",
+            Self::Package => "update package",
+            Self::Dump => "flash dump",
+            Self::Data => "data block",
+        })
+    }
+}
+
+/// The bytes that a file holds for flash.
+#[derive(Debug, Clone)]
+pub struct Image {
+    /// Plain bytes: decoded, unpacked and decrypted, and nothing cut off or added.
+    pub bytes: Vec<u8>,
+    /// Address of the first byte, where the file says so.
+    pub base: Option<u32>,
+    /// The form of the file.
+    pub format: Format,
+    /// What the package around it says, where it came in one.
+    pub package: Option<Package>,
+}
+
+/// Why a file is no image at all.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageError {
+    /// The file cannot be read.
+    #[error("the file cannot be read")]
+    Read(#[source] std::io::Error),
+    /// There is nothing in it.
+    #[error("the file is empty")]
+    Empty,
+    /// No firmware of any board is that long.
+    #[error("the file has more than {MAX_FILE} bytes")]
+    TooLong,
+    /// It looks like Intel HEX and is broken.
+    #[error("the Intel HEX file is refused")]
+    Hex(#[source] HexError),
+    /// It is a zip, but no usable package.
+    #[error("the package is refused")]
+    Package(#[source] PackageError),
+    /// The image lies elsewhere in flash.
+    #[error("the image begins at {base:#010x} and holds nothing for {wanted:#010x}")]
+    Elsewhere {
+        /// Where it begins.
+        base: u32,
+        /// The address that was asked for.
+        wanted: u32,
+    },
+}
+
+impl Image {
+    /// Reads a file.
+    pub fn open(path: &Path) -> Result<Self, ImageError> {
+        let mut bytes = Vec::new();
+        let file = File::open(path).map_err(ImageError::Read)?;
+        file.take(MAX_FILE as u64 + 1).read_to_end(&mut bytes).map_err(ImageError::Read)?;
+        Self::from_bytes(&bytes)
+    }
+
+    /// Takes the bytes of a file.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ImageError> {
+        let image = |bytes: Vec<u8>, base, format| Self { bytes, base, format, package: None };
+        if bytes.is_empty() {
+            return Err(ImageError::Empty);
+        }
+        if bytes.len() > MAX_FILE {
+            return Err(ImageError::TooLong);
+        }
+        if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06") {
+            let (bytes, package) = package::read(bytes).map_err(ImageError::Package)?;
+            return Ok(Self { package: Some(package), ..image(bytes, None, Format::Package) });
+        }
+        if let Some(text) = hex_text(bytes) {
+            let (base, bytes) = hex::read(text).map_err(ImageError::Hex)?;
+            return Ok(image(bytes, Some(base), Format::Hex));
+        }
+        if is_data_block(bytes) {
+            return Ok(image(bytes.into(), None, Format::Data));
+        }
+        // No image is as long as a flash: boards keep their data at its end.
+        if matches!(bytes.len(), 0x1_0000 | 0x2_0000) {
+            return Ok(image(bytes.into(), Some(inspect::FLASH), Format::Dump));
+        }
+        // The checksum inside makes this certain; plain code passes for encrypted once in 2^32.
+        if let Ok(plain) = cipher::decrypt(bytes) {
+            return Ok(image(plain, None, Format::Encrypted));
+        }
+        Ok(image(bytes.into(), None, Format::Bin))
+    }
+
+    /// What it holds for a region: itself, or its share where it is a dump or a HEX file that begins before the region.
+    /// Erased flash at the end of a share is left off.
+    pub fn part(self, region: &Range<u32>) -> Result<Self, ImageError> {
+        let Some(base) = self.base else { return Ok(self) };
+        let len = (region.end - region.start) as usize;
+        let begins_before = base < region.start || region.start == inspect::FLASH && self.bytes.len() > len;
+        if !begins_before {
+            return Ok(self);
+        }
+        let elsewhere = ImageError::Elsewhere { base, wanted: region.start };
+        let Some(from) = region.start.checked_sub(base).and_then(|from| self.bytes.get(from as usize..)) else {
+            return Err(elsewhere);
+        };
+        let share = &from[..from.len().min(len)];
+        match share.iter().rposition(|&byte| byte != 0xFF) {
+            // Flash is programmed by half-words.
+            Some(last) => Ok(Self {
+                bytes: share[..(last + 1).next_multiple_of(2).min(share.len())].into(),
+                base: Some(region.start),
+                ..self
+            }),
+            None => Err(elsewhere),
+        }
+    }
+
+    /// SHA-256 of the plain bytes.
+    pub fn digest(&self) -> Sha256Digest {
+        sha256(&self.bytes)
+    }
+
+    /// What it is: by the catalog, else by its form and its reset vector.
+    pub fn kind(&self) -> Kind {
+        match (Catalog::builtin().identify(&self.bytes), self.format) {
+            (Some(known), _) => known.entry.kind,
+            (None, Format::Data) => Kind::Data,
+            (None, Format::Dump) => Kind::Unknown,
+            (None, _) => match thumb::word(&self.bytes, 4) {
+                Some(reset) if (inspect::FLASH..inspect::DRV).contains(&reset) => Kind::Boot,
+                Some(reset) if (inspect::DRV..Layout::Kib128.staging()).contains(&reset) => Kind::Drv,
+                _ => Kind::Unknown,
+            },
+        }
+    }
+}
+
+/// A text of records; the first character decides, so that a broken file is called a broken HEX file.
+fn hex_text(bytes: &[u8]) -> Option<&str> {
+    let text = str::from_utf8(bytes).ok()?.trim_start_matches('\u{FEFF}');
+    text.trim_start().starts_with(':').then_some(text)
+}
+
+/// 512 bytes with the magic that the firmware itself asks for.
+fn is_data_block(bytes: &[u8]) -> bool {
+    bytes.len() == 512 && bytes.starts_with(&[0x5C, 0x51])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{sample::Sample, *};
+
+    const BOOT: Range<u32> = 0x0800_0000..0x0800_1000;
+    const DRV: Range<u32> = 0x0800_1000..0x0800_8400;
+
+    fn read(bytes: &[u8]) -> Image {
+        Image::from_bytes(bytes).unwrap()
+    }
+
+    fn hex_file(base: u32, bytes: &[u8]) -> String {
+        let mut records = vec![ihex::Record::ExtendedLinearAddress((base >> 16) as u16)];
+        for (at, value) in bytes.chunks(32).enumerate() {
+            records.push(ihex::Record::Data { offset: base as u16 + 32 * at as u16, value: value.into() });
+        }
+        records.push(ihex::Record::EndOfFile);
+        ihex::create_object_file_representation(&records).unwrap()
+    }
+
+    #[test]
+    fn the_form_is_told_by_the_content() {
+        let drv = Sample::drv(5000).bytes();
+        let plain = read(&drv);
+        assert_eq!((plain.format, plain.base, &plain.bytes, plain.kind()), (Format::Bin, None, &drv, Kind::Drv));
+
+        let hex = read(hex_file(0x0800_1000, &drv).as_bytes());
+        assert_eq!((hex.format, hex.base, &hex.bytes), (Format::Hex, Some(0x0800_1000), &drv));
+
+        let encrypted = read(&cipher::encrypt(&drv));
+        assert_eq!((encrypted.format, &encrypted.bytes[..5000]), (Format::Encrypted, &drv[..]));
+
+        let mut block = [0; 512];
+        block[..2].copy_from_slice(&[0x5C, 0x51]);
+        assert_eq!((read(&block).format, read(&block).kind()), (Format::Data, Kind::Data));
+        assert_eq!(read(&[0xFF; 0x1_0000]).format, Format::Dump);
+        assert_eq!(read(&Sample::boot(3000).bytes()).kind(), Kind::Boot);
+        assert_eq!(read(b"hello").kind(), Kind::Unknown);
+    }
+
+    #[test]
+    fn what_is_no_image_is_refused() {
+        assert!(matches!(Image::from_bytes(&[]), Err(ImageError::Empty)));
+        assert!(matches!(Image::from_bytes(&vec![0; MAX_FILE + 1]), Err(ImageError::TooLong)));
+        assert!(matches!(Image::from_bytes(b":00"), Err(ImageError::Hex(_))));
+        assert!(matches!(Image::from_bytes(b"PK\x03\x04"), Err(ImageError::Package(_))));
+        assert!(matches!(Image::open(Path::new("/nowhere/at/all")), Err(ImageError::Read(_))));
+    }
+
+    #[test]
+    fn a_dump_is_taken_apart_by_region() {
+        let (boot, drv) = (Sample::boot(3000).bytes(), Sample::drv(5000).bytes());
+        let mut flash = vec![0xFF; 0x1_0000];
+        flash[..3000].copy_from_slice(&boot);
+        flash[0x1000..0x1000 + 5000].copy_from_slice(&drv);
+        let share = read(&flash).part(&DRV).unwrap();
+        assert_eq!((share.bytes, share.base, share.format), (drv.clone(), Some(0x0800_1000), Format::Dump));
+        assert_eq!(read(&flash).part(&BOOT).unwrap().bytes, boot);
+        assert!(matches!(read(&[0xFF; 0x1_0000]).part(&DRV), Err(ImageError::Elsewhere { .. })));
+
+        let hex = hex_file(0x0800_0000, &flash[..0x4000]);
+        assert_eq!(read(hex.as_bytes()).part(&DRV).unwrap().bytes, drv);
+        assert_eq!(read(hex.as_bytes()).part(&BOOT).unwrap().bytes, boot);
+    }
+
+    #[test]
+    fn an_image_of_one_region_stays_whole() {
+        let long = Sample::drv(29_700).bytes();
+        assert_eq!(read(&long).part(&DRV).unwrap().bytes, long);
+        let hex = hex_file(0x0800_1000, &long);
+        assert_eq!(read(hex.as_bytes()).part(&DRV).unwrap().bytes, long, "its length is the size gate's business");
+        let boot = hex_file(0x0800_0000, &Sample::boot(3000).bytes());
+        assert!(matches!(
+            read(boot.as_bytes()).part(&DRV),
+            Err(ImageError::Elsewhere { base: 0x0800_0000, wanted: 0x0800_1000 })
+        ));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..600)) {
+            if let Ok(image) = Image::from_bytes(&bytes) {
+                let _ = image.kind();
+                let _ = Report::new(&image);
+                let _ = image.part(&DRV);
+            }
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! What a changed image was made from, told from short hashes of its pages.
+
+use crc::{CRC_32_ISO_HDLC, Crc};
+use serde::{Serialize, Serializer};
+use sha2::{Digest, Sha256};
+
+use super::{catalog::Entry, digest::Sha256Digest};
+
+/// Bytes under one short hash.
+const PAGE: usize = 1024;
+/// The reflected polynomial of CRC-32.
+const POLYNOMIAL: u32 = 0xEDB8_8320;
+
+static CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
+
+/// The known image that most of an unknown one agrees with.
+#[derive(Debug, Clone, Serialize)]
+pub struct Near {
+    /// Its row; a report carries its name.
+    #[serde(serialize_with = "name")]
+    pub entry: &'static Entry,
+    /// Length of the known image in pages of 1 KiB.
+    pub pages: usize,
+    /// Pages that differ or are missing, by number.
+    pub changed_pages: Vec<usize>,
+    /// Each changed byte, where that can be proved: at most one a page. None where more was changed.
+    pub changes: Option<Vec<Change>>,
+}
+
+/// A byte that differs from the known image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// Where, counted from the first byte of the image.
+    pub offset: usize,
+    /// What the known image has there.
+    pub was: u8,
+    /// What this one has.
+    pub is: u8,
+}
+
+impl Near {
+    /// True where the image ends before the known one does, and agrees with it as far as it goes.
+    pub fn is_prefix(&self, len: usize) -> bool {
+        let whole = len / PAGE;
+        len < self.entry.size && self.changed_pages.iter().all(|&page| page >= whole)
+    }
+}
+
+/// The row that shares the most pages at their places: at least half of those there are, and two where there are two.
+pub(super) fn nearest(images: &'static [Entry], bytes: &[u8]) -> Option<Near> {
+    let whole: Vec<u32> = bytes.chunks(PAGE).map(|page| CRC.checksum(page)).collect();
+    let near = |entry: &'static Entry| {
+        let changed_pages: Vec<usize> = (0..entry.pages.len())
+            .filter(|&page| {
+                let end = entry.size.min((page + 1) * PAGE);
+                // The known image's last page ends where that image ends, whatever stands behind it here.
+                let found = if end.is_multiple_of(PAGE) || end == bytes.len() {
+                    whole.get(page).copied()
+                } else {
+                    bytes.get(page * PAGE..end).map(|bytes| CRC.checksum(bytes))
+                };
+                found != Some(entry.pages[page])
+            })
+            .collect();
+        let equal = entry.pages.len() - changed_pages.len();
+        let there = entry.pages.len().min(whole.len());
+        (equal >= there.clamp(1, 2) && equal * 2 >= there).then(|| (equal, Near::new(entry, changed_pages)))
+    };
+    let best =
+        images.iter().filter_map(near).max_by_key(|(equal, near)| (*equal, usize::MAX - near.changed_pages.len()));
+    best.map(|(_, near)| Near { changes: proved(&near, bytes), ..near })
+}
+
+impl Near {
+    fn new(entry: &'static Entry, changed_pages: Vec<usize>) -> Self {
+        Self { entry, pages: entry.pages.len(), changed_pages, changes: None }
+    }
+}
+
+/// The changed bytes, if there is one a page. Undoing them must give the known image's SHA-256.
+fn proved(near: &Near, bytes: &[u8]) -> Option<Vec<Change>> {
+    let mut image = bytes.get(..near.entry.size)?.to_vec();
+    let mut changes = Vec::new();
+    for &page in &near.changed_pages {
+        let start = page * PAGE;
+        let end = near.entry.size.min(start + PAGE);
+        let (at, flipped) = single_change(&image[start..end], near.entry.pages[page])?;
+        let offset = start + at;
+        changes.push(Change { offset, was: image[offset] ^ flipped, is: image[offset] });
+        image[offset] ^= flipped;
+    }
+    (Sha256Digest(Sha256::digest(&image).into()) == near.entry.sha256).then_some(changes)
+}
+
+/// The byte, and the bits of it, that have to be flipped for a page to have another CRC. A CRC is linear: the
+/// difference of two depends on the flipped bits and their distance from the end only.
+fn single_change(page: &[u8], wanted: u32) -> Option<(usize, u8)> {
+    let difference = CRC.checksum(page) ^ wanted;
+    let mut effects = [0u32; 8];
+    for (bit, effect) in effects.iter_mut().enumerate() {
+        *effect = behind_a_byte(1 << bit);
+    }
+    for at in (0..page.len()).rev() {
+        let mut by_value = [0u32; 256];
+        for value in 1..256usize {
+            by_value[value] = by_value[value & (value - 1)] ^ effects[value.trailing_zeros() as usize];
+            if by_value[value] == difference {
+                return Some((at, value as u8));
+            }
+        }
+        effects = effects.map(behind_a_byte);
+    }
+    None
+}
+
+/// The register of the CRC after another byte of zeros.
+fn behind_a_byte(register: u32) -> u32 {
+    (0..8).fold(register, |register, _| if register & 1 == 1 { register >> 1 ^ POLYNOMIAL } else { register >> 1 })
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+fn name<S: Serializer>(entry: &&'static Entry, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&entry.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::{Kind, sample::Sample, sha256};
+
+    fn rows(images: &[&[u8]]) -> &'static [Entry] {
+        let rows = images.iter().enumerate().map(|(at, bytes)| {
+            let pages = bytes.chunks(PAGE).map(|page| CRC.checksum(page)).map(|page| format!("{page:08x}"));
+            let yaml = format!(
+                "{{ name: sample {at}, kind: drv, scooters: [], chips: [], size: {}, sha256: '{}', origin: x, pages: '{}' }}",
+                bytes.len(),
+                sha256(bytes),
+                pages.collect::<Vec<_>>().join(" ")
+            );
+            yaml_serde::from_str(&yaml).unwrap()
+        });
+        Box::leak(rows.collect())
+    }
+
+    #[test]
+    fn a_changed_byte_is_found_and_proved() {
+        let image = Sample::drv(10_000).bytes();
+        let rows = rows(&[&Sample::boot(3000).bytes(), &image]);
+        for offset in [0, 1023, 1024, 5922, 9999] {
+            let mut changed = image.clone();
+            changed[offset] ^= 0x81;
+            let near = nearest(rows, &changed).unwrap();
+            let change = Change { offset, was: image[offset], is: changed[offset] };
+            assert_eq!((near.entry.name.as_str(), near.entry.kind), ("sample 1", Kind::Drv));
+            assert_eq!((near.pages, near.changed_pages, near.changes), (10, vec![offset / 1024], Some(vec![change])));
+        }
+    }
+
+    #[test]
+    fn more_changes_are_counted_in_pages() {
+        let image = Sample::drv(10_000).bytes();
+        let rows = rows(&[&image]);
+        let mut changed = image.clone();
+        changed[5000..5004].copy_from_slice(&[1, 2, 3, 4]);
+        changed[7000] ^= 1;
+        let near = nearest(rows, &changed).unwrap();
+        assert_eq!((near.changed_pages, near.changes), (vec![4, 6], None));
+        changed[7000] ^= 1;
+        changed[5000..5004].copy_from_slice(&image[5000..5004]);
+        changed.extend([0; 8]);
+        assert_eq!(nearest(rows, &changed).unwrap().changes, Some(vec![]), "behind the image");
+    }
+
+    #[test]
+    fn an_image_that_ends_early_is_a_prefix() {
+        let image = Sample::drv(10_000).bytes();
+        let rows = rows(&[&image]);
+        for len in [2048, 5000, 9999] {
+            assert!(nearest(rows, &image[..len]).unwrap().is_prefix(len), "{len}");
+        }
+        assert!(!nearest(rows, &image).unwrap().is_prefix(10_000));
+        let mut changed = image[..5000].to_vec();
+        changed[100] ^= 1;
+        assert!(!nearest(rows, &changed).unwrap().is_prefix(5000));
+    }
+
+    #[test]
+    fn an_image_of_its_own_is_near_none() {
+        let rows = rows(&[&Sample::drv(10_000).bytes()]);
+        assert!(nearest(rows, &[0; 10_000]).is_none());
+        assert!(nearest(rows, &[]).is_none());
+        assert!(nearest(rows, &Sample::drv(10_000).bytes()[1..]).is_none());
+    }
+}

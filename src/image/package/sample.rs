@@ -1,0 +1,65 @@
+//! Zips made by hand for the tests, right ones and crooked ones.
+
+use crc::{CRC_32_ISO_HDLC, Crc};
+
+/// One member as it stands in the archive; what the fields claim need not be true.
+#[derive(Clone)]
+pub(crate) struct Raw {
+    pub(crate) name: String,
+    /// As packed.
+    pub(crate) data: Vec<u8>,
+    /// Claimed unpacked length.
+    pub(crate) size: u32,
+    pub(crate) crc: u32,
+    pub(crate) method: u16,
+    pub(crate) flags: u16,
+    pub(crate) mode: u32,
+}
+
+impl Raw {
+    /// A stored member without a lie.
+    pub(crate) fn new(name: &str, data: &[u8]) -> Self {
+        let crc = Crc::<u32>::new(&CRC_32_ISO_HDLC).checksum(data);
+        Self {
+            name: name.into(),
+            data: data.into(),
+            size: data.len() as u32,
+            crc,
+            method: 0,
+            flags: 0,
+            mode: 0o100_644,
+        }
+    }
+
+    /// From the flags up to the length of the extra field, which local and central headers share.
+    fn common(&self) -> Vec<u8> {
+        let packed = (self.data.len() as u32).to_le_bytes();
+        let name_len = (self.name.len() as u16).to_le_bytes();
+        let (method, flags) = (self.method.to_le_bytes(), self.flags.to_le_bytes());
+        let (crc, size) = (self.crc.to_le_bytes(), self.size.to_le_bytes());
+        [&flags[..], &method, &[0, 0, 0x21, 0], &crc, &packed, &size, &name_len, &[0, 0]].concat()
+    }
+}
+
+/// An archive of these members.
+pub(crate) fn zip(members: &[Raw]) -> Vec<u8> {
+    let mut archive = Vec::new();
+    let mut table = Vec::new();
+    for member in members {
+        let start = archive.len() as u32;
+        archive.extend([&b"PK\x03\x04\x14\x00"[..], &member.common(), member.name.as_bytes(), &member.data].concat());
+        table.extend(b"PK\x01\x02\x14\x03\x14\x00");
+        table.extend(member.common());
+        table.extend([0; 6]);
+        table.extend((member.mode << 16).to_le_bytes());
+        table.extend(start.to_le_bytes());
+        table.extend(member.name.as_bytes());
+    }
+    let (start, size, count) = (archive.len() as u32, table.len() as u32, members.len() as u16);
+    archive.extend(table);
+    archive.extend(b"PK\x05\x06\0\0\0\0");
+    archive.extend([count.to_le_bytes(), count.to_le_bytes()].concat());
+    archive.extend([size.to_le_bytes(), start.to_le_bytes()].concat());
+    archive.extend([0, 0]);
+    archive
+}

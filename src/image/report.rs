@@ -1,0 +1,190 @@
+//! What is to be said of an image, as plain data.
+
+use serde::Serialize;
+
+use super::{
+    Catalog, Exactness, Fit, Format, Gate, Image, Kind, Layout, Md5Digest, Near, Package, Protects, Sha256Digest,
+    gates, inspect,
+    inspect::{DRV, FLASH},
+    md5,
+};
+use crate::version::Version;
+
+/// Everything that can be told of a file.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// The form of the file.
+    pub format: Format,
+    /// What the catalog calls it; none where it is not known.
+    pub name: Option<String>,
+    /// What it is.
+    pub kind: Kind,
+    /// Its version, from the catalog or the code.
+    pub version: Option<Version>,
+    /// The scooters it is for: by the catalog, the package, or the known image it was made from.
+    pub scooters: Vec<String>,
+    /// The chips it runs on: by the catalog, else by what the code knows.
+    pub chips: Vec<String>,
+    /// Plain bytes.
+    pub size: usize,
+    /// SHA-256 of the plain bytes.
+    pub sha256: Sha256Digest,
+    /// MD5 of the plain bytes.
+    pub md5: Md5Digest,
+    /// Whether it is in the catalog.
+    pub known: bool,
+    /// How exactly it is that image.
+    pub exactness: Option<Exactness>,
+    /// The known image it was made from, where it is not known itself.
+    pub near: Option<Near>,
+    /// Address of its first byte, where the file says so.
+    pub base: Option<String>,
+    /// Text at 0x100.
+    pub ident: Option<String>,
+    /// The flash map it is linked for.
+    pub layout: Option<Layout>,
+    /// Whether its code knows the GD32 chips.
+    pub gd32_aware: bool,
+    /// When it switches read-out protection on.
+    pub protects: Option<Protects>,
+    /// What else the catalog says.
+    pub remarks: Option<String>,
+    /// What the package says.
+    pub package: Option<Package>,
+    /// The images in a dump.
+    pub parts: Vec<PartReport>,
+    /// The gates, asked for the scooter it seems to be for.
+    pub gates: Vec<Gate>,
+}
+
+/// An image inside a dump.
+#[derive(Debug, Clone, Serialize)]
+pub struct PartReport {
+    /// Address of its first byte, `0x08001000`.
+    pub address: String,
+    /// What it is.
+    pub kind: Kind,
+    /// What the catalog calls it; none where it is not known.
+    pub name: Option<String>,
+    /// Its version.
+    pub version: Option<Version>,
+    /// SHA-256 of its bytes.
+    pub sha256: Sha256Digest,
+}
+
+impl Report {
+    /// Looks at an image, without a board to fit.
+    pub fn new(image: &Image) -> Self {
+        let catalog = Catalog::builtin();
+        let known = catalog.identify(&image.bytes);
+        let near = if known.is_none() { catalog.nearest(&image.bytes) } else { None };
+        let seen = inspect(&image.bytes);
+        let kind = image.kind();
+        let entry = known.map(|known| known.entry);
+        let scooters = match (entry, &image.package, &near) {
+            (Some(entry), _, _) => entry.scooters.clone(),
+            (None, Some(package), _) => package.scooters().to_vec(),
+            (None, None, Some(near)) => near.entry.scooters.clone(),
+            (None, None, None) => vec![],
+        };
+        let chips = match (entry, kind, seen.gd32_aware) {
+            (Some(entry), _, _) => entry.chips.clone(),
+            (None, Kind::Drv, true) => ["stm32f103", "gd32f103", "gd32e103"].map(Into::into).into(),
+            (None, Kind::Drv, false) => vec!["stm32f103".into()],
+            _ => vec![],
+        };
+        let fit = Fit::assumed(kind, seen.layout, scooters.first().map_or("", String::as_str));
+        let gates = gates(image, &fit);
+        Self {
+            format: image.format,
+            name: entry.map(|entry| entry.name.clone()),
+            kind,
+            version: entry.and_then(|entry| entry.version).or(seen.version),
+            chips,
+            size: image.bytes.len(),
+            sha256: image.digest(),
+            md5: md5(&image.bytes),
+            known: known.is_some(),
+            exactness: known.map(|known| known.exactness),
+            near,
+            base: image.base.map(address),
+            ident: seen.ident,
+            layout: seen.layout,
+            gd32_aware: seen.gd32_aware,
+            protects: entry.and_then(|entry| entry.protects),
+            remarks: entry.and_then(|entry| entry.remarks.clone()),
+            package: image.package.clone(),
+            parts: parts(image),
+            gates,
+            scooters,
+        }
+    }
+}
+
+fn address(address: u32) -> String {
+    format!("{address:#010x}")
+}
+
+/// What stands where in a dump of flash.
+fn parts(image: &Image) -> Vec<PartReport> {
+    if image.format != Format::Dump {
+        return vec![];
+    }
+    let layout = if image.bytes.len() > 0x1_0000 { Layout::Kib128 } else { Layout::Kib64 };
+    let data = layout.data_block();
+    [FLASH..DRV, DRV..layout.staging(), data..data + 512]
+        .into_iter()
+        .filter_map(|region| {
+            let part = image.clone().part(&region).ok()?;
+            let known = Catalog::builtin().identify(&part.bytes).map(|known| known.entry);
+            let is_block = region.start == data && part.bytes.starts_with(&[0x5C, 0x51]);
+            let kind = if is_block { Kind::Data } else { Image { format: Format::Bin, ..part.clone() }.kind() };
+            Some(PartReport {
+                address: address(region.start),
+                kind,
+                name: known.map(|entry| entry.name.clone()),
+                version: known.and_then(|entry| entry.version).or_else(|| inspect(&part.bytes).version),
+                sha256: part.digest(),
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::sample::Sample;
+
+    #[test]
+    fn the_report_has_the_keys_that_scripts_use() {
+        let report = Report::new(&Image::from_bytes(&Sample::drv(5000).bytes()).unwrap());
+        let json = serde_json::to_value(&report).unwrap();
+        assert_eq!((json["format"].as_str(), json["kind"].as_str()), (Some("bin"), Some("drv")));
+        assert_eq!((json["known"].as_bool(), &json["version"]), (Some(false), &serde_json::Value::Null));
+        assert_eq!(json["sha256"].as_str().unwrap().len(), 64);
+        assert_eq!(json["chips"], serde_json::json!(["stm32f103"]));
+        assert!(json["scooters"].as_array().unwrap().is_empty());
+        let gate = &json["gates"][0];
+        assert!(gate["name"].is_string() && gate["passed"].is_boolean() && gate["detail"].is_string());
+    }
+
+    #[test]
+    fn an_unknown_image_of_either_layout_passes_its_own_gates() {
+        for layout in Layout::ALL {
+            let report = Report::new(&Image::from_bytes(&Sample::drv(29_000).layout(layout).bytes()).unwrap());
+            assert_eq!(report.layout, Some(layout));
+            assert!(report.gates.iter().all(|gate| gate.passed), "{:?}", report.gates);
+        }
+    }
+
+    #[test]
+    fn a_dump_is_reported_by_its_parts() {
+        let mut flash = vec![0xFF; 0x1_0000];
+        flash[..3000].copy_from_slice(&Sample::boot(3000).bytes());
+        flash[0x1000..0x1000 + 5000].copy_from_slice(&Sample::drv(5000).bytes());
+        flash[0xF800..0xF802].copy_from_slice(&[0x5C, 0x51]);
+        let report = Report::new(&Image::from_bytes(&flash).unwrap());
+        let parts: Vec<_> = report.parts.iter().map(|part| (part.address.as_str(), part.kind)).collect();
+        assert_eq!(parts, [("0x08000000", Kind::Boot), ("0x08001000", Kind::Drv), ("0x0800f800", Kind::Data)]);
+    }
+}

@@ -1,0 +1,78 @@
+//! Hand-made images for the tests of this room.
+
+use super::inspect::{DRV, FLASH, Layout};
+
+/// Builds an image that passes for a DRV or a bootloader without a byte of anyone's firmware.
+pub(crate) struct Sample {
+    bytes: Vec<u8>,
+    base: u32,
+}
+
+/// Where tests put code of their own.
+const CODE: usize = 0x140;
+/// The literal pool of the layout.
+const POOL: usize = 0x120;
+
+impl Sample {
+    /// A DRV for the 64 KiB layout, so many bytes long (at least 1 KiB).
+    pub(crate) fn drv(len: usize) -> Self {
+        Self::at(DRV, 0x2000_2300, len).layout(Layout::Kib64)
+    }
+
+    /// A bootloader for the 64 KiB layout.
+    pub(crate) fn boot(len: usize) -> Self {
+        Self::at(FLASH, 0x2000_0550, len).layout(Layout::Kib64)
+    }
+
+    fn at(base: u32, stack: u32, len: usize) -> Self {
+        // A generator (Numerical Recipes' constants), halved in range to keep the entropy below that of a cipher.
+        let mut state = 1u32;
+        let noise = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 25) as u8
+        };
+        let mut bytes: Vec<u8> = std::iter::repeat_with(noise).take(len).collect();
+        bytes[..4].copy_from_slice(&stack.to_le_bytes());
+        bytes[4..8].copy_from_slice(&(base + 0x101).to_le_bytes());
+        Self { bytes, base }
+    }
+
+    pub(crate) fn layout(self, layout: Layout) -> Self {
+        let pool = [layout.data_block(), layout.update_record()];
+        let pool: Vec<u8> = pool.iter().flat_map(|word| word.to_le_bytes()).collect();
+        self.put(POOL, &pool)
+    }
+
+    pub(crate) fn ident(self, text: &str) -> Self {
+        self.put(0x100, &[0; 16]).put(0x100, text.as_bytes())
+    }
+
+    pub(crate) fn code(self, code: &[u8]) -> Self {
+        self.put(CODE, code)
+    }
+
+    /// Start-up code as armcc makes it, whose table says that the image ends where it ends. The table ends 8 bytes
+    /// before that.
+    pub(crate) fn start_up_table(self) -> Self {
+        let code = "064c074d06e0e06840f0010394e8070098471034ac42f6d3";
+        let len = self.bytes.len();
+        let table = self.base + len as u32 - 40;
+        let row = |load: u32| [load, 0x2000_0000, 16, self.base + 0x201];
+        let rows: Vec<u8> = [row(table + 32), row(self.base + len as u32)].concat().iter().flat_map(word).collect();
+        let ends: Vec<u8> = [table, table + 32].iter().flat_map(word).collect();
+        self.put(0x200, &hex::decode(code).expect("a literal")).put(0x21C, &ends).put(len - 40, &rows)
+    }
+
+    fn put(mut self, at: usize, bytes: &[u8]) -> Self {
+        self.bytes[at..at + bytes.len()].copy_from_slice(bytes);
+        self
+    }
+
+    pub(crate) fn bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+fn word(word: &u32) -> [u8; 4] {
+    word.to_le_bytes()
+}
