@@ -55,7 +55,7 @@ pub enum Wait {
 /// Clocks that are tried, in kHz, fastest first. 4600 is what probe-rs calls the fastest setting of an ST-Link V2, which ST
 /// and OpenOCD call 4000.
 pub(super) const SPEEDS: [u32; 7] = [4600, 4000, 1800, 950, 480, 240, 125];
-/// The fastest clock to begin with, for probes other than the ST-Link V2.
+/// The fastest clock to begin with, for probes other than the ST-Link V2 and V2-1.
 const FASTEST: u32 = 4000;
 /// At least five tries a second, so that a tap on NRST is not missed.
 const INTERVAL: Duration = Duration::from_millis(150);
@@ -76,7 +76,7 @@ pub(super) fn ladder(kind: &str, options: &ConnectOptions, limit: Option<u32>) -
     if let Some(speed) = options.speed_khz {
         return vec![speed];
     }
-    let fastest = if kind == "STLink V2" { SPEEDS[0] } else { FASTEST };
+    let fastest = if kind.starts_with("STLink V2") { SPEEDS[0] } else { FASTEST };
     let fastest = limit.map_or(fastest, |limit| limit.min(fastest));
     let speeds: Vec<_> = SPEEDS.into_iter().filter(|speed| *speed <= fastest).collect();
     if speeds.is_empty() { vec![SPEEDS[SPEEDS.len() - 1]] } else { speeds }

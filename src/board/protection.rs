@@ -95,6 +95,11 @@ impl Board<'_> {
         self.write_options(target, options)
     }
 
+    /// Writes these option bytes, with right complements whatever theirs are; they are in force after the next reset.
+    pub fn restore_options(&mut self, target: &Target, options: OptionBytes) -> Result<(), Error> {
+        self.write_options(target, OptionBytes::from_values(options.values()))
+    }
+
     /// Erases the option bytes and programs all of them, in one go on the chip itself: once begun it ends even if contact
     /// is lost, so that the option area is never left erased by a slipped wire.
     fn write_options(&mut self, target: &Target, options: OptionBytes) -> Result<(), Error> {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::BackupError;
 use crate::{board, image::Kind};
 
 /// What kind of failure this is; every one has its own exit code.
@@ -67,6 +68,12 @@ pub enum Error {
         /// `read-protected` or `write-protected`.
         what: &'static str,
     },
+    /// The backup cannot be written, or read back.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// The backup was made of a read-protected board and holds no flash.
+    #[error("the backup holds no flash: the board was read-protected when it was made")]
+    BackupWithoutFlash,
     /// An image fails a gate.
     #[error("{kind} image refused: {detail}")]
     Gate {
@@ -148,6 +155,7 @@ impl Error {
         match self {
             Self::Board(Stopped { board, error }) => of_board(*board, error),
             Self::Consent { .. } => Category::Consent,
+            Self::Backup(_) | Self::BackupWithoutFlash => Category::Backup,
             Self::Gate { .. } | Self::NoImage { .. } => Category::Image,
             Self::NoSerial | Self::NoMileage => Category::Data,
             Self::Differs { .. } | Self::Unreadable | Self::DoesNotStart { .. } => Category::Verify,

@@ -1,18 +1,19 @@
 //! `flash`: the whole job, from whatever the board is to a scooter that starts.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use serde::Serialize;
 
 use super::{
-    BoardState, Error, Extent, FlashPlan, Job, Placed,
+    BoardState, Error, Extent, FlashPlan, Job, Placed, Work,
+    backup::{Held, Keep},
     job::untouched,
     report::{Firmware, Source},
-    write::{self, Written},
+    write::{self, Permit, Written},
 };
 use crate::{
-    block::{DataBlock, LEN, Mileage, Serial, Uid},
-    board::{self, Board, Boot, ChipKind, EraseConsent, Protection, Status, progress::Step},
+    block::{DataBlock, Mileage, Serial, Uid},
+    board::{self, Board, Boot, ChipKind, EraseConsent, Status, progress::Step},
     image::{self, Catalog, Fit, Image, Kind},
     target::Target,
 };
@@ -40,6 +41,8 @@ pub struct FlashRequest<'a> {
     pub extent: Extent,
     /// Whether to write at all.
     pub intent: Intent,
+    /// Where to keep what the board holds.
+    pub keep: Keep,
     /// What to do when everything is verified.
     pub after: After,
     /// Gates that may fail.
@@ -122,6 +125,17 @@ pub(super) struct Prepared {
     pub(super) data_source: DataSource,
     pub(super) boot: Option<Firmware>,
     pub(super) drv: Option<Firmware>,
+    held: Held,
+}
+
+impl Prepared {
+    /// What there is to do. Flash that cannot be read is blank once it is unlocked.
+    fn work(&self, request: &FlashRequest<'_>) -> Work {
+        match &self.held.flash {
+            Some(flash) => self.plan.work_on_flash(request.target, flash, request.extent),
+            None => self.plan.work_on_blank(),
+        }
+    }
 }
 
 /// Does the whole job.
@@ -136,31 +150,32 @@ pub fn flash(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
     let mut report = FlashReport::new(request, &prepared, &board);
 
     if request.intent == Intent::Preview {
-        report.foresee(&mut board, &status, &prepared.plan, request.extent).map_err(untouched)?;
+        report.foresee(request, &prepared);
         board.resume().map_err(untouched)?;
         report.took_ms = millis(job.now() - began);
         return Ok(report);
     }
-    if let Some(what) = obstacle(&status, &prepared.plan, request.target) {
+    let obstacle = write::obstacle(&status, &prepared.plan, request.target);
+    if let Some(what) = obstacle {
         request.consent.ok_or(Error::Consent { what })?;
+    }
+    if obstacle.is_some() || !prepared.work(request).is_empty() {
+        let backup = prepared.held.backup(board.uid, &status);
+        report.backup = job.step(Step::Backup, |_| request.keep.save(&backup))?;
+    } else {
+        job.skip(Step::Backup);
     }
 
     // Up to here nothing has been changed.
-    let written = write::write(job, board, &prepared.plan, request)?;
+    let known = prepared.held.flash.as_deref();
+    let permit = Permit { target: request.target, consent: request.consent, extent: request.extent, known };
+    let written = write::write(job, board, &prepared.plan, &permit)?;
     report.contact_ms = millis(job.now() - contact);
     job.progress.on(board::progress::Event::ContactFree);
     let board = report.finish(job, written, request)?;
     drop(board);
     report.took_ms = millis(job.now() - began);
     Ok(report)
-}
-
-/// What has to be removed before the plan can be written.
-fn obstacle(status: &Status, plan: &FlashPlan, target: &Target) -> Option<&'static str> {
-    if status.protection == Protection::Read {
-        return Some("read-protected");
-    }
-    write::is_write_protected(status, plan, target).then_some("write-protected")
 }
 
 /// Finds out what the board holds and what it shall hold.
@@ -184,7 +199,7 @@ pub(super) fn prepare(
     }
     let boot = held.image(request, Kind::Boot, request.boot, board.chip.kind)?;
     let drv = held.image(request, Kind::Drv, request.drv, board.chip.kind)?;
-    let (block, data_source) = request.block(&held, board.uid)?;
+    let (block, data_source) = request.block(job, &held, board.uid)?;
     let (serial, mileage) = (block.serial().ok_or(Error::NoSerial)?, block.mileage());
 
     let images = [
@@ -192,43 +207,14 @@ pub(super) fn prepare(
         Placed { address: target.regions.drv.start, bytes: &drv },
     ];
     let mut plan = FlashPlan::new(target, &images, &block);
-    if held.update_pending {
+    if held.flash.as_deref().is_some_and(|flash| is_pending(slice(target, flash, &target.regions.update))) {
         // The bootloader would copy what is staged over the firmware at its first start.
         plan.blank(target.regions.update.start);
     }
-    Ok(Prepared { plan, serial, mileage, data_source, boot: Firmware::of(&boot), drv: Firmware::of(&drv) })
-}
-
-/// What the board holds before anything is changed.
-#[derive(Default)]
-struct Held {
-    /// The regions of bootloader and DRV, where flash can be read.
-    boot: Option<Vec<u8>>,
-    drv: Option<Vec<u8>>,
-    block: Option<(DataBlock, Source)>,
-    strangers: Vec<board::Stranger>,
-    update_pending: bool,
+    Ok(Prepared { plan, serial, mileage, data_source, boot: Firmware::of(&boot), drv: Firmware::of(&drv), held })
 }
 
 impl Held {
-    fn read(board: &mut Board<'_>, status: &Status, target: &Target) -> Result<Self, board::Error> {
-        let mut held = Self::default();
-        let regions = &target.regions;
-        if status.protection == Protection::None {
-            held.boot = Some(board.read(regions.boot.clone())?);
-            held.drv = Some(board.read(regions.drv.clone())?);
-            let data = board.read(regions.data.start..regions.data.start + LEN as u32)?;
-            held.block = DataBlock::parse(&data).ok().map(|block| (block, Source::Flash));
-            held.update_pending = is_pending(&board.read(regions.update.start..regions.update.start + 8)?);
-        }
-        if held.block.is_none() {
-            let rescue = board.rescue(target)?;
-            held.block = rescue.block.map(|block| (block, Source::Sram));
-            held.strangers = rescue.strangers;
-        }
-        Ok(held)
-    }
-
     /// The image to plan: the given one, else the board's own where that is known to be right.
     fn image(
         &self,
@@ -240,10 +226,10 @@ impl Held {
         if let Some(image) = given {
             return Ok(image.bytes.clone());
         }
-        let name = kind;
-        let region = if kind == Kind::Boot { &self.boot } else { &self.drv };
-        let refuse = |reason| Error::NoImage { kind: name, reason };
-        let region = region.as_ref().ok_or(refuse("the chip is read-protected, and unlocking erases it"))?;
+        let refuse = |reason| Error::NoImage { kind, reason };
+        let flash = self.flash.as_ref().ok_or(refuse("the chip is read-protected, and unlocking erases it"))?;
+        let regions = &request.target.regions;
+        let region = slice(request.target, flash, if kind == Kind::Boot { &regions.boot } else { &regions.drv });
         let known = Catalog::builtin().identify(region).ok_or(refuse("it is not a known one"))?;
         let entry = known.entry;
         if entry.kind != kind || !entry.is_for(&request.target.name) || !entry.runs_on(chip.name()) {
@@ -251,6 +237,10 @@ impl Held {
         }
         Ok(region[..entry.size].to_vec())
     }
+}
+
+fn slice<'f>(target: &Target, flash: &'f [u8], region: &Range<u32>) -> &'f [u8] {
+    &flash[(region.start - target.flash.start) as usize..(region.end - target.flash.start) as usize]
 }
 
 /// The bootloader's update record: magic and a flag that is not zero (boot.bin, disassembled).
@@ -285,9 +275,14 @@ impl FlashRequest<'_> {
     }
 
     /// The data block to write: the board's own where there is one, with what the user gave in place of what it says.
-    fn block(&self, held: &Held, uid: Uid) -> Result<(DataBlock, Source), Error> {
-        let file = || self.data.clone().map(|block| (block, Source::File));
-        let base = held.block.clone().or_else(file);
+    fn block(&self, job: &mut Job<'_>, held: &Held, uid: Uid) -> Result<(DataBlock, Source), Error> {
+        let mut base = held.block.clone().or_else(|| self.data.clone().map(|block| (block, Source::File)));
+        if base.is_none()
+            && let Some((path, block)) = self.keep.earlier_block(uid)
+        {
+            job.warn("data-from-backup", format!("the data block comes from the backup {} of this board", path.display()));
+            base = Some((block, Source::Backup));
+        }
         let (mut block, source) = match base {
             Some(base) => base,
             None => {
@@ -338,19 +333,12 @@ impl FlashReport {
     }
 
     /// Fills in what would be done.
-    fn foresee(
-        &mut self,
-        board: &mut Board<'_>,
-        status: &Status,
-        plan: &FlashPlan,
-        extent: Extent,
-    ) -> Result<(), board::Error> {
-        self.mass_erased = status.protection == Protection::Read;
-        let work = if self.mass_erased { plan.work_on_blank() } else { write::examine(board, plan, extent)? };
+    fn foresee(&mut self, request: &FlashRequest<'_>, prepared: &Prepared) {
+        let work = prepared.work(request);
+        self.mass_erased = prepared.held.flash.is_none();
         self.pages_erased = work.erases();
         self.pages_skipped = work.skipped;
         self.bytes_programmed = work.programmed_bytes();
-        Ok(())
     }
 
     /// Lets the board run, now that everything is written and verified.
@@ -360,12 +348,12 @@ impl FlashReport {
         written: Written<'p>,
         request: &FlashRequest<'_>,
     ) -> Result<Board<'p>, Error> {
-        let Written { mut board, mass_erased, pages_erased, pages_skipped, bytes_programmed, reconnects } = written;
-        self.mass_erased = mass_erased;
-        self.pages_erased = pages_erased;
-        self.pages_skipped = pages_skipped;
-        self.bytes_programmed = bytes_programmed;
-        self.reconnects = reconnects;
+        let Written { mut board, tally } = written;
+        self.mass_erased = tally.mass_erased;
+        self.pages_erased = tally.pages_erased;
+        self.pages_skipped = tally.pages_skipped;
+        self.bytes_programmed = tally.bytes_programmed;
+        self.reconnects = tally.reconnects;
         self.speed_khz = board.speed_khz;
         self.verified = true;
         let written = Error::stopped(BoardState::Written);

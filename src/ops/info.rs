@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     block::{DataBlock, LEN, Uid},
-    board::{Board, Chip, ChipKind, OptionBytes, Protection, progress::Step},
+    board::{Board, ChipKind, OptionBytes, Protection, progress::Step},
     target::Target,
 };
 
@@ -79,7 +79,7 @@ impl From<OptionBytes> for Options {
 pub fn info(job: &mut Job<'_>) -> Result<InfoReport, Error> {
     let mut board = job.reach()?;
     let status = job.step(Step::Identify, |_| board.status()).map_err(untouched)?;
-    let target = layout(board.chip);
+    let target = Target::for_chip(board.chip.flash_kib);
     let found = job
         .step(Step::Rescue, |_| match status.protection {
             Protection::None => read_flash(&mut board, target),
@@ -105,11 +105,6 @@ pub fn info(job: &mut Job<'_>) -> Result<InfoReport, Error> {
     };
     board.resume().map_err(untouched)?;
     Ok(report)
-}
-
-/// The flash map that goes with the chip's size. Many chips that state 64 KiB have more; none with less is supported.
-fn layout(chip: Chip) -> &'static Target {
-    Target::for_flash_kib(chip.flash_kib).unwrap_or(&Target::all()[0])
 }
 
 #[derive(Default)]

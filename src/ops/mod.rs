@@ -1,5 +1,6 @@
 //! The procedures: what the commands do to a board, each a single pass from top to bottom, refusals first.
 
+mod backup;
 mod error;
 mod flash;
 mod info;
@@ -7,10 +8,12 @@ mod job;
 mod plan;
 mod protect;
 mod report;
+mod restore;
 mod verify;
 mod write;
 
 pub use self::{
+    backup::{Backup, BackupError, BackupReport, Keep, backup},
     error::{BoardState, Category, Error, Stopped},
     flash::{After, DataSource, FlashReport, FlashRequest, Intent, flash},
     info::{InfoReport, Options, info},
@@ -18,5 +21,6 @@ pub use self::{
     plan::{Extent, FlashPlan, Placed, Work},
     protect::{LockReport, UnlockReport, lock, reset, unlock},
     report::{Data, Firmware},
+    restore::{RestoreReport, restore},
     verify::{VerifyReport, verify},
 };

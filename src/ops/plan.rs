@@ -46,6 +46,11 @@ impl FlashPlan {
         plan
     }
 
+    /// Plans all of flash to be this.
+    pub fn whole(target: &Target, flash: &[u8]) -> Self {
+        Self { parts: vec![Part { address: target.flash.start, bytes: flash.to_vec() }], page: target.page }
+    }
+
     /// Plans this page to be blank.
     pub fn blank(&mut self, address: u32) {
         self.parts.push(Part { address, bytes: vec![0xFF; self.page as usize] });
@@ -83,6 +88,15 @@ impl FlashPlan {
         let pages: Vec<_> = self.pages().filter(|(_, bytes)| !is_blank(bytes)).map(write).collect();
         let skipped = (self.pages().count() - pages.len()) as u32;
         Work { pages, skipped }
+    }
+
+    /// What there is to do on this flash, given whole.
+    pub fn work_on_flash(&self, target: &Target, flash: &[u8], extent: Extent) -> Work {
+        let slice = |part: &Part| {
+            let offset = (part.address - target.flash.start) as usize;
+            flash[offset..offset + part.bytes.len()].to_vec()
+        };
+        self.work_on(&self.parts.iter().map(slice).collect::<Vec<_>>(), extent)
     }
 
     /// What there is to do on a flash whose planned parts hold `found`, in the order of [`FlashPlan::parts`].

@@ -47,7 +47,7 @@ pub fn unlock(job: &mut Job<'_>, consent: Option<EraseConsent>) -> Result<Unlock
     let what = if before == Protection::Read { "read-protected" } else { "write-protected" };
     let consent = consent.ok_or(Error::Consent { what })?;
     let changed = Error::stopped(BoardState::Partial);
-    let target = &Target::all()[0];
+    let target = Target::for_chip(board.chip.flash_kib);
     let board =
         job.step(Step::Unlock, |progress| board.remove_protection(target, consent, progress)).map_err(&changed)?;
     job.step(Step::Reset, |_| board.reset()).map_err(&changed)?;
@@ -64,7 +64,7 @@ pub fn lock(job: &mut Job<'_>) -> Result<LockReport, Error> {
         board.resume().map_err(untouched)?;
         return Ok(LockReport { uid, before, protection: before });
     }
-    let target = &Target::all()[0];
+    let target = Target::for_chip(board.chip.flash_kib);
     let changed = Error::stopped(BoardState::Partial);
     let protection = job
         .step(Step::Lock, |_| {

@@ -1,15 +1,36 @@
 //! The part of `flash` that changes the board, and that goes on after contact was lost.
 
-use super::{BoardState, Error, Extent, FlashPlan, FlashRequest, Job, Work};
-use crate::{
-    board::{Board, Comparison, Error as BoardError, Protection, Reclock, Recipe, Status, Wait, progress::Step},
-    target::Target,
-};
 use std::time::Duration;
 
-/// What was done to reach the plan.
+use super::{BoardState, Error, Extent, FlashPlan, Job, Work};
+use crate::{
+    board::{
+        Board, Comparison, EraseConsent, Error as BoardError, Protection, Reclock, Recipe, Status, Wait, progress::Step,
+    },
+    target::Target,
+};
+
+/// What writing needs to know beside the plan.
+pub(super) struct Permit<'a> {
+    /// The scooter.
+    pub(super) target: &'a Target,
+    /// Given where the chip may be erased to unlock it.
+    pub(super) consent: Option<EraseConsent>,
+    /// How much to write.
+    pub(super) extent: Extent,
+    /// Main flash, where it has been read already and the core has not run since.
+    pub(super) known: Option<&'a [u8]>,
+}
+
+/// What was done to reach the plan, and the board in the state in which it was verified.
 pub(super) struct Written<'p> {
     pub(super) board: Board<'p>,
+    pub(super) tally: Tally,
+}
+
+/// What was done, over all passes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Tally {
     pub(super) mass_erased: bool,
     pub(super) pages_erased: u32,
     pub(super) pages_skipped: u32,
@@ -29,17 +50,15 @@ pub(super) fn write<'p>(
     job: &mut Job<'p>,
     board: Board<'p>,
     plan: &FlashPlan,
-    request: &FlashRequest<'_>,
+    permit: &Permit<'_>,
 ) -> Result<Written<'p>, Error> {
-    let mut run = Run { recipe: board.recipe(), state: BoardState::Untouched, tally: Tally::default() };
+    let mut run =
+        Run { recipe: board.recipe(), state: BoardState::Untouched, tally: Tally::default(), known: permit.known };
     let mut board = board;
     let mut wrong = 0;
     loop {
-        match run.pass(job, board, plan, request) {
-            Ok((board, Comparison::Same)) => {
-                let Tally { mass_erased, pages_erased, pages_skipped, bytes_programmed, reconnects } = run.tally;
-                return Ok(Written { board, mass_erased, pages_erased, pages_skipped, bytes_programmed, reconnects });
-            }
+        match run.pass(job, board, plan, permit) {
+            Ok((board, Comparison::Same)) => return Ok(Written { board, tally: run.tally }),
             Ok((again, Comparison::Differs { address, expected, found, bytes })) => {
                 wrong += 1;
                 if wrong == PASSES {
@@ -52,8 +71,16 @@ pub(super) fn write<'p>(
     }
 }
 
+/// What has to be removed before the plan can be written.
+pub(super) fn obstacle(status: &Status, plan: &FlashPlan, target: &Target) -> Option<&'static str> {
+    if status.protection == Protection::Read {
+        return Some("read-protected");
+    }
+    is_write_protected(status, plan, target).then_some("write-protected")
+}
+
 /// Whether a planned page cannot be written as the chip is now.
-pub(super) fn is_write_protected(status: &Status, plan: &FlashPlan, target: &Target) -> bool {
+fn is_write_protected(status: &Status, plan: &FlashPlan, target: &Target) -> bool {
     let pages = target.flash.len() as u32 / target.page;
     let protected = status.write_protected_pages(pages);
     plan.parts().iter().any(|part| {
@@ -64,42 +91,34 @@ pub(super) fn is_write_protected(status: &Status, plan: &FlashPlan, target: &Tar
 }
 
 /// Reads the planned pages, to find out which are right.
-pub(super) fn examine(board: &mut Board<'_>, plan: &FlashPlan, extent: Extent) -> Result<Work, BoardError> {
+fn examine(board: &mut Board<'_>, plan: &FlashPlan, extent: Extent) -> Result<Work, BoardError> {
     let read = |part: &crate::board::Part| board.read(part.address..part.address + part.bytes.len() as u32);
     let found = plan.parts().iter().map(read).collect::<Result<Vec<_>, _>>()?;
     Ok(plan.work_on(&found, extent))
 }
 
-#[derive(Default)]
-struct Tally {
-    mass_erased: bool,
-    pages_erased: u32,
-    pages_skipped: u32,
-    bytes_programmed: u32,
-    reconnects: u32,
-}
-
-struct Run<'p> {
+struct Run<'p, 'k> {
     recipe: Recipe<'p>,
     state: BoardState,
     tally: Tally,
+    known: Option<&'k [u8]>,
 }
 
-impl<'p> Run<'p> {
+impl<'p> Run<'p, '_> {
     /// One go from whatever the board is now. Begins by looking, so that it does the same after an interruption as at first.
     fn pass(
         &mut self,
         job: &mut Job<'p>,
         mut board: Board<'p>,
         plan: &FlashPlan,
-        request: &FlashRequest<'_>,
+        permit: &Permit<'_>,
     ) -> Result<(Board<'p>, Comparison), BoardError> {
-        let target = request.target;
+        let target = permit.target;
         let status = board.status()?;
         let locked = status.protection == Protection::Read;
         if locked || is_write_protected(&status, plan, target) {
             // Asked for and given before the first pass; a board that locks itself on the way had to be erased anyway.
-            let Some(consent) = request.consent else { return Err(BoardError::StillProtected) };
+            let Some(consent) = permit.consent else { return Err(BoardError::StillProtected) };
             self.state = self.state.max(BoardState::Partial);
             board = job.step(Step::Unlock, |progress| board.remove_protection(target, consent, progress))?;
             self.tally.mass_erased |= locked;
@@ -111,13 +130,17 @@ impl<'p> Run<'p> {
             board.reset_and_halt()?;
         }
 
-        let work = if locked {
-            job.skip(Step::Examine);
-            plan.work_on_blank()
-        } else {
-            let first = self.state == BoardState::Untouched;
-            let extent = if first { request.extent } else { Extent::Changes };
-            job.step(Step::Examine, |_| examine(&mut board, plan, extent))?
+        let extent = if self.state == BoardState::Untouched { permit.extent } else { Extent::Changes };
+        let work = match self.known.take() {
+            _ if locked => {
+                job.skip(Step::Examine);
+                plan.work_on_blank()
+            }
+            Some(flash) => {
+                job.skip(Step::Examine);
+                plan.work_on_flash(target, flash, extent)
+            }
+            None => job.step(Step::Examine, |_| examine(&mut board, plan, extent))?,
         };
         self.tally.pages_skipped = work.skipped;
         if work.is_empty() {

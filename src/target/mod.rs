@@ -98,9 +98,10 @@ impl Target {
         builtin::all()
     }
 
-    /// The scooters whose controller has a flash of this many KiB, one for each flash map.
-    pub fn for_flash_kib(kib: u32) -> Option<&'static Self> {
-        Self::all().iter().find(|target| target.flash_kib() == kib)
+    /// The first scooter whose flash map is for a chip of this many KiB, for work that only the chip matters to. Chips that
+    /// state another size get the smallest map.
+    pub fn for_chip(flash_kib: u32) -> &'static Self {
+        Self::all().iter().find(|target| target.flash_kib() == flash_kib).unwrap_or(&Self::all()[0])
     }
 
     /// Size of main flash in KiB.

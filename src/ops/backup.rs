@@ -1,0 +1,373 @@
+//! What a board held, in a file that survives whatever happens to the board.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read as _, Write as _},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Error, Job, job::untouched};
+use crate::{
+    block::{DataBlock, LEN, Uid},
+    board::{Board, OptionBytes, Protection, Status, progress::Step},
+    image::sha256,
+    target::Target,
+};
+
+/// Whether and where to keep a backup.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Keep {
+    /// In this folder, in a new file named after the board and the time; older ones of the same board are looked at where
+    /// the board itself does not hold its data any more.
+    InFolder(PathBuf),
+    /// In this file, which must not exist.
+    AsFile(PathBuf),
+    /// Nowhere; the user has said that nothing needs to be kept.
+    Nothing,
+}
+
+/// A board's contents before anything was changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backup {
+    /// Whose.
+    pub uid: Uid,
+    /// The option bytes.
+    pub option_bytes: OptionBytes,
+    /// All of main flash, from 0x08000000, where it could be read.
+    pub flash: Option<Vec<u8>>,
+    /// The data block, where one was found.
+    pub block: Option<DataBlock>,
+}
+
+/// A file cannot be written or read back as a backup.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// The system refuses.
+    #[error("{} cannot be {what}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was tried: `written`, `read`.
+        what: &'static str,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// There is one already, and a backup is never overwritten.
+    #[error("{} exists already", .0.display())]
+    Exists(PathBuf),
+    /// What was written does not read back.
+    #[error("{} does not read back as it was written", .0.display())]
+    Differs(PathBuf),
+    /// Not a backup.
+    #[error("{} is no backup of this program: {reason}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// The version of the file's form.
+const SCHEMA: u32 = 1;
+/// The longest file that can be a backup: 128 KiB of flash in hexadecimal, and something for the rest.
+const MAX_FILE: u64 = 512 * 1024;
+
+/// The form of the file: JSON, with hashes of everything that is bytes.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    schema: u32,
+    tool: String,
+    created: String,
+    uid: String,
+    option_bytes: String,
+    flash: Option<Bytes>,
+    block: Option<Bytes>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Bytes {
+    sha256: String,
+    hex: String,
+}
+
+impl Bytes {
+    fn new(bytes: &[u8]) -> Self {
+        Self { sha256: sha256(bytes).to_string(), hex: hex::encode(bytes) }
+    }
+
+    fn decode(&self) -> Result<Vec<u8>, String> {
+        let bytes = hex::decode(&self.hex).map_err(|error| error.to_string())?;
+        if sha256(&bytes).to_string() == self.sha256 { Ok(bytes) } else { Err("its bytes do not have their hash".into()) }
+    }
+}
+
+impl Backup {
+    /// The text of the file.
+    fn encode(&self) -> String {
+        let document = Document {
+            schema: SCHEMA,
+            tool: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).into(),
+            created: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            uid: self.uid.to_string(),
+            option_bytes: hex::encode(self.option_bytes.0),
+            flash: self.flash.as_deref().map(Bytes::new),
+            block: self.block.as_ref().map(|block| Bytes::new(block.as_bytes())),
+        };
+        serde_json::to_string_pretty(&document).expect("strings and numbers serialize")
+    }
+
+    /// Reads the text of a backup file.
+    ///
+    /// # Errors
+    /// Says what is wrong with it.
+    pub fn decode(text: &str) -> Result<Self, String> {
+        let document: Document = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        if document.schema != SCHEMA {
+            return Err(format!("it has the form {}, this version reads {SCHEMA}", document.schema));
+        }
+        let options = hex::decode(&document.option_bytes).ok().and_then(|bytes| bytes.try_into().ok());
+        let flash = document.flash.map(|bytes| bytes.decode()).transpose()?;
+        if flash.as_ref().is_some_and(|flash| ![64, 128].contains(&(flash.len() / 1024)) || flash.len() % 1024 != 0) {
+            return Err("its flash is neither 64 nor 128 KiB".into());
+        }
+        let block = document.block.map(|bytes| bytes.decode()).transpose()?;
+        let block = block.map(|bytes| DataBlock::parse(&bytes)).transpose().map_err(|error| error.to_string())?;
+        Ok(Self {
+            uid: document.uid.parse().map_err(|_| "its unique id is none")?,
+            option_bytes: OptionBytes(options.ok_or("its option bytes are not 16 bytes")?),
+            flash,
+            block,
+        })
+    }
+
+    /// Reads a backup file.
+    pub fn open(path: &Path) -> Result<Self, BackupError> {
+        let io = |source| BackupError::Io { path: path.to_owned(), what: "read", source };
+        let mut text = String::new();
+        File::open(path).map_err(io)?.take(MAX_FILE + 1).read_to_string(&mut text).map_err(io)?;
+        let malformed = |reason| BackupError::Malformed { path: path.to_owned(), reason };
+        if text.len() as u64 > MAX_FILE {
+            return Err(malformed("it is too long".into()));
+        }
+        Self::decode(&text).map_err(malformed)
+    }
+
+    /// Writes the file so that after a crash at any moment there is either a whole one or none, and reads it again.
+    pub fn save(&self, path: &Path) -> Result<(), BackupError> {
+        let io = |source| BackupError::Io { path: path.to_owned(), what: "written", source };
+        if path.exists() {
+            return Err(BackupError::Exists(path.to_owned()));
+        }
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let mut file = tempfile::Builder::new().prefix(".m365-drv-").tempfile_in(folder).map_err(io)?;
+        file.write_all(self.encode().as_bytes()).map_err(io)?;
+        file.as_file().sync_all().map_err(io)?;
+        if Self::open(file.path())? != *self {
+            return Err(BackupError::Differs(path.to_owned()));
+        }
+        file.persist_noclobber(path).map_err(|error| match error.error.kind() {
+            io::ErrorKind::AlreadyExists => BackupError::Exists(path.to_owned()),
+            _ => io(error.error),
+        })?;
+        sync_folder(folder).map_err(io)
+    }
+
+    /// The newest backup of this board in the folder that holds a data block.
+    pub fn latest_block(folder: &Path, uid: Uid) -> Option<(PathBuf, DataBlock)> {
+        let prefix = file_prefix(uid);
+        let mut files: Vec<_> = fs::read_dir(folder)
+            .ok()?
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(&prefix)))
+            .collect();
+        // The time in the name sorts as text.
+        files.sort();
+        files.into_iter().rev().find_map(|path| {
+            let backup = Self::open(&path).ok().filter(|backup| backup.uid == uid)?;
+            Some((path, backup.block?))
+        })
+    }
+}
+
+fn file_prefix(uid: Uid) -> String {
+    format!("{uid}-")
+}
+
+/// A rename is durable only when the folder is (fsync(2)); Windows has no such call.
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_folder: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+impl Keep {
+    /// Writes the backup; `None` where nothing is to be kept.
+    pub(super) fn save(&self, backup: &Backup) -> Result<Option<PathBuf>, BackupError> {
+        match self {
+            Self::Nothing => Ok(None),
+            Self::AsFile(path) => backup.save(path).map(|()| Some(path.clone())),
+            Self::InFolder(folder) => {
+                fs::create_dir_all(folder).map_err(|source| BackupError::Io {
+                    path: folder.clone(),
+                    what: "written",
+                    source,
+                })?;
+                let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%.3fZ").to_string();
+                let path = folder.join(format!("{}{time}.json", file_prefix(backup.uid)));
+                backup.save(&path).map(|()| Some(path))
+            }
+        }
+    }
+
+    /// What an earlier run saved of this board's data.
+    pub(super) fn earlier_block(&self, uid: Uid) -> Option<(PathBuf, DataBlock)> {
+        match self {
+            Self::InFolder(folder) => Backup::latest_block(folder, uid),
+            Self::AsFile(_) | Self::Nothing => None,
+        }
+    }
+}
+
+/// What `backup` saved.
+#[derive(Debug, Clone, Serialize)]
+pub struct BackupReport {
+    /// The chip's unique id.
+    pub uid: Uid,
+    /// The file.
+    pub backup: PathBuf,
+    /// Bytes of flash in it; 0 where flash cannot be read.
+    pub flash_bytes: usize,
+    /// Whether a data block is in it.
+    pub data: bool,
+    /// Read-out protection of the board.
+    pub protection: Protection,
+}
+
+/// Saves everything readable to a file.
+pub fn backup(job: &mut Job<'_>, path: &Path) -> Result<BackupReport, Error> {
+    if path.exists() {
+        return Err(BackupError::Exists(path.to_owned()).into());
+    }
+    let mut board = job.reach()?;
+    let status = job.step(Step::Identify, |_| board.status()).map_err(untouched)?;
+    let target = Target::for_chip(board.chip.flash_kib);
+    let held = job.step(Step::Rescue, |_| Held::read(&mut board, &status, target)).map_err(untouched)?;
+    let uid = board.uid;
+    board.resume().map_err(untouched)?;
+    let backup = held.backup(uid, &status);
+    job.step(Step::Backup, |_| backup.save(path))?;
+    let flash_bytes = backup.flash.as_ref().map_or(0, Vec::len);
+    let (data, protection) = (backup.block.is_some(), status.protection);
+    Ok(BackupReport { uid, backup: path.to_owned(), flash_bytes, data, protection })
+}
+
+/// What a board holds before anything is changed.
+pub(super) struct Held {
+    /// All of main flash, where it can be read.
+    pub(super) flash: Option<Vec<u8>>,
+    /// The data block, and whether it comes from SRAM.
+    pub(super) block: Option<(DataBlock, super::report::Source)>,
+    /// Data blocks of other chips in SRAM.
+    pub(super) strangers: Vec<crate::board::Stranger>,
+}
+
+impl Held {
+    /// Reads flash where it can be read, and SRAM where flash holds no data block.
+    pub(super) fn read(board: &mut Board<'_>, status: &Status, target: &Target) -> Result<Self, crate::board::Error> {
+        use super::report::Source;
+        let mut held = Self { flash: None, block: None, strangers: Vec::new() };
+        if status.protection == Protection::None {
+            let end = target.flash.end.max(target.flash.start + board.chip.flash_kib * 1024);
+            let flash = board.read(target.flash.start..end)?;
+            let start = (target.regions.data.start - target.flash.start) as usize;
+            held.block = DataBlock::parse(&flash[start..start + LEN]).ok().map(|block| (block, Source::Flash));
+            held.flash = Some(flash);
+        }
+        if held.block.is_none() {
+            let rescue = board.rescue(target)?;
+            held.block = rescue.block.map(|block| (block, Source::Sram));
+            held.strangers = rescue.strangers;
+        }
+        Ok(held)
+    }
+
+    pub(super) fn backup(&self, uid: Uid, status: &Status) -> Backup {
+        Backup {
+            uid,
+            option_bytes: status.option_bytes,
+            flash: self.flash.clone(),
+            block: self.block.as_ref().map(|(block, _)| block.clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn backup() -> Backup {
+        Backup {
+            uid: Uid([1, 2, 3]),
+            option_bytes: OptionBytes::open(0xFE),
+            flash: Some(vec![0x5A; 65_536]),
+            block: Some(DataBlock::template().with_uid(Uid([1, 2, 3]))),
+        }
+    }
+
+    #[test]
+    fn a_backup_reads_as_it_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        backup().save(&path).unwrap();
+        assert_eq!(Backup::open(&path).unwrap(), backup());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_backup_is_never_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        fs::write(&path, "mine").unwrap();
+        assert!(matches!(backup().save(&path), Err(BackupError::Exists(_))));
+        assert_eq!(fs::read(&path).unwrap(), b"mine");
+    }
+
+    #[test]
+    fn one_flipped_digit_of_the_flash_is_noticed() {
+        let text = backup().encode().replacen("5a5a", "5a5b", 1);
+        assert!(Backup::decode(&text).is_err());
+    }
+
+    #[test]
+    fn the_newest_backup_with_a_data_block_of_this_board_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let keep = Keep::InFolder(folder.path().to_owned());
+        let first = keep.save(&backup()).unwrap().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        keep.save(&Backup { block: None, ..backup() }).unwrap();
+        keep.save(&Backup { uid: Uid([9, 9, 9]), ..backup() }).unwrap();
+        let (path, block) = keep.earlier_block(Uid([1, 2, 3])).unwrap();
+        assert_eq!((path, Some(block)), (first, backup().block));
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert!(Keep::InFolder(file.join("below")).save(&backup()).is_err());
+    }
+}
