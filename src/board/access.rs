@@ -2,9 +2,7 @@
 
 use std::io;
 
-use probe_rs::probe::{
-    BoxedProbeError, DebugProbeError, DebugProbeInfo, ProbeCreationError, stlink::StlinkError,
-};
+use probe_rs::probe::{BoxedProbeError, DebugProbeError, DebugProbeInfo, ProbeCreationError, stlink::StlinkError};
 use serde::Serialize;
 
 use super::Error;

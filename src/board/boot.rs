@@ -78,7 +78,9 @@ impl Board<'_> {
         let seen = self.pace.poll(LIMIT, || {
             let now = self.pace.now();
             last = match sample(&mut self.link, target) {
-                Err(LinkError::Probe { .. } | LinkError::Wire { .. }) if now.saturating_sub(began) < SPAN => Boot::Unseen,
+                Err(LinkError::Probe { .. } | LinkError::Wire { .. }) if now.saturating_sub(began) < SPAN => {
+                    Boot::Unseen
+                }
                 sampled => sampled?,
             };
             if let Boot::Running { .. } = last {

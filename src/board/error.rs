@@ -2,12 +2,7 @@
 
 use std::time::Duration;
 
-use super::{
-    access::Problem,
-    chip::Unsupported,
-    link::LinkError,
-    probes::ProbeEntry,
-};
+use super::{access::Problem, chip::Unsupported, link::LinkError, probes::ProbeEntry};
 use crate::block::Uid;
 
 /// A failure of the board procedure, named after what was being done.

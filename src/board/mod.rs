@@ -69,11 +69,7 @@ pub struct Board<'p> {
 impl<'p> Board<'p> {
     /// Reaches the board, stops its core where it is, and identifies the chip. Resets nothing, unless it had to attach under
     /// reset.
-    pub fn connect(
-        probes: &'p Probes,
-        options: &ConnectOptions,
-        progress: &mut dyn Progress,
-    ) -> Result<Self, Error> {
+    pub fn connect(probes: &'p Probes, options: &ConnectOptions, progress: &mut dyn Progress) -> Result<Self, Error> {
         Self::connect_at(probes, options, None, progress)
     }
 
@@ -185,11 +181,7 @@ impl<'p> Recipe<'p> {
         let options = ConnectOptions { wait, ..self.options.clone() };
         let mut board = Board::connect_at(self.probes, &options, Some(limit), progress)?;
         board.options.wait = self.options.wait;
-        if board.uid == self.uid {
-            Ok(board)
-        } else {
-            Err(Error::OtherBoard { expected: self.uid, found: board.uid })
-        }
+        if board.uid == self.uid { Ok(board) } else { Err(Error::OtherBoard { expected: self.uid, found: board.uid }) }
     }
 }
 

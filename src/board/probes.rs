@@ -112,7 +112,11 @@ impl Selector {
             Self::Usb(place) => entry.usb.as_deref() == Some(place),
             Self::Ids(vid, pid) => ids(*vid, *pid),
             Self::Full(vid, pid, wanted) => ids(*vid, *pid) && serial.eq_ignore_ascii_case(wanted),
-            Self::Serial(wanted) => serial.len() >= wanted.len() && serial.is_char_boundary(wanted.len()) && serial[..wanted.len()].eq_ignore_ascii_case(wanted),
+            Self::Serial(wanted) => {
+                serial.len() >= wanted.len()
+                    && serial.is_char_boundary(wanted.len())
+                    && serial[..wanted.len()].eq_ignore_ascii_case(wanted)
+            }
         }
     }
 }
@@ -174,7 +178,8 @@ impl Probes {
             (Some(_), Some(_)) => return Err(Error::SeveralProbes { found: found() }),
         };
         // The drivers open by ids and serial number only.
-        let identity = |choice: &Choice| (choice.info.vendor_id, choice.info.product_id, choice.info.serial_number.clone());
+        let identity =
+            |choice: &Choice| (choice.info.vendor_id, choice.info.product_id, choice.info.serial_number.clone());
         if choices.iter().filter(|other| identity(other) == identity(choice)).count() > 1 {
             return Err(Error::TwinProbes { found: found() });
         }

@@ -137,12 +137,7 @@ pub(super) fn run_options(
 
 impl Board<'_> {
     /// Erases and programs the pages, in order. The core stands before its first instruction after a reset.
-    pub fn program(
-        &mut self,
-        target: &Target,
-        pages: &[PageWrite],
-        progress: &mut dyn Progress,
-    ) -> Result<(), Error> {
+    pub fn program(&mut self, target: &Target, pages: &[PageWrite], progress: &mut dyn Progress) -> Result<(), Error> {
         const WHAT: &str = "programming";
         if pages.is_empty() {
             return Ok(());

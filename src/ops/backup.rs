@@ -103,7 +103,11 @@ impl Bytes {
 
     fn decode(&self) -> Result<Vec<u8>, String> {
         let bytes = hex::decode(&self.hex).map_err(|error| error.to_string())?;
-        if sha256(&bytes).to_string() == self.sha256 { Ok(bytes) } else { Err("its bytes do not have their hash".into()) }
+        if sha256(&bytes).to_string() == self.sha256 {
+            Ok(bytes)
+        } else {
+            Err("its bytes do not have their hash".into())
+        }
     }
 }
 
@@ -187,7 +191,9 @@ impl Backup {
         let mut files: Vec<_> = fs::read_dir(folder)
             .ok()?
             .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(&prefix)))
+            .filter(|path| {
+                path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(&prefix))
+            })
             .collect();
         // The time in the name sorts as text.
         files.sort();

@@ -99,7 +99,9 @@ pub enum Error {
     #[error("the mileage is unknown")]
     NoMileage,
     /// The board is not what it should be.
-    #[error("the board differs from the plan at {address:#010x}: {found:#04x} instead of {expected:#04x}, {bytes} bytes in all")]
+    #[error(
+        "the board differs from the plan at {address:#010x}: {found:#04x} instead of {expected:#04x}, {bytes} bytes in all"
+    )]
     Differs {
         /// What the board is now.
         board: BoardState,

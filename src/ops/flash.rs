@@ -195,7 +195,10 @@ pub(super) fn prepare(
     let held = job.step(Step::Rescue, |_| Held::read(board, status, target)).map_err(untouched)?;
     for stranger in &held.strangers {
         let board::Stranger { uid, serial } = stranger;
-        job.warn("data-of-another-chip", format!("SRAM holds the data block of another chip, serial {serial}, UID {uid}; it is not used"));
+        job.warn(
+            "data-of-another-chip",
+            format!("SRAM holds the data block of another chip, serial {serial}, UID {uid}; it is not used"),
+        );
     }
     let boot = held.image(request, Kind::Boot, request.boot, board.chip.kind)?;
     let drv = held.image(request, Kind::Drv, request.drv, board.chip.kind)?;
@@ -280,7 +283,10 @@ impl FlashRequest<'_> {
         if base.is_none()
             && let Some((path, block)) = self.keep.earlier_block(uid)
         {
-            job.warn("data-from-backup", format!("the data block comes from the backup {} of this board", path.display()));
+            job.warn(
+                "data-from-backup",
+                format!("the data block comes from the backup {} of this board", path.display()),
+            );
             base = Some((block, Source::Backup));
         }
         let (mut block, source) = match base {

@@ -65,13 +65,7 @@ pub struct Options {
 
 impl From<OptionBytes> for Options {
     fn from(raw: OptionBytes) -> Self {
-        Self {
-            raw,
-            rdp: raw.rdp(),
-            user: raw.user(),
-            data: raw.data(),
-            complements_right: raw.complements_right(),
-        }
+        Self { raw, rdp: raw.rdp(), user: raw.user(), data: raw.data(), complements_right: raw.complements_right() }
     }
 }
 

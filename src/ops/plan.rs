@@ -80,11 +80,8 @@ impl FlashPlan {
     /// What there is to do on a flash that is blank throughout.
     pub fn work_on_blank(&self) -> Work {
         let is_blank = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0xFF);
-        let write = |(address, bytes): (u32, &[u8])| PageWrite {
-            address,
-            bytes: bytes.to_vec(),
-            before: PageBefore::Blank,
-        };
+        let write =
+            |(address, bytes): (u32, &[u8])| PageWrite { address, bytes: bytes.to_vec(), before: PageBefore::Blank };
         let pages: Vec<_> = self.pages().filter(|(_, bytes)| !is_blank(bytes)).map(write).collect();
         let skipped = (self.pages().count() - pages.len()) as u32;
         Work { pages, skipped }
@@ -156,10 +153,8 @@ mod tests {
 
     fn plan(boot: &[u8], drv: &[u8]) -> FlashPlan {
         let regions = &pro().regions;
-        let images = [
-            Placed { address: regions.boot.start, bytes: boot },
-            Placed { address: regions.drv.start, bytes: drv },
-        ];
+        let images =
+            [Placed { address: regions.boot.start, bytes: boot }, Placed { address: regions.drv.start, bytes: drv }];
         FlashPlan::new(pro(), &images, &DataBlock::template())
     }
 

@@ -1,8 +1,14 @@
 //! `unlock`, `lock` and `reset`.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 
-use super::{BoardState, Error, Job, job::untouched};
+use super::{
+    BoardState, Error, Job,
+    backup::{Held, Keep},
+    job::untouched,
+};
 use crate::{
     block::Uid,
     board::{EraseConsent, Protection, progress::Step},
@@ -20,6 +26,8 @@ pub struct UnlockReport {
     pub protection: Protection,
     /// Whether the flash was erased by it.
     pub erased: bool,
+    /// The backup made before.
+    pub backup: Option<PathBuf>,
 }
 
 /// What `lock` did.
@@ -34,7 +42,7 @@ pub struct LockReport {
 }
 
 /// Removes read-out and write protection; erases the chip where read-out protection was on.
-pub fn unlock(job: &mut Job<'_>, consent: Option<EraseConsent>) -> Result<UnlockReport, Error> {
+pub fn unlock(job: &mut Job<'_>, consent: Option<EraseConsent>, keep: &Keep) -> Result<UnlockReport, Error> {
     let mut board = job.reach()?;
     let uid = board.uid;
     let status = job.step(Step::Identify, |_| board.status()).map_err(untouched)?;
@@ -42,16 +50,20 @@ pub fn unlock(job: &mut Job<'_>, consent: Option<EraseConsent>) -> Result<Unlock
     if before == Protection::None && status.write_protection == u32::MAX {
         job.skip(Step::Unlock);
         board.resume().map_err(untouched)?;
-        return Ok(UnlockReport { uid, before, protection: before, erased: false });
+        return Ok(UnlockReport { uid, before, protection: before, erased: false, backup: None });
     }
     let what = if before == Protection::Read { "read-protected" } else { "write-protected" };
     let consent = consent.ok_or(Error::Consent { what })?;
-    let changed = Error::stopped(BoardState::Partial);
     let target = Target::for_chip(board.chip.flash_kib);
+    let held = job.step(Step::Rescue, |_| Held::read(&mut board, &status, target)).map_err(untouched)?;
+    let backup = job.step(Step::Backup, |_| keep.save(&held.backup(uid, &status)))?;
+
+    // Up to here nothing has been changed.
+    let changed = Error::stopped(BoardState::Partial);
     let board =
         job.step(Step::Unlock, |progress| board.remove_protection(target, consent, progress)).map_err(&changed)?;
     job.step(Step::Reset, |_| board.reset()).map_err(&changed)?;
-    Ok(UnlockReport { uid, before, protection: Protection::None, erased: before == Protection::Read })
+    Ok(UnlockReport { uid, before, protection: Protection::None, erased: before == Protection::Read, backup })
 }
 
 /// Turns read-out protection on. The chip is reset, which puts it in force.

@@ -62,9 +62,8 @@ pub fn restore(job: &mut Job<'_>, path: &Path, consent: Option<EraseConsent>) ->
     if same {
         job.skip(Step::Lock);
     } else {
-        let restore = |_: &mut dyn crate::board::progress::Progress| {
-            written.board.restore_options(target, backup.option_bytes)
-        };
+        let restore =
+            |_: &mut dyn crate::board::progress::Progress| written.board.restore_options(target, backup.option_bytes);
         job.step(Step::Lock, restore).map_err(&stopped)?;
     }
     let option_bytes = backup.option_bytes;

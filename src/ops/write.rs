@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{BoardState, Error, Extent, FlashPlan, Job, Work};
 use crate::{
     board::{
-        Board, Comparison, EraseConsent, Error as BoardError, Protection, Reclock, Recipe, Status, Wait, progress::Step,
+        Board, Comparison, EraseConsent, Error as BoardError, Protection, Recipe, Reclock, Status, Wait, progress::Step,
     },
     target::Target,
 };

@@ -49,7 +49,8 @@ mod tests {
         assert!(description.contains(&format!("instructions: {blob}\n")), "rebuild with targets/algorithm/build.sh");
         for line in symbols.lines() {
             let (name, offset) = line.split_once(' ').unwrap();
-            let key = if ["stream", "options", "control"].contains(&name) { name.to_owned() } else { format!("pc_{name}") };
+            let key =
+                if ["stream", "options", "control"].contains(&name) { name.to_owned() } else { format!("pc_{name}") };
             assert!(description.contains(&format!(" {key}: {offset}\n")), "{key}: {offset}");
         }
     }

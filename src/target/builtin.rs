@@ -8,10 +8,8 @@ use serde::Deserialize;
 use super::{Algorithm, Regions, SerialRule, Target};
 
 const CHIPS: &str = include_str!("../../targets/chips/stm32f1.yaml");
-const LAYOUTS: [&str; 2] = [
-    include_str!("../../targets/layouts/64k.yaml"),
-    include_str!("../../targets/layouts/128k.yaml"),
-];
+const LAYOUTS: [&str; 2] =
+    [include_str!("../../targets/layouts/64k.yaml"), include_str!("../../targets/layouts/128k.yaml")];
 const SCOOTERS: [&str; 7] = [
     include_str!("../../targets/scooters/m365.yaml"),
     include_str!("../../targets/scooters/pro.yaml"),

@@ -84,7 +84,10 @@ mod tests {
         assert_eq!(broken(|t| t.regions.update.end += 0x400), [Violation::RegionOutside("update")]);
         assert_eq!(broken(|t| t.regions.boot.start += 2), [Violation::RegionUnaligned("boot")]);
         assert_eq!(broken(|t| t.regions.drv.start -= 0x400), [Violation::RegionOverlap("drv")]);
-        assert_eq!(broken(|t| t.regions.data.start -= 0x400), [Violation::RegionOverlap("data"), Violation::DataNotOnePage]);
+        assert_eq!(
+            broken(|t| t.regions.data.start -= 0x400),
+            [Violation::RegionOverlap("data"), Violation::DataNotOnePage]
+        );
         assert_eq!(broken(|t| t.serial.example.push('0')), [Violation::Example]);
         assert_eq!(broken(|t| t.serial.compared.push("263".into())), [Violation::Prefix]);
         assert_eq!(broken(|t| t.algorithm.code.truncate(64)), [Violation::Algorithm]);
