@@ -3,13 +3,16 @@
 //! `M365_DRV_FIRMWARE` names folders of vendor files as `PATH` does; where it is not set those tests say so and pass.
 
 use std::{
+    collections::BTreeSet,
     fs,
     ops::Range,
     path::{Path, PathBuf},
 };
 
 use m365_drv::{
-    image::{Catalog, Entry, Fit, Format, Image, Kind, PublishedFile, Report, cipher, gates, inspect, md5, sha256},
+    image::{
+        Catalog, Entry, Fit, Format, Image, Kind, PublishedFile, Report, cipher, find, gates, inspect, md5, sha256,
+    },
     version::Version,
 };
 
@@ -186,6 +189,26 @@ fn a_changed_vendor_image_is_named_after_its_original() {
         // The 1.5.5 that does not protect and the official one differ in a byte: either may be the nearer.
         if entry.version != Some(Version(0x155)) {
             assert_eq!((near.entry.name.as_str(), proved), (entry.name.as_str(), vec![0x2000]), "{path:?}");
+        }
+    }
+}
+
+#[test]
+fn every_vendor_image_is_found_for_its_scooter_and_chip() {
+    let Some(folders) = std::env::var_os("M365_DRV_FIRMWARE") else { return };
+    let shelf = find(&std::env::split_paths(&folders).collect::<Vec<_>>()).unwrap();
+    let on_disk: BTreeSet<_> = vendor_images().map(|(_, _, entry)| &entry.name).collect();
+    let found: BTreeSet<_> = shelf.all().iter().map(|found| &found.entry.name).collect();
+    assert!(on_disk.is_subset(&found));
+    for scooter in ["m365", "pro", "1s", "pro2", "lite", "mi3", "es2"] {
+        for chip in [None, Some("stm32f103"), Some("gd32f103"), Some("gd32e103")] {
+            for kind in [Kind::Boot, Kind::Drv] {
+                let suitable = shelf.suitable(scooter, kind, chip);
+                assert!(suitable.is_sorted_by_key(|found| found.entry.version));
+                for found in suitable {
+                    assert_eq!(failed(&found.image, &fit(kind, scooter, chip)), [], "{:?}", found.path);
+                }
+            }
         }
     }
 }

@@ -129,7 +129,7 @@ mod tests {
 
     use super::{super::sha256, *};
 
-    /// Made with NinebotTEA 3db73f5: plain text, length, SHA-256, first and last bytes of the cipher text.
+    /// Made with `NinebotTEA` 3db73f5: plain text, length, SHA-256, first and last bytes of the cipher text.
     #[test]
     fn the_vectors_of_the_reference_come_out() {
         let ramp = |len: usize| (0..len).map(|i| (i * 7 + 3) as u8).collect::<Vec<_>>();

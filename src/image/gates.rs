@@ -366,7 +366,8 @@ impl<'a> Fit<'a> {
     pub(super) fn assumed(kind: Kind, layout: Option<Layout>, scooter: &'a str) -> Self {
         let layout = layout.unwrap_or(Layout::Kib64);
         Self {
-            kind,
+            // An unknown image is asked as a DRV: the gates that it fails say why it is none.
+            kind: if kind == Kind::Unknown { Kind::Drv } else { kind },
             region: match kind {
                 Kind::Boot => FLASH..DRV,
                 Kind::Data => layout.data_block()..layout.data_block() + 512,
@@ -437,7 +438,7 @@ mod tests {
     #[test]
     fn a_whole_dump_has_to_be_taken_apart_first() {
         let fault = ("kind", "a dump of 65536 bytes of flash, not a DRV".to_owned());
-        assert_eq!(failed(&[0x55; 0x1_0000], &PRO)[0], fault);
+        assert_eq!(failed(&vec![0x55; 0x1_0000], &PRO)[0], fault);
     }
 
     #[test]

@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     catalog::{Catalog, Entry, Exactness, Identified, Protects, PublishedFile},
     digest::{DigestError, Md5Digest, Sha256Digest, md5, sha256},
+    find::{FindError, Found, Shelf, find},
     gates::{Fit, GATES, Gate, gates},
     hex::HexError,
     inspect::{Inspection, Layout, inspect},
@@ -266,7 +267,7 @@ mod tests {
         let mut block = [0; 512];
         block[..2].copy_from_slice(&[0x5C, 0x51]);
         assert_eq!((read(&block).format, read(&block).kind()), (Format::Data, Kind::Data));
-        assert_eq!(read(&[0xFF; 0x1_0000]).format, Format::Dump);
+        assert_eq!(read(&vec![0xFF; 0x1_0000]).format, Format::Dump);
         assert_eq!(read(&Sample::boot(3000).bytes()).kind(), Kind::Boot);
         assert_eq!(read(b"hello").kind(), Kind::Unknown);
     }
@@ -289,7 +290,7 @@ mod tests {
         let share = read(&flash).part(&DRV).unwrap();
         assert_eq!((share.bytes, share.base, share.format), (drv.clone(), Some(0x0800_1000), Format::Dump));
         assert_eq!(read(&flash).part(&BOOT).unwrap().bytes, boot);
-        assert!(matches!(read(&[0xFF; 0x1_0000]).part(&DRV), Err(ImageError::Elsewhere { .. })));
+        assert!(matches!(read(&vec![0xFF; 0x1_0000]).part(&DRV), Err(ImageError::Elsewhere { .. })));
 
         let hex = hex_file(0x0800_0000, &flash[..0x4000]);
         assert_eq!(read(hex.as_bytes()).part(&DRV).unwrap().bytes, drv);

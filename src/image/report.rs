@@ -43,8 +43,8 @@ pub struct Report {
     pub ident: Option<String>,
     /// The flash map it is linked for.
     pub layout: Option<Layout>,
-    /// Whether its code knows the GD32 chips.
-    pub gd32_aware: bool,
+    /// Whether the code of a DRV knows the GD32 chips.
+    pub gd32_aware: Option<bool>,
     /// When it switches read-out protection on.
     pub protects: Option<Protects>,
     /// What else the catalog says.
@@ -110,7 +110,7 @@ impl Report {
             base: image.base.map(address),
             ident: seen.ident,
             layout: seen.layout,
-            gd32_aware: seen.gd32_aware,
+            gd32_aware: (kind == Kind::Drv).then_some(seen.gd32_aware),
             protects: entry.and_then(|entry| entry.protects),
             remarks: entry.and_then(|entry| entry.remarks.clone()),
             package: image.package.clone(),

@@ -39,8 +39,7 @@ impl Sample {
 
     pub(crate) fn layout(self, layout: Layout) -> Self {
         let pool = [layout.data_block(), layout.update_record()];
-        let pool: Vec<u8> = pool.iter().flat_map(|word| word.to_le_bytes()).collect();
-        self.put(POOL, &pool)
+        self.put(POOL, &bytes_of(&pool))
     }
 
     pub(crate) fn ident(self, text: &str) -> Self {
@@ -58,8 +57,8 @@ impl Sample {
         let len = self.bytes.len();
         let table = self.base + len as u32 - 40;
         let row = |load: u32| [load, 0x2000_0000, 16, self.base + 0x201];
-        let rows: Vec<u8> = [row(table + 32), row(self.base + len as u32)].concat().iter().flat_map(word).collect();
-        let ends: Vec<u8> = [table, table + 32].iter().flat_map(word).collect();
+        let rows = bytes_of(&[row(table + 32), row(self.base + len as u32)].concat());
+        let ends = bytes_of(&[table, table + 32]);
         self.put(0x200, &hex::decode(code).expect("a literal")).put(0x21C, &ends).put(len - 40, &rows)
     }
 
@@ -73,6 +72,6 @@ impl Sample {
     }
 }
 
-fn word(word: &u32) -> [u8; 4] {
-    word.to_le_bytes()
+fn bytes_of(words: &[u32]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }

@@ -4,7 +4,7 @@
 //! or deflated, in one segment, with nothing between or around them that two readers could read in two ways. Field
 //! offsets after PKWARE's APPNOTE 6.3.10, sections 4.3.12 and 4.3.16.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::Range};
 
 /// Members at most.
 pub(super) const MAX_MEMBERS: usize = 16;
@@ -17,6 +17,9 @@ const MAX_RATIO: u64 = 100;
 
 const END_SIZE: usize = 22;
 const ENTRY_SIZE: usize = 46;
+const LOCAL_SIZE: usize = 30;
+/// The member's CRC and sizes follow it instead of standing in its header.
+const SIZES_BEHIND: u16 = 1 << 3;
 
 /// Why a zip is refused unopened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -85,10 +88,12 @@ pub(super) fn read(zip: &[u8]) -> Result<Vec<Member>, DirectoryError> {
     }
     let mut members = Vec::new();
     let mut names = BTreeSet::new();
+    let mut places = Vec::new();
     let mut total = 0;
     for _ in 0..count {
-        let (member, rest) = member(table)?;
+        let (member, entry, rest) = member(table)?;
         table = rest;
+        places.push(place(zip, entry)?);
         total += member.size;
         if total > MAX_TOTAL {
             return Err(DirectoryError::Total(total));
@@ -98,7 +103,36 @@ pub(super) fn read(zip: &[u8]) -> Result<Vec<Member>, DirectoryError> {
         }
         members.push(member);
     }
-    if table.is_empty() { Ok(members) } else { Err(Damaged("it is longer than its entries")) }
+    if !table.is_empty() {
+        return Err(Damaged("it is longer than its entries"));
+    }
+    // Members that share bytes are how small bombs are made; something before the first is another file.
+    places.sort_by_key(|place| place.start);
+    let apart = places.windows(2).all(|pair| pair[0].end <= pair[1].start);
+    if !apart || places.first().is_some_and(|first| first.start != 0) {
+        return Err(Damaged("its members do not stand side by side"));
+    }
+    Ok(members)
+}
+
+/// The bytes of a member with its header, which has to say what the entry in the table says.
+fn place(zip: &[u8], entry: &[u8]) -> Result<Range<usize>, DirectoryError> {
+    let start = u32_at(entry, 42) as usize;
+    let local = zip.get(start..).filter(|local| local.len() >= LOCAL_SIZE).ok_or(Damaged("a member is missing"))?;
+    let name_len = usize::from(u16_at(local, 26));
+    let len = LOCAL_SIZE + name_len + usize::from(u16_at(local, 28)) + u32_at(entry, 20) as usize;
+    if !local.starts_with(b"PK\x03\x04") || len > local.len() {
+        return Err(Damaged("a member is missing"));
+    }
+    // Flags, method, time and date; then CRC and sizes; then the name.
+    let same_kind = local[6..14] == entry[8..16];
+    let behind = u16_at(entry, 8) & SIZES_BEHIND != 0 && local[14..26] == [0; 12];
+    let same_sizes = behind || local[14..26] == entry[16..28];
+    let name = &entry[ENTRY_SIZE..ENTRY_SIZE + usize::from(u16_at(entry, 28))];
+    if !same_kind || !same_sizes || local[LOCAL_SIZE..LOCAL_SIZE + name_len] != *name {
+        return Err(Damaged("a member's own header says something else"));
+    }
+    Ok(start..start + len)
 }
 
 /// The bytes of the table of contents, and how many entries it has.
@@ -125,8 +159,8 @@ fn table(zip: &[u8]) -> Result<(&[u8], usize), DirectoryError> {
     Ok((&zip[start..end], usize::from(u16_at(record, 10))))
 }
 
-/// The first entry of the rest of the table, and the rest behind it.
-fn member(table: &[u8]) -> Result<(Member, &[u8]), DirectoryError> {
+/// What the first entry of the rest of the table says, the entry, and the rest behind it.
+fn member(table: &[u8]) -> Result<(Member, &[u8], &[u8]), DirectoryError> {
     if table.len() < ENTRY_SIZE || !table.starts_with(b"PK\x01\x02") {
         return Err(Damaged("an entry is missing"));
     }
@@ -157,7 +191,7 @@ fn member(table: &[u8]) -> Result<(Member, &[u8]), DirectoryError> {
         8 => return Err(DirectoryError::Ratio { name, times: size / packed.max(1) }),
         method => return Err(DirectoryError::Method { name, method }),
     }
-    Ok((Member { name, size }, rest))
+    Ok((Member { name, size }, entry, rest))
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> u16 {
@@ -225,7 +259,7 @@ mod tests {
         assert_eq!(refused(&[size(900)]), DirectoryError::Ratio { name: "FIRM.bin".into(), times: 112 });
         let many: Vec<_> = (0..17).map(|at| file(&format!("{at}"))).collect();
         assert_eq!(refused(&many), DirectoryError::Members(17));
-        let large: Vec<_> = (0..9).map(|at| Raw::new(&format!("{at}"), &[7; 131_072])).collect();
+        let large: Vec<_> = (0..9).map(|at| Raw::new(&format!("{at}"), &vec![7; 131_072])).collect();
         assert_eq!(refused(&large), DirectoryError::Total(9 * 131_072));
     }
 
@@ -234,10 +268,23 @@ mod tests {
         let zip = zip(&[file("FIRM.bin")]);
         assert!(read(&zip).is_ok());
         assert!(read(&[&b"MZ"[..], &zip].concat()).is_err(), "something before");
+        for at in (6..26).chain(30..38) {
+            let mut two_headers = zip.clone();
+            two_headers[at] ^= 1;
+            assert!(read(&two_headers).is_err(), "{at}");
+        }
         assert!(read(&[&zip[..], b"x"].concat()).is_err(), "something behind");
         for len in 0..zip.len() {
             assert!(matches!(read(&zip[..len]), Err(Damaged(_))), "{len}");
         }
+    }
+
+    #[test]
+    fn members_that_share_their_bytes_are_refused() {
+        let mut zip = zip(&[file("FIRM.bin"), Raw::new("info.txt", b"FIRMWARE")]);
+        let second = zip.windows(4).rposition(|window| window == b"PK\x01\x02").unwrap();
+        zip[second + 42] = 0;
+        assert!(matches!(read(&zip), Err(Damaged(_))));
     }
 
     proptest! {
