@@ -3,12 +3,14 @@
 //! A gate that does not apply is left out. No gate asks for a catalog hit except [`boot_known`]: people flash firmware
 //! that they changed themselves, but a bootloader decides whether the scooter ever starts again.
 
+mod package;
+
 use std::ops::Range;
 
 use serde::Serialize;
 
 use super::{
-    Catalog, Exactness, FirmwareType, Format, Identified, Image, Inspection, Kind, Layout, Model, Near, inspect,
+    Catalog, Exactness, Format, Identified, Image, Inspection, Kind, Layout, Near, inspect,
     inspect::{DRV, FLASH},
 };
 
@@ -65,11 +67,11 @@ const ALL: [(&str, Ask); 19] = [
     ("blank", blank),
     ("kind", kind),
     ("encrypted", encrypted),
-    ("package-type", package_type),
-    ("package-members", package_members),
-    ("package-md5", package_md5),
-    ("package-model", package_model),
-    ("package-compatible", package_compatible),
+    ("package-type", package::firmware_type),
+    ("package-members", package::members),
+    ("package-md5", package::md5),
+    ("package-model", package::model),
+    ("package-compatible", package::compatible),
     ("scooter", scooter),
     ("layout", layout),
     ("chip", chip),
@@ -150,7 +152,8 @@ fn kind(case: &Case) -> Answer {
     let found = case.image.kind();
     match case.known {
         Some(known) if found != wanted => fail(format!("{} is a {found}, not a {wanted}", known.entry)),
-        _ if found == wanted || found == Kind::Unknown => pass(format!("may be a {wanted}")),
+        _ if found == wanted => pass(format!("a {wanted}")),
+        _ if found == Kind::Unknown => pass(format!("may be a {wanted}")),
         _ => fail(format!("a {found}, not a {wanted}")),
     }
 }
@@ -164,65 +167,6 @@ fn encrypted(case: &Case) -> Answer {
         return fail(format!("{entropy:.2} bits of entropy a byte: encrypted by an unknown key or damaged"));
     }
     pass(format!("{entropy:.2} bits of entropy a byte"))
-}
-
-fn package_type(case: &Case) -> Answer {
-    match case.image.package.as_ref()?.firmware {
-        FirmwareType::Drv => pass("firmware of the motor controller"),
-        FirmwareType::Ble => {
-            fail("a BLE package: firmware of the dashboard's Bluetooth board, not of the motor controller")
-        }
-        FirmwareType::Bms => fail("a BMS package: firmware of the battery's own board, not of the motor controller"),
-    }
-}
-
-fn package_members(case: &Case) -> Answer {
-    let faults = &case.image.package.as_ref()?.member_faults;
-    if faults.is_empty() { pass("the members agree") } else { fail(faults.join(", ")) }
-}
-
-fn package_md5(case: &Case) -> Answer {
-    let faults = &case.image.package.as_ref()?.md5_faults;
-    if faults.is_empty() { pass("all stated MD5s are right") } else { fail(faults.join(", ")) }
-}
-
-fn package_model(case: &Case) -> Answer {
-    let package = case.image.package.as_ref()?;
-    let wanted = case.fit.scooter;
-    let name = package.model.name();
-    if package.scooters().iter().any(|scooter| scooter == wanted) {
-        pass(format!("made for {name}"))
-    } else if matches!(package.model, Model::Suggested(_)) {
-        pass(format!("made for {name}, others allowed"))
-    } else {
-        fail(format!("made for {name} only, not for {wanted}"))
-    }
-}
-
-/// The list names controllers as `mi_DRV_GD32E103CxT6`: maker or model, board, chip.
-fn package_compatible(case: &Case) -> Answer {
-    let package = case.image.package.as_ref()?;
-    if package.compatible.is_empty() {
-        // An info.txt knows no chips; the gate `gd32` looks at the code itself.
-        return None;
-    }
-    let board = Catalog::builtin().board(case.fit.scooter)?;
-    let fits = |controller: &String| {
-        let mut parts = controller.splitn(3, '_');
-        parts.next() == Some(board)
-            && parts.next() == Some("DRV")
-            && parts
-                .next()
-                .is_some_and(|found| case.fit.chip.is_none_or(|chip| found.to_ascii_lowercase().starts_with(chip)))
-    };
-    let list = package.compatible.join(", ");
-    match (package.compatible.iter().any(fits), case.fit.chip) {
-        (true, _) => pass(format!("compatible with {list}")),
-        (false, Some(chip)) => {
-            fail(format!("compatible with {list} only, not with a {chip} of a {}", case.fit.scooter))
-        }
-        (false, None) => fail(format!("compatible with {list} only, not with a {}", case.fit.scooter)),
-    }
 }
 
 fn scooter(case: &Case) -> Answer {
