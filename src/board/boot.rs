@@ -1,12 +1,12 @@
 //! Watching the firmware start, without halting it.
 
-use std::{fmt, ops::Range, time::Duration};
+use std::{fmt, time::Duration};
 
 use serde::Serialize;
 
 use super::{
     Board, Error, core,
-    link::LinkError,
+    link::{Link, LinkError},
     registers::core::{DEMCR, DEMCR_TRCENA, DHCSR, DHCSR_S_LOCKUP, DWT_PCSR, ICSR, ICSR_VECTACTIVE},
 };
 use crate::target::Target;
@@ -63,10 +63,10 @@ fn hexadecimal<S: serde::Serializer>(value: &u32, serializer: S) -> Result<S::Ok
 
 /// Time for bootloader and start-up code: the vendor's bootloader jumps within milliseconds.
 const LIMIT: Duration = Duration::from_secs(2);
-/// Samples inside the DRV region that make a running firmware, and the time that they have to span: long enough for a
-/// start-up that faults to have faulted.
-const SAMPLES: u32 = 8;
-const SPAN: Duration = Duration::from_millis(50);
+/// Samples inside the DRV region, one after the other, that make a running firmware, and the time that they have to span:
+/// long enough for a start-up that faults to have faulted.
+const SAMPLES: u32 = 5;
+const SPAN: Duration = Duration::from_millis(10);
 
 impl Board<'_> {
     /// Resets the chip, lets it run and watches it by samples of its program counter.
@@ -77,19 +77,23 @@ impl Board<'_> {
         let mut last = Boot::Unseen;
         let seen = self.pace.poll(LIMIT, || {
             let now = self.pace.now();
-            last = match sample(&mut self.link, target) {
-                Err(LinkError::Probe { .. } | LinkError::Wire { .. }) if now.saturating_sub(began) < SPAN => {
-                    Boot::Unseen
-                }
-                sampled => sampled?,
+            let pc = match self.link.read(DWT_PCSR) {
+                // While the reset lasts the chip may not answer.
+                Err(_) if now.saturating_sub(began) < SPAN => return Ok(None),
+                pc => pc?,
             };
-            if let Boot::Running { .. } = last {
-                inside = if inside.0 == 0 { (1, now) } else { (inside.0 + 1, inside.1) };
-                let enough = inside.0 >= SAMPLES && now.saturating_sub(inside.1) >= SPAN;
-                return Ok(enough.then_some(last));
+            last = locate(pc, target);
+            let Boot::Running { .. } = last else {
+                inside.0 = 0;
+                // A locked-up core has no program counter to show.
+                return Ok(if let Boot::Lost { .. } = last { stopped(&mut self.link)? } else { None });
+            };
+            inside = if inside.0 == 0 { (1, now) } else { (inside.0 + 1, inside.1) };
+            if inside.0 < SAMPLES || now.saturating_sub(inside.1) < SPAN {
+                return Ok(None);
             }
-            inside.0 = 0;
-            Ok(matches!(last, Boot::Fault { .. } | Boot::Lockup).then_some(last))
+            // The DRV's fault handlers are in the DRV too.
+            Ok(stopped(&mut self.link)?.or(Some(last)))
         })?;
         self.link.write(DEMCR, 0)?;
         self.link.flush()?;
@@ -109,22 +113,22 @@ impl Board<'_> {
     }
 }
 
-fn sample(link: &mut super::link::Link, target: &Target) -> Result<Boot, LinkError> {
+/// Whether the core has run into something that it does not come out of.
+fn stopped(link: &mut Link) -> Result<Option<Boot>, LinkError> {
     if link.read(DHCSR)? & DHCSR_S_LOCKUP != 0 {
-        return Ok(Boot::Lockup);
+        return Ok(Some(Boot::Lockup));
     }
     let exception = link.read(ICSR)? & ICSR_VECTACTIVE;
     // Exceptions 3 to 6 are the faults (DDI 0403E B1.5.2).
-    if (3..=6).contains(&exception) {
-        return Ok(Boot::Fault { exception });
-    }
-    let pc = link.read(DWT_PCSR)?;
-    let within = |region: &Range<u32>| region.contains(&pc);
-    Ok(if within(&target.regions.drv) {
+    Ok((3..=6).contains(&exception).then_some(Boot::Fault { exception }))
+}
+
+fn locate(pc: u32, target: &Target) -> Boot {
+    if target.regions.drv.contains(&pc) {
         Boot::Running { pc }
-    } else if within(&target.regions.boot) {
+    } else if target.regions.boot.contains(&pc) {
         Boot::Bootloader { pc }
     } else {
         Boot::Lost { pc }
-    })
+    }
 }

@@ -159,7 +159,8 @@ fn round(
     Err(last.map_or(Failure::Probe(Error::NoProbe), Failure::Contact))
 }
 
-/// Opens the probe and proves contact: an ARM debug port, and a ROM word that reads the same twice.
+/// Opens the probe and finds an ARM debug port with an ARM core behind it. The core's identification is read once more when
+/// everything else has been read.
 fn attempt(probes: &Probes, choice: &Choice, speed: u32, method: Method) -> Result<Contact, Failure> {
     let mut probe = probes.open(choice).map_err(Failure::Probe)?;
     let driver = |error: DebugProbeError| Failure::Contact(LinkError::from_probe(error));
@@ -207,7 +208,7 @@ fn prove(link: &mut Link) -> Result<(u32, u32), LinkError> {
     }
     let cpuid = link.read(CPUID)?;
     // Bits 24 to 31 are the implementer, ARM (DDI 0403E B3.2.3).
-    if cpuid >> 24 != 0x41 || link.read(CPUID)? != cpuid {
+    if cpuid >> 24 != 0x41 {
         return Err(LinkError::Nonsense { what: "CPUID", value: cpuid });
     }
     Ok((dpidr, cpuid))

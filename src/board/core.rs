@@ -8,7 +8,7 @@ use super::{
     pace::Pace,
     registers::core::{
         AIRCR, AIRCR_SYSRESETREQ, AIRCR_VECTKEY, DCRDR, DCRSR, DCRSR_PC, DCRSR_REGWNR, DCRSR_XPSR, DEMCR,
-        DEMCR_VC_CORERESET, DHCSR, DHCSR_C_DEBUGEN, DHCSR_C_HALT, DHCSR_C_MASKINTS, DHCSR_DBGKEY, DHCSR_S_HALT,
+        DEMCR_VC_CORERESET, DHCSR, DHCSR_C_DEBUGEN, DHCSR_C_HALT, DHCSR_DBGKEY, DHCSR_S_HALT,
         DHCSR_S_REGRDY, DHCSR_S_RESET_ST, XPSR_T,
     },
 };
@@ -28,9 +28,9 @@ pub(super) fn halt(link: &mut Link, pace: &Pace) -> Result<(), Error> {
     halted.ok_or(Error::NotHalted)
 }
 
-/// Resets the chip and stops the core before its first instruction. SRAM and the debug settings stay.
+/// Resets the chip and stops the core before its first instruction. Debug has been enabled by [`halt`]; SRAM and the debug
+/// settings stay.
 pub(super) fn reset_and_halt(link: &mut Link, pace: &Pace) -> Result<(), Error> {
-    link.write_words(DHCSR, &[DHCSR_DBGKEY | DHCSR_C_DEBUGEN | DHCSR_C_HALT])?;
     link.write(DEMCR, DEMCR_VC_CORERESET)?;
     // Reading clears S_RESET_ST, so that seeing it again proves this reset.
     link.read(DHCSR)?;
@@ -62,7 +62,6 @@ pub(super) fn reset_and_halt(link: &mut Link, pace: &Pace) -> Result<(), Error> 
 pub(super) fn reset_and_run(link: &mut Link, demcr: u32) -> Result<(), LinkError> {
     link.write(DEMCR, demcr)?;
     link.write(DHCSR, DHCSR_DBGKEY)?;
-    link.read(DHCSR)?;
     link.write(AIRCR, AIRCR_VECTKEY | AIRCR_SYSRESETREQ)?;
     link.flush()
 }
@@ -74,18 +73,14 @@ pub(super) fn resume(link: &mut Link) -> Result<(), LinkError> {
     link.flush()
 }
 
-/// Starts the halted core at `entry`, in Thumb state and with interrupts masked.
+/// Starts the core, which a reset has just halted, at `entry` in Thumb state. The reset has disabled all interrupts.
 pub(super) fn start(link: &mut Link, pace: &Pace, entry: u32) -> Result<(), Error> {
-    set_register(link, pace, DCRSR_XPSR, XPSR_T)?;
-    set_register(link, pace, DCRSR_PC, entry)?;
-    link.write(DHCSR, DHCSR_DBGKEY | DHCSR_C_DEBUGEN | DHCSR_C_HALT | DHCSR_C_MASKINTS)?;
-    link.write(DHCSR, DHCSR_DBGKEY | DHCSR_C_DEBUGEN | DHCSR_C_MASKINTS)?;
+    for (register, value) in [(DCRSR_XPSR, XPSR_T), (DCRSR_PC, entry)] {
+        link.write(DCRDR, value)?;
+        link.write(DCRSR, DCRSR_REGWNR | register)?;
+        let ready = pace.poll(HALT_LIMIT, || Ok((link.read(DHCSR)? & DHCSR_S_REGRDY != 0).then_some(())))?;
+        ready.ok_or(Error::NotHalted)?;
+    }
+    link.write(DHCSR, DHCSR_DBGKEY | DHCSR_C_DEBUGEN)?;
     Ok(())
-}
-
-fn set_register(link: &mut Link, pace: &Pace, register: u32, value: u32) -> Result<(), Error> {
-    link.write(DCRDR, value)?;
-    link.write(DCRSR, DCRSR_REGWNR | register)?;
-    let ready = pace.poll(HALT_LIMIT, || Ok((link.read(DHCSR)? & DHCSR_S_REGRDY != 0).then_some(())))?;
-    ready.ok_or(Error::NotHalted)
 }

@@ -125,13 +125,16 @@ impl<'p> Board<'p> {
         Recipe { probes: self.probes, options, speed_khz: self.speed_khz, uid: self.uid }
     }
 
-    /// Attaches anew over the open probe and identifies the chip again, so that what is read from then on shares no state
-    /// with what was done before.
+    /// Attaches anew over the open probe, so that what is read from then on shares no state with what was done before.
     pub fn reattach(self) -> Result<Self, Error> {
-        let Self { probes, options, link, probe, uid, .. } = self;
-        let contact = connect::again(link.close(), probe).map_err(Error::Link)?;
-        let board = Self::take(probes, &options, contact)?;
-        if board.uid == uid { Ok(board) } else { Err(Error::OtherBoard { expected: uid, found: board.uid }) }
+        let Self { probes, options, link, pace, probe, chip, uid, .. } = self;
+        let Contact { mut link, probe, speed_khz, cpuid, dpidr } = connect::again(link.close(), probe)?;
+        core::halt(&mut link, &pace)?;
+        if read_uid(&mut link)? != uid || cpuid != chip.cpuid {
+            // Either another board, or a wire that flipped a bit: connecting anew tells them apart.
+            return Err(LinkError::Nonsense { what: "the unique id", value: cpuid }.into());
+        }
+        Ok(Self { probes, options, link, pace, probe, speed_khz, dpidr, chip, uid })
     }
 
     /// Stops the chip before its first instruction after a reset.

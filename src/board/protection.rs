@@ -69,19 +69,19 @@ impl Board<'_> {
         Ok(Status { protection, write_protection: registers[fpec::WRPR], option_bytes })
     }
 
-    /// Removes read-out and write protection. Where read-out protection was on, this erases the whole flash.
+    /// Removes read-out and write protection, whose state is given as [`Board::status`] read it. Where read-out protection was on, this erases the whole flash.
     ///
     /// Afterwards the core stands before its first instruction, and protection and UID have been read again. Where the chip
     /// wants its power cycled first, waits for that.
     pub fn remove_protection(
         self,
         target: &Target,
+        status: &Status,
         _consent: EraseConsent,
         progress: &mut dyn Progress,
     ) -> Result<Self, Error> {
         let mut board = self;
-        let user = board.status()?.option_bytes.user();
-        board.write_options(target, OptionBytes::open(user))?;
+        board.write_options(target, OptionBytes::open(status.option_bytes.user()))?;
         board.reset_and_halt()?;
         if board.status()?.protection == Protection::None {
             return Ok(board);

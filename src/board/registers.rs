@@ -16,7 +16,6 @@ pub(super) mod core {
     pub(crate) const DHCSR_DBGKEY: u32 = 0xA05F << 16;
     pub(crate) const DHCSR_C_DEBUGEN: u32 = 1 << 0;
     pub(crate) const DHCSR_C_HALT: u32 = 1 << 1;
-    pub(crate) const DHCSR_C_MASKINTS: u32 = 1 << 3;
     pub(crate) const DHCSR_S_REGRDY: u32 = 1 << 16;
     pub(crate) const DHCSR_S_HALT: u32 = 1 << 17;
     pub(crate) const DHCSR_S_LOCKUP: u32 = 1 << 19;

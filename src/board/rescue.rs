@@ -27,30 +27,35 @@ pub struct Stranger {
     pub serial: Serial,
 }
 
-/// How far from the beginning of SRAM live data blocks are looked for first. Every known firmware sets its stack, above all
-/// its variables, below this: the highest initial stack pointer in the catalog is 0x20002BE8.
-const VARIABLES: u32 = 0x2C00;
+/// Bytes of SRAM that are read first: the live block of every catalogued firmware lies within them.
+const NEAR: u32 = 0x1000;
 
 impl Board<'_> {
-    /// Looks for the live data block in SRAM. The core has been halted, not reset.
+    /// Looks for the live data block among the firmware's variables in SRAM. The core has been halted, not reset.
     pub fn rescue(&mut self, target: &Target) -> Result<Rescue, Error> {
         let start = target.sram.start;
-        let near = start..(start + VARIABLES).min(target.sram.end);
-        let memory = self.read(near)?;
-        let found = search(&memory, self.uid);
-        let Some((offset, block)) = found.last().cloned().map(|found| (found.0, found.1)) else {
-            return Ok(Rescue { block: None, strangers: strangers(&memory) });
-        };
-        // One wrong bit would end up in the scooter's serial number for good: the block has to read the same twice. It can
-        // begin at any even address.
-        let address = start + offset as u32;
+        let mut memory = Vec::new();
+        for end in [start + NEAR, target.variables_end] {
+            memory.extend(self.read(start + memory.len() as u32..end)?);
+            if let Some((offset, block)) = search(&memory, self.uid).pop() {
+                self.confirm(start + offset as u32, &block)?;
+                return Ok(Rescue { block: Some(block), strangers: Vec::new() });
+            }
+        }
+        Ok(Rescue { block: None, strangers: strangers(&memory) })
+    }
+
+    /// Reads the block once more: one wrong bit would end up in the scooter's serial number for good.
+    fn confirm(&mut self, address: u32, block: &DataBlock) -> Result<(), Error> {
+        // It can begin at any even address.
         let aligned = address & !3;
         let again = self.read(aligned..(address + LEN as u32).next_multiple_of(4))?;
         let skip = (address - aligned) as usize;
-        if again[skip..skip + LEN] != block.as_bytes()[..] {
-            return Err(super::LinkError::Nonsense { what: "the data block in SRAM", value: address }.into());
+        if again[skip..skip + LEN] == block.as_bytes()[..] {
+            Ok(())
+        } else {
+            Err(super::LinkError::Nonsense { what: "the data block in SRAM", value: address }.into())
         }
-        Ok(Rescue { block: Some(block), strangers: Vec::new() })
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
     backup::{Held, Keep},
     job::untouched,
     report::{Firmware, Source},
-    write::{self, Permit, Written},
+    write::{self, Known, Permit, Written},
 };
 use crate::{
     block::{DataBlock, Mileage, Serial, Uid},
@@ -167,7 +167,7 @@ pub fn flash(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
     }
 
     // Up to here nothing has been changed.
-    let known = prepared.held.flash.as_deref();
+    let known = Known { status, flash: prepared.held.flash.as_deref() };
     let permit = Permit { target: request.target, consent: request.consent, extent: request.extent, known };
     let written = write::write(job, board, &prepared.plan, &permit)?;
     report.contact_ms = millis(job.now() - contact);

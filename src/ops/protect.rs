@@ -61,7 +61,7 @@ pub fn unlock(job: &mut Job<'_>, consent: Option<EraseConsent>, keep: &Keep) -> 
     // Up to here nothing has been changed.
     let changed = Error::stopped(BoardState::Partial);
     let board =
-        job.step(Step::Unlock, |progress| board.remove_protection(target, consent, progress)).map_err(&changed)?;
+        job.step(Step::Unlock, |progress| board.remove_protection(target, &status, consent, progress)).map_err(&changed)?;
     job.step(Step::Reset, |_| board.reset()).map_err(&changed)?;
     Ok(UnlockReport { uid, before, protection: Protection::None, erased: before == Protection::Read, backup })
 }

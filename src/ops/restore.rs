@@ -8,7 +8,7 @@ use super::{
     BoardState, Error, Extent, FlashPlan, Job,
     backup::Backup,
     job::untouched,
-    write::{self, Permit},
+    write::{self, Known, Permit},
 };
 use crate::{
     block::Uid,
@@ -55,7 +55,7 @@ pub fn restore(job: &mut Job<'_>, path: &Path, consent: Option<EraseConsent>) ->
         consent.ok_or(Error::Consent { what })?;
     }
 
-    let permit = Permit { target, consent, extent: Extent::Changes, known: None };
+    let permit = Permit { target, consent, extent: Extent::Changes, known: Known { status, flash: None } };
     let mut written = write::write(job, board, &plan, &permit)?;
     let stopped = Error::stopped(BoardState::Written);
     let same = written.board.status().map_err(&stopped)?.option_bytes.values() == backup.option_bytes.values();

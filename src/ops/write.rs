@@ -18,8 +18,17 @@ pub(super) struct Permit<'a> {
     pub(super) consent: Option<EraseConsent>,
     /// How much to write.
     pub(super) extent: Extent,
-    /// Main flash, where it has been read already and the core has not run since.
-    pub(super) known: Option<&'a [u8]>,
+    /// What has been read since the core was halted.
+    pub(super) known: Known<'a>,
+}
+
+/// What is known of a board whose core has not run since it was read.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    /// The protections.
+    pub(super) status: Status,
+    /// Main flash.
+    pub(super) flash: Option<&'a [u8]>,
 }
 
 /// What was done to reach the plan, and the board in the state in which it was verified.
@@ -53,7 +62,7 @@ pub(super) fn write<'p>(
     permit: &Permit<'_>,
 ) -> Result<Written<'p>, Error> {
     let mut run =
-        Run { recipe: board.recipe(), state: BoardState::Untouched, tally: Tally::default(), known: permit.known };
+        Run { recipe: board.recipe(), state: BoardState::Untouched, tally: Tally::default(), known: Some(permit.known) };
     let mut board = board;
     let mut wrong = 0;
     loop {
@@ -101,7 +110,7 @@ struct Run<'p, 'k> {
     recipe: Recipe<'p>,
     state: BoardState,
     tally: Tally,
-    known: Option<&'k [u8]>,
+    known: Option<Known<'k>>,
 }
 
 impl<'p> Run<'p, '_> {
@@ -114,13 +123,17 @@ impl<'p> Run<'p, '_> {
         permit: &Permit<'_>,
     ) -> Result<(Board<'p>, Comparison), BoardError> {
         let target = permit.target;
-        let status = board.status()?;
+        let known = self.known.take();
+        let status = match known {
+            Some(known) => known.status,
+            None => board.status()?,
+        };
         let locked = status.protection == Protection::Read;
         if locked || is_write_protected(&status, plan, target) {
             // Asked for and given before the first pass; a board that locks itself on the way had to be erased anyway.
             let Some(consent) = permit.consent else { return Err(BoardError::StillProtected) };
             self.state = self.state.max(BoardState::Partial);
-            board = job.step(Step::Unlock, |progress| board.remove_protection(target, consent, progress))?;
+            board = job.step(Step::Unlock, |progress| board.remove_protection(target, &status, consent, progress))?;
             self.tally.mass_erased |= locked;
             if locked {
                 self.state = BoardState::Erased;
@@ -131,7 +144,7 @@ impl<'p> Run<'p, '_> {
         }
 
         let extent = if self.state == BoardState::Untouched { permit.extent } else { Extent::Changes };
-        let work = match self.known.take() {
+        let work = match known.and_then(|known| known.flash) {
             _ if locked => {
                 job.skip(Step::Examine);
                 plan.work_on_blank()

@@ -34,6 +34,7 @@ struct Scooter {
 struct Layout {
     name: String,
     chip: String,
+    variables_end: u32,
     regions: RegionTable,
 }
 
@@ -76,6 +77,7 @@ fn assemble(scooter: Scooter, layouts: &[Layout], family: &ChipFamily) -> Option
         chip: layout.chip.clone(),
         flash: range(chip.memory_map.iter().find_map(MemoryRegion::as_nvm_region).map(|r| &r.range)?)?,
         sram: range(chip.memory_map.iter().find_map(MemoryRegion::as_ram_region).map(|r| &r.range)?)?,
+        variables_end: layout.variables_end,
         page: u32::try_from(algorithm.flash_properties.sectors.first()?.size).ok()?,
         regions: Regions {
             boot: regions.boot.clone(),

@@ -23,6 +23,9 @@ pub enum Violation {
     /// A prefix is not five characters long.
     #[error("a serial prefix is not five characters long")]
     Prefix,
+    /// The firmware's variables do not end inside SRAM.
+    #[error("the variables do not end inside SRAM")]
+    Variables,
     /// The loader with its ring does not fit into SRAM above the live data block.
     #[error("the flash algorithm leaves no room for its control words")]
     Algorithm,
@@ -52,6 +55,9 @@ pub(super) fn violations(target: &Target) -> Vec<Violation> {
     let prefixes = target.serial.prefixes.keys().chain(&target.serial.compared);
     if prefixes.into_iter().any(|prefix| prefix.len() != 5) {
         found.push(Violation::Prefix);
+    }
+    if !target.sram.contains(&target.variables_end) {
+        found.push(Violation::Variables);
     }
     // Five control words: the source names them.
     if target.algorithm.code.len() != target.algorithm.control as usize + 5 * 4 {
@@ -90,6 +96,7 @@ mod tests {
         );
         assert_eq!(broken(|t| t.serial.example.push('0')), [Violation::Example]);
         assert_eq!(broken(|t| t.serial.compared.push("263".into())), [Violation::Prefix]);
+        assert_eq!(broken(|t| t.variables_end = 0), [Violation::Variables]);
         assert_eq!(broken(|t| t.algorithm.code.truncate(64)), [Violation::Algorithm]);
     }
 }

@@ -26,6 +26,8 @@ pub struct Target {
     pub flash: Range<u32>,
     /// Addresses of SRAM.
     pub sram: Range<u32>,
+    /// End of the part of SRAM where the firmware keeps its variables, the live data block among them.
+    pub variables_end: u32,
     /// Bytes that are erased together.
     pub page: u32,
     /// What lies where in flash.
