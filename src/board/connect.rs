@@ -9,7 +9,8 @@ use probe_rs::{
 
 use super::{
     Error,
-    link::{Link, LinkError},
+    access::Problem,
+    link::{Link, LinkError, SharedMeter},
     probes::{Choice, ProbeEntry, Probes, Selector},
     progress::{Event, Need, Progress},
     registers::core::{CPUID, DEMCR, DEMCR_VC_CORERESET, DHCSR, DHCSR_C_DEBUGEN, DHCSR_C_HALT, DHCSR_DBGKEY},
@@ -96,11 +97,12 @@ pub(super) fn reach(
         let (need, last) = match round(probes, options, limit, &mut attempts) {
             Ok(contact) => return Ok(contact),
             Err(Failure::Contact(last)) => (Need::Contact, Some(last)),
-            Err(Failure::Probe(Error::NoProbe | Error::ProbeNotFound { .. } | Error::ProbeGone))
-                if options.wait != Wait::No =>
-            {
-                (Need::Probe, None)
-            }
+            Err(Failure::Probe(
+                Error::NoProbe
+                | Error::ProbeNotFound { .. }
+                | Error::ProbeGone
+                | Error::ProbeAccess(Problem::Hung | Problem::Busy { .. } | Problem::Other { .. }),
+            )) if options.wait != Wait::No => (Need::Probe, None),
             Err(Failure::Probe(error)) => return Err(error),
         };
         let elapsed = pace.now().saturating_sub(began);
@@ -169,22 +171,22 @@ fn attempt(probes: &Probes, choice: &Choice, speed: u32, method: Method) -> Resu
     if method == Method::UnderReset {
         probe.target_reset_assert().map_err(driver)?;
     }
-    attach(probe, choice.entry.clone(), method).map_err(Failure::Contact)
+    attach(probe, choice.entry.clone(), method, probes.meter()).map_err(Failure::Contact)
 }
 
 /// Attaches over a probe that is open and has been attached before.
-pub(super) fn again(mut probe: Probe, entry: ProbeEntry) -> Result<Contact, LinkError> {
+pub(super) fn again(mut probe: Probe, entry: ProbeEntry, meter: SharedMeter) -> Result<Contact, LinkError> {
     probe.detach().map_err(LinkError::from_attach)?;
-    attach(probe, entry, Method::Normal)
+    attach(probe, entry, Method::Normal, meter)
 }
 
-fn attach(mut probe: Probe, entry: ProbeEntry, method: Method) -> Result<Contact, LinkError> {
+fn attach(mut probe: Probe, entry: ProbeEntry, method: Method, meter: SharedMeter) -> Result<Contact, LinkError> {
     probe.attach_to_unspecified().map_err(LinkError::from_attach)?;
     let speed_khz = probe.speed_khz();
     let interface = probe
         .try_into_arm_debug_interface(DefaultArmSequence::create())
         .map_err(|(_, error)| LinkError::from_arm(CPUID, error))?;
-    let mut link = Link::new(interface)?;
+    let mut link = Link::new(interface, meter)?;
     if method == Method::UnderReset {
         hold(&mut link)?;
     }

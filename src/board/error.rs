@@ -47,12 +47,12 @@ pub enum Error {
         last: LinkError,
     },
     /// The board answers, though too unreliably to erase anything.
-    #[error("only {good} of {total} test reads came back right")]
+    #[error("only {good} of the last {total} accesses were right")]
     PoorContact {
-        /// Reads that were right.
-        good: u32,
-        /// Reads tried.
-        total: u32,
+        /// Accesses that were right.
+        good: usize,
+        /// The last accesses.
+        total: usize,
     },
     /// Contact was lost after it had been made.
     #[error(transparent)]

@@ -1,6 +1,9 @@
 //! Memory accesses over an attached probe, and what their failures mean.
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use probe_rs::{
     architecture::arm::{
@@ -11,6 +14,8 @@ use probe_rs::{
     probe::{DebugProbeError, Probe},
 };
 use self_cell::{MutBorrow, self_cell};
+
+use super::meter::Meter;
 
 /// The AHB-AP of every chip on these boards.
 const AP: FullyQualifiedApAddress = FullyQualifiedApAddress::v1_with_default_dp(0);
@@ -32,7 +37,13 @@ self_cell!(
 );
 
 /// An attached probe.
-pub(super) struct Link(Port);
+pub(super) struct Link {
+    port: Port,
+    meter: SharedMeter,
+}
+
+/// The meter of all connections that a program makes.
+pub(super) type SharedMeter = Arc<Mutex<Meter>>;
 
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -77,16 +88,33 @@ pub enum LinkError {
 
 impl Link {
     /// Takes an attached probe and reaches its memory access port.
-    pub(super) fn new(mut interface: Box<dyn ArmDebugInterface>) -> Result<Self, LinkError> {
+    pub(super) fn new(mut interface: Box<dyn ArmDebugInterface>, meter: SharedMeter) -> Result<Self, LinkError> {
         interface.select_debug_port(DpAddress::Default).map_err(|e| LinkError::from_arm(0, e))?;
         Port::try_new(MutBorrow::new(interface), |interface| interface.borrow_mut().memory_interface(&AP))
-            .map(Self)
+            .map(|port| Self { port, meter })
             .map_err(|e| LinkError::from_arm(0, e))
+    }
+
+    /// The meter that this connection writes.
+    pub(super) fn meter(&self) -> MutexGuard<'_, Meter> {
+        self.meter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One access, counted.
+    fn access<T>(
+        &mut self,
+        address: u32,
+        access: impl FnOnce(&mut dyn ArmMemoryInterface) -> Result<T, ArmError>,
+    ) -> Result<T, LinkError> {
+        let done = self.port.with_dependent_mut(|_, memory| access(&mut **memory));
+        let done = done.map_err(|error| LinkError::from_arm(address, error));
+        self.meter().record(matches!(done, Ok(_) | Err(LinkError::Refused { .. })));
+        done
     }
 
     /// Gives the probe back, still open.
     pub(super) fn close(self) -> Probe {
-        self.0.into_owner().into_inner().close()
+        self.port.into_owner().into_inner().close()
     }
 
     pub(super) fn read(&mut self, address: u32) -> Result<u32, LinkError> {
@@ -96,9 +124,7 @@ impl Link {
     }
 
     pub(super) fn read_words(&mut self, address: u32, words: &mut [u32]) -> Result<(), LinkError> {
-        self.0
-            .with_dependent_mut(|_, memory| memory.read_32(address.into(), words))
-            .map_err(|e| LinkError::from_arm(address, e))
+        self.access(address, |memory| memory.read_32(address.into(), words))
     }
 
     /// Reads `bytes` from an address that is a multiple of 4, by whole words.
@@ -117,9 +143,7 @@ impl Link {
 
     pub(super) fn write_words(&mut self, address: u32, words: &[u32]) -> Result<(), LinkError> {
         for (words, address) in words.chunks(MAX_WORDS).zip((address..).step_by(4 * MAX_WORDS)) {
-            self.0
-                .with_dependent_mut(|_, memory| memory.write_32(address.into(), words))
-                .map_err(|e| LinkError::from_arm(address, e))?;
+            self.access(address, |memory| memory.write_32(address.into(), words))?;
         }
         Ok(())
     }
@@ -142,20 +166,17 @@ impl Link {
         &mut self,
         call: impl FnOnce(&mut dyn ArmDebugInterface) -> Result<T, ArmError>,
     ) -> Result<T, LinkError> {
-        self.0
-            .with_dependent_mut(|_, memory| call(memory.get_arm_debug_interface()?))
-            .map_err(|e| LinkError::from_arm(0, e))
+        self.access(0, |memory| call(memory.get_arm_debug_interface()?))
     }
 
     /// Where the ROM table lies, as the access port says.
     pub(super) fn rom_table_base(&mut self) -> Result<u32, LinkError> {
-        let base = self.0.with_dependent_mut(|_, memory| memory.base_address());
-        base.map(|base| base as u32).map_err(|e| LinkError::from_arm(0, e))
+        self.access(0, |memory| memory.base_address()).map(|base| base as u32)
     }
 
     /// Sends what a driver has gathered and not sent yet.
     pub(super) fn flush(&mut self) -> Result<(), LinkError> {
-        self.0.with_dependent_mut(|_, memory| memory.flush()).map_err(|e| LinkError::from_arm(0, e))
+        self.access(0, |memory| memory.flush())
     }
 }
 

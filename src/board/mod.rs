@@ -12,6 +12,7 @@ mod connect;
 mod core;
 mod error;
 mod link;
+mod meter;
 mod options;
 mod pace;
 mod probes;
@@ -128,7 +129,7 @@ impl<'p> Board<'p> {
     /// Attaches anew over the open probe, so that what is read from then on shares no state with what was done before.
     pub fn reattach(self) -> Result<Self, Error> {
         let Self { probes, options, link, pace, probe, chip, uid, .. } = self;
-        let Contact { mut link, probe, speed_khz, cpuid, dpidr } = connect::again(link.close(), probe)?;
+        let Contact { mut link, probe, speed_khz, cpuid, dpidr } = connect::again(link.close(), probe, probes.meter())?;
         core::halt(&mut link, &pace)?;
         if read_uid(&mut link)? != uid || cpuid != chip.cpuid {
             // Either another board, or a wire that flipped a bit: connecting anew tells them apart.
@@ -140,6 +141,22 @@ impl<'p> Board<'p> {
     /// Stops the chip before its first instruction after a reset.
     pub fn reset_and_halt(&mut self) -> Result<(), Error> {
         core::reset_and_halt(&mut self.link, &self.pace)
+    }
+
+    /// Proves that contact is good enough to erase by: nothing has failed lately, or else enough of fifty accesses were right.
+    pub fn check_contact(&mut self) -> Result<(), Error> {
+        if self.link.meter().is_spotless() {
+            return Ok(());
+        }
+        while self.link.meter().is_short() {
+            self.link.read(scs::CPUID)?;
+            self.pace.check()?;
+        }
+        if self.link.meter().is_good() {
+            return Ok(());
+        }
+        let (good, total) = self.link.meter().reading();
+        Err(Error::PoorContact { good, total })
     }
 
     /// Reads flash or SRAM; the range begins and ends at multiples of 4.

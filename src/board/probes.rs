@@ -14,7 +14,7 @@ use probe_rs::probe::{
 };
 use serde::Serialize;
 
-use super::{Error, access, pace::Pace, usb};
+use super::{Error, access, link::SharedMeter, pace::Pace, usb};
 use crate::clock::{Clock, SystemClock};
 
 /// Where probes come from, with the clock that their boards live by.
@@ -24,6 +24,7 @@ use crate::clock::{Clock, SystemClock};
 pub struct Probes {
     lister: Box<dyn ProbeLister>,
     pace: Pace,
+    meter: SharedMeter,
 }
 
 /// One probe of the list.
@@ -129,12 +130,16 @@ impl Probes {
 
     /// The probes of any lister, on any clock.
     pub fn new(lister: Box<dyn ProbeLister>, clock: Arc<dyn Clock>) -> Self {
-        Self { lister, pace: Pace::new(clock) }
+        Self { lister, pace: Pace::new(clock), meter: SharedMeter::default() }
     }
 
     /// Set it to true, and whatever is running ends within a second with [`Error::Interrupted`].
     pub fn interrupt(&self) -> Arc<AtomicBool> {
         self.pace.interrupt()
+    }
+
+    pub(super) fn meter(&self) -> SharedMeter {
+        self.meter.clone()
     }
 
     pub(crate) fn pace(&self) -> &Pace {

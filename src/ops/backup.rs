@@ -267,12 +267,14 @@ pub fn backup(job: &mut Job<'_>, path: &Path) -> Result<BackupReport, Error> {
     if path.exists() {
         return Err(BackupError::Exists(path.to_owned()).into());
     }
-    let mut board = job.reach()?;
-    let status = job.step(Step::Identify, |_| board.status()).map_err(untouched)?;
-    let target = Target::for_chip(board.chip.flash_kib);
-    let held = job.step(Step::Rescue, |_| Held::read(&mut board, &status, target)).map_err(untouched)?;
-    let uid = board.uid;
-    board.resume().map_err(untouched)?;
+    let (uid, status, held) = job.insist(|job, mut board| {
+        let status = job.step(Step::Identify, |_| board.status()).map_err(untouched)?;
+        let target = Target::for_chip(board.chip.flash_kib);
+        let held = job.step(Step::Rescue, |_| Held::read(&mut board, &status, target)).map_err(untouched)?;
+        let uid = board.uid;
+        board.resume().map_err(untouched)?;
+        Ok((uid, status, held))
+    })?;
     let backup = held.backup(uid, &status);
     job.step(Step::Backup, |_| backup.save(path))?;
     let flash_bytes = backup.flash.as_ref().map_or(0, Vec::len);

@@ -143,10 +143,13 @@ pub fn flash(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
     let began = job.now();
     request.check_images(None)?;
 
-    let mut board = job.reach()?;
-    let contact = job.now();
-    let status = job.step(Step::Identify, |_| board.status()).map_err(untouched)?;
-    let prepared = prepare(job, &mut board, &status, request)?;
+    let mut contact = began;
+    let (board, status, prepared) = job.insist(|job, mut board| {
+        contact = job.now();
+        let status = job.step(Step::Identify, |_| board.status()).map_err(untouched)?;
+        let prepared = prepare(job, &mut board, &status, request)?;
+        Ok((board, status, prepared))
+    })?;
     let mut report = FlashReport::new(request, &prepared, &board);
 
     if request.intent == Intent::Preview {
@@ -238,7 +241,9 @@ impl Held {
         if entry.kind != kind || !entry.is_for(&request.target.name) || !entry.runs_on(chip.name()) {
             return Err(refuse("it is not for this scooter"));
         }
-        Ok(region[..entry.size].to_vec())
+        // With the update cipher's checksum behind it, where it came with one: what is right stays as it is.
+        let end = region.iter().rposition(|byte| *byte != 0xFF).map_or(0, |last| last + 1);
+        Ok(region[..end].to_vec())
     }
 }
 

@@ -71,7 +71,10 @@ impl From<OptionBytes> for Options {
 
 /// Reads everything there is to know, and lets the board go on as it was.
 pub fn info(job: &mut Job<'_>) -> Result<InfoReport, Error> {
-    let mut board = job.reach()?;
+    job.insist(look)
+}
+
+fn look<'p>(job: &mut Job<'p>, mut board: Board<'p>) -> Result<InfoReport, Error> {
     let status = job.step(Step::Identify, |_| board.status()).map_err(untouched)?;
     let target = Target::for_chip(board.chip.flash_kib);
     let found = job

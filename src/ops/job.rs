@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::{BoardState, Error};
+use super::{BoardState, Error, Stopped};
 use crate::board::{
-    self, Board, ConnectOptions, Probes,
+    self, Board, ConnectOptions, Probes, Recipe, Reclock, Wait,
     progress::{Event, Progress, Step, Warning},
 };
 
@@ -17,6 +17,9 @@ pub struct Job<'a> {
     /// Whom to tell.
     pub progress: &'a mut dyn Progress,
 }
+
+/// How often contact may be lost where no waiting time was asked for. Each time the clock goes down a step.
+pub(super) const LOSSES: u32 = 10;
 
 impl<'a> Job<'a> {
     /// Announces a step, does it, and says how long it took.
@@ -44,12 +47,44 @@ impl<'a> Job<'a> {
         self.probes.pace().now()
     }
 
-    /// Reaches the board; nothing has been changed yet.
-    pub(super) fn reach(&mut self) -> Result<Board<'a>, Error> {
+    /// Reaches the board and does this with it, from the beginning whenever contact is lost on the way. For work that
+    /// changes nothing, or that does the same when it is done again.
+    pub(super) fn insist<T>(
+        &mut self,
+        mut work: impl FnMut(&mut Self, Board<'a>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let (probes, options) = (self.probes, self.connect.clone());
-        self.step(Step::Connect, |progress| Board::connect(probes, &options, progress)).map_err(untouched)
+        let mut board = self.step(Step::Connect, |progress| Board::connect(probes, &options, progress));
+        let mut losses = 0;
+        loop {
+            let reached = board.map_err(untouched)?;
+            let recipe = reached.recipe();
+            let Stopped { board: state, error } = match work(self, reached) {
+                Err(Error::Board(stopped)) if stopped.error.is_link() => stopped,
+                done => return done,
+            };
+            losses += 1;
+            let wait = self.connect.wait;
+            if wait == Wait::No && losses > LOSSES {
+                return Err(Error::Board(Stopped { board: state, error }));
+            }
+            board = self.rejoin(&recipe, &error);
+        }
+    }
+
+    /// Reaches a board again after contact was lost, at a slower clock.
+    pub(super) fn rejoin(&mut self, recipe: &Recipe<'a>, lost: &board::Error) -> Result<Board<'a>, board::Error> {
+        self.warn("contact-lost", format!("{lost}; going on as soon as the board answers again"));
+        let wait = match self.connect.wait {
+            Wait::No => Wait::For(PATIENCE),
+            wait => wait,
+        };
+        self.step(Step::Connect, |progress| recipe.connect(Reclock::Slower, wait, progress))
     }
 }
+
+/// How long contact may be lost where no waiting time was asked for.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A failure before anything was changed.
 pub(super) fn untouched(error: board::Error) -> Error {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     block::Uid,
-    board::{EraseConsent, Protection, progress::Step},
+    board::{Board, EraseConsent, Protection, progress::Step},
     target::Target,
 };
 
@@ -43,32 +43,56 @@ pub struct LockReport {
 
 /// Removes read-out and write protection; erases the chip where read-out protection was on.
 pub fn unlock(job: &mut Job<'_>, consent: Option<EraseConsent>, keep: &Keep) -> Result<UnlockReport, Error> {
-    let mut board = job.reach()?;
+    let mut saved = None;
+    job.insist(|job, board| remove(job, board, consent, keep, &mut saved))
+}
+
+/// `saved` is the backup made before contact was lost: what the board holds by now is not what was to be kept.
+fn remove<'p>(
+    job: &mut Job<'p>,
+    mut board: Board<'p>,
+    consent: Option<EraseConsent>,
+    keep: &Keep,
+    saved: &mut Option<PathBuf>,
+) -> Result<UnlockReport, Error> {
     let uid = board.uid;
     let status = job.step(Step::Identify, |_| board.status()).map_err(untouched)?;
     let before = status.protection;
     if before == Protection::None && status.write_protection == u32::MAX {
         job.skip(Step::Unlock);
         board.resume().map_err(untouched)?;
-        return Ok(UnlockReport { uid, before, protection: before, erased: false, backup: None });
+        return Ok(UnlockReport { uid, before, protection: before, erased: false, backup: saved.clone() });
     }
     let what = if before == Protection::Read { "read-protected" } else { "write-protected" };
     let consent = consent.ok_or(Error::Consent { what })?;
     let target = Target::for_chip(board.chip.flash_kib);
-    let held = job.step(Step::Rescue, |_| Held::read(&mut board, &status, target)).map_err(untouched)?;
-    let backup = job.step(Step::Backup, |_| keep.save(&held.backup(uid, &status)))?;
+    if saved.is_none() {
+        let held = job.step(Step::Rescue, |_| Held::read(&mut board, &status, target)).map_err(untouched)?;
+        *saved = job.step(Step::Backup, |_| keep.save(&held.backup(uid, &status)))?;
+    }
+    board.check_contact().map_err(untouched)?;
 
     // Up to here nothing has been changed.
     let changed = Error::stopped(BoardState::Partial);
-    let board =
-        job.step(Step::Unlock, |progress| board.remove_protection(target, &status, consent, progress)).map_err(&changed)?;
+    let board = job
+        .step(Step::Unlock, |progress| board.remove_protection(target, &status, consent, progress))
+        .map_err(&changed)?;
     job.step(Step::Reset, |_| board.reset()).map_err(&changed)?;
-    Ok(UnlockReport { uid, before, protection: Protection::None, erased: before == Protection::Read, backup })
+    Ok(UnlockReport {
+        uid,
+        before,
+        protection: Protection::None,
+        erased: before == Protection::Read,
+        backup: saved.clone(),
+    })
 }
 
 /// Turns read-out protection on. The chip is reset, which puts it in force.
 pub fn lock(job: &mut Job<'_>) -> Result<LockReport, Error> {
-    let mut board = job.reach()?;
+    job.insist(set)
+}
+
+fn set<'p>(job: &mut Job<'p>, mut board: Board<'p>) -> Result<LockReport, Error> {
     let uid = board.uid;
     let before = job.step(Step::Identify, |_| board.status()).map_err(untouched)?.protection;
     if before == Protection::Read {
@@ -94,8 +118,9 @@ pub fn lock(job: &mut Job<'_>) -> Result<LockReport, Error> {
 
 /// Resets the chip and lets it run.
 pub fn reset(job: &mut Job<'_>) -> Result<Uid, Error> {
-    let board = job.reach()?;
-    let uid = board.uid;
-    job.step(Step::Reset, |_| board.reset()).map_err(untouched)?;
-    Ok(uid)
+    job.insist(|job, board| {
+        let uid = board.uid;
+        job.step(Step::Reset, |_| board.reset()).map_err(untouched)?;
+        Ok(uid)
+    })
 }

@@ -39,18 +39,20 @@ pub struct RestoreReport {
 pub fn restore(job: &mut Job<'_>, path: &Path, consent: Option<EraseConsent>) -> Result<RestoreReport, Error> {
     let backup = Backup::open(path)?;
     let flash = backup.flash.as_deref().ok_or(Error::BackupWithoutFlash)?;
-    let mut board = job.reach()?;
-    let uid = board.uid;
-    if uid != backup.uid {
-        return Err(untouched(BoardError::OtherBoard { expected: backup.uid, found: uid }));
-    }
+    let uid = backup.uid;
+    let (board, status) = job.insist(|job, mut board| {
+        if board.uid != uid {
+            return Err(untouched(BoardError::OtherBoard { expected: uid, found: board.uid }));
+        }
+        let status = job.step(Step::Identify, |_| board.status()).map_err(untouched)?;
+        Ok((board, status))
+    })?;
     let target = Target::for_chip(flash.len() as u32 / 1024);
     if (board.chip.flash_kib as usize) < flash.len() / 1024 {
         let (found, needed) = (board.chip.flash_kib, flash.len() as u32 / 1024);
         return Err(untouched(BoardError::TooSmall { found, needed }));
     }
     let plan = FlashPlan::whole(target, flash);
-    let status = job.step(Step::Identify, |_| board.status()).map_err(untouched)?;
     if let Some(what) = write::obstacle(&status, &plan, target) {
         consent.ok_or(Error::Consent { what })?;
     }

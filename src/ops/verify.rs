@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     block::{Mileage, Serial, Uid},
-    board::{Comparison, Protection, progress::Step},
+    board::{Board, Comparison, Protection, progress::Step},
 };
 
 /// What `verify` found: a board that is as planned; another is an error.
@@ -37,7 +37,10 @@ pub struct VerifyReport {
 /// Compares every planned page.
 pub fn verify(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<VerifyReport, Error> {
     request.check_images(None)?;
-    let mut board = job.reach()?;
+    job.insist(|job, board| compare(job, board, request))
+}
+
+fn compare<'p>(job: &mut Job<'p>, mut board: Board<'p>, request: &FlashRequest<'_>) -> Result<VerifyReport, Error> {
     let status = job.step(Step::Identify, |_| board.status()).map_err(untouched)?;
     if status.protection == Protection::Read {
         return Err(Error::Unreadable);

@@ -1,12 +1,8 @@
 //! The part of `flash` that changes the board, and that goes on after contact was lost.
 
-use std::time::Duration;
-
-use super::{BoardState, Error, Extent, FlashPlan, Job, Work};
+use super::{BoardState, Error, Extent, FlashPlan, Job, Work, job::LOSSES};
 use crate::{
-    board::{
-        Board, Comparison, EraseConsent, Error as BoardError, Protection, Recipe, Reclock, Status, Wait, progress::Step,
-    },
+    board::{Board, Comparison, EraseConsent, Error as BoardError, Protection, Recipe, Status, Wait, progress::Step},
     target::Target,
 };
 
@@ -47,10 +43,6 @@ pub(super) struct Tally {
     pub(super) reconnects: u32,
 }
 
-/// How long contact may be lost where no waiting time was asked for.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How often contact may be lost where no waiting time was asked for. Each time the clock goes down a step.
-const LOSSES: u32 = 10;
 /// How often pages that read back wrong are written again, before the chip is called bad.
 const PASSES: u32 = 3;
 
@@ -61,8 +53,12 @@ pub(super) fn write<'p>(
     plan: &FlashPlan,
     permit: &Permit<'_>,
 ) -> Result<Written<'p>, Error> {
-    let mut run =
-        Run { recipe: board.recipe(), state: BoardState::Untouched, tally: Tally::default(), known: Some(permit.known) };
+    let mut run = Run {
+        recipe: board.recipe(),
+        state: BoardState::Untouched,
+        tally: Tally::default(),
+        known: Some(permit.known),
+    };
     let mut board = board;
     let mut wrong = 0;
     loop {
@@ -132,6 +128,7 @@ impl<'p> Run<'p, '_> {
         if locked || is_write_protected(&status, plan, target) {
             // Asked for and given before the first pass; a board that locks itself on the way had to be erased anyway.
             let Some(consent) = permit.consent else { return Err(BoardError::StillProtected) };
+            board.check_contact()?;
             self.state = self.state.max(BoardState::Partial);
             board = job.step(Step::Unlock, |progress| board.remove_protection(target, &status, consent, progress))?;
             self.tally.mass_erased |= locked;
@@ -174,18 +171,12 @@ impl<'p> Run<'p, '_> {
 
     /// Reaches the board again, if that is what it takes.
     fn recover(&mut self, job: &mut Job<'p>, error: BoardError) -> Result<Board<'p>, Error> {
-        let board = self.state;
-        let wait = job.connect.wait;
-        if !error.is_link() || wait == Wait::No && self.tally.reconnects == LOSSES {
-            return Err(Error::stopped(board)(error));
+        let stopped = Error::stopped(self.state);
+        if !error.is_link() || job.connect.wait == Wait::No && self.tally.reconnects == LOSSES {
+            return Err(stopped(error));
         }
         self.tally.reconnects += 1;
-        job.warn("contact-lost", format!("{error}; going on as soon as the board answers again"));
-        let patience = if wait == Wait::No { Wait::For(PATIENCE) } else { wait };
-        let recipe = &self.recipe;
-        let reached = job
-            .step(Step::Connect, |progress| recipe.connect(Reclock::Slower, patience, progress))
-            .map_err(Error::stopped(board))?;
+        let reached = job.rejoin(&self.recipe, &error).map_err(stopped)?;
         self.recipe = reached.recipe();
         Ok(reached)
     }
