@@ -1,0 +1,210 @@
+//! One board: chip, power and reset pin, and the passing of its time.
+
+use super::{
+    bus::Bus,
+    cells::Cells,
+    chips::Chip,
+    core::Core,
+    dap::Dap,
+    debug,
+    dice::Dice,
+    flash::{Flash, Refusal, ResetKind, Width},
+    log::Master,
+    options, peripherals, thumb,
+    time::Nanos,
+};
+
+/// From a reset's cause to the first instruction: the filter of NRST and the flash's wake-up, some microseconds.
+const RESET_TIME: Nanos = 20_000;
+/// `DBG_IWDG_STOP`, RM0008 31.16.3.
+const DBG_IWDG_STOP: u32 = 1 << 8;
+
+/// A board.
+#[derive(Debug)]
+pub(super) struct Board {
+    pub(super) chip: &'static Chip,
+    pub(super) bus: Bus,
+    pub(super) core: Core,
+    pub(super) dap: Dap,
+    pub(super) dpidr: u32,
+    pub(super) uid: [u32; 3],
+    pub(super) flash_size: u16,
+    pub(super) powered: bool,
+    pub(super) nrst_low: bool,
+    now: Nanos,
+    dice: Dice,
+}
+
+/// What a board is made of.
+pub(super) struct Parts {
+    pub(super) chip: &'static Chip,
+    pub(super) uid: [u32; 3],
+    pub(super) flash: Vec<u8>,
+    pub(super) options: [u8; options::LEN],
+    pub(super) flash_size: u16,
+}
+
+impl Board {
+    /// A board without power, its SRAM zero.
+    pub(super) fn new(parts: Parts) -> Self {
+        let Parts { chip, uid, flash, options, flash_size } = parts;
+        let seed = u64::from(uid[0]) << 32 | u64::from(uid[2]);
+        let cells = Cells::new(super::bus::flash_base(chip), flash, options, seed);
+        let sram = vec![0; chip.sram_kib as usize * 1024];
+        Self {
+            chip,
+            bus: Bus::new(chip, Flash::new(chip, cells), sram, uid, flash_size),
+            core: Core::new(),
+            dap: Dap::new(),
+            dpidr: chip.dpidr,
+            uid,
+            flash_size,
+            powered: false,
+            nrst_low: false,
+            now: 0,
+            dice: Dice::new(seed),
+        }
+    }
+
+    pub(super) fn power_on(&mut self, now: Nanos) {
+        self.powered = true;
+        self.now = now;
+        self.dap = Dap::new();
+        self.reset(ResetKind::PowerOn, peripherals::RESET_POWER | peripherals::RESET_PIN);
+    }
+
+    /// SRAM loses what it held; an operation of the flash is cut.
+    pub(super) fn power_off(&mut self) {
+        self.powered = false;
+        self.bus.flash.cut();
+        for byte in &mut self.bus.sram {
+            *byte = self.dice.byte();
+        }
+    }
+
+    fn reset(&mut self, kind: ResetKind, cause: u32) {
+        self.bus.flash.tally.resets += 1;
+        self.bus.reset(kind, cause, self.now + RESET_TIME);
+        self.core.reset(&mut self.bus, kind, self.now + RESET_TIME);
+    }
+
+    /// NRST, by a finger or by the probe.
+    pub(super) fn set_nrst_low(&mut self) {
+        if self.powered && !self.nrst_low {
+            self.reset(ResetKind::System, peripherals::RESET_PIN);
+        }
+        self.nrst_low = true;
+    }
+
+    /// NRST let go: the core starts, or halts where VC_CORERESET says so.
+    pub(super) fn release_nrst(&mut self) {
+        if std::mem::take(&mut self.nrst_low) && self.powered {
+            self.reset(ResetKind::System, peripherals::RESET_PIN);
+        }
+    }
+
+    /// Lets time pass up to `to`. Returns early where a flash operation has set off a fault of the surroundings.
+    pub(super) fn advance(&mut self, to: Nanos) {
+        while self.now < to {
+            if !self.powered || self.nrst_low {
+                self.bus.flash.settle(to);
+                self.core.time = to;
+                self.now = to;
+                return;
+            }
+            let halted = self.core.debug.halted;
+            let limit = match self.bus.peripherals.watchdog.expires {
+                Some(_) if halted && self.bus.dbgmcu & DBG_IWDG_STOP != 0 => {
+                    let passing = to - self.now;
+                    self.bus.peripherals.watchdog.expires =
+                        self.bus.peripherals.watchdog.expires.map(|at| at + passing);
+                    to
+                }
+                Some(at) => to.min(at.max(self.now)),
+                None => to,
+            };
+            self.run_core(limit);
+            self.bus.flash.settle(self.now);
+            if self.bus.flash.outcome.is_some() {
+                return;
+            }
+            if self.bus.peripherals.watchdog.expires.is_some_and(|at| at <= self.now) {
+                self.reset(ResetKind::System, peripherals::RESET_WATCHDOG);
+            }
+        }
+    }
+
+    /// Lets the core run up to `limit`, or to where it stops.
+    fn run_core(&mut self, limit: Nanos) {
+        if !self.core.can_run() {
+            self.core.time = self.core.time.max(limit);
+            self.now = limit;
+            return;
+        }
+        match thumb::run(&mut self.core, &mut self.bus, limit) {
+            thumb::Stop::Time => self.now = limit,
+            thumb::Stop::Halted | thumb::Stop::LockedUp | thumb::Stop::Outcome => {
+                self.now = self.core.time.clamp(self.now, limit);
+            }
+            thumb::Stop::Reset => {
+                self.now = self.core.time.clamp(self.now, limit);
+                self.do_requested_reset();
+            }
+        }
+    }
+
+    fn do_requested_reset(&mut self) {
+        if let Some(kind) = self.bus.system.reset.take() {
+            self.reset(kind, peripherals::RESET_SOFTWARE | peripherals::RESET_PIN);
+        }
+    }
+
+    /// A read by the debugger.
+    pub(super) fn read_memory(&mut self, address: u32, width: Width) -> Result<u32, Refusal> {
+        self.reachable(address)?;
+        if debug::is_debug_register(address) {
+            return Ok(self.core.read_debug(address));
+        }
+        self.bus.read(address, width, Master::Debugger, self.now)
+    }
+
+    /// A write by the debugger.
+    pub(super) fn write_memory(&mut self, address: u32, width: Width, value: u32) -> Result<(), Refusal> {
+        self.reachable(address)?;
+        if debug::is_debug_register(address) {
+            // The core waits for nothing that lies in the past.
+            self.core.write_debug(&mut self.bus, address, value, self.now);
+        } else {
+            self.bus.write(address, width, value, Master::Debugger, self.now)?;
+        }
+        self.do_requested_reset();
+        Ok(())
+    }
+
+    /// While NRST is low only the core's own bus answers.
+    fn reachable(&self, address: u32) -> Result<(), Refusal> {
+        if self.nrst_low && address >> 20 != 0xE00 { Err(Refusal::Fault) } else { Ok(()) }
+    }
+
+    pub(super) fn now(&self) -> Nanos {
+        self.now
+    }
+
+    /// Another board that looks the same but for its unique number; its copy in the data block is the other's own.
+    pub(super) fn twin(&self, uid: [u32; 3], now: Nanos) -> Self {
+        let cells = &self.bus.flash.cells;
+        let bytes = |uid: [u32; 3]| uid.map(u32::to_le_bytes).concat();
+        let (ours, theirs) = (bytes(self.uid), bytes(uid));
+        let mut flash = cells.bytes.clone();
+        for at in 0..flash.len().saturating_sub(ours.len()) {
+            if flash[at..].starts_with(&ours) {
+                flash[at..at + ours.len()].copy_from_slice(&theirs);
+            }
+        }
+        let parts = Parts { chip: self.chip, uid, flash, options: cells.options, flash_size: self.flash_size };
+        let mut twin = Self::new(parts);
+        twin.dpidr = self.dpidr;
+        twin.power_on(now);
+        twin
+    }
+}

@@ -1,0 +1,377 @@
+//! Address decoding: what answers at which address, to the core and to the debugger. RM0008 3.3 and ARMv7-M B3.1.
+
+use super::{
+    cells::Cells,
+    chips::{Chip, ChipKind, Family},
+    flash::{self, Flash, Refusal, ResetKind, Width},
+    log::Master,
+    options,
+    peripherals::{self, Peripherals},
+    rom_table,
+    system::System,
+    time::Nanos,
+};
+
+const SRAM: u32 = 0x2000_0000;
+const SRAM_BITS: u32 = 0x2200_0000;
+const PERIPHERAL_BITS: u32 = 0x4200_0000;
+const SYSTEM: u32 = 0xE000_E000;
+const DBGMCU_IDCODE: u32 = 0xE004_2000;
+const DBGMCU_CR: u32 = 0xE004_2004;
+/// Flash size in KiB and unique number, RM0008 30.1 and 30.2.
+const FLASH_SIZE: u32 = 0x1FFF_F7E0;
+const UID: u32 = 0x1FFF_F7E8;
+
+/// Everything behind the core's and the debugger's bus.
+#[derive(Debug)]
+pub(super) struct Bus {
+    chip: &'static Chip,
+    pub(super) flash: Flash,
+    flash_base: u32,
+    pub(super) sram: Vec<u8>,
+    /// Read-only memories: first address and content.
+    roms: Vec<(u32, Vec<u8>)>,
+    pub(super) peripherals: Peripherals,
+    pub(super) system: System,
+    pub(super) dbgmcu: u32,
+    /// DWT: cycle counter on, and where it began.
+    cycles_on: bool,
+    cycles_from: Nanos,
+    /// Something changed, or was read that changes by itself, since this was last cleared.
+    pub(super) touched: bool,
+}
+
+impl Bus {
+    pub(super) fn new(chip: &'static Chip, flash: Flash, sram: Vec<u8>, uid: [u32; 3], flash_kib: u16) -> Self {
+        let mut bus = Self {
+            chip,
+            flash,
+            flash_base: flash_base(chip),
+            sram,
+            roms: Vec::new(),
+            peripherals: Peripherals::new(),
+            system: System::new(chip.cpuid),
+            dbgmcu: 0,
+            cycles_on: false,
+            cycles_from: 0,
+            touched: false,
+        };
+        bus.roms = match chip.family {
+            Family::F1 => vec![(0x1FFF_F000, vec![0xFF; 0x800])],
+            Family::M0 => Vec::new(),
+            Family::Nrf51 => vec![(0x1000_0000, vec![0xFF; 0x1000]), (0x1000_1000, vec![0xFF; 0x1000])],
+        };
+        if chip.family == Family::F1 {
+            bus.set_rom(FLASH_SIZE, &flash_kib.to_le_bytes());
+            for (index, word) in uid.into_iter().enumerate() {
+                bus.set_rom(UID + 4 * index as u32, &word.to_le_bytes());
+            }
+        } else if chip.family == Family::Nrf51 {
+            // FICR: CODEPAGESIZE, CODESIZE, CONFIGID of a QFAA, DEVICEID (nRF51 Series Reference Manual 5.1).
+            for (offset, word) in [(0x10, 0x400), (0x14, 0x100), (0x5C, 0x003C_FFFF), (0x60, uid[0]), (0x64, uid[1])] {
+                bus.set_rom(0x1000_0000 + offset, &word.to_le_bytes());
+            }
+        }
+        bus
+    }
+
+    /// The bus of no board, to be put where one was taken out.
+    pub(super) fn placeholder() -> Self {
+        let chip = ChipKind::CortexM0.facts();
+        let cells = Cells::new(0, Vec::new(), [0xFF; options::LEN], 0);
+        Self {
+            chip,
+            flash: Flash::new(chip, cells),
+            flash_base: 0,
+            sram: Vec::new(),
+            roms: Vec::new(),
+            peripherals: Peripherals::placeholder(),
+            system: System::new(0),
+            dbgmcu: 0,
+            cycles_on: false,
+            cycles_from: 0,
+            touched: false,
+        }
+    }
+
+    /// Peripherals and flash interface to their reset values; `cause` goes into `RCC_CSR`.
+    pub(super) fn reset(&mut self, kind: ResetKind, cause: u32, now: Nanos) {
+        self.system = System::new(self.chip.cpuid);
+        if kind == ResetKind::Core {
+            return;
+        }
+        self.flash.reset(kind);
+        self.peripherals.reset(cause);
+        if self.flash.loaded.hardware_watchdog() && self.chip.family == Family::F1 {
+            self.peripherals.watchdog.start(now);
+        }
+        if kind == ResetKind::PowerOn {
+            // RM0008 31.16.3: a system reset leaves DBGMCU_CR alone.
+            self.dbgmcu = 0;
+            self.cycles_on = false;
+        }
+    }
+
+    /// What the flash size register says; genuine and cloned chips are known to lie.
+    pub(super) fn set_flash_size(&mut self, kib: u16) {
+        self.set_rom(FLASH_SIZE, &kib.to_le_bytes());
+    }
+
+    fn set_rom(&mut self, address: u32, bytes: &[u8]) {
+        for (base, content) in &mut self.roms {
+            let Some(offset) = address.checked_sub(*base).map(|offset| offset as usize) else { continue };
+            if let Some(place) = content.get_mut(offset..offset + bytes.len()) {
+                place.copy_from_slice(bytes);
+            }
+        }
+    }
+
+    /// Offset into main flash, at its own address or where it is mapped to zero (BOOT0 is tied low on these boards).
+    fn flash_offset(&self, address: u32) -> Option<usize> {
+        let size = self.flash.cells.bytes.len();
+        let own = address.wrapping_sub(self.flash_base) as usize;
+        if own < size {
+            return Some(own);
+        }
+        ((address as usize) < size).then_some(address as usize)
+    }
+
+    fn sram_offset(&self, address: u32) -> Option<usize> {
+        let offset = address.wrapping_sub(SRAM) as usize;
+        (offset < self.sram.len()).then_some(offset)
+    }
+
+    /// A fetch of an instruction or of a vector: allowed on a protected chip too (published work on this chip's
+    /// protection, and what the vendor's boards do: they run).
+    pub(super) fn fetch(&mut self, address: u32, width: Width, now: Nanos) -> Result<u32, Refusal> {
+        if let Some(offset) = self.sram_offset(address) {
+            return get(&self.sram, offset, width);
+        }
+        if let Some(offset) = self.flash_offset(address) {
+            if !self.flash.is_idle()
+                && let Some(until) = self.flash.busy_until(now)
+            {
+                return Err(Refusal::Busy(until));
+            }
+            return get(&self.flash.cells.bytes, offset, width);
+        }
+        self.read_rom(address, width)
+    }
+
+    pub(super) fn is_flash(&self, address: u32) -> bool {
+        self.flash_offset(address).is_some()
+    }
+
+    pub(super) fn read(&mut self, address: u32, width: Width, master: Master, now: Nanos) -> Result<u32, Refusal> {
+        if let Some(offset) = self.sram_offset(address) {
+            return get(&self.sram, offset, width);
+        }
+        if let Some(offset) = self.flash_offset(address) {
+            if let Some(until) = self.flash.busy_until(now) {
+                return Err(Refusal::Busy(until));
+            }
+            if !self.flash.readable(master) {
+                return Err(Refusal::Fault);
+            }
+            return get(&self.flash.cells.bytes, offset, width);
+        }
+        match address {
+            SRAM_BITS..0x2400_0000 => {
+                let (at, bit) = bit_band(address, SRAM_BITS, SRAM);
+                Ok(self.read(at, Width::Byte, master, now)? >> bit & 1)
+            }
+            peripherals::BASE..0x4003_0000 if self.chip.family == Family::F1 => {
+                self.read_peripheral(address, width, master, now)
+            }
+            PERIPHERAL_BITS..0x4260_0000 if self.chip.family == Family::F1 => {
+                let (at, bit) = bit_band(address, PERIPHERAL_BITS, peripherals::BASE);
+                Ok(self.read(at & !3, Width::Word, master, now)? >> (8 * (at & 3) + bit) & 1)
+            }
+            0xE000_0000..0xE010_0000 | 0xF000_0000..0xF000_1000 => self.read_private(address, width, now),
+            _ if self.option_offset(address).is_some() => {
+                if let Some(until) = self.flash.busy_until(now) {
+                    return Err(Refusal::Busy(until));
+                }
+                get(&self.flash.cells.options, (address - options::BASE) as usize, width)
+            }
+            _ => self.read_rom(address, width),
+        }
+    }
+
+    pub(super) fn write(
+        &mut self,
+        address: u32,
+        width: Width,
+        value: u32,
+        master: Master,
+        now: Nanos,
+    ) -> Result<(), Refusal> {
+        self.touched = true;
+        if let Some(offset) = self.sram_offset(address) {
+            return put(&mut self.sram, offset, width, value);
+        }
+        if let Some(offset) = self.flash_offset(address) {
+            return match self.chip.family {
+                Family::F1 => self.flash.program(offset, width, value, master, now),
+                Family::M0 | Family::Nrf51 => {
+                    self.flash.violations.note(master, format!("flash of a foreign chip written at {address:#010x}"));
+                    Err(Refusal::Fault)
+                }
+            };
+        }
+        match address {
+            SRAM_BITS..0x2400_0000 => {
+                let (at, bit) = bit_band(address, SRAM_BITS, SRAM);
+                let byte = self.read(at, Width::Byte, master, now)?;
+                self.write(at, Width::Byte, with_bit(byte, bit, value), master, now)
+            }
+            peripherals::BASE..0x4003_0000 if self.chip.family == Family::F1 => {
+                self.write_peripheral(address, width, value, master, now)
+            }
+            PERIPHERAL_BITS..0x4260_0000 if self.chip.family == Family::F1 => {
+                let (at, bit) = bit_band(address, PERIPHERAL_BITS, peripherals::BASE);
+                let word = self.read(at & !3, Width::Word, master, now)?;
+                self.write(at & !3, Width::Word, with_bit(word, 8 * (at & 3) + bit, value), master, now)
+            }
+            0xE000_0000..0xE010_0000 => self.write_private(address, width, value, now),
+            _ => match self.option_offset(address) {
+                Some(offset) => self.flash.program_option(offset, width, value, master, now),
+                None => Err(Refusal::Fault),
+            },
+        }
+    }
+
+    fn option_offset(&self, address: u32) -> Option<usize> {
+        let offset = address.wrapping_sub(options::BASE) as usize;
+        (self.chip.family == Family::F1 && offset < options::LEN).then_some(offset)
+    }
+
+    fn read_rom(&self, address: u32, width: Width) -> Result<u32, Refusal> {
+        for (base, content) in &self.roms {
+            let offset = address.wrapping_sub(*base) as usize;
+            if offset < content.len() {
+                return get(content, offset, width);
+            }
+        }
+        Err(Refusal::Fault)
+    }
+
+    fn read_peripheral(&mut self, address: u32, width: Width, master: Master, now: Nanos) -> Result<u32, Refusal> {
+        if let Some(offset) = flash_register(address) {
+            self.words_only(address, width, master)?;
+            return self.flash.read_register(offset, master, now);
+        }
+        Ok(self.peripherals.read(address - peripherals::BASE, width))
+    }
+
+    fn write_peripheral(
+        &mut self,
+        address: u32,
+        width: Width,
+        value: u32,
+        master: Master,
+        now: Nanos,
+    ) -> Result<(), Refusal> {
+        if let Some(offset) = flash_register(address) {
+            self.words_only(address, width, master)?;
+            return self.flash.write_register(offset, value, master, now);
+        }
+        self.peripherals.write(address - peripherals::BASE, width, value, now);
+        Ok(())
+    }
+
+    /// PM0075 3: "the peripheral registers have to be accessed by words".
+    fn words_only(&mut self, address: u32, width: Width, master: Master) -> Result<(), Refusal> {
+        if width == Width::Word {
+            return Ok(());
+        }
+        let what = format!("flash register {address:#010x} accessed by {} bytes", width.bytes());
+        self.flash.violations.note(master, what);
+        Err(Refusal::Fault)
+    }
+
+    /// The private peripheral bus but for the debug registers, which need the core (`debug`).
+    fn read_private(&mut self, address: u32, width: Width, now: Nanos) -> Result<u32, Refusal> {
+        if let Some(word) = rom_table::read(self.chip, address & !3) {
+            return Ok(lane(word, address, width));
+        }
+        match address & !3 {
+            DBGMCU_IDCODE => self.chip.idcode.map(|word| lane(word, address, width)).ok_or(Refusal::Fault),
+            DBGMCU_CR if self.chip.idcode.is_some() => Ok(lane(self.dbgmcu, address, width)),
+            0xE004_2000..0xE00F_E000 | 0xF000_0000..0xF000_1000 => Err(Refusal::Fault),
+            // DWT: control with four comparators, cycle counter.
+            0xE000_1000 => Ok(0x4000_0000 | u32::from(self.cycles_on)),
+            0xE000_1004 => {
+                self.touched = true;
+                let since = if self.cycles_on { now.saturating_sub(self.cycles_from) } else { 0 };
+                Ok((since / super::time::CYCLE) as u32)
+            }
+            at @ SYSTEM..0xE000_F000 => {
+                let (value, volatile) = self.system.read(at - SYSTEM | address & 3, width, now);
+                self.touched |= volatile;
+                Ok(value)
+            }
+            _ => Ok(0),
+        }
+    }
+
+    fn write_private(&mut self, address: u32, width: Width, value: u32, now: Nanos) -> Result<(), Refusal> {
+        match address {
+            DBGMCU_CR if self.chip.idcode.is_some() => self.dbgmcu = value,
+            0xE004_2000..0xE00F_E000 => return Err(Refusal::Fault),
+            0xE000_1000 => {
+                self.cycles_on = value & 1 != 0;
+                self.cycles_from = now;
+            }
+            0xE000_1004 => self.cycles_from = now,
+            at @ SYSTEM..0xE000_F000 => self.system.write(at - SYSTEM, width, value, now),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Where main flash begins.
+pub(super) fn flash_base(chip: &Chip) -> u32 {
+    if chip.family == Family::F1 { 0x0800_0000 } else { 0 }
+}
+
+fn flash_register(address: u32) -> Option<u32> {
+    let offset = address.wrapping_sub(flash::REGISTERS);
+    (offset < 0x400).then_some(offset)
+}
+
+/// The byte and the bit that an address in a bit-band region stands for, ARMv7-M B3.1 (RM0008 3.3.2).
+fn bit_band(address: u32, alias: u32, base: u32) -> (u32, u32) {
+    let offset = address - alias;
+    (base + offset / 32, offset / 4 % 8)
+}
+
+fn with_bit(word: u32, bit: u32, value: u32) -> u32 {
+    word & !(1 << bit) | (value & 1) << bit
+}
+
+fn lane(word: u32, address: u32, width: Width) -> u32 {
+    let lane = word >> (8 * (address & 3));
+    match width {
+        Width::Byte => lane & 0xFF,
+        Width::Half => lane & 0xFFFF,
+        Width::Word => lane,
+    }
+}
+
+fn get(bytes: &[u8], offset: usize, width: Width) -> Result<u32, Refusal> {
+    let bytes = bytes.get(offset..offset + width.bytes()).ok_or(Refusal::Fault)?;
+    Ok(match *bytes {
+        [a] => u32::from(a),
+        [a, b] => u32::from(u16::from_le_bytes([a, b])),
+        [a, b, c, d] => u32::from_le_bytes([a, b, c, d]),
+        _ => 0,
+    })
+}
+
+fn put(bytes: &mut [u8], offset: usize, width: Width, value: u32) -> Result<(), Refusal> {
+    let place = bytes.get_mut(offset..offset + width.bytes()).ok_or(Refusal::Fault)?;
+    place.copy_from_slice(&value.to_le_bytes()[..width.bytes()]);
+    Ok(())
+}

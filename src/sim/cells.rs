@@ -1,0 +1,178 @@
+//! The flash cells: main flash and option bytes, and what an operation does to them when it ends or is cut.
+
+use std::collections::BTreeSet;
+
+use super::{dice::Dice, flash::Width, options, time::Nanos};
+
+/// What the flash interface is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Operation {
+    /// A broken cell: time passes, nothing happens.
+    Nothing,
+    Program {
+        offset: usize,
+        width: Width,
+        value: u32,
+    },
+    ErasePage(usize),
+    EraseAll,
+    EraseOptions,
+    ProgramOption {
+        offset: usize,
+        width: Width,
+        value: u32,
+    },
+    /// Mass erase, then the first option byte.
+    Unprotect {
+        width: Width,
+        value: u32,
+    },
+}
+
+/// An operation and when it ends.
+#[derive(Debug)]
+pub(super) struct Work {
+    pub(super) operation: Operation,
+    pub(super) ends: Nanos,
+}
+
+/// The cells.
+#[derive(Debug)]
+pub(super) struct Cells {
+    pub(super) bytes: Vec<u8>,
+    pub(super) options: [u8; options::LEN],
+    base: u32,
+    page: usize,
+    /// Pages that no longer erase, and pages that no longer program.
+    no_erase: BTreeSet<usize>,
+    no_program: BTreeSet<usize>,
+    dice: Dice,
+}
+
+impl Cells {
+    /// `bytes` is whole pages of 1 KiB, first address `base`.
+    pub(super) fn new(base: u32, bytes: Vec<u8>, options: [u8; options::LEN], seed: u64) -> Self {
+        let page = 1024;
+        Self {
+            bytes,
+            options,
+            base,
+            page,
+            no_erase: BTreeSet::new(),
+            no_program: BTreeSet::new(),
+            dice: Dice::new(seed),
+        }
+    }
+
+    pub(super) fn page_size(&self) -> usize {
+        self.page
+    }
+
+    pub(super) fn pages(&self) -> usize {
+        self.bytes.len() / self.page
+    }
+
+    /// The page that `address` lies in.
+    pub(super) fn page_at(&self, address: u32) -> Option<usize> {
+        let offset = address.checked_sub(self.base)? as usize;
+        (offset < self.bytes.len()).then_some(offset / self.page)
+    }
+
+    /// From now on the page of `operation` refuses it silently.
+    pub(super) fn wear_out(&mut self, operation: &Operation) {
+        match *operation {
+            Operation::Program { offset, .. } => {
+                self.no_program.insert(offset / self.page);
+            }
+            Operation::ErasePage(page) => {
+                self.no_erase.insert(page);
+            }
+            _ => {}
+        }
+    }
+
+    /// What a finished operation leaves.
+    pub(super) fn apply(&mut self, operation: &Operation) {
+        match *operation {
+            Operation::Nothing => {}
+            Operation::Program { offset, width, value } => self.program(offset, width, value),
+            Operation::ErasePage(page) => self.erase(page),
+            Operation::EraseAll => (0..self.pages()).for_each(|page| self.erase(page)),
+            Operation::EraseOptions => self.options = [0xFF; options::LEN],
+            Operation::ProgramOption { offset, width, value } => self.program_option(offset, width, value),
+            Operation::Unprotect { width, value } => {
+                (0..self.pages()).for_each(|page| self.erase(page));
+                self.program_option(0, width, value);
+            }
+        }
+    }
+
+    /// What an operation leaves that is cut in the middle: some bits have reached their new state, some not.
+    pub(super) fn apply_partly(&mut self, operation: &Operation) {
+        match *operation {
+            Operation::Nothing => {}
+            Operation::Program { offset, width, value } => {
+                // Programming only clears bits; some of them are not cleared yet.
+                let late = self.dice.next() as u32;
+                self.program(offset, width, value | late);
+            }
+            Operation::ErasePage(page) => self.erase_partly(page),
+            Operation::EraseAll | Operation::Unprotect { .. } => {
+                let done = self.dice.below(self.pages() as u64) as usize;
+                (0..done).for_each(|page| self.erase(page));
+                self.erase_partly(done);
+            }
+            Operation::EraseOptions => {
+                for byte in &mut self.options {
+                    *byte |= self.dice.byte();
+                }
+            }
+            Operation::ProgramOption { offset, width, .. } => {
+                for byte in &mut self.options[offset..offset + width.bytes()] {
+                    *byte &= self.dice.byte();
+                }
+            }
+        }
+    }
+
+    fn program(&mut self, offset: usize, width: Width, value: u32) {
+        if self.no_program.contains(&(offset / self.page)) {
+            return;
+        }
+        for (cell, byte) in self.bytes[offset..].iter_mut().zip(&value.to_le_bytes()[..width.bytes()]) {
+            *cell &= byte;
+        }
+    }
+
+    /// The hardware writes the complements itself (PM0075 2.5).
+    fn program_option(&mut self, offset: usize, width: Width, value: u32) {
+        for (pair, byte) in
+            self.options[offset..offset + width.bytes()].chunks_mut(2).zip(value.to_le_bytes().chunks(2))
+        {
+            pair.copy_from_slice(&[byte[0], !byte[0]]);
+        }
+    }
+
+    fn erase(&mut self, page: usize) {
+        if !self.no_erase.contains(&page) {
+            self.page_mut(page).fill(0xFF);
+        }
+    }
+
+    fn erase_partly(&mut self, page: usize) {
+        if self.no_erase.contains(&page) {
+            return;
+        }
+        let mut dice = self.dice.clone();
+        for byte in self.page_mut(page) {
+            *byte |= dice.byte();
+        }
+        self.dice = dice;
+    }
+
+    fn page_mut(&mut self, page: usize) -> &mut [u8] {
+        let start = page * self.page;
+        let end = (start + self.page).min(self.bytes.len());
+        self.bytes.get_mut(start..end).unwrap_or_default()
+    }
+}

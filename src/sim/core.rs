@@ -1,0 +1,196 @@
+//! The core's state while nothing executes: registers, halt and lock-up, reset, exception entry and return.
+//! ARMv7-M ARM (DDI 0403E). Executing is in `thumb`, what a debugger does to it in `debug`.
+
+use armagnac::registers::{CoreRegisters, RegisterIndex};
+
+use super::{
+    bus::Bus,
+    flash::{Refusal, ResetKind, Width},
+    log::Master,
+    system::HARD_FAULT,
+    time::Nanos,
+};
+
+/// Where a locked-up core says it is (ARMv7-M B1.5.15).
+pub(super) const LOCKUP_PC: u32 = 0xFFFF_FFFE;
+
+/// What keeps a core from executing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Activity {
+    Running,
+    /// WFI or WFE, until an exception.
+    Sleeping,
+    /// A fault inside the fault handler.
+    LockedUp,
+}
+
+/// The core.
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) registers: CoreRegisters,
+    pub(super) basepri: u8,
+    pub(super) activity: Activity,
+    /// Up to when it has executed; a little ahead of the board's time after an instruction, never behind.
+    pub(super) time: Nanos,
+    /// When it last began to run: reset or resume.
+    pub(super) started: Nanos,
+    pub(super) debug: super::debug::DebugState,
+    /// Instructions were executed since the debugger last asked (S_RETIRE_ST).
+    pub(super) retired: bool,
+}
+
+impl Core {
+    pub(super) fn new() -> Self {
+        Self {
+            registers: CoreRegisters::new(),
+            basepri: 0,
+            activity: Activity::Running,
+            time: 0,
+            started: 0,
+            debug: super::debug::DebugState::new(),
+            retired: false,
+        }
+    }
+
+    /// Reset, B1.5.5: SP and PC come from the vectors at zero, where main flash is mapped.
+    pub(super) fn reset(&mut self, bus: &mut Bus, kind: ResetKind, now: Nanos) {
+        if kind == ResetKind::PowerOn {
+            self.debug = super::debug::DebugState::new();
+        }
+        self.registers = CoreRegisters::new();
+        self.registers.lr = u32::MAX;
+        self.basepri = 0;
+        self.activity = Activity::Running;
+        self.time = now;
+        self.started = now;
+        let mut vector = |index: u32| bus.fetch(4 * index, Width::Word, now);
+        match (vector(0), vector(1)) {
+            (Ok(stack), Ok(entry)) => {
+                self.registers.msp = stack & !3;
+                self.registers.pc = entry & !1;
+                self.registers.psr.set_t(entry & 1 == 1);
+            }
+            _ => self.lock_up(),
+        }
+        self.debug.was_reset = true;
+        self.debug.catch_reset();
+    }
+
+    pub(super) fn lock_up(&mut self) {
+        self.activity = Activity::LockedUp;
+        self.registers.pc = LOCKUP_PC;
+    }
+
+    /// Whether the core would execute if time passed.
+    pub(super) fn can_run(&self) -> bool {
+        !self.debug.halted && self.activity != Activity::LockedUp
+    }
+}
+
+/// Why an exception could not be entered or left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Derived {
+    /// Stack or vector does not answer.
+    Fault,
+    /// They lie in busy flash.
+    Busy(Nanos),
+}
+
+impl From<Refusal> for Derived {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Fault => Self::Fault,
+            Refusal::Busy(until) => Self::Busy(until),
+        }
+    }
+}
+
+/// In an exception handler.
+pub(super) fn in_handler(registers: &CoreRegisters) -> bool {
+    registers.psr.ipsr() != 0
+}
+
+/// Exception entry, B1.5.6: eight words on the stack, the vector from VTOR.
+pub(super) fn enter(
+    registers: &mut CoreRegisters,
+    bus: &mut Bus,
+    number: u32,
+    return_to: u32,
+    now: Nanos,
+) -> Result<(), Derived> {
+    let before = *registers;
+    let sp = registers.sp();
+    let align = sp & 4;
+    let frame = sp.wrapping_sub(0x20) & !7;
+    let r = |index| registers[RegisterIndex::new_main(index)];
+    let psr = registers.psr.get() & !0x200 | align << 7;
+    let words = [r(0), r(1), r(2), r(3), r(12), registers.lr, return_to, psr];
+    for (index, word) in (0..).zip(words) {
+        bus.write(frame.wrapping_add(4 * index), Width::Word, word, Master::Core, now)?;
+    }
+    let vector = bus.fetch(bus.system.vtor.wrapping_add(4 * number), Width::Word, now)?;
+    *registers.sp_mut() = frame;
+    registers.lr = match (in_handler(&before), before.control.spsel()) {
+        (true, _) => 0xFFFF_FFF1,
+        (false, false) => 0xFFFF_FFF9,
+        (false, true) => 0xFFFF_FFFD,
+    };
+    registers.control.set_spsel(false);
+    registers.psr.set_ici_it(0).set_t(vector & 1 == 1);
+    registers.psr.set_ipsr(number);
+    registers.pc = vector & !1;
+    registers.event = true;
+    Ok(())
+}
+
+/// Exception return, B1.5.8; `target` is the `EXC_RETURN` value that was branched to.
+pub(super) fn leave(registers: &mut CoreRegisters, bus: &mut Bus, target: u32, now: Nanos) -> Result<(), Derived> {
+    let spsel = match target & 0xF {
+        0x1 | 0x9 => false,
+        0xD => true,
+        _ => return Err(Derived::Fault),
+    };
+    let frame = if spsel { registers.psp } else { registers.msp };
+    let mut words = [0; 8];
+    for (index, word) in (0..).zip(&mut words) {
+        *word = bus.read(frame.wrapping_add(4 * index), Width::Word, Master::Core, now)?;
+    }
+    let [r0, r1, r2, r3, r12, lr, pc, psr] = words;
+    let back_to_thread = target & 0xF != 1;
+    if (psr & 0x1FF == 0) != back_to_thread {
+        return Err(Derived::Fault);
+    }
+    for (index, value) in [(0, r0), (1, r1), (2, r2), (3, r3), (12, r12)] {
+        registers.set(RegisterIndex::new_main(index), value);
+    }
+    registers.lr = lr;
+    registers.pc = pc & !1;
+    registers.psr.set(psr);
+    registers.control.set_spsel(spsel);
+    *registers.sp_mut() = frame.wrapping_add(0x20) | (psr >> 9 & 1) << 2;
+    registers.event = true;
+    Ok(())
+}
+
+/// What a fault leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Escalation {
+    Entered,
+    LockUp,
+}
+
+/// Takes a fault: every fault escalates to `HardFault` (B1.5.14; the firmware of these boards enables no other), and inside
+/// that to lock-up.
+pub(super) fn fault(registers: &mut CoreRegisters, bus: &mut Bus, return_to: u32, now: Nanos) -> Escalation {
+    let active = registers.psr.ipsr();
+    if active == HARD_FAULT || active == 2 || registers.faultmask.pm() {
+        return Escalation::LockUp;
+    }
+    // FORCED, B3.2.16.
+    bus.system.hfsr |= 1 << 30;
+    let mut attempt = enter(registers, bus, HARD_FAULT, return_to, now);
+    if let Err(Derived::Busy(until)) = attempt {
+        attempt = enter(registers, bus, HARD_FAULT, return_to, until);
+    }
+    if attempt.is_ok() { Escalation::Entered } else { Escalation::LockUp }
+}

@@ -1,0 +1,29 @@
+//! Seeded chance. The same seed gives the same run on every machine.
+
+/// Marsaglia's xorshift with 64 bits of state.
+#[derive(Debug, Clone)]
+pub(super) struct Dice(u64);
+
+impl Dice {
+    pub(super) fn new(seed: u64) -> Self {
+        // The generator's one bad state is zero; the constant (2^64 over the golden ratio) spreads small seeds.
+        Self((seed ^ 0x9E37_79B9_7F4A_7C15).max(1))
+    }
+
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    /// Less than `bound`, and 0 where that is 0.
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
+        // The high half: xorshift's low bits are the weaker ones.
+        (self.next() >> 16) % bound.max(1)
+    }
+
+    pub(super) fn byte(&mut self) -> u8 {
+        (self.next() >> 32) as u8
+    }
+}

@@ -1,0 +1,460 @@
+//! The flash interface (FPEC) as PM0075 has it, and its registers. What an operation does to the cells is in `cells`.
+
+use super::{
+    cells::{Cells, Operation, Work},
+    chips::{Chip, Granule},
+    fault::{FaultKind, Faults, Hit, Step},
+    log::{Master, Tally, Violations},
+    options::{self, Loaded},
+    time::{MASS_ERASE, Nanos, PAGE_ERASE, PROGRAM},
+};
+
+/// First address of the registers, RM0008 3.3.
+pub(super) const REGISTERS: u32 = 0x4002_2000;
+/// Where GigaDevice keeps a product number, as the vendor's chip test reads it.
+const PRODUCT_ID: u32 = 0x100;
+
+const KEY1: u32 = 0x4567_0123;
+const KEY2: u32 = 0xCDEF_89AB;
+
+// PM0075 3.4 (FLASH_SR) and 3.5 (FLASH_CR).
+const SR_BSY: u32 = 1;
+const SR_PGERR: u32 = 1 << 2;
+const SR_WRPRTERR: u32 = 1 << 4;
+const SR_EOP: u32 = 1 << 5;
+const CR_PG: u32 = 1;
+const CR_PER: u32 = 1 << 1;
+const CR_MER: u32 = 1 << 2;
+const CR_OPTPG: u32 = 1 << 4;
+const CR_OPTER: u32 = 1 << 5;
+const CR_STRT: u32 = 1 << 6;
+const CR_LOCK: u32 = 1 << 7;
+const CR_OPTWRE: u32 = 1 << 9;
+/// The bits that keep what is written: operations and interrupt enables.
+const CR_PLAIN: u32 = CR_PG | CR_PER | CR_MER | CR_OPTPG | CR_OPTER | 1 << 10 | 1 << 12;
+
+/// Why an access is not answered with data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// Bus error.
+    Fault,
+    /// The flash holds the bus until then.
+    Busy(Nanos),
+}
+
+/// Width of an access.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Width {
+    Byte,
+    Half,
+    Word,
+}
+
+impl Width {
+    pub(super) fn bytes(self) -> usize {
+        match self {
+            Self::Byte => 1,
+            Self::Half => 2,
+            Self::Word => 4,
+        }
+    }
+}
+
+/// Progress of a two-key sequence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lock {
+    Closed,
+    FirstKey,
+    Open,
+    /// A wrong key: closed until the next reset (PM0075 2.3.2).
+    Dead,
+}
+
+/// Flash, option bytes and the interface to them.
+#[derive(Debug)]
+pub(super) struct Flash {
+    pub(super) cells: Cells,
+    granule: Granule,
+    product_id: u32,
+    pub(super) loaded: Loaded,
+    /// A debugger has connected since power-on. On a protected chip the core's own data reads are then refused as well.
+    pub(super) debugged: bool,
+    /// Whether taking protection off needs a power-on reset, as PM0075 2.4.2 words it, or a system reset does, as seen.
+    pub(super) needs_power_cycle: bool,
+    permanent: bool,
+    lock: Lock,
+    option_lock: Lock,
+    acr: u32,
+    sr: u32,
+    cr: u32,
+    ar: u32,
+    work: Option<Work>,
+    pub(super) tally: Tally,
+    pub(super) violations: Violations,
+    pub(super) faults: Faults,
+    /// A fault that an operation set off and that is felt outside the chip.
+    pub(super) outcome: Option<Hit>,
+}
+
+impl Flash {
+    pub(super) fn new(chip: &Chip, cells: Cells) -> Self {
+        let tally = Tally { page_erases: vec![0; cells.pages()], ..Tally::default() };
+        let loaded = Loaded::from(&cells.options);
+        Self {
+            cells,
+            granule: chip.granule,
+            product_id: chip.product_id,
+            loaded,
+            debugged: false,
+            needs_power_cycle: false,
+            permanent: false,
+            lock: Lock::Closed,
+            option_lock: Lock::Closed,
+            acr: 0x30,
+            sr: 0,
+            cr: CR_LOCK,
+            ar: 0,
+            work: None,
+            tally,
+            violations: Violations::default(),
+            faults: Faults::default(),
+            outcome: None,
+        }
+    }
+
+    /// Registers to their reset values and option bytes loaded (PM0075 2.5). An operation under way is cut.
+    pub(super) fn reset(&mut self, kind: ResetKind) {
+        self.cut();
+        let before = self.loaded;
+        self.loaded = Loaded::from(&self.cells.options);
+        let stays = self.needs_power_cycle && kind != ResetKind::PowerOn && before.protected;
+        if stays || self.permanent {
+            self.loaded.protected = true;
+        }
+        if kind == ResetKind::PowerOn {
+            self.debugged = false;
+        }
+        (self.lock, self.option_lock) = (Lock::Closed, Lock::Closed);
+        (self.acr, self.sr, self.cr, self.ar) = (0x30, 0, CR_LOCK, 0);
+    }
+
+    /// Cuts an operation in the middle: its cells keep something between before and after.
+    pub(super) fn cut(&mut self) {
+        if let Some(work) = self.work.take() {
+            self.cells.apply_partly(&work.operation);
+        }
+    }
+
+    /// Lets an operation end whose time has come.
+    pub(super) fn settle(&mut self, now: Nanos) {
+        if self.work.as_ref().is_some_and(|work| work.ends <= now)
+            && let Some(work) = self.work.take()
+        {
+            self.cells.apply(&work.operation);
+            self.sr |= SR_EOP;
+            // PM0075 3.5: STRT is reset together with BSY.
+            self.cr &= !CR_STRT;
+        }
+    }
+
+    /// Until when the flash is busy.
+    pub(super) fn busy_until(&mut self, now: Nanos) -> Option<Nanos> {
+        self.settle(now);
+        self.work.as_ref().map(|work| work.ends)
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.work.is_none()
+    }
+
+    /// Whether `master` may read main flash as data: PM0075 2.4.1 and DOMAIN fact of the rig: once a debugger has
+    /// connected to a protected chip, nobody may until power-on.
+    pub(super) fn readable(&self, master: Master) -> bool {
+        !self.loaded.protected || (master == Master::Core && !self.debugged)
+    }
+
+    pub(super) fn read_register(&mut self, offset: u32, master: Master, now: Nanos) -> Result<u32, Refusal> {
+        self.settle(now);
+        Ok(match offset {
+            0x00 => self.acr,
+            0x0C => match (&self.work, master) {
+                // A core that looks at BSY looks again until it is clear: the model lets it skip the looking.
+                (Some(work), Master::Core) => return Err(Refusal::Busy(work.ends)),
+                (Some(_), Master::Debugger) => self.sr | SR_BSY,
+                (None, _) => self.sr,
+            },
+            0x10 => self.cr,
+            0x14 => self.ar,
+            0x1C => self.loaded.obr(),
+            0x20 => self.loaded.wrpr,
+            PRODUCT_ID => self.product_id,
+            _ => 0,
+        })
+    }
+
+    pub(super) fn write_register(
+        &mut self,
+        offset: u32,
+        value: u32,
+        master: Master,
+        now: Nanos,
+    ) -> Result<(), Refusal> {
+        self.settle(now);
+        match offset {
+            // Prefetch, half cycle and latency; PRFTBS (bit 5) follows PRFTBE.
+            0x00 => self.acr = value & 0x1F | (value & 0x10) << 1,
+            0x04 => return self.write_key(value, master),
+            0x08 => return self.write_option_key(value, master),
+            // Flags are cleared by writing 1.
+            0x0C => self.sr &= !(value & (SR_PGERR | SR_WRPRTERR | SR_EOP)),
+            0x10 => self.write_control(value, master, now),
+            0x14 if self.work.is_some() => self.breach(master, "FLASH_AR written while the flash is busy"),
+            0x14 => self.ar = value,
+            0x1C | 0x20 => self.breach(master, "a read-only flash register written"),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn write_key(&mut self, value: u32, master: Master) -> Result<(), Refusal> {
+        self.lock = match (self.lock, value) {
+            // Known of no manual; the vendor's firmware does it at every save and works.
+            (Lock::Open, _) => Lock::Open,
+            (Lock::Closed, KEY1) => Lock::FirstKey,
+            (Lock::FirstKey, KEY2) => {
+                self.cr &= !CR_LOCK;
+                Lock::Open
+            }
+            _ => {
+                self.breach(master, "wrong key: the flash interface is locked until the next reset");
+                self.lock = Lock::Dead;
+                return Err(Refusal::Fault);
+            }
+        };
+        Ok(())
+    }
+
+    fn write_option_key(&mut self, value: u32, master: Master) -> Result<(), Refusal> {
+        if self.lock != Lock::Open {
+            self.breach(master, "FLASH_OPTKEYR written while the flash interface is locked");
+            return Ok(());
+        }
+        self.option_lock = match (self.option_lock, value) {
+            (Lock::Open, _) => Lock::Open,
+            (Lock::Closed, KEY1) => Lock::FirstKey,
+            (Lock::FirstKey, KEY2) => {
+                self.cr |= CR_OPTWRE;
+                Lock::Open
+            }
+            _ => {
+                self.breach(master, "wrong option key: option bytes are locked until the next reset");
+                self.option_lock = Lock::Dead;
+                return Err(Refusal::Fault);
+            }
+        };
+        Ok(())
+    }
+
+    fn write_control(&mut self, value: u32, master: Master, now: Nanos) {
+        if self.work.is_some() {
+            return self.breach(master, "FLASH_CR written while the flash is busy");
+        }
+        if self.lock != Lock::Open {
+            // Locking what is locked is no breach.
+            if value & !(CR_LOCK | CR_OPTWRE) != 0 {
+                self.breach(master, "FLASH_CR written while locked");
+            }
+            return;
+        }
+        // OPTWRE is set by keys only and cleared by writing 0.
+        self.cr = value & CR_PLAIN | self.cr & value & CR_OPTWRE;
+        if self.cr & CR_OPTWRE == 0 && self.option_lock == Lock::Open {
+            self.option_lock = Lock::Closed;
+        }
+        if value & CR_LOCK != 0 {
+            self.cr |= CR_LOCK;
+            self.lock = Lock::Closed;
+        }
+        if value & CR_STRT != 0 {
+            self.start(master, now);
+            if self.work.is_some() {
+                self.cr |= CR_STRT;
+            }
+        }
+    }
+
+    /// CR.STRT: the one operation that is selected.
+    fn start(&mut self, master: Master, now: Nanos) {
+        match self.cr & (CR_PER | CR_MER | CR_OPTER) {
+            CR_PER => match self.cells.page_at(self.ar) {
+                None => self.breach(master, &format!("page erase at {:#010x}, which is no flash", self.ar)),
+                Some(page) if self.refuses(page, master) => self.sr |= SR_WRPRTERR,
+                Some(page) => {
+                    self.tally.page_erases[page] += 1;
+                    self.begin(Operation::ErasePage(page), Step::PageErase, now, PAGE_ERASE);
+                }
+            },
+            // PM0075 2.4.2: a write-protected page refuses a mass erase; pages 0 to 3 of a read-protected chip do not.
+            CR_MER if (0..self.cells.pages()).any(|page| self.loaded.write_protects(page)) => self.sr |= SR_WRPRTERR,
+            CR_MER => {
+                self.tally.mass_erases += 1;
+                self.begin(Operation::EraseAll, Step::MassErase, now, MASS_ERASE);
+            }
+            CR_OPTER if self.cr & CR_OPTWRE == 0 => self.breach(master, "option erase without OPTWRE"),
+            CR_OPTER => {
+                self.tally.option_erases += 1;
+                self.begin(Operation::EraseOptions, Step::OptionErase, now, PAGE_ERASE);
+            }
+            _ => self.breach(master, "STRT without exactly one of PER, MER and OPTER"),
+        }
+    }
+
+    /// PM0075 2.4.1 and 2.4.2: a page in a protected group; on a read-protected chip pages 0 to 3, and with a debugger all.
+    fn refuses(&self, page: usize, master: Master) -> bool {
+        self.loaded.write_protects(page)
+            || self.loaded.protected && (page < 4 || self.debugged || master == Master::Debugger)
+    }
+
+    /// A write to the address range of main flash.
+    pub(super) fn program(
+        &mut self,
+        offset: usize,
+        width: Width,
+        value: u32,
+        master: Master,
+        now: Nanos,
+    ) -> Result<(), Refusal> {
+        self.check_width(width, offset, master, "flash")?;
+        self.wait_idle(master, now)?;
+        if self.lock != Lock::Open || self.cr & CR_PG == 0 {
+            self.breach(master, &format!("flash written at offset {offset:#x} without PG or while locked"));
+            return Ok(());
+        }
+        if self.refuses(offset / self.cells.page_size(), master) {
+            self.sr |= SR_WRPRTERR;
+            return Ok(());
+        }
+        if !self.fits(width, master) {
+            return Ok(());
+        }
+        // PM0075 2.3.3: only an erased half-word can be programmed, or any to zero.
+        let erased = self.cells.bytes[offset..offset + width.bytes()].iter().all(|&byte| byte == 0xFF);
+        if !erased && value != 0 {
+            self.sr |= SR_PGERR;
+            self.breach(master, &format!("flash programmed at offset {offset:#x}, which is not erased"));
+            return Ok(());
+        }
+        self.tally.half_words += width.bytes() as u64 / 2;
+        self.begin(Operation::Program { offset, width, value }, Step::HalfWord, now, PROGRAM);
+        Ok(())
+    }
+
+    /// A write to the address range of the option bytes.
+    pub(super) fn program_option(
+        &mut self,
+        offset: usize,
+        width: Width,
+        value: u32,
+        master: Master,
+        now: Nanos,
+    ) -> Result<(), Refusal> {
+        self.check_width(width, offset, master, "option bytes")?;
+        self.wait_idle(master, now)?;
+        if self.lock != Lock::Open || self.cr & (CR_OPTPG | CR_OPTWRE) != CR_OPTPG | CR_OPTWRE {
+            self.breach(master, "option bytes written without OPTPG and OPTWRE");
+            return Ok(());
+        }
+        if !self.fits(width, master) {
+            return Ok(());
+        }
+        if self.cells.options[offset..offset + width.bytes()].iter().any(|&byte| byte != 0xFF) {
+            self.sr |= SR_PGERR;
+            self.breach(master, &format!("option byte {} programmed, which is not erased", offset / 2));
+            return Ok(());
+        }
+        self.tally.option_programs += 1;
+        let low = value as u8;
+        if offset == 0 && self.granule == Granule::Word && low == options::PERMANENT {
+            self.permanent = true;
+            self.breach(master, "0xcc programmed, which protects a GD32 for good");
+        }
+        let program = Operation::ProgramOption { offset, width, value };
+        // PM0075 2.4.2: unprotecting "first forces a mass erase of the main flash memory".
+        if offset == 0 && low == options::UNPROTECTED && self.loaded.protected && !self.permanent {
+            self.tally.mass_erases += 1;
+            self.begin(Operation::EraseAll, Step::MassErase, now, MASS_ERASE + PROGRAM);
+            let both = self.work.as_mut().filter(|work| work.operation == Operation::EraseAll);
+            if let Some(work) = both {
+                work.operation = Operation::Unprotect { width, value };
+            } else if let Some(work) = &mut self.work {
+                work.operation = program;
+            }
+            self.outcome = self.outcome.take().or_else(|| self.faults.count(Step::OptionProgram));
+        } else {
+            self.begin(program, Step::OptionProgram, now, PROGRAM);
+        }
+        Ok(())
+    }
+
+    fn check_width(&mut self, width: Width, offset: usize, master: Master, what: &str) -> Result<(), Refusal> {
+        let good = match self.granule {
+            Granule::HalfWord => width == Width::Half,
+            Granule::Word => width != Width::Byte,
+        };
+        if good && offset.is_multiple_of(width.bytes()) {
+            return Ok(());
+        }
+        self.breach(master, &format!("{} bytes written to {what} at once", width.bytes()));
+        Err(Refusal::Fault)
+    }
+
+    /// A half-word on a chip that programs words: an error flag and nothing written.
+    fn fits(&mut self, width: Width, master: Master) -> bool {
+        let fits = self.granule == Granule::HalfWord || width == Width::Word;
+        if !fits {
+            self.sr |= SR_PGERR;
+            self.breach(master, "a half-word programmed on a chip that programs words");
+        }
+        fits
+    }
+
+    /// The bus waits for the flash, but a program that relies on it forgot to look at BSY.
+    fn wait_idle(&mut self, master: Master, now: Nanos) -> Result<(), Refusal> {
+        match self.busy_until(now) {
+            None => Ok(()),
+            Some(ends) => {
+                self.breach(master, "flash or option bytes written while the flash is busy");
+                Err(Refusal::Busy(ends))
+            }
+        }
+    }
+
+    fn begin(&mut self, operation: Operation, step: Step, now: Nanos, span: Nanos) {
+        let mut operation = operation;
+        if let Some(hit) = self.faults.count(step) {
+            if hit.kind == FaultKind::NoEffect {
+                hit.happened();
+                self.cells.wear_out(&operation);
+                operation = Operation::Nothing;
+            } else if self.outcome.is_none() {
+                self.outcome = Some(hit);
+            }
+        }
+        self.work = Some(Work { operation, ends: now.saturating_add(span) });
+    }
+
+    fn breach(&mut self, master: Master, what: &str) {
+        self.violations.note(master, what.to_owned());
+    }
+}
+
+/// How deep a reset goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ResetKind {
+    /// Power came on.
+    PowerOn,
+    /// SYSRESETREQ, watchdog or NRST: core and peripherals, not the debug logic.
+    System,
+    /// VECTRESET: the core alone (ARMv7-M B1.5.16).
+    Core,
+}

@@ -1,0 +1,78 @@
+//! The one simulated probe, as probe-rs lists and opens probes.
+
+use std::{
+    fmt, io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use probe_rs::probe::{
+    DebugProbe, DebugProbeError, DebugProbeInfo, DebugProbeSelector, Probe, ProbeCreationError, ProbeFactory,
+    list::{ProbeListItem, ProbeLister},
+};
+
+use super::{machine::Machine, probe::SimProbe};
+
+pub(super) const NAME: &str = "simulated probe";
+/// A pair of numbers that pid.codes keeps for tests, so that no rule and no driver is ever bound to it.
+const VENDOR: u16 = 0x1209;
+const PRODUCT: u16 = 0x0001;
+const SERIAL: &str = "SIM0001";
+
+/// Lists the probe of one board while it is plugged in.
+pub(super) struct SimLister(pub(super) Arc<Mutex<Machine>>);
+
+impl SimLister {
+    fn machine(&self) -> MutexGuard<'_, Machine> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for SimLister {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SimLister")
+    }
+}
+
+fn info() -> DebugProbeInfo {
+    DebugProbeInfo::new(NAME, VENDOR, PRODUCT, Some(SERIAL.into()), &SimFactory, None, false)
+}
+
+impl ProbeLister for SimLister {
+    fn open(&self, selector: &DebugProbeSelector) -> Result<Probe, DebugProbeError> {
+        let mut machine = self.machine();
+        if !selector.matches_probe(&info()) || !machine.plugged_in() {
+            return Err(ProbeCreationError::NotFound.into());
+        }
+        match machine.open() {
+            Some(session) => Ok(Probe::new(SimProbe::new(self.0.clone(), session))),
+            // The system says so of a device whose interface is claimed.
+            None => Err(ProbeCreationError::Usb(io::ErrorKind::ResourceBusy.into()).into()),
+        }
+    }
+
+    fn list_with_access(&self, selector: Option<&DebugProbeSelector>) -> Vec<ProbeListItem> {
+        let info = info();
+        let wanted = selector.is_none_or(|selector| selector.matches_probe(&info));
+        if wanted && self.machine().plugged_in() { vec![ProbeListItem::accessible(info)] } else { Vec::new() }
+    }
+}
+
+/// Stands in the list for the kind of probe. It cannot open one: it does not know which board is meant, the lister does.
+#[derive(Debug)]
+struct SimFactory;
+
+impl fmt::Display for SimFactory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("simulated")
+    }
+}
+
+impl ProbeFactory for SimFactory {
+    fn open(&self, _: &DebugProbeSelector) -> Result<Box<dyn DebugProbe>, DebugProbeError> {
+        Err(ProbeCreationError::NotFound.into())
+    }
+
+    fn list_probes(&self) -> Vec<ProbeListItem> {
+        Vec::new()
+    }
+}

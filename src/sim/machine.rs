@@ -1,0 +1,412 @@
+//! The probe, the wires and the board at their end, and the one time they all share.
+
+use std::time::Duration;
+
+use super::{
+    Counts,
+    board::Board,
+    dap::{Answer, Register},
+    dice::Dice,
+    fault::{Contact, Fault, FaultKind, Faults, Hit, Lie, Step},
+    time::{Nanos, nanos},
+};
+
+/// What a probe's driver reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LinkError {
+    /// The probe is no longer there.
+    Gone,
+    /// The probe gave up.
+    Timeout,
+    /// No acknowledge from the chip.
+    Silence,
+    /// The chip acknowledged with FAULT; the sticky flag is cleared again, as drivers do.
+    Fault,
+}
+
+/// A probe waits so long before it gives up.
+const TIMEOUT: Nanos = 1_000_000_000;
+/// Bits on the wire for one transfer: request, acknowledge, data, parity, turnarounds and eight idle ones.
+const TRANSFER_BITS: u64 = 54;
+/// Clocks the probe offers, in kHz: a selection of an ST-Link V2's, and the 4000 that others have.
+pub(super) const CLOCKS_KHZ: [u32; 9] = [4000, 1800, 950, 480, 240, 125, 100, 50, 25];
+
+/// Everything of one [`SimBoard`](super::SimBoard).
+#[derive(Debug)]
+pub(super) struct Machine {
+    pub(super) board: Board,
+    /// The board that was on the wires before they found another one.
+    pub(super) set_aside: Option<Board>,
+    now: Nanos,
+    pub(super) khz: u32,
+    pub(super) round_trip: Nanos,
+    pub(super) nrst_wired: bool,
+    /// Faster than this, every second transfer fails.
+    pub(super) clean_khz: u32,
+    transfers: u64,
+    round_trips: u64,
+    bytes_read: u64,
+    bytes_written: u64,
+    /// Sent to the probe and not answered yet.
+    queued: bool,
+    /// Which opening of the probe is the current one.
+    session: Option<u64>,
+    sessions: u64,
+    /// The probe is unplugged: until then, or for good.
+    unplugged: Option<Option<Nanos>>,
+    silent_until: Nanos,
+    power_returns: Option<Nanos>,
+    contact: Contact,
+    holding: Holding,
+    pub(super) faults: Faults,
+    failing: Option<LinkError>,
+    lie: Option<Lying>,
+    dropping: Option<Hit>,
+}
+
+/// The present stretch of contact or of its absence.
+#[derive(Debug)]
+struct Holding {
+    touching: bool,
+    ends: Nanos,
+    dice: Dice,
+}
+
+#[derive(Debug)]
+struct Lying {
+    lie: Lie,
+    hit: Hit,
+    first: Option<u32>,
+    previous: u32,
+    dice: Dice,
+}
+
+impl Machine {
+    pub(super) fn new(board: Board, contact: Contact) -> Self {
+        let now = board.now();
+        let mut machine = Self {
+            board,
+            set_aside: None,
+            now,
+            khz: 1800,
+            round_trip: 1_000_000,
+            nrst_wired: false,
+            clean_khz: u32::MAX,
+            transfers: 0,
+            round_trips: 0,
+            bytes_read: 0,
+            bytes_written: 0,
+            queued: false,
+            session: None,
+            sessions: 0,
+            unplugged: None,
+            silent_until: 0,
+            power_returns: None,
+            contact: Contact::Firm,
+            holding: Holding { touching: true, ends: 0, dice: Dice::new(0) },
+            faults: Faults::default(),
+            failing: None,
+            lie: None,
+            dropping: None,
+        };
+        machine.set_contact(contact);
+        machine
+    }
+
+    pub(super) fn now(&self) -> Nanos {
+        self.now
+    }
+
+    pub(super) fn contact(&self) -> &Contact {
+        &self.contact
+    }
+
+    pub(super) fn set_contact(&mut self, contact: Contact) {
+        let seed = if let Contact::Markov { seed, .. } = contact { seed } else { 0 };
+        self.holding = Holding { touching: false, ends: self.now, dice: Dice::new(seed) };
+        self.contact = contact;
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        let tally = &self.board.bus.flash.tally;
+        Counts {
+            transfers: self.transfers,
+            round_trips: self.round_trips,
+            bytes_read: self.bytes_read,
+            bytes_written: self.bytes_written,
+            half_words_programmed: tally.half_words,
+            page_erases: tally.page_erases.clone(),
+            mass_erases: tally.mass_erases,
+            option_erases: tally.option_erases,
+            option_programs: tally.option_programs,
+            resets: tally.resets,
+            time: Duration::from_nanos(self.now),
+        }
+    }
+
+    /// Lets `span` pass for probe, wires and board.
+    pub(super) fn pass(&mut self, span: Nanos) {
+        self.pass_to(self.now.saturating_add(span));
+    }
+
+    fn pass_to(&mut self, to: Nanos) {
+        while self.now < to {
+            let moments = [self.faults.next_moment().map(nanos), self.power_returns];
+            let stop = moments.into_iter().flatten().fold(to, Nanos::min).max(self.now);
+            self.board.advance(stop);
+            // The board may have stopped early because one of its flash operations set off a fault.
+            self.now = if self.board.bus.flash.outcome.is_some() { self.board.now().max(self.now) } else { stop };
+            self.see_to_faults();
+        }
+    }
+
+    fn see_to_faults(&mut self) {
+        if let Some(hit) = self.board.bus.flash.outcome.take() {
+            self.strike(hit);
+        }
+        while let Some(hit) = self.faults.due(Duration::from_nanos(self.now)) {
+            self.strike(hit);
+        }
+        if self.power_returns.is_some_and(|at| at <= self.now) {
+            self.power_returns = None;
+            self.board.power_on(self.now);
+        }
+    }
+
+    /// Makes a fault happen.
+    fn strike(&mut self, hit: Hit) {
+        match hit.kind {
+            FaultKind::Error => self.failing = Some(LinkError::Silence),
+            FaultKind::Timeout => self.failing = Some(LinkError::Timeout),
+            FaultKind::ProbeGone { returns_after } => {
+                self.unplugged = Some(returns_after.map(|after| self.now.saturating_add(nanos(after))));
+                self.session = None;
+            }
+            FaultKind::PowerLost { returns_after } => {
+                self.board.power_off();
+                self.power_returns = returns_after.map(|after| self.now.saturating_add(nanos(after)));
+            }
+            FaultKind::Silent(span) => self.silent_until = self.now.saturating_add(nanos(span)),
+            FaultKind::AnotherBoard { uid, gap } => {
+                self.silent_until = self.now.saturating_add(nanos(gap));
+                let other = self.board.twin(uid, self.now);
+                self.set_aside = Some(std::mem::replace(&mut self.board, other));
+            }
+            FaultKind::Lying(lie) => {
+                let dice = Dice::new(self.now);
+                self.lie = Some(Lying { lie, hit, first: None, previous: 0, dice });
+                return;
+            }
+            FaultKind::DroppedWrite => {
+                self.dropping = Some(hit);
+                return;
+            }
+            // Only a flash operation can have none.
+            FaultKind::NoEffect => return,
+        }
+        hit.happened();
+    }
+
+    /// Ends every fault and every lie; what they have done stays.
+    pub(super) fn clear_faults(&mut self) {
+        self.faults.clear();
+        self.board.bus.flash.faults.clear();
+        (self.lie, self.dropping, self.failing) = (None, None, None);
+    }
+
+    pub(super) fn arm(&mut self, fault: Fault) -> super::Armed {
+        use super::fault::Trigger;
+        match fault.trigger {
+            Trigger::Transfer(_) | Trigger::At(_) => self.faults.arm(fault),
+            _ => self.board.bus.flash.faults.arm(fault),
+        }
+    }
+
+    /// Whether the wires touch a board with power just now.
+    pub(super) fn touches(&mut self) -> bool {
+        self.board.powered && self.now >= self.silent_until && self.holds()
+    }
+
+    fn holds(&mut self) -> bool {
+        let Contact::Markov { duty_percent, gap, .. } = &self.contact else {
+            return self.contact == Contact::Firm;
+        };
+        let duty = u64::from((*duty_percent).clamp(1, 100));
+        if duty == 100 {
+            return true;
+        }
+        let (least, most) = (nanos(gap.start), nanos(gap.end));
+        let holding = &mut self.holding;
+        while holding.ends <= self.now {
+            holding.touching = !holding.touching;
+            let span = if holding.touching {
+                // Mean length that gives the duty, drawn evenly from zero to twice that.
+                holding.dice.below((least + most) * duty / (100 - duty))
+            } else {
+                least + holding.dice.below(most.saturating_sub(least))
+            };
+            holding.ends += span.max(1000);
+        }
+        holding.touching
+    }
+
+    pub(super) fn plugged_in(&mut self) -> bool {
+        if let Some(Some(returns)) = self.unplugged
+            && returns <= self.now
+        {
+            self.unplugged = None;
+        }
+        self.unplugged.is_none()
+    }
+
+    /// Opens the probe; `None`: somebody has it open.
+    pub(super) fn open(&mut self) -> Option<u64> {
+        if self.session.is_some() {
+            return None;
+        }
+        self.sessions += 1;
+        self.session = Some(self.sessions);
+        self.session
+    }
+
+    pub(super) fn close(&mut self, session: u64) {
+        if self.session == Some(session) {
+            self.session = None;
+        }
+    }
+
+    pub(super) fn is_open(&self, session: u64) -> bool {
+        self.session == Some(session)
+    }
+
+    /// One exchange over USB.
+    pub(super) fn round_trip(&mut self) {
+        self.queued = false;
+        self.round_trips += 1;
+        self.pass(self.round_trip);
+    }
+
+    /// A round trip where something waits to be sent.
+    pub(super) fn flush(&mut self) {
+        if self.queued {
+            self.round_trip();
+        }
+    }
+
+    pub(super) fn queue(&mut self) {
+        self.queued = true;
+    }
+
+    fn pass_bits(&mut self, bits: u64) {
+        self.pass(bits * 1_000_000 / u64::from(self.khz.max(1)));
+    }
+
+    /// Bits without a transfer.
+    pub(super) fn sequence(&mut self, length: u8, bits: u64) -> Result<(), LinkError> {
+        self.queue();
+        self.pass_bits(length.into());
+        if !self.touches() {
+            self.board.dap.lose_step();
+            return Err(LinkError::Silence);
+        }
+        self.board.dap.sequence(length, bits);
+        Ok(())
+    }
+
+    /// One transfer with everything that can happen to it.
+    pub(super) fn transfer(&mut self, session: u64, register: Register, write: Option<u32>) -> Result<u32, LinkError> {
+        if !self.is_open(session) {
+            return Err(LinkError::Gone);
+        }
+        self.transfers += 1;
+        self.pass_bits(TRANSFER_BITS);
+        if let Some(hit) = self.faults.count(Step::Transfer) {
+            self.strike(hit);
+        }
+        if !self.is_open(session) {
+            return Err(LinkError::Gone);
+        }
+        if let Some(error) = self.failing.take() {
+            if error == LinkError::Timeout {
+                self.pass(TIMEOUT);
+            }
+            return Err(error);
+        }
+        if !self.touches() || self.too_fast() {
+            self.board.dap.lose_step();
+            return Err(LinkError::Silence);
+        }
+        if write.is_some() && register.is_data() && self.drops() {
+            return Ok(0);
+        }
+        let value = self.until_ready(register, write)?;
+        if !register.is_data() {
+            return Ok(value);
+        }
+        if write.is_some() {
+            self.bytes_written += 4;
+            return Ok(0);
+        }
+        self.bytes_read += 4;
+        Ok(self.as_told(value))
+    }
+
+    fn until_ready(&mut self, register: Register, write: Option<u32>) -> Result<u32, LinkError> {
+        loop {
+            let answer = self.board.transfer(register, write);
+            self.see_to_faults();
+            return match answer {
+                Ok(value) => Ok(value),
+                Err(Answer::Wait(until)) => {
+                    self.pass_to(until.max(self.now + 1));
+                    if !self.touches() {
+                        return Err(LinkError::Silence);
+                    }
+                    continue;
+                }
+                Err(Answer::Fault) => {
+                    self.transfers += 1;
+                    self.board.dap.clear_sticky();
+                    Err(LinkError::Fault)
+                }
+                Err(Answer::Silence) => Err(LinkError::Silence),
+            };
+        }
+    }
+
+    fn too_fast(&self) -> bool {
+        self.khz > self.clean_khz && self.transfers.is_multiple_of(2)
+    }
+
+    /// A write that is lost: the address moves on, the memory does not.
+    fn drops(&mut self) -> bool {
+        let Some(hit) = self.dropping.take() else { return false };
+        hit.happened();
+        self.board.skip_data();
+        true
+    }
+
+    fn as_told(&mut self, truth: u32) -> u32 {
+        let Some(lying) = &mut self.lie else { return truth };
+        let told = match lying.lie {
+            Lie::Stuck => *lying.first.get_or_insert(truth),
+            Lie::Late => std::mem::replace(&mut lying.previous, truth),
+            Lie::Ones => u32::MAX,
+            Lie::Zeros => 0,
+            Lie::FlippedBit { one_in } if lying.dice.below(one_in.into()) == 0 => truth ^ 1 << lying.dice.below(32),
+            Lie::FlippedBit { .. } => truth,
+        };
+        if told != truth {
+            lying.hit.happened();
+        }
+        told
+    }
+
+    /// Takes the board's supply away for a moment.
+    pub(super) fn power_cycle(&mut self) {
+        self.board.power_off();
+        self.pass(100_000_000);
+        self.power_returns = None;
+        self.board.power_on(self.now);
+    }
+}

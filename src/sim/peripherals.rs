@@ -1,0 +1,201 @@
+//! The peripherals at 0x40000000: plain memory to running firmware, but for the few that a program waits for or that reach
+//! outside themselves. RM0008: RCC (7.3), independent watchdog (19), CRC unit (4).
+
+use super::{flash::Width, time::Nanos};
+
+/// First address and size of what is modelled.
+pub(super) const BASE: u32 = 0x4000_0000;
+pub(super) const SIZE: u32 = 0x3_0000;
+
+const IWDG: u32 = 0x3000;
+const RCC: u32 = 0x2_1000;
+const RCC_CFGR: u32 = RCC + 0x04;
+const RCC_AHBENR: u32 = RCC + 0x14;
+const RCC_BDCR: u32 = RCC + 0x20;
+const RCC_CSR: u32 = RCC + 0x24;
+const CRC: u32 = 0x2_3000;
+
+/// `RCC_CSR` reset flags, RM0008 7.3.10.
+pub(super) const RESET_PIN: u32 = 1 << 26;
+pub(super) const RESET_POWER: u32 = 1 << 27;
+pub(super) const RESET_SOFTWARE: u32 = 1 << 28;
+pub(super) const RESET_WATCHDOG: u32 = 1 << 29;
+const RESET_FLAGS: u32 = 0xFC00_0000;
+const RMVF: u32 = 1 << 24;
+
+/// One period of the 40 kHz oscillator that clocks the watchdog.
+const WATCHDOG_TICK: Nanos = 25_000;
+
+/// The peripherals' registers.
+#[derive(Debug)]
+pub(super) struct Peripherals {
+    memory: Vec<u8>,
+    crc: u32,
+    pub(super) watchdog: Watchdog,
+}
+
+/// The independent watchdog.
+#[derive(Debug)]
+pub(super) struct Watchdog {
+    /// When it resets the chip; `None` while it is not started.
+    pub(super) expires: Option<Nanos>,
+    unlocked: bool,
+    prescaler: u32,
+    reload: u32,
+}
+
+impl Watchdog {
+    fn new() -> Self {
+        Self { expires: None, unlocked: false, prescaler: 0, reload: 0xFFF }
+    }
+
+    fn span(&self) -> Nanos {
+        // Divider 4 to 256, RM0008 19.4.2.
+        let divider = 4u64 << self.prescaler.min(6);
+        (u64::from(self.reload) + 1) * divider * WATCHDOG_TICK
+    }
+
+    pub(super) fn start(&mut self, now: Nanos) {
+        self.expires = Some(now + self.span());
+    }
+
+    fn write(&mut self, offset: u32, value: u32, now: Nanos) {
+        match (offset, value & 0xFFFF) {
+            (0, 0xCCCC) => self.start(now),
+            (0, 0xAAAA) if self.expires.is_some() => self.start(now),
+            (0, key) => self.unlocked = key == 0x5555,
+            (4, prescaler) if self.unlocked => self.prescaler = prescaler & 7,
+            (8, reload) if self.unlocked => self.reload = reload & 0xFFF,
+            _ => {}
+        }
+    }
+
+    fn read(&self, offset: u32) -> u32 {
+        match offset {
+            4 => self.prescaler,
+            8 => self.reload,
+            _ => 0,
+        }
+    }
+}
+
+impl Peripherals {
+    pub(super) fn new() -> Self {
+        let mut fresh = Self { memory: vec![0; SIZE as usize], crc: u32::MAX, watchdog: Watchdog::new() };
+        fresh.reset(RESET_POWER | RESET_PIN);
+        fresh
+    }
+
+    /// Of no board.
+    pub(super) fn placeholder() -> Self {
+        Self { memory: Vec::new(), crc: 0, watchdog: Watchdog::new() }
+    }
+
+    /// Registers to their reset values; `cause` is added to the flags in `RCC_CSR`.
+    pub(super) fn reset(&mut self, cause: u32) {
+        let flags = self.word(RCC_CSR) & RESET_FLAGS;
+        self.memory.fill(0);
+        self.crc = u32::MAX;
+        self.watchdog = Watchdog::new();
+        // HSI on and ready; flash and SRAM clocks on (RM0008 7.3.1, 7.3.6).
+        self.put(RCC, 0x83);
+        self.put(RCC_AHBENR, 0x14);
+        self.put(RCC_CSR, flags | cause);
+    }
+
+    /// `offset` counts from [`BASE`].
+    pub(super) fn read(&self, offset: u32, width: Width) -> u32 {
+        let word = match offset & !3 {
+            at @ IWDG..0x3400 => self.watchdog.read(at - IWDG),
+            CRC => self.crc,
+            at => self.word(at),
+        };
+        let lane = word >> (8 * (offset & 3));
+        match width {
+            Width::Byte => lane & 0xFF,
+            Width::Half => lane & 0xFFFF,
+            Width::Word => lane,
+        }
+    }
+
+    pub(super) fn write(&mut self, offset: u32, width: Width, value: u32, now: Nanos) {
+        let at = offset & !3;
+        let shift = 8 * (offset & 3);
+        let mask = match width {
+            Width::Byte => 0xFF << shift,
+            Width::Half => 0xFFFF << shift,
+            Width::Word => u32::MAX,
+        };
+        let value = self.word(at) & !mask | value << shift & mask;
+        match at {
+            IWDG..0x3400 => self.watchdog.write(at - IWDG, value, now),
+            // Ready bits follow their enables at once: HSI 0/1, HSE 16/17, PLL 24/25.
+            RCC => self.put(at, value & !0x0202_0002 | (value & 0x0101_0001) << 1),
+            // SWS follows SW.
+            RCC_CFGR => self.put(at, value & !0xC | (value & 3) << 2),
+            RCC_BDCR => self.put(at, value & !2 | (value & 1) << 1),
+            RCC_CSR => {
+                let flags = if value & RMVF == 0 { self.word(at) & RESET_FLAGS } else { 0 };
+                self.put(at, value & 1 | (value & 1) << 1 | flags);
+            }
+            // Without its clock the unit hears nothing.
+            CRC..0x2_3400 if self.word(RCC_AHBENR) & 1 << 6 == 0 => {}
+            CRC => self.crc = crc32(self.crc, value),
+            0x2_3008 if value & 1 != 0 => self.crc = u32::MAX,
+            _ => self.put(at, value),
+        }
+    }
+
+    fn word(&self, offset: u32) -> u32 {
+        let at = offset as usize;
+        self.memory.get(at..at + 4).map_or(0, |bytes| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+    }
+
+    fn put(&mut self, offset: u32, value: u32) {
+        let at = offset as usize;
+        if let Some(bytes) = self.memory.get_mut(at..at + 4) {
+            bytes.copy_from_slice(&value.to_le_bytes());
+        }
+    }
+}
+
+/// Ethernet's polynomial, a word at a time, most significant bit first (RM0008 4.2).
+fn crc32(crc: u32, word: u32) -> u32 {
+    (0..32).fold(crc ^ word, |crc, _| if crc >> 31 == 1 { crc << 1 ^ 0x04C1_1DB7 } else { crc << 1 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn oscillators_are_ready_as_soon_as_they_are_on() {
+        let mut chip = Peripherals::new();
+        chip.write(RCC, Width::Word, 0x0101_0081, 0);
+        assert_eq!(chip.read(RCC, Width::Word), 0x0303_0083);
+        chip.write(RCC_CFGR, Width::Word, 2, 0);
+        assert_eq!(chip.read(RCC_CFGR, Width::Word), 0xA);
+    }
+
+    #[test]
+    fn the_crc_unit_computes_only_with_its_clock_on() {
+        let mut chip = Peripherals::new();
+        chip.write(CRC, Width::Word, 0x1234_5678, 0);
+        assert_eq!(chip.read(CRC, Width::Word), u32::MAX);
+        chip.write(RCC_AHBENR, Width::Word, 0x54, 0);
+        chip.write(CRC, Width::Word, 0x1234_5678, 0);
+        // CRC-32/MPEG-2 of 12 34 56 78.
+        assert_eq!(chip.read(CRC, Width::Word), 0xDF8A_8A2B);
+    }
+
+    #[test]
+    fn the_watchdog_counts_its_own_divider() {
+        let mut chip = Peripherals::new();
+        chip.write(IWDG, Width::Word, 0x5555, 0);
+        chip.write(IWDG + 4, Width::Word, 2, 0);
+        chip.write(IWDG + 8, Width::Word, 99, 0);
+        chip.write(IWDG, Width::Word, 0xCCCC, 1000);
+        // 100 ticks of 40 kHz / 16.
+        assert_eq!(chip.watchdog.expires, Some(1000 + 40_000_000));
+    }
+}

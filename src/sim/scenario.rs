@@ -1,0 +1,218 @@
+//! What is on the bench: the boards that a rehearsal and the tests begin with.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use super::{
+    board::{Board, Parts},
+    chips::{ChipKind, Family},
+    fault::Contact,
+    options::{self, UNPROTECTED},
+};
+use crate::block::{DataBlock, Mileage, Serial, Uid};
+
+/// Unique number of the scenarios' boards: one that its owner published with a firmware mirror's `data_temp.bin`.
+pub const UID: [u32; 3] = [0x48FF_6E06, 0x5266_5455, 0x3539_2587];
+/// What the programmed boards have run, in metres.
+pub const MILEAGE_M: u32 = 2_345_678;
+
+/// Our own boot loader, 64 and 128 KiB alike.
+pub const BOOT: &[u8] = include_bytes!("../../firmware/rehearsal/boot.bin");
+/// Our own application of the 64 KiB boards.
+pub const APP_64: &[u8] = include_bytes!("../../firmware/rehearsal/app64.bin");
+/// Our own application of the 128 KiB boards.
+pub const APP_128: &[u8] = include_bytes!("../../firmware/rehearsal/app128.bin");
+
+/// A board to begin with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scenario {
+    /// Blank and open.
+    New,
+    /// Read-protected, application running, data block in SRAM.
+    Locked,
+    /// Read-protected, no application, nothing in SRAM.
+    Bricked,
+    /// Programmed and readable.
+    Open,
+    /// Unlocked, the DRV written half.
+    HalfFlashed,
+    /// Programmed and readable, some pages write-protected.
+    Wrp,
+    /// `Locked` on a GD32F103.
+    Gd32f103,
+    /// `Locked` on a GD32E103.
+    Gd32e103,
+    /// `Locked` on an AT32F415.
+    At32,
+    /// Some Cortex-M0.
+    M0,
+    /// The dashboard's chip on the same three pads.
+    Ble,
+    /// `Locked`, wires held by an unsteady hand.
+    Flaky,
+    /// A probe without a board.
+    Absent,
+}
+
+/// Each scenario and its name on the command line.
+const NAMES: [(Scenario, &str); 13] = [
+    (Scenario::New, "new"),
+    (Scenario::Locked, "locked"),
+    (Scenario::Bricked, "bricked"),
+    (Scenario::Open, "open"),
+    (Scenario::HalfFlashed, "half-flashed"),
+    (Scenario::Wrp, "wrp"),
+    (Scenario::Gd32f103, "gd32f103"),
+    (Scenario::Gd32e103, "gd32e103"),
+    (Scenario::At32, "at32"),
+    (Scenario::M0, "m0"),
+    (Scenario::Ble, "ble"),
+    (Scenario::Flaky, "flaky"),
+    (Scenario::Absent, "absent"),
+];
+
+/// Text that names no scenario.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no scenario is named `{0}`")]
+pub struct UnknownScenario(String);
+
+impl Scenario {
+    /// Every scenario, in the order they are explained to users.
+    pub fn all() -> impl Iterator<Item = Self> {
+        NAMES.iter().map(|(scenario, _)| *scenario)
+    }
+
+    fn chip(self) -> ChipKind {
+        match self {
+            Self::Gd32f103 => ChipKind::Gd32f103,
+            Self::Gd32e103 => ChipKind::Gd32e103,
+            Self::At32 => ChipKind::At32f415,
+            Self::M0 => ChipKind::CortexM0,
+            Self::Ble => ChipKind::Nrf51,
+            _ => ChipKind::Stm32f103,
+        }
+    }
+}
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = NAMES.iter().find(|(scenario, _)| scenario == self).map_or("", |(_, name)| name);
+        f.write_str(name)
+    }
+}
+
+impl FromStr for Scenario {
+    type Err = UnknownScenario;
+
+    fn from_str(text: &str) -> Result<Self, UnknownScenario> {
+        let found = NAMES.iter().find(|(_, name)| *name == text);
+        found.map(|(scenario, _)| *scenario).ok_or_else(|| UnknownScenario(text.into()))
+    }
+}
+
+/// Where things lie on the scooter's controller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout {
+    /// Main flash in KiB: 64 or 128.
+    pub flash_kib: u16,
+    /// First address of the boot loader.
+    pub boot: u32,
+    /// First address of the DRV application.
+    pub drv: u32,
+    /// First address of the data block.
+    pub data: u32,
+    /// Serial number of the programmed boards.
+    pub serial: [u8; 14],
+}
+
+impl Layout {
+    /// Xiaomi's controllers, 64 KiB.
+    pub const XIAOMI: Self =
+        Self { flash_kib: 64, boot: 0x0800_0000, drv: 0x0800_1000, data: 0x0800_F800, serial: *b"21886/00012345" };
+
+    /// Ninebot's controllers, 128 KiB.
+    pub const NINEBOT: Self =
+        Self { flash_kib: 128, boot: 0x0800_0000, drv: 0x0800_1000, data: 0x0801_C000, serial: *b"N2GSD1234C5678" };
+
+    fn app(&self) -> &'static [u8] {
+        if self.flash_kib > 64 { APP_128 } else { APP_64 }
+    }
+
+    fn block(&self) -> DataBlock {
+        let block = DataBlock::template().with_uid(Uid(UID));
+        let block = match Mileage::from_metres(MILEAGE_M) {
+            Ok(mileage) => block.with_mileage(mileage),
+            Err(_) => block,
+        };
+        match Serial::from_bytes(self.serial) {
+            Ok(serial) => block.with_serial(serial),
+            Err(_) => block,
+        }
+    }
+}
+
+/// The board of `scenario`, powered and, where it has a program, running; and how well the wires are held.
+pub(super) fn build(scenario: Scenario, layout: &Layout) -> (Board, Contact) {
+    let chip = scenario.chip().facts();
+    let mut flash = match chip.family {
+        Family::F1 => vec![0xFF; usize::from(layout.flash_kib) * 1024],
+        Family::M0 => vec![0xFF; 32 * 1024],
+        Family::Nrf51 => dashboard(),
+    };
+    let mut place = |address: u32, bytes: &[u8]| {
+        let start = address.wrapping_sub(0x0800_0000) as usize;
+        if let Some(room) = flash.get_mut(start..start + bytes.len()) {
+            room.copy_from_slice(bytes);
+        }
+    };
+    match scenario {
+        Scenario::New | Scenario::Absent | Scenario::M0 | Scenario::Ble => {}
+        Scenario::Bricked => place(layout.boot, BOOT),
+        Scenario::HalfFlashed => {
+            place(layout.boot, BOOT);
+            let app = layout.app();
+            place(layout.drv, &app[..app.len() / 2]);
+        }
+        _ => {
+            place(layout.boot, BOOT);
+            place(layout.drv, layout.app());
+            place(layout.data, layout.block().as_bytes());
+        }
+    }
+    let options = match scenario {
+        Scenario::New | Scenario::Open | Scenario::HalfFlashed | Scenario::Absent | Scenario::M0 | Scenario::Ble => {
+            options::with_protection(UNPROTECTED)
+        }
+        // Boot loader and data block: groups 0 and 15 of four pages each.
+        Scenario::Wrp => options::from_bytes([UNPROTECTED, 0xFF, 0xFF, 0xFF, 0xFE, 0x7F, 0xFF, 0xFF]),
+        // What the vendor's firmware writes when it protects the chip: 0x00 by half-words, 0xBB by words.
+        Scenario::Gd32e103 => options::with_protection(0xBB),
+        _ => options::with_protection(0x00),
+    };
+    let parts = Parts { chip, uid: UID, flash, options, flash_size: layout.flash_kib };
+    let mut board = Board::new(parts);
+    board.power_on(0);
+    board.advance(BOOT_TIME);
+    let contact = match scenario {
+        Scenario::Absent => Contact::Absent,
+        Scenario::Flaky => unsteady(),
+        _ => Contact::Firm,
+    };
+    (board, contact)
+}
+
+/// In which our own application has reached its main loop.
+const BOOT_TIME: u64 = 50_000_000;
+
+/// A hand that lets go four times in ten seconds or so.
+pub(super) fn unsteady() -> Contact {
+    Contact::Markov { duty_percent: 85, gap: Duration::from_millis(50)..Duration::from_millis(500), seed: 1 }
+}
+
+/// A Cortex-M0 that spins: vectors, then a branch to itself.
+fn dashboard() -> Vec<u8> {
+    let mut flash = vec![0xFF; 256 * 1024];
+    flash[..0xC0].fill(0);
+    flash[..8].copy_from_slice(&[0x00, 0x20, 0x00, 0x20, 0xC1, 0x00, 0x00, 0x00]);
+    flash[0xC0..0xC2].copy_from_slice(&[0xFE, 0xE7]);
+    flash
+}

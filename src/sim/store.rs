@@ -1,0 +1,218 @@
+//! A board as a folder of files.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    board::{Board, Parts},
+    chips::{ChipKind, Family},
+    core::Activity,
+    fault::Contact,
+    machine::Machine,
+    options,
+    scenario::UID,
+};
+
+const FLASH: &str = "flash.bin";
+const SRAM: &str = "sram.bin";
+const OPTIONS: &str = "option-bytes.bin";
+const BOARD: &str = "board.yaml";
+
+/// The largest file of a saved board; what is larger is none.
+const LIMIT: u64 = 1 << 20;
+
+/// Why a folder is no saved board, or cannot become one.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A file cannot be read or written.
+    #[error("cannot access {path}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// A file has a size that no board of the kind has.
+    #[error("{path} has {found} bytes, not {expected}")]
+    Size {
+        /// Which.
+        path: PathBuf,
+        /// Its size.
+        found: u64,
+        /// What it has to be.
+        expected: u64,
+    },
+    /// `board.yaml` is not understood.
+    #[error("{path} does not describe a board")]
+    Description {
+        /// Which.
+        path: PathBuf,
+        /// What the reader says.
+        #[source]
+        source: yaml_serde::Error,
+    },
+    /// `board.yaml` holds a value that cannot be.
+    #[error("{path}: {what}")]
+    Value {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+}
+
+/// `board.yaml`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Description {
+    chip: String,
+    flash_kib: u16,
+    /// What the flash size register says, where that is something else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    flash_size_register: Option<u16>,
+    #[serde(default = "default_uid")]
+    uid: [String; 3],
+    #[serde(default)]
+    wires: Wires,
+    /// The state of the running chip; without it the board is powered on when it is read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    running: Option<Running>,
+}
+
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Wires {
+    #[default]
+    Firm,
+    Flaky,
+    Absent,
+}
+
+/// What power keeps alive beside SRAM.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Running {
+    protection_in_force: bool,
+    needs_power_cycle: bool,
+    debugger_seen: bool,
+    vector_table: u32,
+    locked_up: bool,
+    /// r0 to r12, sp, lr, pc, xPSR, MSP, PSP.
+    registers: [u32; 19],
+}
+
+fn default_uid() -> [String; 3] {
+    UID.map(|word| format!("{word:08x}"))
+}
+
+/// Register selectors of DCRSR in the order they are saved; 13 (SP) is one of the last two.
+const SELECTORS: [u32; 19] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18];
+
+pub(super) fn save(machine: &Machine, folder: &Path) -> Result<(), StoreError> {
+    let board = &machine.board;
+    let flash = &board.bus.flash;
+    let flash_kib = (flash.cells.bytes.len() / 1024) as u16;
+    let description = Description {
+        chip: board.chip.kind.to_string(),
+        flash_kib,
+        flash_size_register: (board.flash_size != flash_kib).then_some(board.flash_size),
+        uid: board.uid.map(|word| format!("{word:08x}")),
+        wires: match machine.contact() {
+            Contact::Firm => Wires::Firm,
+            Contact::Absent => Wires::Absent,
+            Contact::Markov { .. } => Wires::Flaky,
+        },
+        running: board.powered.then(|| Running {
+            protection_in_force: flash.loaded.protected,
+            needs_power_cycle: flash.needs_power_cycle,
+            debugger_seen: flash.debugged,
+            vector_table: board.bus.system.vtor,
+            locked_up: board.core.activity == Activity::LockedUp,
+            registers: SELECTORS.map(|select| board.core.register(select)),
+        }),
+    };
+    let path = folder.join(BOARD);
+    let text =
+        yaml_serde::to_string(&description).map_err(|source| StoreError::Description { path: path.clone(), source })?;
+    let write =
+        |path: PathBuf, bytes: &[u8]| fs::write(&path, bytes).map_err(|source| StoreError::File { path, source });
+    fs::create_dir_all(folder).map_err(|source| StoreError::File { path: folder.into(), source })?;
+    write(folder.join(FLASH), &flash.cells.bytes)?;
+    write(folder.join(SRAM), &board.bus.sram)?;
+    write(folder.join(OPTIONS), &flash.cells.options)?;
+    write(path, text.as_bytes())
+}
+
+pub(super) fn load(folder: &Path) -> Result<Machine, StoreError> {
+    let path = folder.join(BOARD);
+    let text = read(&path)?;
+    let description: Description =
+        yaml_serde::from_slice(&text).map_err(|source| StoreError::Description { path: path.clone(), source })?;
+    let value = |what: String| StoreError::Value { path: path.clone(), what };
+    let kind: ChipKind = description.chip.parse().map_err(|error| value(format!("{error}")))?;
+    let chip = kind.facts();
+    let sizes: &[u16] = match chip.family {
+        Family::F1 => &[16, 32, 64, 128],
+        Family::M0 => &[32],
+        Family::Nrf51 => &[256],
+    };
+    if !sizes.contains(&description.flash_kib) {
+        return Err(value(format!("no {kind} has {} KiB of flash", description.flash_kib)));
+    }
+    let mut uid = [0; 3];
+    for (word, text) in uid.iter_mut().zip(&description.uid) {
+        *word = u32::from_str_radix(text, 16).map_err(|_| value(format!("uid: `{text}` is no hexadecimal word")))?;
+    }
+    let flash = sized(&folder.join(FLASH), u64::from(description.flash_kib) * 1024)?;
+    let sram = sized(&folder.join(SRAM), u64::from(chip.sram_kib) * 1024)?;
+    let option_bytes = sized(&folder.join(OPTIONS), options::LEN as u64)?;
+    let mut options = [0; options::LEN];
+    options.copy_from_slice(&option_bytes);
+    let flash_size = description.flash_size_register.unwrap_or(description.flash_kib);
+    let mut board = Board::new(Parts { chip, uid, flash, options, flash_size });
+    board.power_on(0);
+    board.bus.sram = sram;
+    if let Some(running) = description.running {
+        restore(&mut board, &running);
+    }
+    let contact = match description.wires {
+        Wires::Firm => Contact::Firm,
+        Wires::Flaky => super::scenario::unsteady(),
+        Wires::Absent => Contact::Absent,
+    };
+    Ok(Machine::new(board, contact))
+}
+
+fn restore(board: &mut Board, running: &Running) {
+    let flash = &mut board.bus.flash;
+    flash.needs_power_cycle = running.needs_power_cycle;
+    flash.debugged = running.debugger_seen;
+    flash.loaded.protected = running.protection_in_force;
+    board.bus.system.vtor = running.vector_table & 0x3FFF_FF80;
+    for (select, value) in SELECTORS.into_iter().zip(running.registers) {
+        board.core.set_register(select, value);
+    }
+    if running.locked_up {
+        board.core.lock_up();
+    }
+}
+
+fn sized(path: &Path, expected: u64) -> Result<Vec<u8>, StoreError> {
+    let bytes = read(path)?;
+    let found = bytes.len() as u64;
+    if found == expected { Ok(bytes) } else { Err(StoreError::Size { path: path.into(), found, expected }) }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, StoreError> {
+    let fail = |source| StoreError::File { path: path.into(), source };
+    let found = fs::metadata(path).map_err(fail)?.len();
+    if found > LIMIT {
+        return Err(StoreError::Size { path: path.into(), found, expected: LIMIT });
+    }
+    fs::read(path).map_err(fail)
+}

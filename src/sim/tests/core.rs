@@ -1,0 +1,230 @@
+//! The core: halting debug, execution, faults, reset.
+
+use std::time::{Duration, Instant};
+
+use super::debugger::{AIRCR, DEMCR, DHCSR, HALT, RUN, attach};
+use crate::sim::{Layout, Scenario, SimBoard};
+
+const S_HALT: u32 = 1 << 17;
+const S_LOCKUP: u32 = 1 << 19;
+const S_RESET_ST: u32 = 1 << 25;
+
+fn blank() -> SimBoard {
+    SimBoard::new(Scenario::New, &Layout::XIAOMI)
+}
+
+/// Little-endian half-words as words.
+fn code(half_words: &[u16]) -> Vec<u32> {
+    half_words.chunks(2).map(|pair| u32::from(pair[0]) | u32::from(*pair.get(1).unwrap_or(&0)) << 16).collect()
+}
+
+#[test]
+fn registers_pass_through_dcrdr_and_the_pc_has_no_bit_0() {
+    let mut debugger = attach(&blank());
+    debugger.halt();
+    for select in 0..=12 {
+        debugger.set_register(select, 0x1000 + select);
+    }
+    debugger.set_register(15, 0x2000_0101);
+    debugger.set_register(17, 0x2000_4000);
+    for select in 0..=12 {
+        assert_eq!(debugger.register(select), 0x1000 + select);
+    }
+    assert_eq!(debugger.register(15), 0x2000_0100);
+    assert_eq!(debugger.register(13), 0x2000_4000);
+}
+
+#[test]
+fn loaded_code_runs_while_the_debugger_does_other_things() {
+    let board = blank();
+    let mut debugger = attach(&board);
+    debugger.halt();
+    // movs r0, #0; loop: adds r0, #1; str r0, [r1]; cmp r0, r2; bne loop; bkpt
+    let program = code(&[0x2000, 0x3001, 0x6008, 0x4290, 0xD1FB, 0xBE00]);
+    debugger.try_write(0x2000_0000, &program).unwrap();
+    debugger.set_register(1, 0x2000_1000);
+    debugger.set_register(2, 50_000);
+    debugger.start(0x2000_0000);
+    let first = debugger.read(0x2000_1000);
+    let second = debugger.read(0x2000_1000);
+    assert!(first > 0 && second > first && second < 50_000, "{first} {second}");
+    debugger.sleep(Duration::from_millis(100));
+    assert_ne!(debugger.read(DHCSR) & S_HALT, 0);
+    assert_eq!(debugger.read(0x2000_1000), 50_000);
+    assert_eq!(debugger.register(15), 0x2000_000A, "at the breakpoint instruction itself");
+    assert_ne!(debugger.read(0xE000_ED30) & 2, 0, "DFSR.BKPT");
+}
+
+#[test]
+fn a_step_is_one_instruction() {
+    let mut debugger = attach(&blank());
+    debugger.halt();
+    debugger.try_write(0x2000_0000, &code(&[0x2001, 0x2002, 0x2003])).unwrap();
+    debugger.set_register(16, 1 << 24);
+    debugger.set_register(15, 0x2000_0000);
+    for expected in 1..=3 {
+        debugger.write(DHCSR, 0xA05F_000D);
+        assert_ne!(debugger.read(DHCSR) & S_HALT, 0);
+        assert_eq!(debugger.register(0), expected);
+    }
+}
+
+#[test]
+fn a_blank_chip_is_locked_up_and_halts_all_the_same() {
+    let mut debugger = attach(&blank());
+    assert_eq!(debugger.read(DHCSR) & (S_LOCKUP | S_HALT), S_LOCKUP);
+    debugger.halt();
+    assert_eq!(debugger.register(15), 0xFFFF_FFFE);
+    assert_eq!(debugger.register(13), 0xFFFF_FFFC);
+}
+
+#[test]
+fn a_reset_with_vector_catch_halts_before_the_first_instruction() {
+    let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
+    let mut debugger = attach(&board);
+    debugger.write(DHCSR, HALT);
+    debugger.write(DEMCR, 1);
+    debugger.read(DHCSR);
+    debugger.write(AIRCR, 0x05FA_0004);
+    let status = debugger.read(DHCSR);
+    assert_eq!(status & (S_HALT | S_RESET_ST), S_HALT | S_RESET_ST);
+    assert_eq!(debugger.read(DHCSR) & S_RESET_ST, 0, "cleared by reading");
+    assert_eq!(debugger.register(15), 0x0800_0120);
+    assert_eq!(debugger.register(13), 0x2000_0550);
+    assert_ne!(debugger.read(0xE000_ED30) & 8, 0, "DFSR.VCATCH");
+}
+
+#[test]
+fn the_boot_loader_starts_the_application_because_its_code_does() {
+    let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
+    assert!((0x0800_1100..0x0800_1300).contains(&board.pc()), "{:#010x}", board.pc());
+    let mut debugger = attach(&board);
+    let count = debugger.read(0x2000_0004);
+    debugger.sleep(Duration::from_millis(10));
+    assert!(debugger.read(0x2000_0004) > count);
+    debugger.write(DEMCR, 1 << 24);
+    let samples: std::collections::BTreeSet<_> = (0..20).map(|_| debugger.read(0xE000_101C)).collect();
+    assert!(samples.len() > 1 && samples.iter().all(|pc| (0x0800_1168..0x0800_1178).contains(pc)), "{samples:x?}");
+}
+
+#[test]
+fn without_an_application_the_boot_loader_stays() {
+    let layout = Layout::XIAOMI;
+    let board = SimBoard::new(Scenario::Bricked, &layout);
+    assert!((0x0800_0120..0x0800_0160).contains(&board.pc()), "{:#010x}", board.pc());
+}
+
+#[test]
+fn a_bad_access_ends_in_the_fault_handler_and_a_second_one_locks_up() {
+    let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
+    let mut debugger = attach(&board);
+    debugger.halt();
+    // ldr r0, [r1]; b .
+    debugger.try_write(0x2000_1000, &code(&[0x6808, 0xE7FE])).unwrap();
+    debugger.set_register(1, 0x6000_0000);
+    debugger.start(0x2000_1000);
+    debugger.sleep(Duration::from_millis(1));
+    debugger.halt();
+    assert_eq!(debugger.register(16) & 0x1FF, 3, "HardFault");
+    assert_eq!(debugger.register(15), 0x0800_1198, "the application's handler");
+    assert_eq!(debugger.read(0xE000_ED38), 0x6000_0000, "BFAR");
+    // Again from inside the handler.
+    debugger.set_register(15, 0x2000_1000);
+    debugger.write(DHCSR, RUN);
+    debugger.sleep(Duration::from_millis(1));
+    assert_ne!(debugger.read(DHCSR) & S_LOCKUP, 0);
+}
+
+#[test]
+fn vector_catch_stops_a_fault_at_its_handler() {
+    let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
+    let mut debugger = attach(&board);
+    debugger.halt();
+    debugger.write(DEMCR, 1 << 10);
+    debugger.try_write(0x2000_1000, &code(&[0xDE00, 0xE7FE])).unwrap();
+    debugger.start(0x2000_1000);
+    assert_ne!(debugger.read(DHCSR) & S_HALT, 0);
+    assert_eq!(debugger.register(15), 0x0800_1198);
+}
+
+#[test]
+fn interrupts_of_the_system_timer_come_and_return() {
+    let board = blank();
+    let mut debugger = attach(&board);
+    debugger.halt();
+    // Vector table in SRAM with a handler that counts in r4: push {lr}; adds r4, #1; pop {pc}.
+    debugger.try_write(0x2000_0000, &[0x2000_4000, 0, 0, 0]).unwrap();
+    debugger.write(0x2000_003C, 0x2000_0101);
+    debugger.try_write(0x2000_0100, &code(&[0xB500, 0x3401, 0xBD00])).unwrap();
+    // wfi; adds r5, #1; b back
+    debugger.try_write(0x2000_0200, &code(&[0xBF30, 0x3501, 0xE7FC])).unwrap();
+    debugger.write(0xE000_ED08, 0x2000_0000);
+    debugger.write(0xE000_E014, 7999);
+    debugger.write(0xE000_E018, 0);
+    debugger.write(0xE000_E010, 7);
+    debugger.set_register(4, 0);
+    debugger.set_register(5, 0);
+    debugger.set_register(13, 0x2000_4000);
+    debugger.set_register(16, 1 << 24);
+    debugger.set_register(15, 0x2000_0200);
+    debugger.write(DHCSR, RUN);
+    debugger.sleep(Duration::from_millis(100));
+    debugger.halt();
+    let (ticks, wakes) = (debugger.register(4), debugger.register(5));
+    assert!((100..110).contains(&ticks), "{ticks}");
+    assert!(wakes.abs_diff(ticks) <= 1, "{wakes} {ticks}");
+    assert_eq!(debugger.register(13), 0x2000_4000);
+}
+
+#[test]
+fn a_breakpoint_stops_before_its_instruction() {
+    let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
+    let mut debugger = attach(&board);
+    debugger.write(DHCSR, RUN);
+    debugger.write(0xE000_2008, 0x4000_0001 | 0x0800_116C);
+    debugger.write(0xE000_2000, 3);
+    assert_ne!(debugger.read(DHCSR) & S_HALT, 0);
+    assert_eq!(debugger.register(15), 0x0800_116C);
+    let count = debugger.register(1);
+    debugger.write(DHCSR, RUN);
+    debugger.sleep(Duration::from_millis(1));
+    assert_eq!(debugger.register(1), count + 1, "once round the loop");
+}
+
+#[test]
+fn special_registers_are_moved_without_armagnac() {
+    let mut debugger = attach(&blank());
+    debugger.halt();
+    // cpsid i; mrs r0, primask; movs r1, #0; msr primask, r1; mrs r2, primask; mrs r3, control; bkpt
+    let program = [0xB672, 0xF3EF, 0x8010, 0x2100, 0xF381, 0x8810, 0xF3EF, 0x8210, 0xF3EF, 0x8314, 0xBE00];
+    debugger.try_write(0x2000_0000, &code(&program)).unwrap();
+    debugger.start(0x2000_0000);
+    debugger.sleep(Duration::from_millis(1));
+    assert_eq!([0, 2, 3].map(|select| debugger.register(select)), [1, 0, 0]);
+}
+
+#[test]
+fn a_watchdog_resets_the_chip_unless_the_debugger_stops_it() {
+    let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
+    let mut debugger = attach(&board);
+    debugger.halt();
+    debugger.write(0x4000_3000, 0xCCCC);
+    debugger.write(0xE004_2004, 0x300);
+    let resets = board.counts().resets;
+    debugger.sleep(Duration::from_secs(2));
+    assert_eq!(board.counts().resets, resets, "frozen");
+    debugger.write(0xE004_2004, 0);
+    debugger.sleep(Duration::from_secs(2));
+    assert!(board.counts().resets > resets);
+    assert_ne!(debugger.read(0x4002_1024) & 1 << 29, 0, "IWDGRSTF");
+}
+
+#[test]
+fn waiting_for_a_running_application_costs_no_real_time() {
+    let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
+    let start = Instant::now();
+    for _ in 0..100 {
+        board.clock().sleep(Duration::from_secs(1));
+    }
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+}

@@ -1,0 +1,559 @@
+//! Executes Thumb code with armagnac's instructions.
+//!
+//! armagnac decodes and executes; fetching, exceptions, time and the private peripheral bus are done here, because its own
+//! versions of these are incomplete (its system control space panics on most reads, faults end the run). Its processor
+//! is not `Send`: each thread has one, and the board's plain state is swapped in and out.
+
+use std::{
+    cell::RefCell,
+    panic::{AssertUnwindSafe, catch_unwind},
+    rc::Rc,
+};
+
+use armagnac::{
+    core::{ArmVersion, Condition, Config, Effect, Processor, RunError},
+    decoder::{InstructionDecode, Lut16AndGrouped32InstructionDecoder},
+    instructions::InstructionSize,
+    memory::{Env, MemoryAccessError, MemoryInterface, MemoryReadResult, MemoryWriteResult},
+    registers::{CoreRegisters, Mode, RegisterIndex},
+};
+
+use super::{
+    bus::Bus,
+    core::{self, Activity, Core, Derived, Escalation},
+    flash::{Refusal, Width},
+    log::Master,
+    system::SV_CALL,
+    time::{CYCLE, Nanos},
+};
+
+/// Why the core stopped executing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// It has reached the time it was given.
+    Time,
+    /// It halted: breakpoint or caught exception.
+    Halted,
+    /// It locked up.
+    LockedUp,
+    /// It asked for a reset.
+    Reset,
+    /// A flash operation set off a fault that someone else has to see to.
+    Outcome,
+}
+
+/// A program that has run from flash for so long is in its main loop.
+const SETTLED: Nanos = 500_000_000;
+/// Of a longer wait of such a program only so much is executed, at the wait's beginning.
+const SAMPLE: Nanos = 2_000_000;
+
+/// Lets the core execute up to `until`.
+pub(super) fn run(core: &mut Core, bus: &mut Bus, until: Nanos) -> Stop {
+    let settled_at = core.started + SETTLED;
+    let mut stop = Stop::Time;
+    if core.time < settled_at || !bus.flash.violations.in_flash {
+        stop = slice(core, bus, until.min(settled_at.max(core.time)), u64::MAX);
+    }
+    if stop == Stop::Time && core.time < until {
+        let rest = if bus.flash.violations.in_flash { until.min(core.time + SAMPLE) } else { until };
+        stop = slice(core, bus, rest, u64::MAX);
+        if stop == Stop::Time {
+            core.time = core.time.max(until);
+        }
+    }
+    stop
+}
+
+/// Executes one instruction.
+pub(super) fn step(core: &mut Core, bus: &mut Bus, now: Nanos) -> Stop {
+    slice(core, bus, now + 1_000_000_000, 1)
+}
+
+thread_local! {
+    static ENGINE: RefCell<Option<Engine>> = const { RefCell::new(None) };
+}
+
+fn slice(core: &mut Core, bus: &mut Bus, until: Nanos, limit: u64) -> Stop {
+    ENGINE.with_borrow_mut(|engine| engine.get_or_insert_with(Engine::new).run(core, bus, until, limit))
+}
+
+/// armagnac's processor with the board's bus behind it.
+struct Engine {
+    processor: Processor,
+    decoder: Lut16AndGrouped32InstructionDecoder,
+    port: Rc<RefCell<Port>>,
+}
+
+/// The way from armagnac's memory accesses to the board's bus.
+struct Port {
+    bus: Bus,
+    now: Nanos,
+    /// Why the last access was refused, and where.
+    refused: Option<(Refusal, u32)>,
+}
+
+impl Port {
+    fn read(&mut self, address: u32, width: Width) -> MemoryReadResult<u32> {
+        self.bus.read(address, width, Master::Core, self.now).map_err(|refusal| self.refuse(refusal, address))
+    }
+
+    fn write(&mut self, address: u32, width: Width, value: u32) -> MemoryWriteResult {
+        let written = self.bus.write(address, width, value, Master::Core, self.now);
+        written.map_err(|refusal| self.refuse(refusal, address))
+    }
+
+    fn refuse(&mut self, refusal: Refusal, address: u32) -> MemoryAccessError {
+        self.refused = Some((refusal, address));
+        MemoryAccessError::HardwareError
+    }
+}
+
+/// A stretch of armagnac's address space that leads to the bus.
+struct Window {
+    port: Rc<RefCell<Port>>,
+    /// Where the bus begins behind the window's first byte.
+    base: u32,
+    size: u32,
+}
+
+impl MemoryInterface for Window {
+    fn read_u8(&mut self, address: u32, _: &mut Env) -> MemoryReadResult<u8> {
+        self.port.borrow_mut().read(self.base + address, Width::Byte).map(|value| value as u8)
+    }
+
+    fn read_u16le(&mut self, address: u32, _: &mut Env) -> MemoryReadResult<u16> {
+        self.port.borrow_mut().read(self.base + address, Width::Half).map(|value| value as u16)
+    }
+
+    fn read_u32le(&mut self, address: u32, _: &mut Env) -> MemoryReadResult<u32> {
+        self.port.borrow_mut().read(self.base + address, Width::Word)
+    }
+
+    fn write_u8(&mut self, address: u32, value: u8, _: &mut Env) -> MemoryWriteResult {
+        self.port.borrow_mut().write(self.base + address, Width::Byte, value.into())
+    }
+
+    fn write_u16le(&mut self, address: u32, value: u16, _: &mut Env) -> MemoryWriteResult {
+        self.port.borrow_mut().write(self.base + address, Width::Half, value.into())
+    }
+
+    fn write_u32le(&mut self, address: u32, value: u32, _: &mut Env) -> MemoryWriteResult {
+        self.port.borrow_mut().write(self.base + address, Width::Word, value)
+    }
+
+    fn size(&self) -> u32 {
+        self.size
+    }
+}
+
+/// The private peripheral bus, and where it lies for armagnac, whose own system registers take its place and cannot be
+/// unmapped. A base register that points there is bent for the one instruction.
+const PRIVATE: u32 = 0xE000_0000;
+const BENT: u32 = 0xF000_0000;
+const BEND: u32 = PRIVATE ^ BENT;
+const PRIVATE_SIZE: u32 = 0x0010_0000;
+
+/// A fetched instruction.
+#[derive(Clone, Copy)]
+struct Code {
+    bits: u32,
+    wide: bool,
+}
+
+impl Code {
+    fn length(self) -> u32 {
+        if self.wide { 4 } else { 2 }
+    }
+
+    /// Loads and stores: it may touch memory, and these are the registers it may take as base.
+    fn base_registers(self) -> Option<[Option<u32>; 2]> {
+        if self.wide {
+            let memory = matches!(self.bits >> 24, 0xE8 | 0xE9 | 0xF8 | 0xF9);
+            return memory.then_some([Some(self.bits >> 16 & 0xF), None]);
+        }
+        match self.bits >> 8 {
+            0x50..=0x5F => Some([Some(self.bits >> 3 & 7), Some(self.bits >> 6 & 7)]),
+            0x60..=0x8F => Some([Some(self.bits >> 3 & 7), None]),
+            0xC0..=0xCF => Some([Some(self.bits >> 8 & 7), None]),
+            // Literals, the stack.
+            0x48..=0x4F | 0x90..=0x9F | 0xB4 | 0xB5 | 0xBC | 0xBD => Some([None, None]),
+            _ => None,
+        }
+    }
+}
+
+/// What one instruction came to.
+enum Outcome {
+    Next { cycles: u64 },
+    Branch { cycles: u64 },
+    Stalled(Nanos),
+    Stop(Stop),
+}
+
+impl Engine {
+    fn new() -> Self {
+        let mut processor = Processor::new(Config::v7em());
+        let port = Rc::new(RefCell::new(Port { bus: Bus::placeholder(), now: 0, refused: None }));
+        for (at, base, size) in [(0, 0, PRIVATE), (BENT, PRIVATE, PRIVATE_SIZE)] {
+            let window = Window { port: port.clone(), base, size };
+            processor
+                .map_iface(at, Rc::new(RefCell::new(window)))
+                .expect("armagnac maps nothing but 0xE000E000 to 0xE000EFFF by itself");
+        }
+        // ARMv7E-M holds all of ARMv7-M; the M4 among the clones needs it.
+        Self { processor, decoder: Lut16AndGrouped32InstructionDecoder::new(ArmVersion::V7EM), port }
+    }
+
+    fn run(&mut self, core: &mut Core, bus: &mut Bus, until: Nanos, limit: u64) -> Stop {
+        std::mem::swap(&mut self.port.borrow_mut().bus, bus);
+        self.processor.registers = core.registers;
+        // armagnac panics where a program does what it does not know (some of the arithmetic of wild addresses).
+        let stop = catch_unwind(AssertUnwindSafe(|| self.execute(core, until, limit)));
+        core.registers = self.processor.registers;
+        core.registers.mode = Mode::Thread;
+        std::mem::swap(&mut self.port.borrow_mut().bus, bus);
+        stop.unwrap_or_else(|_| {
+            bus.flash.violations.note(Master::Core, format!("cannot execute at {:#010x}", core.registers.pc));
+            core.lock_up();
+            Stop::LockedUp
+        })
+    }
+
+    fn execute(&mut self, core: &mut Core, until: Nanos, limit: u64) -> Stop {
+        let mut last_loop: Option<CoreRegisters> = None;
+        let mut executed = 0;
+        let breakpoints = core.debug.has_breakpoints();
+        let resumed_at = self.processor.registers.pc;
+        while core.time < until && executed < limit {
+            self.port.borrow_mut().now = core.time;
+            if let Some(stop) = self.interrupts(core, until) {
+                return stop;
+            }
+            if core.activity == Activity::Sleeping {
+                continue;
+            }
+            let pc = self.processor.registers.pc;
+            // Execution goes on from the breakpoint that it stands at.
+            if breakpoints && core.debug.stops_at(pc) && (executed > 0 || pc != resumed_at) {
+                core.debug.halt_at_breakpoint();
+                return Stop::Halted;
+            }
+            let outcome = self.instruction(core, pc);
+            match outcome {
+                Outcome::Next { cycles } => core.time += cycles * CYCLE,
+                Outcome::Branch { cycles } => {
+                    core.time += cycles * CYCLE;
+                    if self.processor.registers.pc <= pc && self.is_steady(&mut last_loop) {
+                        let next = self.port.borrow().bus.system.next_event();
+                        core.time = core.time.max(next.map_or(until, |event| event.min(until)));
+                    }
+                }
+                Outcome::Stalled(ends) => {
+                    core.time = core.time.max(ends.min(until));
+                    continue;
+                }
+                Outcome::Stop(stop) => return stop,
+            }
+            executed += 1;
+            core.retired = true;
+            let port = self.port.borrow();
+            if port.bus.system.reset.is_some() {
+                return Stop::Reset;
+            }
+            if port.bus.flash.outcome.is_some() {
+                return Stop::Outcome;
+            }
+        }
+        Stop::Time
+    }
+
+    /// A loop that came round with the same registers, and wrote nothing and read nothing that changes by itself, will
+    /// come round like this until something from outside happens.
+    fn is_steady(&self, last: &mut Option<CoreRegisters>) -> bool {
+        let touched = std::mem::take(&mut self.port.borrow_mut().bus.touched);
+        let now = self.processor.registers;
+        let steady = !touched && *last == Some(now);
+        *last = Some(now);
+        steady
+    }
+
+    /// Enters a pending exception; lets a sleeping core sleep.
+    fn interrupts(&mut self, core: &mut Core, until: Nanos) -> Option<Stop> {
+        let registers = &mut self.processor.registers;
+        let mut port = self.port.borrow_mut();
+        let bus = &mut port.bus;
+        let masked = core.debug.masks_interrupts() || registers.faultmask.pm() || core::in_handler(registers);
+        if bus.system.may_be_pending()
+            && (!masked && !registers.primask.pm() || core.activity == Activity::Sleeping)
+            && let Some(number) = bus.system.take_pending(core.time)
+        {
+            core.activity = Activity::Running;
+            let pc = registers.pc;
+            if !masked && !registers.primask.pm() && core::enter(registers, bus, number, pc, core.time).is_err() {
+                return Self::raise(core, registers, bus, pc);
+            }
+        }
+        if core.activity == Activity::Sleeping {
+            core.time = bus.system.next_event().map_or(until, |event| event.min(until)).max(core.time + CYCLE);
+        }
+        None
+    }
+
+    fn raise(core: &mut Core, registers: &mut CoreRegisters, bus: &mut Bus, return_to: u32) -> Option<Stop> {
+        match core::fault(registers, bus, return_to, core.time) {
+            Escalation::Entered => {
+                core.debug.catch_fault();
+                core.debug.halted.then_some(Stop::Halted)
+            }
+            Escalation::LockUp => {
+                core.activity = Activity::LockedUp;
+                registers.pc = core::LOCKUP_PC;
+                core.debug.catch_fault();
+                Some(if core.debug.halted { Stop::Halted } else { Stop::LockedUp })
+            }
+        }
+    }
+
+    /// A fault of the instruction at `pc`.
+    fn fault(&mut self, core: &mut Core, pc: u32, status: u32, address: Option<u32>) -> Outcome {
+        let mut port = self.port.borrow_mut();
+        let bus = &mut port.bus;
+        // Usage and bus fault status, B3.2.15.
+        bus.system.cfsr |= status;
+        if let Some(address) = address {
+            bus.system.bfar = address;
+            bus.system.cfsr |= BFARVALID;
+        }
+        match Self::raise(core, &mut self.processor.registers, bus, pc) {
+            None => Outcome::Next { cycles: 12 },
+            Some(stop) => Outcome::Stop(stop),
+        }
+    }
+
+    fn instruction(&mut self, core: &mut Core, pc: u32) -> Outcome {
+        if pc >= BENT && core::in_handler(&self.processor.registers) {
+            return self.exception_return(core, pc);
+        }
+        if !self.processor.registers.psr.t() {
+            return self.fault(core, pc, INVSTATE, None);
+        }
+        let code = match self.fetch(pc, core.time) {
+            Ok(code) => code,
+            Err(Refusal::Busy(until)) => return Outcome::Stalled(until),
+            Err(Refusal::Fault) => return self.fault(core, pc, IBUSERR, None),
+        };
+        let it = self.processor.registers.psr.it_state();
+        let size = if code.wide { InstructionSize::Ins32 } else { InstructionSize::Ins16 };
+        // SVC and the moves from and to special registers are done here: armagnac's go to its own exceptions, or panic.
+        let special = Special::of(code);
+        let instruction = if special.is_some() { None } else { self.decoder.try_decode(code.bits, size, it).ok() };
+        if instruction.is_none() && special.is_none() {
+            return self.fault(core, pc, UNDEFINSTR, None);
+        }
+        let before = self.processor.registers;
+        self.processor.registers.pc = pc.wrapping_add(4);
+        let condition = instruction.as_ref().and_then(|instruction| instruction.condition());
+        let condition = condition.or(it.current_condition()).unwrap_or(Condition::Always);
+        let mut next_it = it;
+        next_it.advance();
+        self.processor.registers.psr.set_it_state(next_it);
+        if !before.psr.test(condition) {
+            self.processor.registers.pc = pc + code.length();
+            return Outcome::Next { cycles: 1 };
+        }
+        if let Some(special) = special {
+            self.processor.registers.pc = pc + code.length();
+            return self.special(core, special);
+        }
+        let memory = code.base_registers();
+        let bent = memory.map_or([None; 2], |bases| bases.map(|base| self.bend(base)));
+        let result = match &instruction {
+            Some(instruction) => instruction.execute(&mut self.processor),
+            None => Err(RunError::InstructionUnknown),
+        };
+        for register in bent.into_iter().flatten() {
+            self.unbend(register);
+        }
+        self.finish(core, code, pc, &before, memory.is_some(), result)
+    }
+
+    fn finish(
+        &mut self,
+        core: &mut Core,
+        code: Code,
+        pc: u32,
+        before: &CoreRegisters,
+        memory: bool,
+        result: Result<Effect, RunError>,
+    ) -> Outcome {
+        let cycles = 1 + u64::from(memory);
+        // armagnac answers an unaligned access by entering an exception of its own.
+        if self.processor.registers.mode == Mode::Handler {
+            self.processor.registers = *before;
+            return self.fault(core, pc, UNALIGNED, None);
+        }
+        match result {
+            Ok(Effect::Branch) => Outcome::Branch { cycles: cycles + 2 },
+            Ok(Effect::Break(_)) => {
+                self.processor.registers.pc = pc;
+                if core.debug.enabled() {
+                    core.debug.halt_at_breakpoint();
+                    return Outcome::Stop(Stop::Halted);
+                }
+                self.fault(core, pc, 0, None)
+            }
+            Ok(effect) => {
+                self.processor.registers.pc = pc + code.length();
+                if matches!(effect, Effect::WaitForEvent | Effect::WaitForInterrupt) {
+                    core.activity = Activity::Sleeping;
+                }
+                Outcome::Next { cycles }
+            }
+            Err(error) => {
+                // The instruction has not happened; it will again, or its address goes on the stack.
+                self.processor.registers = *before;
+                let refused = self.port.borrow_mut().refused.take();
+                match (error, refused) {
+                    (_, Some((Refusal::Busy(until), _))) => Outcome::Stalled(until),
+                    (_, Some((Refusal::Fault, address))) => self.fault(core, pc, PRECISERR, Some(address)),
+                    (RunError::MemRead { address, .. } | RunError::MemWrite { address, .. }, None) => {
+                        self.fault(core, pc, PRECISERR, Some(address))
+                    }
+                    (_, None) => self.fault(core, pc, UNDEFINSTR, None),
+                }
+            }
+        }
+    }
+
+    fn fetch(&mut self, pc: u32, now: Nanos) -> Result<Code, Refusal> {
+        let mut port = self.port.borrow_mut();
+        let bus = &mut port.bus;
+        let first = bus.fetch(pc, Width::Half, now)?;
+        bus.flash.violations.in_flash = bus.is_flash(pc);
+        if first >> 11 < 0b11101 {
+            return Ok(Code { bits: first, wide: false });
+        }
+        let second = bus.fetch(pc + 2, Width::Half, now)?;
+        Ok(Code { bits: first << 16 | second, wide: true })
+    }
+
+    fn exception_return(&mut self, core: &mut Core, pc: u32) -> Outcome {
+        let mut port = self.port.borrow_mut();
+        let registers = &mut self.processor.registers;
+        let result = core::leave(registers, &mut port.bus, pc | 1, core.time);
+        drop(port);
+        match result {
+            Ok(()) => Outcome::Next { cycles: 10 },
+            Err(Derived::Busy(until)) => Outcome::Stalled(until),
+            Err(Derived::Fault) => self.fault(core, pc, INVPC, None),
+        }
+    }
+
+    fn bend(&mut self, base: Option<u32>) -> Option<RegisterIndex> {
+        let register = RegisterIndex::new_main(base.filter(|&base| base < 13)?);
+        let value = self.processor.registers[register];
+        (value >> 20 == PRIVATE >> 20).then(|| {
+            self.processor.registers.set(register, value ^ BEND);
+            register
+        })
+    }
+
+    /// The register may have got another value by then: loaded, or written back.
+    fn unbend(&mut self, register: RegisterIndex) {
+        let value = self.processor.registers[register];
+        if value >> 20 == BENT >> 20 {
+            self.processor.registers.set(register, value ^ BEND);
+        }
+    }
+
+    fn special(&mut self, core: &mut Core, special: Special) -> Outcome {
+        let registers = &mut self.processor.registers;
+        match special {
+            Special::Call => {
+                let mut port = self.port.borrow_mut();
+                let return_to = registers.pc;
+                let stop = if core::in_handler(registers) || registers.primask.pm() {
+                    Self::raise(core, registers, &mut port.bus, return_to)
+                } else if core::enter(registers, &mut port.bus, SV_CALL, return_to, core.time).is_err() {
+                    Self::raise(core, registers, &mut port.bus, return_to)
+                } else {
+                    None
+                };
+                stop.map_or(Outcome::Next { cycles: 12 }, Outcome::Stop)
+            }
+            Special::Read { to, from } => {
+                let value = match from {
+                    0..=3 | 5..=7 => {
+                        let interrupt = if from & 1 == 1 { registers.psr.ipsr() } else { 0 };
+                        let flags = if from & 4 == 0 { registers.psr.get() & 0xF800_0000 } else { 0 };
+                        interrupt | flags
+                    }
+                    8 => registers.msp,
+                    9 => registers.psp,
+                    16 => registers.primask.pm().into(),
+                    17 | 18 => core.basepri.into(),
+                    19 => registers.faultmask.pm().into(),
+                    20 => registers.control.read() & 3,
+                    _ => 0,
+                };
+                registers.set(RegisterIndex::new_main(to), value);
+                Outcome::Next { cycles: 2 }
+            }
+            Special::Write { to, from } => {
+                let value = registers[RegisterIndex::new_main(from)];
+                match to {
+                    0..=3 => {
+                        let kept = registers.psr.get() & !0xF800_0000;
+                        registers.psr.set(kept | value & 0xF800_0000);
+                    }
+                    8 => registers.msp = value & !3,
+                    9 => registers.psp = value & !3,
+                    16 => registers.primask.set_pm(value & 1 != 0),
+                    17 | 18 => core.basepri = value as u8,
+                    19 => registers.faultmask.set_pm(value & 1 != 0),
+                    20 => {
+                        registers.control.set_privileged_bit(value & 1 != 0);
+                        if !core::in_handler(registers) {
+                            registers.control.set_spsel(value & 2 != 0);
+                        }
+                    }
+                    _ => {}
+                }
+                Outcome::Next { cycles: 2 }
+            }
+        }
+    }
+}
+
+/// Instructions that are not left to armagnac.
+#[derive(Clone, Copy)]
+enum Special {
+    Call,
+    Read { to: u32, from: u32 },
+    Write { to: u32, from: u32 },
+}
+
+impl Special {
+    /// SVC (A7.7.175), MRS (B5.2.2), MSR (B5.2.3).
+    fn of(code: Code) -> Option<Self> {
+        if !code.wide {
+            return (code.bits & 0xFF00 == 0xDF00).then_some(Self::Call);
+        }
+        match code.bits & 0xFFE0_D000 {
+            0xF3E0_8000 if code.bits & 0xF00 != 0xD00 => {
+                Some(Self::Read { to: code.bits >> 8 & 0xF, from: code.bits & 0xFF })
+            }
+            0xF380_8000 => Some(Self::Write { to: code.bits & 0xFF, from: code.bits >> 16 & 0xF }),
+            _ => None,
+        }
+    }
+}
+
+// CFSR, B3.2.15.
+const IBUSERR: u32 = 1 << 8;
+const PRECISERR: u32 = 1 << 9;
+const BFARVALID: u32 = 1 << 15;
+const UNDEFINSTR: u32 = 1 << 16;
+const INVSTATE: u32 = 1 << 17;
+const INVPC: u32 = 1 << 18;
+const UNALIGNED: u32 = 1 << 24;
