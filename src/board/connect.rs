@@ -66,6 +66,8 @@ const INTERVAL: Duration = Duration::from_millis(150);
 pub(super) struct Contact {
     pub(super) link: Link,
     pub(super) probe: ProbeEntry,
+    /// The way that worked.
+    pub(super) method: Method,
     /// The clock that the probe really uses.
     pub(super) speed_khz: u32,
     pub(super) cpuid: u32,
@@ -168,10 +170,17 @@ fn attempt(probes: &Probes, choice: &Choice, speed: u32, method: Method) -> Resu
     let driver = |error: DebugProbeError| Failure::Contact(LinkError::from_probe(error));
     probe.select_protocol(WireProtocol::Swd).map_err(driver)?;
     probe.set_speed(speed).map_err(driver)?;
-    if method == Method::UnderReset {
-        probe.target_reset_assert().map_err(driver)?;
+    if method == Method::Normal {
+        return attach(probe, choice.entry.clone(), method, probes.meter()).map_err(Failure::Contact);
     }
-    attach(probe, choice.entry.clone(), method, probes.meter()).map_err(Failure::Contact)
+    probe.target_reset_assert().map_err(driver)?;
+    attach(probe, choice.entry.clone(), method, probes.meter()).map_err(|error| {
+        // A probe goes on holding NRST low after it was closed, and the chip could never be reached without.
+        if let Ok(mut probe) = probes.open(choice) {
+            let _ = probe.target_reset_deassert();
+        }
+        Failure::Contact(error)
+    })
 }
 
 /// Attaches over a probe that is open and has been attached before.
@@ -191,7 +200,7 @@ fn attach(mut probe: Probe, entry: ProbeEntry, method: Method, meter: SharedMete
         hold(&mut link)?;
     }
     let (dpidr, cpuid) = prove(&mut link)?;
-    Ok(Contact { link, probe: entry, speed_khz, cpuid, dpidr })
+    Ok(Contact { link, probe: entry, method, speed_khz, cpuid, dpidr })
 }
 
 /// Makes the core stop at its first instruction when NRST is let go.

@@ -53,6 +53,7 @@ use crate::block::Uid;
 pub struct Board<'p> {
     probes: &'p Probes,
     options: ConnectOptions,
+    method: Method,
     link: Link,
     pace: Pace,
     /// The probe in use.
@@ -100,7 +101,7 @@ impl<'p> Board<'p> {
     }
 
     fn take(probes: &'p Probes, options: &ConnectOptions, contact: Contact) -> Result<Self, Error> {
-        let Contact { mut link, probe, speed_khz, cpuid, dpidr } = contact;
+        let Contact { mut link, probe, method, speed_khz, cpuid, dpidr } = contact;
         let pace = probes.pace().clone();
         if chip::has_dbgmcu(cpuid) {
             link.write(dbgmcu::CR, dbgmcu::CR_WATCHDOGS_STOP | dbgmcu::CR_TIMERS_STOP)?;
@@ -111,7 +112,7 @@ impl<'p> Board<'p> {
         if read_uid(&mut link)? != uid || uid.is_blank() || link.read(scs::CPUID)? != cpuid {
             return Err(LinkError::Nonsense { what: "the unique id", value: uid.0[0] }.into());
         }
-        Ok(Self { probes, options: options.clone(), link, pace, probe, speed_khz, dpidr, chip, uid })
+        Ok(Self { probes, options: options.clone(), method, link, pace, probe, speed_khz, dpidr, chip, uid })
     }
 
     /// What it takes to reach this same board again, should contact be lost.
@@ -122,20 +123,22 @@ impl<'p> Board<'p> {
             (None, Some(serial)) => Selector::Serial(serial.clone()),
             (None, None) => self.options.selector.clone().unwrap_or(Selector::Index(self.probe.index)),
         };
-        let options = ConnectOptions { selector: Some(selector), ..self.options.clone() };
+        // A chip that was reached without reset can be again, and must not be reset in the middle of its work.
+        let method = if self.method == Method::Normal { Method::Normal } else { self.options.method };
+        let options = ConnectOptions { selector: Some(selector), method, ..self.options.clone() };
         Recipe { probes: self.probes, options, speed_khz: self.speed_khz, uid: self.uid }
     }
 
     /// Attaches anew over the open probe, so that what is read from then on shares no state with what was done before.
     pub fn reattach(self) -> Result<Self, Error> {
-        let Self { probes, options, link, pace, probe, chip, uid, .. } = self;
-        let Contact { mut link, probe, speed_khz, cpuid, dpidr } = connect::again(link.close(), probe, probes.meter())?;
+        let Self { probes, options, method, link, pace, probe, chip, uid, .. } = self;
+        let Contact { mut link, probe, speed_khz, cpuid, dpidr, .. } = connect::again(link.close(), probe, probes.meter())?;
         core::halt(&mut link, &pace)?;
         if read_uid(&mut link)? != uid || cpuid != chip.cpuid {
             // Either another board, or a wire that flipped a bit: connecting anew tells them apart.
             return Err(LinkError::Nonsense { what: "the unique id", value: cpuid }.into());
         }
-        Ok(Self { probes, options, link, pace, probe, speed_khz, dpidr, chip, uid })
+        Ok(Self { probes, options, method, link, pace, probe, speed_khz, dpidr, chip, uid })
     }
 
     /// Stops the chip before its first instruction after a reset.
