@@ -1,0 +1,64 @@
+//! Un-bricks the motor controllers (DRV, ESC) of Xiaomi M365-family scooters over SWD.
+//!
+//! A controller is an STM32F103, or a GigaDevice chip in its place, with three pads for a debug probe. Its flash holds a
+//! bootloader, the DRV firmware and a 512-byte data block with serial number, mileage and the chip's own id. Read-out
+//! protection keeps a debugger out of flash until it is removed, which erases the chip.
+//!
+//! The rooms, from pure to procedure:
+//!
+//! * [`block`] the data block, byte for byte;
+//! * [`image`] firmware files: formats, the catalog of known images, the gates that an image has to pass;
+//! * [`target`] the scooters: flash maps, serial numbers, the flash algorithm;
+//! * [`board`] one board at the end of one probe: reach, identify, unlock, program, compare;
+//! * [`ops`] the commands as procedures over a board;
+//! * [`sim`] a board made of memory that looks like a probe from above, and runs the firmware.
+//!
+//! The library prints nothing and asks nothing; whoever calls it is told by [`board::progress::Progress`].
+//!
+//! # A rehearsal
+//!
+//! ```
+//! use m365_drv::{
+//!     board::{ConnectOptions, EraseConsent, Probes},
+//!     image::Image,
+//!     ops::{After, Extent, FlashRequest, Intent, Job, Keep, flash},
+//!     sim::{APP_64, BOOT, Layout, Scenario, SimBoard},
+//!     target::Target,
+//! };
+//!
+//! // A board that is read-protected while its firmware runs.
+//! let board = SimBoard::new(Scenario::Locked, &Layout::XIAOMI);
+//! let probes = Probes::new(board.probe_lister(), board.clock());
+//!
+//! let (boot, drv) = (Image::from_bytes(BOOT)?, Image::from_bytes(APP_64)?);
+//! let request = FlashRequest {
+//!     target: Target::builtin("pro").unwrap(),
+//!     boot: Some(&boot),
+//!     drv: Some(&drv),
+//!     data: None,
+//!     serial: None,
+//!     mileage: None,
+//!     consent: Some(EraseConsent),
+//!     extent: Extent::Changes,
+//!     intent: Intent::Write,
+//!     after: After::Run,
+//!     keep: Keep::Nothing,
+//!     forced: vec![],
+//! };
+//! let mut job = Job { probes: &probes, connect: ConnectOptions::default(), progress: &mut () };
+//! let report = flash(&mut job, &request)?;
+//!
+//! // The serial number was rescued from the SRAM of the locked chip before it was erased.
+//! assert_eq!(report.serial.to_string(), "21886/00012345");
+//! assert!(report.verified && report.mass_erased);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod block;
+pub mod board;
+pub mod clock;
+pub mod image;
+pub mod ops;
+pub mod sim;
+pub mod target;
+pub mod version;
