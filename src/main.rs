@@ -30,6 +30,6 @@ fn run(cli: &Cli, output: &Output) -> Answer {
     let mut context = Context::new(cli, output, bars)?;
     let answer = panic::catch_unwind(AssertUnwindSafe(|| cli.command.run(&mut context)))
         .unwrap_or_else(|payload| Err(defect(payload.as_ref(), context.activity())));
-    context.close()?;
-    answer
+    let closed = context.close();
+    answer.and_then(|outcome| closed.map(|()| outcome))
 }

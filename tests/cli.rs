@@ -18,7 +18,8 @@ fn no_command_shows_the_help_on_stderr() {
 
 #[test]
 fn a_wrong_option_is_named() {
-    let stderr = "error: unexpected argument '--fast' found\n\nUsage: m365-drv scooters [OPTIONS]\n\nFor more information, try '--help'.\n";
+    let stderr = "error: unexpected argument '--fast' found\n\nUsage: m365-drv scooters [OPTIONS]\n\n\
+                  For more information, try '--help'.\n";
     Bench::new().m365("scooters --fast").exit(2).stderr(stderr).check();
 }
 
@@ -32,17 +33,18 @@ fn a_wrong_value_is_named_with_what_is_right() {
 #[test]
 fn a_block_is_made_shown_and_changed() {
     let bench = Bench::new();
-    let made = "serial      21886/00012345\nmileage     1234.0 km\nchip        none yet\nPIN         000000\n\
+    let made = "serial      21886/00012345\nmileage     1234.0 km\nfor chip    none yet\nPIN         000000\n\
                 activated   yes\nfirmware    1.3.4\nwritten to  a.bin\n";
     bench.m365("data new --serial 21886/00012345 --km 1234 -o a.bin").stdout(made).check();
 
-    let changed = "serial      21886/00012345\nmileage     0.5 km\nchip        48ff6e06-52665455-35392587\n\
+    let changed = "serial      21886/00012345\nmileage     0.5 km\nfor chip    48ff6e06-52665455-35392587\n\
                    PIN         000000\nactivated   yes\nfirmware    1.3.4\nwritten to  b.bin\n";
     let line = "data edit a.bin --mileage-m 500 --uid 48ff6e06-52665455-35392587 -o b.bin";
     bench.m365(line).stdout(changed).check();
 
-    let shown = "serial     21886/00012345\nmileage    0.5 km\nchip       48ff6e06-52665455-35392587\n\
-                 PIN        000000\nactivated  yes\nfirmware   1.3.4\n\nRegisters\n...\n29  500 m [..]total mileage\n...\n";
+    let shown = "serial     21886/00012345\nmileage    0.5 km\nfor chip   48ff6e06-52665455-35392587\n\
+                 PIN        000000\nactivated  yes\nfirmware   1.3.4\n\nRegisters\n...\n\
+                 29  500 m [..]total mileage\n...\n";
     bench.m365("data show b.bin").stdout(shown).check();
     assert_eq!((bench.read("a.bin").len(), bench.read("b.bin").len()), (512, 512));
 }
@@ -90,8 +92,8 @@ fn bytes_that_are_no_block_are_refused() {
 #[test]
 fn a_number_is_the_scooters_code_before_it_is_an_exit_code() {
     let bench = Bench::new();
-    let scooter = "error 3 on the scooter\nprogramming an update failed\n...\nFor exit code 3 of this program (consent): \
-                   `m365-drv explain consent`\n";
+    let scooter = "error 3 on the scooter\nprogramming an update failed\n...\nFor exit code 3 of this program \
+                   (consent): `m365-drv explain consent`\n";
     bench.m365("explain 3").stdout(scooter).check();
     bench.m365("explain exit-3").stdout("exit code 3: consent\n...\n").check();
     bench.m365("explain 7").stdout("exit code 7: wrong-board\n...\n").check();

@@ -1,27 +1,103 @@
 //! From the arguments to the things that verbs work with.
 
-use std::{str::FromStr, time::Duration};
+use std::time::Duration;
 
+use directories::ProjectDirs;
 use indicatif::MultiProgress;
+use m365_drv::{
+    block::Serial,
+    board::{
+        ConnectOptions, Method, Probes, Wait,
+        progress::{Event, Progress, Warning},
+    },
+    image::{Image, Kind},
+    ops::{Job, Keep},
+    target::Target,
+};
 
 use super::{
-    Cli,
+    Cli, ConnectArg,
+    exit::{Exit, refuse},
+    interrupt,
     output::Output,
     progress::{Activity, Teller},
+    simulate::Rehearsal,
 };
 
 /// What a verb works with.
 pub(crate) struct Context {
+    /// Where the probes come from: USB, or a simulated board.
+    pub(crate) probes: Probes,
+    options: ConnectOptions,
     teller: Teller,
     activity: Activity,
+    rehearsal: Option<Rehearsal>,
 }
 
 impl Context {
     /// Makes ready what the options ask for.
     pub(crate) fn new(cli: &Cli, output: &Output, bars: MultiProgress) -> anyhow::Result<Self> {
+        let globals = &cli.globals;
+        let wanted = globals.simulate.as_ref().filter(|_| cli.command.uses_board());
+        let rehearsal = wanted.map(|board| Rehearsal::begin(board, cli.command.scooter())).transpose()?;
+        // The one line that differs between a real run and a rehearsal.
+        let probes = rehearsal.as_ref().map_or_else(Probes::usb, Rehearsal::probes);
         let activity = Activity::default();
-        let teller = Teller::new(output, cli.globals.quiet, bars, activity.clone());
-        Ok(Self { teller, activity })
+        if cli.command.uses_board() {
+            interrupt::obey(probes.interrupt(), activity.clone(), output.clone());
+        }
+        let options = ConnectOptions {
+            selector: globals.probe.clone(),
+            speed_khz: globals.speed,
+            method: globals.connect.into(),
+            wait: globals.wait.unwrap_or_default(),
+        };
+        let teller = Teller::new(output, globals.quiet, bars, activity.clone());
+        if let Some(rehearsal) = &rehearsal {
+            teller.say(&format!("simulated board `{}`: no hardware is touched", rehearsal.title()));
+        }
+        Ok(Self { probes, options, teller, activity, rehearsal })
+    }
+
+    /// What a procedure is given.
+    pub(crate) fn job(&mut self) -> Job<'_> {
+        Job { probes: &self.probes, connect: self.options.clone(), progress: &mut self.teller }
+    }
+
+    /// Where backups go that were given no file.
+    pub(crate) fn keep(&self) -> anyhow::Result<Keep> {
+        if let Some(rehearsal) = &self.rehearsal {
+            return Ok(rehearsal.keep());
+        }
+        let folders = ProjectDirs::from("", "", "m365-drv");
+        let folders = folders.ok_or_else(|| refuse(Exit::Backup, "this user has no folder for backups"))?;
+        Ok(Keep::InFolder(folders.data_dir().join("backups")))
+    }
+
+    /// In a rehearsal that was given no image, one of our own.
+    pub(crate) fn stand_in(&mut self, kind: Kind, target: &Target) -> Option<Image> {
+        let image = self.rehearsal.as_ref()?.stand_in(kind, target)?;
+        self.warn("rehearsal-image", format!("no {kind} image is given; the rehearsal uses one of its own"));
+        Some(image)
+    }
+
+    /// A serial of another region changes the speed limit on firmware that looks at it.
+    pub(crate) fn warn_of_region(&mut self, target: &Target, serial: &Serial) {
+        let compared = &target.serial.compared;
+        if !compared.is_empty() && !compared.iter().any(|prefix| prefix == serial.prefix()) {
+            self.warn(
+                "serial-region",
+                format!(
+                    "the firmware of {} does not know serials that begin with {}; it falls back to its default region",
+                    target.title,
+                    serial.prefix()
+                ),
+            );
+        }
+    }
+
+    fn warn(&mut self, name: &'static str, message: String) {
+        self.teller.on(Event::Warning(Warning::new(name, message)));
     }
 
     /// What is being done to the board.
@@ -30,37 +106,37 @@ impl Context {
     }
 
     /// Puts away what has to outlast the command.
-    pub(crate) fn close(&mut self) -> anyhow::Result<()> {
-        Ok(())
+    pub(crate) fn close(&self) -> anyhow::Result<()> {
+        self.rehearsal.as_ref().map_or(Ok(()), Rehearsal::save)
     }
 }
 
-/// How long `--wait` goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum WaitArg {
-    Forever,
-    For(Duration),
-}
-
-impl FromStr for WaitArg {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == "forever" {
-            return Ok(Self::Forever);
+impl From<ConnectArg> for Method {
+    fn from(how: ConnectArg) -> Self {
+        match how {
+            ConnectArg::Auto => Self::Auto,
+            ConnectArg::Normal => Self::Normal,
+            ConnectArg::UnderReset => Self::UnderReset,
         }
-        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-        let (number, unit) = text.split_at(digits);
-        let scale_ms = match unit {
-            "ms" => 1,
-            "" | "s" => 1000,
-            "m" | "min" => 60_000,
-            "h" => 3_600_000,
-            _ => return Err("a duration is a whole number of ms, s, m or h, as `30s`".into()),
-        };
-        let number: u64 = number.parse().map_err(|_| "a duration begins with a whole number, as `30s`".to_owned())?;
-        Ok(Self::For(Duration::from_millis(number.saturating_mul(scale_ms))))
     }
+}
+
+/// Reads the value of `--wait`.
+pub(super) fn parse_wait(text: &str) -> Result<Wait, String> {
+    if text == "forever" {
+        return Ok(Wait::Forever);
+    }
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let scale_ms = match unit {
+        "ms" => 1,
+        "" | "s" => 1000,
+        "m" | "min" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err("a duration is a whole number of ms, s, m or h, as `30s`".into()),
+    };
+    let number: u64 = number.parse().map_err(|_| "a duration begins with a whole number, as `30s`".to_owned())?;
+    Ok(Wait::For(Duration::from_millis(number.saturating_mul(scale_ms))))
 }
 
 #[cfg(test)]
@@ -69,14 +145,14 @@ mod tests {
 
     #[test]
     fn a_wait_is_a_number_with_a_unit() {
-        let seconds = |seconds| Ok(WaitArg::For(Duration::from_secs(seconds)));
-        assert_eq!("30".parse::<WaitArg>(), seconds(30));
-        assert_eq!("30s".parse::<WaitArg>(), seconds(30));
-        assert_eq!("5m".parse::<WaitArg>(), seconds(300));
-        assert_eq!("500ms".parse(), Ok(WaitArg::For(Duration::from_millis(500))));
-        assert_eq!("forever".parse(), Ok(WaitArg::Forever));
+        let seconds = |seconds| Ok(Wait::For(Duration::from_secs(seconds)));
+        assert_eq!(parse_wait("30"), seconds(30));
+        assert_eq!(parse_wait("30s"), seconds(30));
+        assert_eq!(parse_wait("5m"), seconds(300));
+        assert_eq!(parse_wait("500ms"), Ok(Wait::For(Duration::from_millis(500))));
+        assert_eq!(parse_wait("forever"), Ok(Wait::Forever));
         for text in ["", "s", "-1", "1.5s", "5 parsecs"] {
-            assert!(text.parse::<WaitArg>().is_err(), "{text}");
+            assert!(parse_wait(text).is_err(), "{text}");
         }
     }
 }

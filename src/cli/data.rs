@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use m365_drv::{
     block::{DataBlock, Mileage, Register, Serial, Summary, Uid, Value},
+    ops::DataSource,
     target::Target,
 };
 use serde::Serialize;
@@ -202,6 +203,17 @@ impl Report for Shown {
     }
 }
 
+/// Where a block was found.
+pub(crate) fn source_in_words(source: DataSource) -> &'static str {
+    match source {
+        DataSource::Flash => "the board's flash",
+        DataSource::Sram => "SRAM of the running board",
+        DataSource::File => "a file",
+        DataSource::Backup => "a backup",
+        DataSource::Template => "the factory's template",
+    }
+}
+
 /// The fields of a block that have a name, one a row.
 pub(crate) fn summary_rows(summary: &Summary, page: &mut Page) {
     match &summary.serial {
@@ -213,9 +225,9 @@ pub(crate) fn summary_rows(summary: &Summary, page: &mut Page) {
     };
     page.row("mileage", summary.mileage_m);
     if summary.uid.is_blank() {
-        page.toned("chip", "none yet", Tone::Remark);
+        page.toned("for chip", "none yet", Tone::Remark);
     } else {
-        page.row("chip", summary.uid);
+        page.row("for chip", summary.uid);
     }
     page.row("PIN", summary.pin.as_deref().unwrap_or("unreadable"));
     page.row("activated", if summary.activated { "yes" } else { "no" });

@@ -50,7 +50,8 @@ pub(crate) const BOOTLOADER_SHOWS: &str = "Shown by the bootloader: the tail lig
 pub(crate) const BOOTLOADER: std::ops::RangeInclusive<u8> = 1..=6;
 
 /// Every code known, in order. Sources: disassembly of bootloader and DRV 1.4.0 to 2.5.2; etransport/ninebot-docs wiki
-/// "M365ESC" and "ES2ESC"; wiki.scooterhacking.org "nberrorcodes"; electro.club, foxstudio and m365.now.sh error tables.
+/// "M365ESC" and "ES2ESC"; wiki.scooterhacking.org "nberrorcodes"; electro.club, foxstudio and m365.now.sh error
+/// tables.
 pub(crate) const TABLE: &[ErrorCode] = &[
     code(1, "size of the waiting update is invalid", Sure),
     code(2, "erasing flash for an update failed", Sure),
@@ -82,8 +83,8 @@ pub(crate) const TABLE: &[ErrorCode] = &[
     code(20, "external battery: voltage (Ninebot)", Likely),
     code(21, "no communication with the battery (BMS)", Sure).because(
         "The controller gets no valid answer from the battery's electronics: a loose or broken data line, burned \
-         line resistors on the BMS (R83, R84), or a third-party pack that has no data line. The scooter then rides in a \
-         limp mode.",
+         line resistors on the BMS (R83, R84), or a third-party pack that has no data line. The scooter then rides in \
+         a limp mode.",
         "Check the data wires to the battery first. With a pack that has no data line, build firmware with BMS \
          communication disabled (or BMS emulation) on a firmware builder and flash that file with --drv. Know what \
          it means: the controller then has no battery temperature and no charge interlock.",

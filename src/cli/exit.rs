@@ -2,7 +2,10 @@
 
 use std::any::Any;
 
-use m365_drv::ops::{self, BoardState, Category};
+use m365_drv::{
+    board,
+    ops::{self, BoardState, Category},
+};
 
 use super::progress::Activity;
 
@@ -184,27 +187,34 @@ impl Exit {
 #[error("{message}")]
 pub(crate) struct Refusal {
     exit: Exit,
-    message: String,
-}
-
-/// Refuses with an exit code; the message is one fact in lower case, without a full stop.
-pub(crate) fn refuse(exit: Exit, message: impl Into<String>) -> anyhow::Error {
-    Refusal { exit, message: message.into() }.into()
-}
-
-/// A panic: the program ends as orderly as it can, and says what may have become of the board.
-#[derive(Debug, thiserror::Error)]
-#[error("the program failed: {message}")]
-pub(crate) struct Defect {
-    message: String,
     board: BoardState,
+    message: String,
 }
 
-/// The error of a panic, from what it carried.
+/// Refuses with an exit code, the board being untouched; the message is one fact in lower case, without a full stop.
+pub(crate) fn refuse(exit: Exit, message: impl Into<String>) -> anyhow::Error {
+    Refusal { exit, board: BoardState::Untouched, message: message.into() }.into()
+}
+
+/// What went wrong between this program and the board, where an error is about that.
+pub(crate) fn of_board(error: &anyhow::Error) -> Option<&board::Error> {
+    match error.downcast_ref()? {
+        ops::Error::Board(stopped) => Some(&stopped.error),
+        _ => None,
+    }
+}
+
+/// The error of a panic, from what it carried: the program ends as orderly as it can, and says what may have become of
+/// the board.
 pub(crate) fn defect(payload: &(dyn Any + Send), activity: &Activity) -> anyhow::Error {
     let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    let board = if activity.has_changed() { BoardState::Partial } else { BoardState::Untouched };
-    Defect { message: text.unwrap_or("no message").to_owned(), board }.into()
+    let message = format!("the program failed: {}", text.unwrap_or("no message"));
+    Refusal { exit: Exit::Internal, board: activity.board(), message }.into()
+}
+
+/// The error of a second Ctrl-C, which ends the program where it stands.
+pub(crate) fn stopped(activity: &Activity) -> anyhow::Error {
+    Refusal { exit: Exit::Interrupted, board: activity.board(), message: "stopped at once".into() }.into()
 }
 
 /// Attaches an exit code to an error that does not know its own.
@@ -215,7 +225,7 @@ pub(crate) trait Meaning<T> {
 
 impl<T, E: Into<anyhow::Error>> Meaning<T> for Result<T, E> {
     fn meaning(self, exit: Exit, message: impl FnOnce() -> String) -> anyhow::Result<T> {
-        self.map_err(|error| error.into().context(Refusal { exit, message: message() }))
+        self.map_err(|error| error.into().context(Refusal { exit, board: BoardState::Untouched, message: message() }))
     }
 }
 
@@ -226,11 +236,8 @@ pub(crate) fn classify(error: &anyhow::Error) -> (Exit, BoardState) {
     if let Some(error) = error.downcast_ref::<ops::Error>() {
         return (error.category().into(), error.board());
     }
-    if let Some(defect) = error.downcast_ref::<Defect>() {
-        return (Exit::Internal, defect.board);
-    }
-    let exit = error.downcast_ref::<Refusal>().map_or(Exit::Internal, |refusal| refusal.exit);
-    (exit, BoardState::Untouched)
+    let refusal = error.downcast_ref::<Refusal>();
+    refusal.map_or((Exit::Internal, BoardState::Untouched), |refusal| (refusal.exit, refusal.board))
 }
 
 impl From<Category> for Exit {

@@ -13,7 +13,7 @@ use super::{
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
-    /// An exit code's name (`consent`, `exit-3`), a scooter's error code (`21`), `wiring` or `safety`; nothing lists all
+    /// An exit code's name (`consent`, `exit-3`), a scooter's error code (`21`), `wiring`, `safety`; without one, a list
     #[arg(value_name = "NAME or NUMBER")]
     topic: Option<String>,
 }

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io::{ErrorKind, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use super::exit::{Exit, Meaning, refuse};
@@ -23,17 +23,43 @@ pub(crate) fn read(path: &Path, exit: Exit) -> anyhow::Result<Vec<u8>> {
 
 /// Writes a new file, never over another one; `exit` is what a failure means.
 pub(crate) fn write_new(path: &Path, bytes: &[u8], exit: Exit) -> anyhow::Result<()> {
-    let what = || format!("cannot write {}", path.display());
-    let mut file = match File::create_new(path) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            return Err(refuse(Exit::Usage, format!("{} exists already", path.display())));
+    NewFile::reserve(path, exit)?.fill(bytes)
+}
+
+/// A file that did not exist and does not exist again until it is filled: reserved before long work whose result it
+/// shall hold.
+pub(crate) struct NewFile {
+    path: PathBuf,
+    file: File,
+    exit: Exit,
+    filled: bool,
+}
+
+impl NewFile {
+    /// Makes the file, empty; `exit` is what a failure means.
+    pub(crate) fn reserve(path: &Path, exit: Exit) -> anyhow::Result<Self> {
+        match File::create_new(path) {
+            Ok(file) => Ok(Self { path: path.to_owned(), file, exit, filled: false }),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                Err(refuse(Exit::Usage, format!("{} exists already", path.display())))
+            }
+            Err(error) => Err(error).meaning(exit, || format!("cannot write {}", path.display())),
         }
-        other => other.meaning(exit, what)?,
-    };
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
-    if written.is_err() {
-        // Half a file looks like a whole one to the next command.
-        let _ = fs::remove_file(path);
     }
-    written.meaning(exit, what)
+
+    /// Writes it.
+    pub(crate) fn fill(mut self, bytes: &[u8]) -> anyhow::Result<()> {
+        let written = self.file.write_all(bytes).and_then(|()| self.file.sync_all());
+        self.filled = written.is_ok();
+        written.meaning(self.exit, || format!("cannot write {}", self.path.display()))
+    }
+}
+
+impl Drop for NewFile {
+    /// Half a file looks like a whole one to the next command.
+    fn drop(&mut self) {
+        if !self.filled {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
 }

@@ -1,15 +1,54 @@
 //! Advice: for each way to fail, the next command to type. It stands here and nowhere else.
 
-use super::{exit::Exit, typed::Typed};
+use m365_drv::{
+    board::{self, access::Problem},
+    image::Kind,
+    ops,
+};
+
+use super::{
+    exit::{self, Exit},
+    typed::Typed,
+};
 
 /// The next command after a run that ended like this; `None` where nothing can be typed.
-pub(crate) fn next(exit: Exit, typed: &Typed) -> Option<String> {
+pub(crate) fn next(exit: Exit, error: Option<&anyhow::Error>, typed: &Typed) -> Option<String> {
+    error.and_then(|error| for_error(error, typed)).or_else(|| for_exit(exit, typed))
+}
+
+/// Where the error itself says more than its exit code.
+fn for_error(error: &anyhow::Error, typed: &Typed) -> Option<String> {
+    if let Some(error) = exit::of_board(error) {
+        return match error {
+            board::Error::ProbeAccess(problem) => fix(problem),
+            board::Error::SeveralProbes { .. } if !typed.has("--probe") => Some(typed.again(&["--probe", "#1"])),
+            _ => None,
+        };
+    }
+    let missing = |option, value| if typed.has(option) { vec![] } else { vec![option, value] };
+    match error.downcast_ref()? {
+        ops::Error::NoSerial | ops::Error::NoMileage => {
+            let km = if typed.has("--mileage-m") { vec![] } else { missing("--km", "KM") };
+            Some(typed.again(&[missing("--serial", "SERIAL"), km].concat()))
+        }
+        ops::Error::Gate { kind, .. } => Some(format!("m365-drv image show {}", typed.quoted(option_of(*kind))?)),
+        ops::Error::NoImage { kind, .. } => Some(typed.again(&[option_of(*kind), "FILE"])),
+        _ => None,
+    }
+}
+
+/// The option that takes an image of this kind.
+fn option_of(kind: Kind) -> &'static str {
+    if kind == Kind::Boot { "--boot" } else { "--drv" }
+}
+
+fn for_exit(exit: Exit, typed: &Typed) -> Option<String> {
     let command = typed.command.as_deref();
     Some(match exit {
         Exit::Ok => return None,
         Exit::Internal if typed.has("--log-file") => return None,
         Exit::Internal => typed.again(&["--log-file", "m365-drv.log"]),
-        Exit::Usage => match command {
+        Exit::Usage | Exit::Data | Exit::Image => match command {
             Some(command) => format!("m365-drv {command} --help"),
             None => "m365-drv --help".to_owned(),
         },
@@ -17,17 +56,26 @@ pub(crate) fn next(exit: Exit, typed: &Typed) -> Option<String> {
         Exit::NoProbe | Exit::ProbeAccess => "m365-drv probes".to_owned(),
         Exit::NoContact if typed.has("--wait") => "m365-drv explain wiring".to_owned(),
         Exit::NoContact => typed.again(&["--wait"]),
+        Exit::WrongBoard if command == Some("info") => "m365-drv explain wrong-board".to_owned(),
         Exit::WrongBoard => "m365-drv info".to_owned(),
-        Exit::Image if command.is_some_and(|command| command.starts_with("image")) => {
-            "m365-drv image --help".to_owned()
-        }
-        Exit::Image => "m365-drv image show FILE".to_owned(),
-        Exit::Data if command == Some("flash") => typed.again(&["--serial", "SERIAL", "--km", "KM"]),
-        Exit::Data => format!("m365-drv {} --help", command.unwrap_or_default()),
-        Exit::Backup => typed.again(&["--backup", "FILE"]),
-        Exit::Verify if command == Some("verify") => "m365-drv flash --help".to_owned(),
+        Exit::Backup if command == Some("flash") => typed.again(&["--backup", "FILE"]),
+        Exit::Backup => "m365-drv explain backup".to_owned(),
+        Exit::Verify if command == Some("verify") => typed.as_command("flash"),
         Exit::Flash | Exit::Verify | Exit::LinkLost | Exit::Interrupted => typed.again(&[]),
     })
+}
+
+/// The command that makes a probe usable, where the cause is proven and one command cures it.
+pub(crate) fn fix(problem: &Problem) -> Option<String> {
+    match problem {
+        // Both nodes of a probe, USB and hidraw, carry the ids in a parent's attributes.
+        Problem::Permission { vid, pid } if cfg!(target_os = "linux") => Some(format!(
+            "echo 'ATTRS{{idVendor}}==\"{vid}\", ATTRS{{idProduct}}==\"{pid}\", MODE=\"0660\", GROUP=\"plugdev\", \
+             TAG+=\"uaccess\"' | sudo tee /etc/udev/rules.d/70-m365-drv-{vid}-{pid}.rules && sudo udevadm control \
+             --reload && sudo udevadm trigger"
+        )),
+        _ => None,
+    }
 }
 
 /// What to do about an exit code, in sentences, for its page in `explain`.
@@ -35,8 +83,8 @@ pub(crate) fn advice(exit: Exit) -> &'static str {
     match exit {
         Exit::Ok => "",
         Exit::Internal => {
-            "Run the same command again with --log-file m365-drv.log and send that file with your report. The last lines \
-             of the run say what the board is now."
+            "Run the same command again with --log-file m365-drv.log and send that file with your report. The last \
+             lines of the run say what the board is now."
         }
         Exit::Usage => "`m365-drv --help` lists the commands, `m365-drv COMMAND --help` the options of one.",
         Exit::Consent => {
@@ -54,12 +102,12 @@ pub(crate) fn advice(exit: Exit) -> &'static str {
         }
         Exit::WrongBoard => "`m365-drv info` shows which chip answers; `m365-drv scooters` shows which are known.",
         Exit::Image => {
-            "`m365-drv image show FILE` says what a file is and which checks it fails. A check that you know to be wrong \
-             can be lifted by its name: --force GATE."
+            "`m365-drv image show FILE` says what a file is and which checks it fails. A check that you know to be \
+             wrong can be lifted by its name: --force GATE."
         }
         Exit::Data => {
-            "Give both: --serial as on the sticker of the scooter, --km as you know it. A saved data block does as well: \
-             --data FILE."
+            "Give both: --serial as on the sticker of the scooter, --km as you know it. A saved data block does as \
+             well: --data FILE."
         }
         Exit::Backup => "Name another place: --backup FILE. Where you have one already: --no-backup.",
         Exit::Flash => {

@@ -1,25 +1,39 @@
 //! The command line: what can be typed, and which file does it.
 
+mod backup;
 mod context;
 mod data;
 mod error_codes;
 mod exit;
 mod explain;
 mod files;
+mod flash;
 mod generate;
 mod hints;
+mod image;
+mod info;
+mod interrupt;
 mod logging;
 mod output;
 mod page;
+mod probes;
 mod progress;
+mod protect;
+mod request;
 mod scooters;
 mod simulate;
 mod typed;
+mod verify;
 
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use m365_drv::{
+    board::{Selector, Wait},
+    target::Target,
+};
 
+use self::simulate::SimulateArg;
 pub(crate) use self::{
     context::Context,
     exit::defect,
@@ -27,12 +41,15 @@ pub(crate) use self::{
     output::{Answer, Output},
     typed::Typed,
 };
-use self::{context::WaitArg, simulate::SimulateArg};
+
+/// What everybody reads who asks what `flash` does.
+const SAFETY: &str = concat!(include_str!("safety.txt"), "\n", include_str!("wiring.txt"));
 
 /// Un-brick the motor controller of a Xiaomi M365-family scooter over SWD.
 ///
 /// One command takes a board that is locked, bricked or blank to one that runs: it identifies the chip, rescues serial
-/// and mileage, removes the read-out protection, programs bootloader, firmware and data block, and reads all of it back.
+/// and mileage, removes the read-out protection, programs bootloader, firmware and data block, and reads all of it
+/// back.
 ///
 /// Try everything without hardware first: `m365-drv --simulate flash pro --erase-all`.
 #[derive(Debug, Parser)]
@@ -56,7 +73,7 @@ pub(crate) struct Globals {
     /// `VID:PID`, `VID:PID:SERIAL`, a serial or its unique prefix, `usb:BUS-PORT[.PORT]`, or `#N` as `probes` numbers
     /// them.
     #[arg(long, global = true, value_name = "SEL", env = "M365_DRV_PROBE", hide_env_values = true)]
-    pub(crate) probe: Option<String>,
+    pub(crate) probe: Option<Selector>,
 
     /// SWD clock; by default the fastest up to 4000 that works.
     #[arg(long, global = true, value_name = "KHZ", env = "M365_DRV_SPEED", hide_env_values = true)]
@@ -65,8 +82,8 @@ pub(crate) struct Globals {
 
     /// Rehearse on a simulated board; no hardware is touched.
     ///
-    /// BOARD is a scenario (`new`, `locked`, `bricked`, `open`, `half-flashed`, `wrp`, `absent`), or a folder that holds
-    /// a saved board. A folder that does not exist is made from scenario `locked`, or from the one named as
+    /// BOARD is a scenario (`new`, `locked`, `bricked`, `open`, `half-flashed`, `wrp`, `absent`), or a folder that
+    /// holds a saved board. A folder that does not exist is made from scenario `locked`, or from the one named as
     /// `FOLDER:SCENARIO`; the board is written back after each command.
     #[arg(long, global = true, value_name = "BOARD", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "locked")]
@@ -74,8 +91,8 @@ pub(crate) struct Globals {
 
     /// Keep trying until the board answers; no limit without DURATION (`30s`, `5m`).
     #[arg(long, global = true, value_name = "DURATION", num_args = 0..=1, require_equals = true)]
-    #[arg(default_missing_value = "forever")]
-    pub(crate) wait: Option<WaitArg>,
+    #[arg(default_missing_value = "forever", value_parser = context::parse_wait)]
+    pub(crate) wait: Option<Wait>,
 
     /// How to reach the chip.
     ///
@@ -137,11 +154,36 @@ impl From<ColorArg> for anstream::ColorChoice {
 /// Everything that can be done.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Do the whole job: identify, rescue, back up, unlock, program, verify, start
+    #[command(after_long_help = SAFETY)]
+    Flash(Box<flash::FlashArgs>),
+    /// Show what a board is and what is on it; read-only
+    Info,
+    /// Save everything readable into one file
+    Backup {
+        /// The file to write; it must not exist
+        file: PathBuf,
+    },
+    /// Put a backup back exactly, option bytes included
+    Restore(backup::RestoreArgs),
+    /// Compare the board with what `flash` would write; changes nothing
+    Verify(Box<request::WantedArgs>),
+    /// Remove read-out and write protection; erases the chip where it is read-protected
+    Unlock(protect::UnlockArgs),
+    /// Set read-out protection
+    Lock,
+    /// Reset the chip and let it run
+    Reset,
     /// Make, show or change data blocks as files; no board needed
     #[command(subcommand)]
     Data(data::DataCommand),
+    /// Identify firmware files; encrypt or decrypt them
+    #[command(subcommand)]
+    Image(image::ImageCommand),
     /// List the known scooters: chip, flash layout, images known
     Scooters,
+    /// List the probes found: whether each can be used, and if not the fix
+    Probes,
     /// Explain an exit code, or an error code that the scooter shows
     Explain(explain::ExplainArgs),
     /// Print completions for a shell
@@ -154,15 +196,45 @@ impl Command {
     /// Whether the state of a board is part of this command's end.
     pub(crate) fn uses_board(&self) -> bool {
         match self {
-            Self::Data(_) | Self::Scooters | Self::Explain(_) | Self::Completions(_) | Self::Man => false,
+            Self::Flash(_)
+            | Self::Info
+            | Self::Backup { .. }
+            | Self::Restore(_)
+            | Self::Verify(_)
+            | Self::Unlock(_)
+            | Self::Lock
+            | Self::Reset
+            | Self::Probes => true,
+            Self::Data(_) | Self::Image(_) | Self::Scooters | Self::Explain(_) | Self::Completions(_) | Self::Man => {
+                false
+            }
+        }
+    }
+
+    /// The scooter that it names.
+    pub(crate) fn scooter(&self) -> Option<&'static Target> {
+        match self {
+            Self::Flash(args) => Some(args.scooter()),
+            Self::Verify(args) => Some(args.scooter),
+            _ => None,
         }
     }
 
     /// Does it.
-    pub(crate) fn run(&self, _context: &mut Context) -> Answer {
+    pub(crate) fn run(&self, context: &mut Context) -> Answer {
         match self {
+            Self::Flash(args) => flash::run(context, args),
+            Self::Info => info::run(context),
+            Self::Backup { file } => backup::backup(context, file),
+            Self::Restore(args) => backup::restore(context, args),
+            Self::Verify(args) => verify::run(context, args),
+            Self::Unlock(args) => protect::unlock(context, args),
+            Self::Lock => protect::lock(context),
+            Self::Reset => protect::reset(context),
             Self::Data(command) => data::run(command),
+            Self::Image(command) => image::run(command),
             Self::Scooters => scooters::run(),
+            Self::Probes => probes::run(context),
             Self::Explain(args) => explain::run(args),
             Self::Completions(args) => generate::completions(args),
             Self::Man => generate::man(),

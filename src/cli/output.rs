@@ -14,6 +14,7 @@ use super::{
     exit::{self, Exit, Meaning},
     hints,
     page::{Page, Width},
+    probes,
     typed::Typed,
 };
 
@@ -31,7 +32,6 @@ pub(crate) struct Outcome {
     json: Box<RawValue>,
     page: Page,
     board: BoardState,
-    unlike: Option<anyhow::Error>,
 }
 
 /// What a verb returns.
@@ -44,18 +44,12 @@ impl Outcome {
             .meaning(Exit::Internal, || "the report cannot be written as JSON".into())?;
         let mut page = Page::default();
         report.text(&mut page);
-        Ok(Self { json, page, board: BoardState::Untouched, unlike: None })
+        Ok(Self { json, page, board: BoardState::Untouched })
     }
 
     /// The same, the board being left in this state.
     pub(crate) fn on_board(mut self, board: BoardState) -> Self {
         self.board = board;
-        self
-    }
-
-    /// The same, ending with the exit code of `error`: the report stands, but it is not what was hoped for.
-    pub(crate) fn unlike(mut self, error: anyhow::Error) -> Self {
-        self.unlike = Some(error);
         self
     }
 }
@@ -162,7 +156,7 @@ impl Output {
     /// Ends the run: the report, or what went wrong and how to go on.
     pub(crate) fn end(&self, answer: Answer) -> ExitCode {
         let (report, board, error) = match answer {
-            Ok(outcome) => (Some((outcome.json, outcome.page)), outcome.board, outcome.unlike),
+            Ok(outcome) => (Some((outcome.json, outcome.page)), outcome.board, None),
             Err(error) => (None, exit::classify(&error).1, Some(error)),
         };
         let exit = error.as_ref().map_or(Exit::Ok, |error| exit::classify(error).0);
@@ -200,7 +194,7 @@ impl Output {
                     name: exit.row().name,
                     message: message.strip_prefix("error: ").unwrap_or(message).to_owned(),
                     causes: Vec::new(),
-                    hint: hints::next(exit, &self.typed),
+                    hint: hints::next(exit, None, &self.typed),
                 };
                 self.result(exit, BoardState::Untouched, None, Some(error));
             }
@@ -217,8 +211,8 @@ impl Output {
         ErrorLine {
             name: exit.row().name,
             message: error.to_string(),
-            causes: error.chain().skip(1).map(ToString::to_string).collect(),
-            hint: hints::next(exit, &self.typed),
+            causes: causes(error),
+            hint: hints::next(exit, Some(error), &self.typed),
         }
     }
 
@@ -228,19 +222,25 @@ impl Output {
         let red = anstyle::AnsiColor::Red.on_default().bold();
         let bold = anstyle::Style::new().bold();
         let mut text = format!("{red}error:{red:#} {error}\n");
-        for cause in error.chain().skip(1) {
+        for cause in causes(error) {
             let _ = writeln!(text, "  cause: {cause}");
         }
         if self.typed.has_board {
             let _ = writeln!(text, "board: {}", state_in_words(board));
         }
-        if let Some(hint) = hints::next(exit, &self.typed) {
+        if let Some(hint) = hints::next(exit, Some(error), &self.typed) {
             let _ = writeln!(text, "next: {bold}{hint}{bold:#}");
         }
         let row = exit.row();
         let _ = writeln!(text, "exit {}: `m365-drv explain {}` tells more", row.code, row.name);
         text
     }
+}
+
+/// What led to an error, and what it was about.
+fn causes(error: &anyhow::Error) -> Vec<String> {
+    let chain = error.chain().skip(1).map(ToString::to_string);
+    chain.chain(probes::named_by(error)).collect()
 }
 
 /// Whoever reads may have gone (`| head`): that must not stop a board from being written.

@@ -10,12 +10,18 @@ use std::{
 };
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use m365_drv::board::progress::{Event, Need, Progress, Step, Warning};
+use m365_drv::{
+    board::progress::{Event, Need, Progress, Step, Warning},
+    ops::BoardState,
+};
 
 use super::output::{Line, Output};
 
 /// How often a wait or a long step says something where no bar can move.
 const EVERY: Duration = Duration::from_secs(1);
+
+/// Into how many parts the progress lines of JSON divide a step, at most.
+const PARTS: u64 = 32;
 
 /// What is being done to the board, for those who may have to end the program: Ctrl-C, and the report of a defect.
 #[derive(Debug, Clone, Default)]
@@ -30,9 +36,9 @@ impl Activity {
         self.writing.load(Ordering::SeqCst)
     }
 
-    /// True once something may have been changed.
-    pub(crate) fn has_changed(&self) -> bool {
-        self.changed.load(Ordering::SeqCst)
+    /// What the board is at the least: nothing was done to it, or something may have been.
+    pub(crate) fn board(&self) -> BoardState {
+        if self.changed.load(Ordering::SeqCst) { BoardState::Partial } else { BoardState::Untouched }
     }
 
     fn note(&self, event: &Event) {
@@ -53,11 +59,11 @@ pub(crate) struct Teller {
     activity: Activity,
     voice: Voice,
     step: Step,
-    /// When the last line of a running step was given: by the screen's clock, and by the wait's own.
+    /// When the last line of a running step was given. By the computer's clock: a simulated board's runs faster.
     last_line: Option<Instant>,
-    last_wait: Option<Duration>,
     begun: Instant,
     done_bytes: u64,
+    told_bytes: u64,
 }
 
 enum Voice {
@@ -85,14 +91,22 @@ impl Teller {
             voice,
             step: Step::Connect,
             last_line: None,
-            last_wait: None,
             begun: Instant::now(),
             done_bytes: 0,
+            told_bytes: 0,
+        }
+    }
+
+    /// Says something for a person to know; scripts know it from the hello line.
+    pub(crate) fn say(&self, words: &str) {
+        match &self.voice {
+            Voice::Quiet | Voice::Json(_) => {}
+            Voice::Lines(bars) | Voice::Bars(bars, _) => bars.suspend(|| eprint_line(words)),
         }
     }
 
     fn started(&mut self, step: Step) {
-        (self.step, self.last_line, self.last_wait, self.done_bytes) = (step, None, None, 0);
+        (self.step, self.last_line, self.done_bytes, self.told_bytes) = (step, None, 0, 0);
         self.begun = Instant::now();
         match &mut self.voice {
             Voice::Quiet | Voice::Lines(_) => {}
@@ -133,13 +147,20 @@ impl Teller {
         self.done_bytes = done_bytes;
         match &self.voice {
             Voice::Quiet => {}
-            Voice::Json(output) => output.emit(&Line::Progress {
-                step: &step.to_string(),
-                done_bytes,
-                total_bytes,
-                attempts: None,
-                waited_ms: None,
-            }),
+            Voice::Json(output) => {
+                let due =
+                    done_bytes == total_bytes || done_bytes.saturating_sub(self.told_bytes) >= total_bytes / PARTS;
+                if due {
+                    self.told_bytes = done_bytes;
+                    output.emit(&Line::Progress {
+                        step: &step.to_string(),
+                        done_bytes,
+                        total_bytes,
+                        attempts: None,
+                        waited_ms: None,
+                    });
+                }
+            }
             Voice::Lines(_) => {
                 let since = self.last_line.unwrap_or(self.begun);
                 if since.elapsed() >= EVERY {
@@ -159,7 +180,7 @@ impl Teller {
 
     fn waiting(&mut self, attempts: u32, elapsed: Duration, need: Need) {
         let words = || format!("{}; {attempts} tries, {} s", plea(need), elapsed.as_secs());
-        let due = self.last_wait.is_none_or(|last| elapsed.saturating_sub(last) >= EVERY);
+        let due = self.last_line.is_none_or(|last| last.elapsed() >= EVERY);
         match &self.voice {
             Voice::Bars(_, bar) => bar.set_message(format!("{:<10}{}", self.step.to_string(), words())),
             Voice::Lines(_) if due => eprint_line(&format!("{:<10}{}", self.step.to_string(), words())),
@@ -173,7 +194,7 @@ impl Teller {
             Voice::Quiet | Voice::Lines(_) | Voice::Json(_) => return,
         }
         if due {
-            self.last_wait = Some(elapsed);
+            self.last_line = Some(Instant::now());
         }
     }
 
@@ -269,11 +290,11 @@ mod tests {
     fn only_steps_that_change_the_board_count_as_writing() {
         let activity = Activity::default();
         activity.note(&Event::Started { step: Step::Verify });
-        assert!(!activity.is_writing() && !activity.has_changed());
+        assert!(!activity.is_writing() && activity.board() == BoardState::Untouched);
         activity.note(&Event::Started { step: Step::Program });
         assert!(activity.is_writing());
         activity.note(&Event::Finished { step: Step::Program, took: Duration::ZERO });
-        assert!(!activity.is_writing() && activity.has_changed());
+        assert!(!activity.is_writing() && activity.board() == BoardState::Partial);
     }
 
     #[test]

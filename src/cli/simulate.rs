@@ -1,39 +1,129 @@
-//! `--simulate`: which simulated board is meant.
+//! `--simulate`: which simulated board is meant, and what a rehearsal on it needs.
 
-use std::{path::PathBuf, str::FromStr};
+use std::{fs, path::PathBuf, str::FromStr};
+
+use m365_drv::{
+    board::Probes,
+    image::{Catalog, Image, Kind},
+    ops::Keep,
+    sim::{APP_64, APP_128, BOOT, Layout, Scenario, SimBoard},
+    target::Target,
+};
+
+use super::exit::{Exit, Meaning};
 
 /// What `--simulate` names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SimulateArg {
     /// A fresh board, forgotten at the end.
-    Scenario(String),
+    Scenario(Scenario),
     /// A saved board; made from the scenario where the folder does not exist.
-    Folder { path: PathBuf, scenario: String },
+    Folder { path: PathBuf, scenario: Scenario },
 }
-
-/// The scenario of a folder that does not exist and names none.
-const DEFAULT: &str = "locked";
-
-const SCENARIOS: [&str; 7] = ["new", "locked", "bricked", "open", "half-flashed", "wrp", "absent"];
 
 impl FromStr for SimulateArg {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if SCENARIOS.contains(&text) {
-            return Ok(Self::Scenario(text.into()));
+        if let Ok(scenario) = text.parse() {
+            return Ok(Self::Scenario(scenario));
         }
-        match text.rsplit_once(':') {
-            Some((folder, scenario)) if SCENARIOS.contains(&scenario) && !folder.is_empty() => {
-                Ok(Self::Folder { path: folder.into(), scenario: scenario.into() })
-            }
+        let whole = Self::Folder { path: text.into(), scenario: Scenario::Locked };
+        let Some((folder, name)) = text.rsplit_once(':').filter(|(folder, _)| !folder.is_empty()) else {
+            return if text.is_empty() { Err("a scenario or a folder is missing".into()) } else { Ok(whole) };
+        };
+        match name.parse() {
+            Ok(scenario) => Ok(Self::Folder { path: folder.into(), scenario }),
             // `C:\boards\mine` is a path. `mine:briked` is a slip: a folder of that name is nobody's wish.
-            Some((folder, scenario)) if !scenario.contains(['/', '\\']) && !folder.is_empty() => {
-                Err(format!("no scenario is named `{scenario}`; there are {}", SCENARIOS.join(", ")))
+            Err(_) if name.contains(['/', '\\']) => Ok(whole),
+            Err(error) => {
+                let names: Vec<_> = Scenario::all().map(|scenario| scenario.to_string()).collect();
+                Err(format!("{error}; there are {}", names.join(", ")))
             }
-            _ if text.is_empty() => Err("a scenario or a folder is missing".into()),
-            _ => Ok(Self::Folder { path: text.into(), scenario: DEFAULT.into() }),
         }
+    }
+}
+
+/// A simulated board on the bench, and the folder where it is kept, if it is.
+pub(crate) struct Rehearsal {
+    board: SimBoard,
+    home: Option<PathBuf>,
+    title: String,
+}
+
+impl Rehearsal {
+    /// Puts the board on the bench: the named scooter's own, else one with 64 KiB.
+    pub(crate) fn begin(arg: &SimulateArg, target: Option<&Target>) -> anyhow::Result<Self> {
+        let layout = target.map_or(Layout::XIAOMI, layout_of);
+        match arg {
+            SimulateArg::Scenario(scenario) => {
+                let board = SimBoard::new(*scenario, &layout);
+                Ok(Self { board, home: None, title: scenario.to_string() })
+            }
+            SimulateArg::Folder { path, scenario } => {
+                let title = path.display().to_string();
+                let empty = fs::read_dir(path).map_or(true, |mut entries| entries.next().is_none());
+                let board = if path.exists() && !empty {
+                    SimBoard::load(path).meaning(Exit::Usage, || format!("{title} is no saved board"))?
+                } else {
+                    SimBoard::new(*scenario, &layout)
+                };
+                let rehearsal = Self { board, home: Some(path.clone()), title };
+                // Before the command, not only after it: a folder that cannot be written is the user's slip, not ours.
+                rehearsal.save()?;
+                Ok(rehearsal)
+            }
+        }
+    }
+
+    /// The probe that the board hangs on, and the board's own time.
+    pub(crate) fn probes(&self) -> Probes {
+        Probes::new(self.board.probe_lister(), self.board.clock())
+    }
+
+    /// What to call the board.
+    pub(crate) fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// Where the board's backups go: beside it, since the user's own folder holds those of real boards. There are none
+    /// of a board that is forgotten at the end.
+    pub(crate) fn keep(&self) -> Keep {
+        self.home.as_ref().map_or(Keep::Nothing, |folder| Keep::InFolder(folder.join("backups")))
+    }
+
+    /// Our own image, for a rehearsal that was given none; `None` where the board's own can stay.
+    pub(crate) fn stand_in(&self, kind: Kind, target: &Target) -> Option<Image> {
+        let (region, bytes) = match kind {
+            Kind::Boot => (&target.regions.boot, BOOT),
+            _ if target.flash_kib() > 64 => (&target.regions.drv, APP_128),
+            _ => (&target.regions.drv, APP_64),
+        };
+        let flash = self.board.flash();
+        let place = (region.start - target.flash.start) as usize..(region.end - target.flash.start) as usize;
+        let own = flash.get(place).filter(|_| !self.board.is_protected());
+        let known = own.and_then(|bytes| Catalog::builtin().identify(bytes));
+        let stays = known.is_some_and(|known| known.entry.kind == kind && known.entry.is_for(&target.name));
+        Image::from_bytes(bytes).ok().filter(|_| !stays)
+    }
+
+    /// Writes the board back to its folder.
+    pub(crate) fn save(&self) -> anyhow::Result<()> {
+        let Some(folder) = &self.home else { return Ok(()) };
+        let saved = self.board.save(folder);
+        saved.meaning(Exit::Usage, || format!("the board cannot be saved in {}", folder.display()))
+    }
+}
+
+/// The scooter's own board, with a serial number of its form.
+fn layout_of(target: &Target) -> Layout {
+    let serial = target.serial.example.as_bytes().try_into().unwrap_or(Layout::XIAOMI.serial);
+    Layout {
+        flash_kib: target.flash_kib() as u16,
+        boot: target.regions.boot.start,
+        drv: target.regions.drv.start,
+        data: target.regions.data.start,
+        serial,
     }
 }
 
@@ -41,33 +131,40 @@ impl FromStr for SimulateArg {
 mod tests {
     use super::*;
 
-    fn folder(path: &str, scenario: &str) -> Result<SimulateArg, String> {
-        Ok(SimulateArg::Folder { path: path.into(), scenario: scenario.into() })
+    fn folder(path: &str, scenario: Scenario) -> SimulateArg {
+        SimulateArg::Folder { path: path.into(), scenario }
     }
 
     #[test]
     fn a_scenario_goes_before_a_folder_of_its_name() {
-        assert_eq!("bricked".parse(), Ok(SimulateArg::Scenario("bricked".into())));
-        assert_eq!("./bricked".parse(), folder("./bricked", "locked"));
+        assert_eq!("bricked".parse(), Ok(SimulateArg::Scenario(Scenario::Bricked)));
+        assert_eq!("./bricked".parse(), Ok(folder("./bricked", Scenario::Locked)));
     }
 
     #[test]
     fn a_folder_may_name_its_scenario() {
-        assert_eq!("B:bricked".parse(), folder("B:bricked".strip_suffix(":bricked").unwrap(), "bricked"));
-        assert_eq!("boards/b:wrp".parse(), folder("boards/b", "wrp"));
-        assert_eq!("boards/b".parse(), folder("boards/b", "locked"));
+        assert_eq!("B:bricked".parse(), Ok(folder("B", Scenario::Bricked)));
+        assert_eq!("boards/b:wrp".parse(), Ok(folder("boards/b", Scenario::Wrp)));
+        assert_eq!("boards/b".parse(), Ok(folder("boards/b", Scenario::Locked)));
     }
 
     #[test]
     fn a_drive_letter_is_part_of_the_path() {
-        assert_eq!(r"C:\boards\b".parse(), folder(r"C:\boards\b", "locked"));
-        assert_eq!(r"C:\boards\b:open".parse(), folder(r"C:\boards\b", "open"));
-        assert_eq!("C:/boards/b".parse(), folder("C:/boards/b", "locked"));
+        assert_eq!(r"C:\boards\b".parse(), Ok(folder(r"C:\boards\b", Scenario::Locked)));
+        assert_eq!(r"C:\boards\b:open".parse(), Ok(folder(r"C:\boards\b", Scenario::Open)));
+        assert_eq!("C:/boards/b".parse(), Ok(folder("C:/boards/b", Scenario::Locked)));
     }
 
     #[test]
     fn a_scenario_that_is_none_is_refused() {
         assert!("B:briked".parse::<SimulateArg>().unwrap_err().contains("half-flashed"));
         assert!("".parse::<SimulateArg>().is_err());
+    }
+
+    #[test]
+    fn every_scooter_has_a_board_with_its_own_serial() {
+        for target in Target::all() {
+            assert_eq!(layout_of(target).serial, target.serial.example.as_bytes(), "{}", target.name);
+        }
     }
 }

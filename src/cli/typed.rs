@@ -50,6 +50,20 @@ impl Typed {
         words.fold("m365-drv".to_owned(), |line, word| line + " " + &quote(word))
     }
 
+    /// The same command line with another command in place of this one.
+    pub(crate) fn as_command(&self, other: &str) -> String {
+        let at = self.words.iter().position(|word| Some(word) == self.command.as_ref());
+        let word = |(place, word): (usize, &String)| if Some(place) == at { other.to_owned() } else { quote(word) };
+        self.words.iter().enumerate().map(word).fold("m365-drv".to_owned(), |line, word| line + " " + &word)
+    }
+
+    /// The value of this option, quoted as a shell wants it.
+    pub(crate) fn quoted(&self, option: &str) -> Option<String> {
+        let at = self.words.iter().position(|word| has_flag(std::slice::from_ref(word), option))?;
+        let value = self.words[at].split_once('=').map(|(_, value)| value.to_owned());
+        value.or_else(|| self.words.get(at + 1).cloned()).map(|value| quote(&value))
+    }
+
     /// Whether this option was typed, with or without a value.
     pub(crate) fn has(&self, option: &str) -> bool {
         has_flag(&self.words, option)

@@ -1,0 +1,140 @@
+//! `image show|encrypt|decrypt`: firmware files, no board needed.
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use m365_drv::image::{self, Format, Gate, Image, Sha256Digest, cipher, sha256};
+use serde::Serialize;
+
+use super::{
+    exit::{Exit, Meaning, refuse},
+    files,
+    output::{Answer, Outcome, Report},
+    page::{Page, Tone},
+};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImageCommand {
+    /// Say what a firmware file is: kind, version, scooter, chips, hashes, and the gates it passes and fails
+    Show {
+        /// The file: bin, Intel HEX, enc, zip, or a dump of flash
+        file: PathBuf,
+    },
+    /// Decrypt an update file, or the firmware of a package
+    Decrypt {
+        /// The encrypted file, or a zip
+        input: PathBuf,
+        /// The file to write; it must not exist
+        #[arg(short, long, value_name = "OUT")]
+        output: PathBuf,
+    },
+    /// Encrypt a plain image for an update over Bluetooth
+    Encrypt {
+        /// The plain image
+        input: PathBuf,
+        /// The file to write; it must not exist
+        #[arg(short, long, value_name = "OUT")]
+        output: PathBuf,
+    },
+}
+
+pub(crate) fn run(command: &ImageCommand) -> Answer {
+    match command {
+        ImageCommand::Show { file } => Outcome::new(&image::Report::new(&open(file)?)),
+        ImageCommand::Decrypt { input, output } => {
+            let image = open(input)?;
+            match image.format {
+                Format::Encrypted | Format::Package => save(&image.bytes, output),
+                other => Err(refuse(Exit::Image, format!("{} is not encrypted: {other}", input.display()))),
+            }
+        }
+        ImageCommand::Encrypt { input, output } => {
+            let image = open(input)?;
+            match image.format {
+                Format::Bin | Format::Hex => save(&cipher::encrypt(&image.bytes), output),
+                other => Err(refuse(Exit::Image, format!("{} is no plain image: {other}", input.display()))),
+            }
+        }
+    }
+}
+
+fn open(path: &Path) -> anyhow::Result<Image> {
+    Image::open(path).meaning(Exit::Image, || format!("{} is refused", path.display()))
+}
+
+fn save(bytes: &[u8], path: &Path) -> Answer {
+    files::write_new(path, bytes, Exit::Image)?;
+    Outcome::new(&Saved { file: path.display().to_string(), size: bytes.len(), sha256: sha256(bytes) })
+}
+
+/// What `image encrypt` and `image decrypt` wrote.
+#[derive(Serialize)]
+struct Saved {
+    file: String,
+    size: usize,
+    sha256: Sha256Digest,
+}
+
+impl Report for Saved {
+    fn text(&self, page: &mut Page) {
+        page.row("written to", &self.file).row("size", format!("{} bytes", self.size)).row("sha256", self.sha256);
+    }
+}
+
+impl Report for image::Report {
+    fn text(&self, page: &mut Page) {
+        identity_rows(self, page);
+        page.row("size", format!("{} bytes", self.size)).row("sha256", self.sha256).row("md5", self.md5);
+        if let Some(remarks) = &self.remarks {
+            page.blank().paragraph(remarks);
+        }
+        if !self.parts.is_empty() {
+            page.blank().heading("Holds");
+            for part in &self.parts {
+                let name = part.name.clone().unwrap_or_else(|| format!("unknown {}", part.kind));
+                page.row(format!("  {}", part.address), name);
+            }
+        }
+        page.blank().heading("Gates");
+        for Gate { name, passed, detail } in &self.gates {
+            match passed {
+                true => page.row(format!("  ok    {name}"), detail),
+                false => page.toned(format!("  FAIL  {name}"), detail, Tone::Bad),
+            };
+        }
+    }
+}
+
+/// What the image is; rows without a value are left out.
+fn identity_rows(report: &image::Report, page: &mut Page) {
+    match &report.name {
+        Some(name) => page.row("image", name),
+        None => page.toned("image", "not in the catalog", Tone::Remark),
+    };
+    if let Some(near) = &report.near {
+        let changed = match &near.changes {
+            Some(changes) => format!("{} bytes changed", changes.len()),
+            None => format!("{} of {} pages changed", near.changed_pages.len(), near.pages),
+        };
+        page.row("much like", format!("{}, {changed}", near.entry));
+    }
+    page.row("format", report.format).row("kind", report.kind);
+    let optional = [
+        ("version", report.version.map(|version| version.to_string())),
+        ("title", report.package.as_ref().and_then(|package| package.title.clone())),
+        ("ident", report.ident.clone()),
+        ("scooters", some_list(&report.scooters)),
+        ("chips", some_list(&report.chips)),
+        ("flash map", report.layout.map(|layout| layout.to_string())),
+        ("address", report.base.clone()),
+    ];
+    for (label, value) in optional {
+        if let Some(value) = value {
+            page.row(label, value);
+        }
+    }
+}
+
+fn some_list(names: &[String]) -> Option<String> {
+    (!names.is_empty()).then(|| names.join(", "))
+}

@@ -1,0 +1,70 @@
+//! `info`: what this board is and what is on it. Read-only.
+
+use m365_drv::{
+    board::Protection,
+    ops::{self, Firmware, InfoReport},
+};
+
+use super::{
+    Context,
+    data::{source_in_words, summary_rows},
+    output::{Answer, Outcome, Report},
+    page::{Page, Tone},
+};
+
+pub(crate) fn run(context: &mut Context) -> Answer {
+    Outcome::new(&ops::info(&mut context.job())?)
+}
+
+impl Report for InfoReport {
+    fn text(&self, page: &mut Page) {
+        page.row("chip", format!("{}, {} KiB", self.chip, self.flash_kib));
+        page.row("uid", self.uid);
+        page.row("probe", format!("{} at {} kHz", self.probe, self.speed_khz));
+        protection_row(self.protection, page);
+        if !self.write_protected_pages.is_empty() {
+            page.toned("write-protected", format!("{} pages", self.write_protected_pages.len()), Tone::Remark);
+        }
+        let options = &self.option_bytes;
+        if options.complements_right {
+            page.row("option bytes", format!("RDP {:#04x}, USER {:#04x}", options.rdp, options.user));
+        } else {
+            page.toned("option bytes", format!("damaged: {}", hex::encode(options.raw.0)), Tone::Bad);
+        }
+        if self.protection == Protection::None {
+            firmware_row("boot", self.boot.as_ref(), page);
+            firmware_row("drv", self.drv.as_ref(), page);
+        }
+        page.blank();
+        match &self.data {
+            Some(data) => {
+                page.heading(format!("Data block, from {}", source_in_words(data.source)));
+                summary_rows(&data.block, page);
+            }
+            None => {
+                page.toned("data block", "none found", Tone::Remark);
+            }
+        }
+    }
+}
+
+/// Whether the chip can be read.
+pub(crate) fn protection_row(protection: Protection, page: &mut Page) {
+    match protection {
+        Protection::None => page.toned("protection", "none", Tone::Good),
+        Protection::Read => page.toned("protection", "read-protected", Tone::Remark),
+    };
+}
+
+/// An image by name, or by its hash where nobody knows it.
+pub(crate) fn firmware_row(label: &str, firmware: Option<&Firmware>, page: &mut Page) {
+    let Some(firmware) = firmware else {
+        page.toned(label, "none", Tone::Remark);
+        return;
+    };
+    match (&firmware.name, &firmware.version) {
+        (Some(name), _) => page.row(label, name),
+        (None, Some(version)) => page.toned(label, format!("unknown, version {version}"), Tone::Remark),
+        (None, None) => page.toned(label, format!("unknown, sha256 {}", firmware.sha256), Tone::Remark),
+    };
+}

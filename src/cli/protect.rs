@@ -1,0 +1,91 @@
+//! `unlock`, `lock` and `reset`.
+
+use clap::Args;
+use m365_drv::{
+    block::Uid,
+    board::EraseConsent,
+    ops::{self, BoardState, LockReport, UnlockReport},
+};
+use serde::Serialize;
+
+use super::{
+    Context,
+    backup::KeepArgs,
+    info::protection_row,
+    output::{Answer, Outcome, Report},
+    page::{Page, Tone},
+};
+
+/// The word that lets flash be erased. It is made here and nowhere else.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct ConsentArg {
+    /// Agree to the mass erase that removing the protection means
+    #[arg(long)]
+    erase_all: bool,
+}
+
+impl ConsentArg {
+    /// The consent, where it was given.
+    pub(crate) fn given(self) -> Option<EraseConsent> {
+        self.erase_all.then_some(EraseConsent)
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UnlockArgs {
+    #[command(flatten)]
+    consent: ConsentArg,
+    #[command(flatten)]
+    keep: KeepArgs,
+}
+
+pub(crate) fn unlock(context: &mut Context, args: &UnlockArgs) -> Answer {
+    let keep = args.keep.keep(context)?;
+    let report = ops::unlock(&mut context.job(), args.consent.given(), &keep)?;
+    let board = if report.erased { BoardState::Erased } else { BoardState::Untouched };
+    Ok(Outcome::new(&report)?.on_board(board))
+}
+
+pub(crate) fn lock(context: &mut Context) -> Answer {
+    let report = ops::lock(&mut context.job())?;
+    let board = if report.before == report.protection { BoardState::Untouched } else { BoardState::Written };
+    Ok(Outcome::new(&report)?.on_board(board))
+}
+
+pub(crate) fn reset(context: &mut Context) -> Answer {
+    Outcome::new(&Reset { uid: ops::reset(&mut context.job())? })
+}
+
+impl Report for UnlockReport {
+    fn text(&self, page: &mut Page) {
+        page.row("uid", self.uid);
+        protection_row(self.protection, page);
+        if self.erased {
+            page.toned("flash", "erased; it does not run until it is flashed", Tone::Remark);
+        } else {
+            page.row("flash", "as it was");
+        }
+        if let Some(backup) = &self.backup {
+            page.row("backup", backup.display());
+        }
+    }
+}
+
+impl Report for LockReport {
+    fn text(&self, page: &mut Page) {
+        page.row("uid", self.uid);
+        protection_row(self.protection, page);
+    }
+}
+
+/// What `reset` did.
+#[derive(Serialize)]
+struct Reset {
+    uid: Uid,
+}
+
+impl Report for Reset {
+    fn text(&self, page: &mut Page) {
+        page.row("uid", self.uid).row("reset", "done");
+    }
+}

@@ -1,0 +1,28 @@
+//! `verify`: compares the board with what `flash` would write.
+
+use m365_drv::ops::{self, VerifyReport};
+
+use super::{
+    Context,
+    data::source_in_words,
+    info::firmware_row,
+    output::{Answer, Outcome, Report},
+    page::{Page, Tone},
+    request::WantedArgs,
+};
+
+pub(crate) fn run(context: &mut Context, args: &WantedArgs) -> Answer {
+    let wanted = args.read(context)?;
+    Outcome::new(&ops::verify(&mut context.job(), &wanted.request())?)
+}
+
+impl Report for VerifyReport {
+    fn text(&self, page: &mut Page) {
+        page.row("uid", self.uid);
+        page.row("serial", self.serial).row("mileage", self.mileage_m);
+        page.row("data from", source_in_words(self.data_source));
+        firmware_row("boot", self.boot.as_ref(), page);
+        firmware_row("drv", self.drv.as_ref(), page);
+        page.toned("verified", format!("{} bytes, all as planned", self.bytes_compared), Tone::Good);
+    }
+}
