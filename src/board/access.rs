@@ -5,7 +5,7 @@ use std::io;
 use probe_rs::probe::{BoxedProbeError, DebugProbeError, DebugProbeInfo, ProbeCreationError, stlink::StlinkError};
 use serde::Serialize;
 
-use super::Error;
+use super::{Error, usb};
 
 /// What keeps a probe from being used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
@@ -20,7 +20,7 @@ pub enum Problem {
         pid: String,
     },
     /// Another program has it.
-    #[error("another program is using the probe")]
+    #[error("{} is using the probe", program.as_deref().unwrap_or("another program"))]
     Busy {
         /// The program, where the system tells.
         program: Option<String>,
@@ -29,9 +29,11 @@ pub enum Problem {
     #[error("the probe has no WinUSB driver")]
     Driver,
     /// The firmware of the probe is too old.
-    #[error("the probe's firmware is too old: at least version {needed} is needed")]
+    #[error("the probe's firmware is too old: it has {}, at least {needed} is needed", found.as_deref().unwrap_or("an unknown version"))]
     Firmware {
-        /// The oldest version that works, as the probe counts, for example `J26`.
+        /// The version it has, as the probe counts, for example `V2J17`.
+        found: Option<String>,
+        /// The oldest version that works, for example `J26`.
         needed: String,
     },
     /// It does not answer, though it can be opened.
@@ -51,20 +53,21 @@ pub(super) fn permission(info: &DebugProbeInfo) -> Problem {
 }
 
 /// Sorts the error of opening a probe.
-pub(super) fn diagnose(info: &DebugProbeInfo, error: DebugProbeError) -> Error {
+pub(super) fn diagnose(info: &DebugProbeInfo, device: Option<&nusb::DeviceInfo>, error: &DebugProbeError) -> Error {
     if let DebugProbeError::ProbeCouldNotBeCreated(ProbeCreationError::NotFound) = error {
         return Error::ProbeGone;
     }
-    if let Some(StlinkError::ProbeFirmwareOutdated(version)) = specific(&error) {
-        return Error::ProbeAccess(Problem::Firmware { needed: format!("J{version}") });
+    if let Some(StlinkError::ProbeFirmwareOutdated(version)) = specific(error) {
+        let found = device.and_then(usb::stlink_version);
+        return Error::ProbeAccess(Problem::Firmware { found, needed: format!("J{version}") });
     }
-    let problem = match io_kind(&error) {
+    let problem = match io_kind(error) {
         Some(io::ErrorKind::PermissionDenied) => permission(info),
         Some(io::ErrorKind::Unsupported) => Problem::Driver,
-        Some(io::ErrorKind::ResourceBusy) => Problem::Busy { program: None },
+        Some(io::ErrorKind::ResourceBusy) => Problem::Busy { program: device.and_then(usb::holder) },
         Some(io::ErrorKind::TimedOut) => Problem::Hung,
         Some(io::ErrorKind::NotFound | io::ErrorKind::NotConnected) => return Error::ProbeGone,
-        _ => Problem::Other { message: words(&error) },
+        _ => Problem::Other { message: words(error) },
     };
     Error::ProbeAccess(problem)
 }

@@ -153,22 +153,24 @@ impl Probes {
 
     fn choices(&self) -> Vec<Choice> {
         let items = self.lister.list_with_access(None);
-        let places = usb::places(items.iter().map(|item| &item.info));
-        let choice = |(index, (item, place)): (usize, (ProbeListItem, Option<String>))| {
-            let usable = item.accessibility == Accessibility::Accessible;
+        let devices = usb::devices(items.iter().map(|item| &item.info));
+        let choice = |(index, (item, device)): (usize, (ProbeListItem, Option<nusb::DeviceInfo>))| {
+            let permitted = item.accessibility == Accessibility::Accessible;
+            let busy = || Some(access::Problem::Busy { program: Some(usb::holder(device.as_ref()?)?) });
+            let problem = if permitted { busy() } else { Some(access::permission(&item.info)) };
             let entry = ProbeEntry {
                 index: index + 1,
                 vid: format!("{:04x}", item.info.vendor_id),
                 pid: format!("{:04x}", item.info.product_id),
                 serial: item.info.serial_number.clone().filter(|serial| !serial.is_empty()),
-                usb: place,
+                usb: device.as_ref().and_then(usb::place),
                 kind: item.info.identifier.clone(),
-                usable,
-                problem: (!usable).then(|| access::permission(&item.info)),
+                usable: problem.is_none(),
+                problem,
             };
-            Choice { entry, info: item.info }
+            Choice { entry, info: item.info, device }
         };
-        items.into_iter().zip(places).enumerate().map(choice).collect()
+        items.into_iter().zip(devices).enumerate().map(choice).collect()
     }
 
     /// The probe that the selector names; without one, the only probe there is.
@@ -189,14 +191,15 @@ impl Probes {
             return Err(Error::TwinProbes { found: found() });
         }
         match &choice.entry.problem {
-            Some(problem) if !choice.entry.usable => Err(Error::ProbeAccess(problem.clone())),
-            _ => Ok(choice.clone()),
+            // Who has it open may still let us use it; opening will tell.
+            None | Some(access::Problem::Busy { .. }) => Ok(choice.clone()),
+            Some(problem) => Err(Error::ProbeAccess(problem.clone())),
         }
     }
 
     /// Opens the chosen probe.
     pub(super) fn open(&self, choice: &Choice) -> Result<Probe, Error> {
-        self.lister.open(&DebugProbeSelector::from(&choice.info)).map_err(|error| access::diagnose(&choice.info, error))
+        self.lister.open(&DebugProbeSelector::from(&choice.info)).map_err(|error| access::diagnose(&choice.info, choice.device.as_ref(), &error))
     }
 }
 
@@ -205,6 +208,7 @@ impl Probes {
 pub(super) struct Choice {
     pub(super) entry: ProbeEntry,
     info: DebugProbeInfo,
+    device: Option<nusb::DeviceInfo>,
 }
 
 /// The probe families that this tool supports, over probe-rs's drivers. probe-rs's own list would also ask for serial

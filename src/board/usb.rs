@@ -1,11 +1,13 @@
-//! Where a probe is plugged in, which the probe drivers do not tell.
+//! What the probe drivers do not tell of a USB device: where it is plugged in, who is using it, how old its firmware is.
+
+use std::time::Duration;
 
 use nusb::MaybeFuture as _;
-use probe_rs::probe::DebugProbeInfo;
+use probe_rs::probe::{DebugProbeInfo, usb_util::InterfaceExt as _};
 
-/// For each probe, in order, its place as `BUS-PORT.PORT`, or `None` where the system does not tell. Probes with equal ids
-/// and serial numbers are taken in the order of the system's list, which is also the drivers' order.
-pub(super) fn places<'a>(probes: impl Iterator<Item = &'a DebugProbeInfo>) -> Vec<Option<String>> {
+/// For each probe, in order, its USB device, or `None` where there is none, as in a simulation. Probes with equal ids and
+/// serial numbers are taken in the order of the system's list, which is also the drivers' order.
+pub(super) fn devices<'a>(probes: impl Iterator<Item = &'a DebugProbeInfo>) -> Vec<Option<nusb::DeviceInfo>> {
     let mut devices: Vec<_> = nusb::list_devices().wait().map(Iterator::collect).unwrap_or_default();
     probes
         .map(|probe| {
@@ -14,8 +16,8 @@ pub(super) fn places<'a>(probes: impl Iterator<Item = &'a DebugProbeInfo>) -> Ve
                     && device.product_id() == probe.product_id
                     && same_serial(device.serial_number(), probe.serial_number.as_deref())
             };
-            let device = devices.remove(devices.iter().position(is_it)?);
-            place(&device)
+            let at = devices.iter().position(is_it)?;
+            Some(devices.remove(at))
         })
         .collect()
 }
@@ -23,17 +25,59 @@ pub(super) fn places<'a>(probes: impl Iterator<Item = &'a DebugProbeInfo>) -> Ve
 /// The ST-Link driver shows short, binary serial numbers in hexadecimal.
 fn same_serial(device: Option<&str>, probe: Option<&str>) -> bool {
     let (device, probe) = (device.unwrap_or(""), probe.unwrap_or(""));
-    device == probe || device.chars().map(|c| format!("{:02X}", u32::from(c))).collect::<String>() == probe
+    device == probe || hex::encode_upper(device) == probe
 }
 
+/// Where a device is plugged in, as `BUS-PORT.PORT`; `None` where the system does not tell.
 #[cfg(any(target_os = "linux", target_os = "macos", target_os = "windows"))]
-fn place(device: &nusb::DeviceInfo) -> Option<String> {
+pub(super) fn place(device: &nusb::DeviceInfo) -> Option<String> {
     let ports: Vec<_> = device.port_chain().iter().map(u8::to_string).collect();
     let bus = device.bus_id().trim_start_matches('0');
     (!ports.is_empty()).then(|| format!("{}-{}", if bus.is_empty() { "0" } else { bus }, ports.join(".")))
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "macos", target_os = "windows")))]
-fn place(_device: &nusb::DeviceInfo) -> Option<String> {
+pub(super) fn place(_device: &nusb::DeviceInfo) -> Option<String> {
     None
+}
+
+/// The other program that has the device open, by name and number; `None` where there is none or the system does not
+/// tell.
+#[cfg(target_os = "linux")]
+pub(super) fn holder(device: &nusb::DeviceInfo) -> Option<String> {
+    use std::{fs, path::PathBuf};
+    let node = PathBuf::from(format!("/dev/bus/usb/{:03}/{:03}", device.busnum(), device.device_address()));
+    let processes = fs::read_dir("/proc").ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let others = processes.filter(|name| name.parse::<u32>().is_ok_and(|number| number != std::process::id()));
+    others.into_iter().find_map(|number| {
+        let mut open = fs::read_dir(format!("/proc/{number}/fd")).ok()?;
+        open.any(|entry| entry.is_ok_and(|entry| fs::read_link(entry.path()).is_ok_and(|link| link == node)))
+            .then(|| {
+                let name = fs::read_to_string(format!("/proc/{number}/comm")).unwrap_or_default();
+                format!("{} (process {number})", name.trim())
+            })
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn holder(_device: &nusb::DeviceInfo) -> Option<String> {
+    None
+}
+
+/// The firmware version of an ST-Link, as `V2J17`, asked for without the driver, which refuses old ones.
+pub(super) fn stlink_version(device: &nusb::DeviceInfo) -> Option<String> {
+    const TIMEOUT: Duration = Duration::from_millis(500);
+    /// ST's GET_VERSION, in a command of 16 bytes.
+    const GET_VERSION: u8 = 0xF1;
+    // The V2 (product 3748) has its bulk-out endpoint elsewhere than all later ones.
+    let out = if device.product_id() == 0x3748 { 0x02 } else { 0x01 };
+    let interface = device.open().wait().ok()?.claim_interface(0).wait().ok()?;
+    let mut command = [0; 16];
+    command[0] = GET_VERSION;
+    interface.write_bulk(out, &command, TIMEOUT).ok()?;
+    let mut answer = [0; 6];
+    interface.read_bulk(0x81, &mut answer, TIMEOUT).ok()?;
+    // Four bits of hardware, six of debug firmware, six of the rest.
+    let version = u16::from_be_bytes([answer[0], answer[1]]);
+    Some(format!("V{}J{}", version >> 12, version >> 6 & 0x3F))
 }
