@@ -96,7 +96,7 @@ impl Board {
         self.nrst_low = true;
     }
 
-    /// NRST let go: the core starts, or halts where VC_CORERESET says so.
+    /// NRST let go: the core starts, or halts where `VC_CORERESET` says so.
     pub(super) fn release_nrst(&mut self) {
         if std::mem::take(&mut self.nrst_low) && self.powered {
             self.reset(ResetKind::System, peripherals::RESET_PIN);

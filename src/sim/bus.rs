@@ -307,7 +307,7 @@ impl Bus {
                 Ok((since / super::time::CYCLE) as u32)
             }
             at @ SYSTEM..0xE000_F000 => {
-                let (value, volatile) = self.system.read(at - SYSTEM | address & 3, width, now);
+                let (value, volatile) = self.system.read(at - SYSTEM + (address & 3), width, now);
                 self.touched |= volatile;
                 Ok(value)
             }

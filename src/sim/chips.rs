@@ -1,7 +1,7 @@
 //! The chips a board of this family can carry, and the ones that turn up on the same three pads.
 //!
-//! Sources: CPUID, IDCODE and ROM-table values from RM0008 31.6 (STM32F103 medium density), the GigaDevice and Artery
-//! entries of OpenOCD and of the public 32F103 comparison at blaatschaap.be; the word at 0x40022100 from the chip test
+//! Sources: CPUID, IDCODE and ROM-table values from RM0008 31.6 (STM32F103 medium density), the `GigaDevice` and Artery
+//! entries of `OpenOCD` and of the public 32F103 comparison at blaatschaap.be; the word at 0x40022100 from the chip test
 //! of the vendor's own firmware (1S 3.1.9, Pro2 2.5.2). Marked `chosen` where no source gives the value.
 
 use std::{fmt, str::FromStr};
@@ -11,9 +11,9 @@ use std::{fmt, str::FromStr};
 pub enum ChipKind {
     /// ST's own, medium density.
     Stm32f103,
-    /// GigaDevice's Cortex-M3 clone; programs half-words.
+    /// `GigaDevice`'s Cortex-M3 clone; programs half-words.
     Gd32f103,
-    /// GigaDevice's Cortex-M4; programs words, and its option bytes as words.
+    /// `GigaDevice`'s Cortex-M4; programs words, and its option bytes as words.
     Gd32e103,
     /// Artery AT32F415: same flash registers, not supported by anything above.
     At32f415,
@@ -51,9 +51,9 @@ pub(super) struct Chip {
     pub(super) family: Family,
     /// ARMv7-M B3.2.3.
     pub(super) cpuid: u32,
-    /// ADIv5 B2.2.5.
+    /// `ADIv5` B2.2.5.
     pub(super) dpidr: u32,
-    /// ADIv5 C2.6.3, of the AHB-AP.
+    /// `ADIv5` C2.6.3, of the AHB-AP.
     pub(super) ap_idr: u32,
     /// `DBGMCU_IDCODE`, RM0008 31.6.1; `None`: the address answers with a fault.
     pub(super) idcode: Option<u32>,

@@ -35,7 +35,7 @@ pub(super) struct Core {
     /// When it last began to run: reset or resume.
     pub(super) started: Nanos,
     pub(super) debug: super::debug::DebugState,
-    /// Instructions were executed since the debugger last asked (S_RETIRE_ST).
+    /// Instructions were executed since the debugger last asked (`S_RETIRE_ST`).
     pub(super) retired: bool,
 }
 
@@ -157,7 +157,8 @@ pub(super) fn leave(registers: &mut CoreRegisters, bus: &mut Bus, target: u32, n
     }
     let [r0, r1, r2, r3, r12, lr, pc, psr] = words;
     let back_to_thread = target & 0xF != 1;
-    if (psr & 0x1FF == 0) != back_to_thread {
+    let exception = psr & 0x1FF;
+    if back_to_thread != matches!(exception, 0) {
         return Err(Derived::Fault);
     }
     for (index, value) in [(0, r0), (1, r1), (2, r2), (3, r3), (12, r12)] {

@@ -127,7 +127,7 @@ impl Board {
             }
         }
         match register {
-            Register::Debug(address) => self.debug_port(address & 0xC, write),
+            Register::Debug(address) => Ok(self.debug_port(address & 0xC, write)),
             Register::Access(_) if self.dap.sticky => Err(Answer::Fault),
             Register::Access(_) if !self.dap.powered() => Err(self.refuse()),
             Register::Access(address) => {
@@ -142,17 +142,17 @@ impl Board {
         }
     }
 
-    fn debug_port(&mut self, address: u8, write: Option<u32>) -> Result<u32, Answer> {
+    fn debug_port(&mut self, address: u8, write: Option<u32>) -> u32 {
         let bank = self.dap.select & 0xF;
         match (address, write) {
-            (0x0, None) => return Ok(self.dpidr),
+            (0x0, None) => return self.dpidr,
             // ABORT: STKERRCLR.
             (0x0, Some(value)) if value & 1 << 2 != 0 => self.dap.sticky = false,
             (0x4, None) if bank == 0 => {
                 let control = self.dap.control;
                 let acknowledged = (control & (CDBGPWRUPREQ | CSYSPWRUPREQ)) << 1;
                 let sticky = if self.dap.sticky { STICKYERR } else { 0 };
-                return Ok(control | acknowledged | sticky);
+                return control | acknowledged | sticky;
             }
             (0x4, Some(value)) if bank == 0 => {
                 self.dap.control = value & REQUESTS;
@@ -163,7 +163,7 @@ impl Board {
             (0x8, Some(value)) => self.dap.select = value,
             _ => {}
         }
-        Ok(0)
+        0
     }
 
     fn access_port(&mut self, address: u8, write: Option<u32>) -> Result<u32, Answer> {

@@ -40,7 +40,7 @@ pub(super) struct DebugState {
     dcrdr: u32,
     pub(super) demcr: u32,
     dfsr: u32,
-    /// S_RESET_ST.
+    /// `S_RESET_ST`.
     pub(super) was_reset: bool,
     fp_on: bool,
     comparators: [u32; 8],
@@ -68,7 +68,7 @@ impl DebugState {
         self.enabled() && self.control & C_MASKINTS != 0
     }
 
-    /// VC_CORERESET halts before the first instruction.
+    /// `VC_CORERESET` halts before the first instruction.
     pub(super) fn catch_reset(&mut self) {
         self.halted = self.enabled() && (self.demcr & VC_CORERESET != 0 || self.control & C_HALT != 0);
         if self.halted {
@@ -77,7 +77,7 @@ impl DebugState {
         }
     }
 
-    /// VC_HARDERR halts at the first instruction of the handler, or in lock-up.
+    /// `VC_HARDERR` halts at the first instruction of the handler, or in lock-up.
     pub(super) fn catch_fault(&mut self) {
         if self.enabled() && self.demcr & VC_HARDERR != 0 {
             self.halt(VCATCH);

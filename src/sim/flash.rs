@@ -11,7 +11,7 @@ use super::{
 
 /// First address of the registers, RM0008 3.3.
 pub(super) const REGISTERS: u32 = 0x4002_2000;
-/// Where GigaDevice keeps a product number, as the vendor's chip test reads it.
+/// Where `GigaDevice` keeps a product number, as the vendor's chip test reads it.
 const PRODUCT_ID: u32 = 0x100;
 
 const KEY1: u32 = 0x4567_0123;

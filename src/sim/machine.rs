@@ -52,8 +52,7 @@ pub(super) struct Machine {
     /// Which opening of the probe is the current one.
     session: Option<u64>,
     sessions: u64,
-    /// The probe is unplugged: until then, or for good.
-    unplugged: Option<Option<Nanos>>,
+    plug: Plug,
     silent_until: Nanos,
     power_returns: Option<Nanos>,
     contact: Contact,
@@ -62,6 +61,14 @@ pub(super) struct Machine {
     failing: Option<LinkError>,
     lie: Option<Lying>,
     dropping: Option<Hit>,
+}
+
+/// The probe's own plug.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Plug {
+    In,
+    OutUntil(Nanos),
+    Out,
 }
 
 /// The present stretch of contact or of its absence.
@@ -99,7 +106,7 @@ impl Machine {
             queued: false,
             session: None,
             sessions: 0,
-            unplugged: None,
+            plug: Plug::In,
             silent_until: 0,
             power_returns: None,
             contact: Contact::Firm,
@@ -179,7 +186,8 @@ impl Machine {
             FaultKind::Error => self.failing = Some(LinkError::Silence),
             FaultKind::Timeout => self.failing = Some(LinkError::Timeout),
             FaultKind::ProbeGone { returns_after } => {
-                self.unplugged = Some(returns_after.map(|after| self.now.saturating_add(nanos(after))));
+                self.plug =
+                    returns_after.map_or(Plug::Out, |after| Plug::OutUntil(self.now.saturating_add(nanos(after))));
                 self.session = None;
             }
             FaultKind::PowerLost { returns_after } => {
@@ -251,12 +259,10 @@ impl Machine {
     }
 
     pub(super) fn plugged_in(&mut self) -> bool {
-        if let Some(Some(returns)) = self.unplugged
-            && returns <= self.now
-        {
-            self.unplugged = None;
+        if matches!(self.plug, Plug::OutUntil(returns) if returns <= self.now) {
+            self.plug = Plug::In;
         }
-        self.unplugged.is_none()
+        self.plug == Plug::In
     }
 
     /// Opens the probe; `None`: somebody has it open.

@@ -79,6 +79,9 @@ struct Description {
     uid: [String; 3],
     #[serde(default)]
     wires: Wires,
+    /// Taking the protection off counts only from the next power-on.
+    #[serde(default)]
+    needs_power_cycle: bool,
     /// The state of the running chip; without it the board is powered on when it is read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     running: Option<Running>,
@@ -98,7 +101,6 @@ enum Wires {
 #[serde(deny_unknown_fields)]
 struct Running {
     protection_in_force: bool,
-    needs_power_cycle: bool,
     debugger_seen: bool,
     vector_table: u32,
     locked_up: bool,
@@ -127,9 +129,9 @@ pub(super) fn save(machine: &Machine, folder: &Path) -> Result<(), StoreError> {
             Contact::Absent => Wires::Absent,
             Contact::Markov { .. } => Wires::Flaky,
         },
+        needs_power_cycle: flash.needs_power_cycle,
         running: board.powered.then(|| Running {
             protection_in_force: flash.loaded.protected,
-            needs_power_cycle: flash.needs_power_cycle,
             debugger_seen: flash.debugged,
             vector_table: board.bus.system.vtor,
             locked_up: board.core.activity == Activity::LockedUp,
@@ -177,6 +179,7 @@ pub(super) fn load(folder: &Path) -> Result<Machine, StoreError> {
     let mut board = Board::new(Parts { chip, uid, flash, options, flash_size });
     board.power_on(0);
     board.bus.sram = sram;
+    board.bus.flash.needs_power_cycle = description.needs_power_cycle;
     if let Some(running) = description.running {
         restore(&mut board, &running);
     }
@@ -190,7 +193,6 @@ pub(super) fn load(folder: &Path) -> Result<Machine, StoreError> {
 
 fn restore(board: &mut Board, running: &Running) {
     let flash = &mut board.bus.flash;
-    flash.needs_power_cycle = running.needs_power_cycle;
     flash.debugged = running.debugger_seen;
     flash.loaded.protected = running.protection_in_force;
     board.bus.system.vtor = running.vector_table & 0x3FFF_FF80;

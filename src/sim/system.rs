@@ -40,7 +40,7 @@ pub(super) struct System {
     pub(super) reset: Option<ResetKind>,
 }
 
-/// SysTick, B3.3.
+/// `SysTick`, B3.3.
 #[derive(Debug, Default)]
 struct Tick {
     control: u32,

@@ -337,16 +337,16 @@ impl Engine {
         if !self.processor.registers.psr.t() {
             return self.fault(core, pc, INVSTATE, None);
         }
-        let code = match self.fetch(pc, core.time) {
-            Ok(code) => code,
+        let fetched = match self.fetch(pc, core.time) {
+            Ok(fetched) => fetched,
             Err(Refusal::Busy(until)) => return Outcome::Stalled(until),
             Err(Refusal::Fault) => return self.fault(core, pc, IBUSERR, None),
         };
         let it = self.processor.registers.psr.it_state();
-        let size = if code.wide { InstructionSize::Ins32 } else { InstructionSize::Ins16 };
+        let size = if fetched.wide { InstructionSize::Ins32 } else { InstructionSize::Ins16 };
         // SVC and the moves from and to special registers are done here: armagnac's go to its own exceptions, or panic.
-        let special = Special::of(code);
-        let instruction = if special.is_some() { None } else { self.decoder.try_decode(code.bits, size, it).ok() };
+        let special = Special::of(fetched);
+        let instruction = if special.is_some() { None } else { self.decoder.try_decode(fetched.bits, size, it).ok() };
         if instruction.is_none() && special.is_none() {
             return self.fault(core, pc, UNDEFINSTR, None);
         }
@@ -358,14 +358,14 @@ impl Engine {
         next_it.advance();
         self.processor.registers.psr.set_it_state(next_it);
         if !before.psr.test(condition) {
-            self.processor.registers.pc = pc + code.length();
+            self.processor.registers.pc = pc + fetched.length();
             return Outcome::Next { cycles: 1 };
         }
         if let Some(special) = special {
-            self.processor.registers.pc = pc + code.length();
+            self.processor.registers.pc = pc + fetched.length();
             return self.special(core, special);
         }
-        let memory = code.base_registers();
+        let memory = fetched.base_registers();
         let bent = memory.map_or([None; 2], |bases| bases.map(|base| self.bend(base)));
         let result = match &instruction {
             Some(instruction) => instruction.execute(&mut self.processor),
@@ -374,13 +374,13 @@ impl Engine {
         for register in bent.into_iter().flatten() {
             self.unbend(register);
         }
-        self.finish(core, code, pc, &before, memory.is_some(), result)
+        self.finish(core, fetched, pc, &before, memory.is_some(), result)
     }
 
     fn finish(
         &mut self,
         core: &mut Core,
-        code: Code,
+        fetched: Code,
         pc: u32,
         before: &CoreRegisters,
         memory: bool,
@@ -403,7 +403,7 @@ impl Engine {
                 self.fault(core, pc, 0, None)
             }
             Ok(effect) => {
-                self.processor.registers.pc = pc + code.length();
+                self.processor.registers.pc = pc + fetched.length();
                 if matches!(effect, Effect::WaitForEvent | Effect::WaitForInterrupt) {
                     core.activity = Activity::Sleeping;
                 }
@@ -472,13 +472,9 @@ impl Engine {
             Special::Call => {
                 let mut port = self.port.borrow_mut();
                 let return_to = registers.pc;
-                let stop = if core::in_handler(registers) || registers.primask.pm() {
-                    Self::raise(core, registers, &mut port.bus, return_to)
-                } else if core::enter(registers, &mut port.bus, SV_CALL, return_to, core.time).is_err() {
-                    Self::raise(core, registers, &mut port.bus, return_to)
-                } else {
-                    None
-                };
+                let masked = core::in_handler(registers) || registers.primask.pm();
+                let entered = !masked && core::enter(registers, &mut port.bus, SV_CALL, return_to, core.time).is_ok();
+                let stop = if entered { None } else { Self::raise(core, registers, &mut port.bus, return_to) };
                 stop.map_or(Outcome::Next { cycles: 12 }, Outcome::Stop)
             }
             Special::Read { to, from } => {

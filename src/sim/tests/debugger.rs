@@ -25,6 +25,11 @@ pub(super) const AR: u32 = 0x4002_2014;
 pub(super) const OBR: u32 = 0x4002_201C;
 pub(super) const KEYS: [u32; 2] = [0x4567_0123, 0xCDEF_89AB];
 
+/// Time of the model since `start`.
+pub(super) fn since(board: &SimBoard, start: Duration) -> Duration {
+    board.clock().now().saturating_sub(start)
+}
+
 /// An attached debugger.
 pub(super) struct Debugger {
     interface: Box<dyn ArmDebugInterface>,

@@ -8,5 +8,6 @@ mod debugger;
 mod flash;
 mod protection;
 mod rehearsal;
+mod session;
 mod store;
 mod vendor;
