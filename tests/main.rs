@@ -3,5 +3,7 @@
 mod bench;
 mod block;
 mod cli;
+mod image;
 mod json;
+mod rehearsal;
 mod rooms;

@@ -74,6 +74,11 @@ impl Context {
         Ok(Keep::InFolder(folders.data_dir().join("backups")))
     }
 
+    /// Whether the board is simulated.
+    pub(crate) fn is_rehearsal(&self) -> bool {
+        self.rehearsal.is_some()
+    }
+
     /// In a rehearsal that was given no image, one of our own.
     pub(crate) fn stand_in(&mut self, kind: Kind, target: &Target) -> Option<Image> {
         let image = self.rehearsal.as_ref()?.stand_in(kind, target)?;

@@ -189,11 +189,29 @@ pub(crate) struct Refusal {
     exit: Exit,
     board: BoardState,
     message: String,
+    /// What the message is about, one a line.
+    details: Vec<String>,
+}
+
+impl Refusal {
+    fn new(exit: Exit, board: BoardState, message: impl Into<String>) -> Self {
+        Self { exit, board, message: message.into(), details: Vec::new() }
+    }
 }
 
 /// Refuses with an exit code, the board being untouched; the message is one fact in lower case, without a full stop.
 pub(crate) fn refuse(exit: Exit, message: impl Into<String>) -> anyhow::Error {
-    Refusal { exit, board: BoardState::Untouched, message: message.into() }.into()
+    Refusal::new(exit, BoardState::Untouched, message).into()
+}
+
+/// As [`refuse`], with what it is about, one a line.
+pub(crate) fn refuse_among(exit: Exit, message: impl Into<String>, details: Vec<String>) -> anyhow::Error {
+    Refusal { details, ..Refusal::new(exit, BoardState::Untouched, message) }.into()
+}
+
+/// What an error is about, one a line.
+pub(crate) fn details(error: &anyhow::Error) -> &[String] {
+    error.downcast_ref::<Refusal>().map_or(&[], |refusal| &refusal.details)
 }
 
 /// What went wrong between this program and the board, where an error is about that.
@@ -209,12 +227,12 @@ pub(crate) fn of_board(error: &anyhow::Error) -> Option<&board::Error> {
 pub(crate) fn defect(payload: &(dyn Any + Send), activity: &Activity) -> anyhow::Error {
     let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     let message = format!("the program failed: {}", text.unwrap_or("no message"));
-    Refusal { exit: Exit::Internal, board: activity.board(), message }.into()
+    Refusal::new(Exit::Internal, activity.board(), message).into()
 }
 
 /// The error of a second Ctrl-C, which ends the program where it stands.
 pub(crate) fn stopped(activity: &Activity) -> anyhow::Error {
-    Refusal { exit: Exit::Interrupted, board: activity.board(), message: "stopped at once".into() }.into()
+    Refusal::new(Exit::Interrupted, activity.board(), "stopped at once").into()
 }
 
 /// Attaches an exit code to an error that does not know its own.
@@ -225,7 +243,7 @@ pub(crate) trait Meaning<T> {
 
 impl<T, E: Into<anyhow::Error>> Meaning<T> for Result<T, E> {
     fn meaning(self, exit: Exit, message: impl FnOnce() -> String) -> anyhow::Result<T> {
-        self.map_err(|error| error.into().context(Refusal { exit, board: BoardState::Untouched, message: message() }))
+        self.map_err(|error| error.into().context(Refusal::new(exit, BoardState::Untouched, message())))
     }
 }
 

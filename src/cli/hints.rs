@@ -32,6 +32,7 @@ fn for_error(error: &anyhow::Error, typed: &Typed) -> Option<String> {
             Some(typed.again(&[missing("--serial", "SERIAL"), km].concat()))
         }
         ops::Error::Gate { kind, .. } => Some(format!("m365-drv image show {}", typed.quoted(option_of(*kind))?)),
+        ops::Error::BackupWithoutFlash => Some(format!("m365-drv flash SCOOTER --data {}", typed.argument())),
         ops::Error::NoImage { kind, .. } => Some(typed.again(&[option_of(*kind), "FILE"])),
         _ => None,
     }

@@ -4,9 +4,10 @@
 use std::{
     process,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -15,11 +16,16 @@ use super::{
     progress::Activity,
 };
 
+/// Signals that come closer together are one: `timeout` sends two, to the process and to its group.
+const APART: Duration = Duration::from_millis(200);
+
 /// From now on Ctrl-C sets `wish`, which the board procedures look at.
 pub(crate) fn obey(wish: Arc<AtomicBool>, activity: Activity, output: Output) {
+    let first = OnceLock::new();
     let handler = move || {
-        let again = wish.swap(true, Ordering::SeqCst);
-        if again && !activity.is_writing() {
+        wish.store(true, Ordering::SeqCst);
+        let again = first.get_or_init(Instant::now).elapsed() > APART;
+        if again && !activity.is_writing() && !output.has_ended() {
             let _ = output.end(Err(exit::stopped(&activity)));
             process::exit(Exit::Interrupted.row().code.into());
         }

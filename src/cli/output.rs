@@ -3,7 +3,10 @@
 use std::{
     io::{self, Write},
     process::ExitCode,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use m365_drv::ops::BoardState;
@@ -59,13 +62,16 @@ impl Outcome {
 pub(crate) struct Output {
     typed: Arc<Typed>,
     lines: Option<Arc<Mutex<Lines>>>,
+    ended: Arc<AtomicBool>,
 }
 
-/// The state of the JSON Lines: the next number, and whether the result was given.
+/// The state of the JSON Lines.
 #[derive(Default)]
 struct Lines {
+    /// Number of the next line.
     seq: u64,
-    ended: bool,
+    /// Whether the result was given: after it there is nothing.
+    closed: bool,
 }
 
 #[derive(Serialize)]
@@ -123,7 +129,7 @@ struct Numbered<'a> {
 impl Output {
     /// Begins to tell; with `--json` this is the `hello` line.
     pub(crate) fn begin(typed: Arc<Typed>) -> Self {
-        let output = Self { lines: typed.json.then(Arc::default), typed };
+        let output = Self { lines: typed.json.then(Arc::default), typed, ended: Arc::default() };
         output.emit(&Line::Hello {
             schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION"),
@@ -142,10 +148,10 @@ impl Output {
     pub(crate) fn emit(&self, line: &Line<'_>) {
         let Some(lines) = &self.lines else { return };
         let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
-        if lines.ended {
+        if lines.closed {
             return;
         }
-        lines.ended = matches!(line, Line::Result { .. });
+        lines.closed = matches!(line, Line::Result { .. });
         if let Ok(mut text) = serde_json::to_string(&Numbered { line, seq: lines.seq }) {
             text.push('\n');
             put(io::stdout(), &text);
@@ -153,13 +159,22 @@ impl Output {
         lines.seq += 1;
     }
 
-    /// Ends the run: the report, or what went wrong and how to go on.
+    /// Whether the run has told its end.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::SeqCst)
+    }
+
+    /// Ends the run: the report, or what went wrong and how to go on. Only the first end of a run is told.
     pub(crate) fn end(&self, answer: Answer) -> ExitCode {
         let (report, board, error) = match answer {
             Ok(outcome) => (Some((outcome.json, outcome.page)), outcome.board, None),
             Err(error) => (None, exit::classify(&error).1, Some(error)),
         };
         let exit = error.as_ref().map_or(Exit::Ok, |error| exit::classify(error).0);
+        let code = ExitCode::from(exit.row().code);
+        if self.ended.swap(true, Ordering::SeqCst) {
+            return code;
+        }
         let (json, page) = report.unzip();
         if self.is_json() {
             let error = error.map(|error| self.error_line(exit, &error));
@@ -172,7 +187,7 @@ impl Output {
                 put(anstream::stderr(), &self.failure(exit, board, &error));
             }
         }
-        ExitCode::from(exit.row().code)
+        code
     }
 
     /// Ends a run that clap ended: help and version on request, or a command line that is wrong.
@@ -240,7 +255,7 @@ impl Output {
 /// What led to an error, and what it was about.
 fn causes(error: &anyhow::Error) -> Vec<String> {
     let chain = error.chain().skip(1).map(ToString::to_string);
-    chain.chain(probes::named_by(error)).collect()
+    chain.chain(exit::details(error).iter().cloned()).chain(probes::named_by(error)).collect()
 }
 
 /// Whoever reads may have gone (`| head`): that must not stop a board from being written.

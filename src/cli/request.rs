@@ -11,7 +11,7 @@ use clap::{
 };
 use m365_drv::{
     block::{DataBlock, LEN, Mileage, Serial},
-    image::{self, Found, GATES, Image, Kind},
+    image::{self, Catalog, Found, GATES, Image, Kind},
     ops::{After, Backup, Extent, FlashRequest, Intent, Keep},
     target::Target,
 };
@@ -19,9 +19,12 @@ use m365_drv::{
 use super::{
     Context,
     data::MileageArgs,
-    exit::{Exit, Meaning, refuse},
+    exit::{Exit, Meaning, refuse, refuse_among},
     files,
 };
+
+/// The origin of images that are for the simulated board only.
+pub(crate) const REHEARSAL: &str = "rehearsal";
 
 /// A scooter, its firmware and its data.
 #[derive(Debug, Args)]
@@ -101,7 +104,13 @@ impl WantedArgs {
         };
         let region = if kind == Kind::Boot { &target.regions.boot } else { &target.regions.drv };
         let image = Image::open(path).and_then(|image| image.part(region));
-        image.map(Some).meaning(Exit::Image, || format!("{} is refused", path.display()))
+        let image = image.meaning(Exit::Image, || format!("{} is refused", path.display()))?;
+        let known = Catalog::builtin().identify(&image.bytes);
+        if known.is_some_and(|known| known.entry.origin == REHEARSAL) && !context.is_rehearsal() {
+            let message = format!("{} drives no motor: it is for the simulated board only", path.display());
+            return Err(refuse(Exit::Image, message));
+        }
+        Ok(Some(image))
     }
 
     /// The one suitable image in the firmware folders.
@@ -115,6 +124,7 @@ impl WantedArgs {
         let at_hand =
             image::find(&folders).meaning(Exit::Image, || "the firmware folders cannot be searched".into())?;
         let mut suitable = at_hand.suitable(&self.scooter.name, kind, None);
+        suitable.retain(|found| found.entry.origin != REHEARSAL);
         if kind == Kind::Boot && suitable.len() > 1 {
             // There is one for each kind of chip, and nearly all boards have the STM32.
             suitable.retain(|found| found.entry.runs_on("stm32f103"));
@@ -122,14 +132,13 @@ impl WantedArgs {
         match suitable[..] {
             [] => Ok(None),
             [found] => Ok(Some(found.image.clone())),
-            _ => Err(refuse(Exit::Image, format!("several {kind} images are suitable: {}", list(&suitable)))),
+            _ => Err(refuse_among(Exit::Image, format!("several {kind} images are suitable"), list(&suitable))),
         }
     }
 }
 
-fn list(found: &[&Found]) -> String {
-    let lines: Vec<_> = found.iter().map(|found| format!("{} ({})", found.entry, found.path.display())).collect();
-    lines.join(", ")
+fn list(found: &[&Found]) -> Vec<String> {
+    found.iter().map(|found| format!("{}: {}", found.entry, found.path.display())).collect()
 }
 
 /// The data block in a block file, a backup or a dump.

@@ -2,12 +2,17 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
-use m365_drv::target::{SerialRule, Target};
+use m365_drv::{
+    image::{Catalog, Kind, Sha256Digest},
+    target::{SerialRule, Target},
+    version::Version,
+};
 use serde::Serialize;
 
 use super::{
     output::{Answer, Outcome, Report},
     page::Page,
+    request::REHEARSAL,
 };
 
 /// One scooter of the list.
@@ -20,6 +25,16 @@ struct Scooter {
     page: u32,
     regions: BTreeMap<&'static str, Region>,
     serial: &'static SerialRule,
+    images: Vec<Known>,
+}
+
+/// An image of the catalog.
+#[derive(Serialize)]
+struct Known {
+    name: &'static str,
+    kind: Kind,
+    version: Option<Version>,
+    sha256: Sha256Digest,
 }
 
 /// A half-open range of addresses.
@@ -47,8 +62,23 @@ impl Scooter {
             page: target.page,
             regions: target.regions.iter().map(|(name, range)| (name, Region::of(range))).collect(),
             serial: &target.serial,
+            images: [Kind::Boot, Kind::Drv].into_iter().flat_map(|kind| known(&target.name, kind)).collect(),
         }
     }
+
+    /// The versions of the DRV images, each once; some exist in several forms.
+    fn versions(&self) -> String {
+        let drv = self.images.iter().filter(|image| image.kind == Kind::Drv);
+        let mut versions: Vec<_> = drv.filter_map(|image| image.version).collect();
+        versions.dedup();
+        versions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn known(scooter: &str, kind: Kind) -> impl Iterator<Item = Known> + use<> {
+    // Rehearsal images are for no scooter.
+    let images = Catalog::builtin().of(scooter, kind).into_iter().filter(|entry| entry.origin != REHEARSAL);
+    images.map(move |entry| Known { name: &entry.name, kind, version: entry.version, sha256: entry.sha256 })
 }
 
 impl Region {
@@ -71,6 +101,7 @@ impl Report for Scooters {
                 }
             }
             page.row("  serial", format!("as {}", scooter.serial.example));
+            page.row("  known", scooter.versions());
         }
     }
 }

@@ -64,6 +64,12 @@ impl Typed {
         value.or_else(|| self.words.get(at + 1).cloned()).map(|value| quote(&value))
     }
 
+    /// The argument of the command, where it takes one.
+    pub(crate) fn argument(&self) -> String {
+        let after = self.words.iter().skip_while(|word| Some(*word) != self.command.as_ref()).skip(1);
+        after.filter(|word| !word.starts_with('-')).map(|word| quote(word)).next().unwrap_or_default()
+    }
+
     /// Whether this option was typed, with or without a value.
     pub(crate) fn has(&self, option: &str) -> bool {
         has_flag(&self.words, option)

@@ -1,0 +1,231 @@
+//! The command line at work on simulated boards, with the rehearsal's own firmware.
+
+use serde_json::{Value, json};
+
+use crate::bench::{Bench, Lines};
+
+const UID: &str = "48ff6e06-52665455-35392587";
+
+fn rehearsal(name: &str) -> Vec<u8> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("firmware/rehearsal").join(name);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The flash that a whole job leaves: boot at 0, DRV at 0x1000, the block at 0xF800, 0xFF elsewhere.
+fn expected_flash(block: &[u8]) -> Vec<u8> {
+    let mut flash = vec![0xFF; 0x1_0000];
+    for (at, bytes) in [(0, &rehearsal("boot.bin")[..]), (0x1000, &rehearsal("app64.bin")), (0xF800, block)] {
+        flash[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+    flash
+}
+
+fn steps(lines: &Lines) -> Vec<String> {
+    lines.events("step").map(|line| format!("{} {}", line["step"], line["state"]).replace('"', "")).collect()
+}
+
+#[test]
+fn a_bricked_board_is_flashed_byte_for_byte() {
+    let bench = Bench::new();
+    let line = "--simulate=B:bricked flash pro --serial 21886/00012345 --km 1234 --erase-all --no-backup --no-run";
+    let lines = bench.m365(line).json();
+    let report = lines.report();
+    assert_eq!(lines.result()["board"], "written");
+    assert_eq!((&report["uid"], &report["serial"]), (&json!(UID), &json!("21886/00012345")));
+    assert_eq!((&report["mileage_m"], &report["data_source"]), (&json!(1_234_000), &json!("template")));
+    assert_eq!((&report["verified"], &report["backup"]), (&json!(true), &Value::Null));
+    assert_eq!(lines.events("hello").next().unwrap()["simulated"], true);
+    assert!(lines.events("warning").all(|line| line["name"] == "rehearsal-image"));
+
+    let block = "data new --serial 21886/00012345 --km 1234 -o block.bin --uid";
+    bench.m365(block).args([UID]).json();
+    assert_eq!(bench.read("B/flash.bin"), expected_flash(&bench.read("block.bin")));
+    assert_eq!(hex::encode(bench.read("B/option-bytes.bin")), "a55aff00ff00ff00ff00ff00ff00ff00");
+}
+
+#[test]
+fn a_locked_board_keeps_its_serial_and_mileage() {
+    let bench = Bench::new();
+    let before = bench.m365("--simulate=B info").json();
+    let data = &before.report()["data"];
+    assert_eq!((&data["source"], &before.report()["protection"]), (&json!("sram"), &json!("read")));
+    let lines = bench.m365("--simulate=B flash pro --erase-all --no-run").json();
+    assert_eq!(lines.report()["data_source"], "sram");
+    assert_eq!((&lines.report()["serial"], &lines.report()["mileage_m"]), (&data["serial"], &data["mileage_m"]));
+    let after = bench.m365("--simulate=B info").json();
+    assert_eq!(
+        (&after.report()["data"]["source"], &after.report()["data"]["serial"]),
+        (&json!("flash"), &data["serial"])
+    );
+    assert_eq!(after.report()["boot"]["known"], true);
+    assert_eq!(after.report()["drv"]["version"], "9.9.9");
+}
+
+#[test]
+fn without_consent_nothing_changes() {
+    let bench = Bench::new();
+    let stderr = "simulated board `B`: no hardware is touched\n...\n\
+                  error: the chip is read-protected; removing that erases it, which was not agreed to\n\
+                  board: untouched, as it was before\n\
+                  next: m365-drv --simulate=B flash pro --erase-all\n\
+                  exit 3: `m365-drv explain consent` tells more\n";
+    bench.m365("--simulate=B info").json();
+    let before = (bench.read("B/flash.bin"), bench.read("B/option-bytes.bin"));
+    bench.m365("--simulate=B flash pro").exit(3).stderr(stderr).check();
+    assert_eq!((bench.read("B/flash.bin"), bench.read("B/option-bytes.bin")), before);
+}
+
+#[test]
+fn a_board_that_lost_its_data_is_not_given_invented_ones() {
+    let bench = Bench::new();
+    let stderr = "...\nerror: the serial number is unknown\nboard: untouched, as it was before\n\
+                  next: m365-drv --simulate=B:bricked flash pro --erase-all --serial SERIAL --km KM\n\
+                  exit 9: `m365-drv explain data` tells more\n";
+    bench.m365("--simulate=B:bricked flash pro --erase-all").exit(9).stderr(stderr).check();
+    let boot = rehearsal("boot.bin");
+    let mut flash = vec![0xFF; 0x1_0000];
+    flash[..boot.len()].copy_from_slice(&boot);
+    assert_eq!(bench.read("B/flash.bin"), flash);
+}
+
+#[test]
+fn a_finished_board_is_left_as_it_is() {
+    let bench = Bench::new();
+    bench.m365("--simulate=B flash pro --erase-all").json();
+    let again = bench.m365("--simulate=B flash pro").json();
+    let report = again.report();
+    assert_eq!((&report["pages_erased"], &report["bytes_programmed"]), (&json!(0), &json!(0)));
+    assert_eq!((&again.result()["board"], &report["verified"]), (&json!("untouched"), &json!(true)));
+    bench.m365("--simulate=B verify pro").json();
+    let differs = bench.m365("--simulate=B verify pro --km 1").exit(12).json();
+    assert_eq!(differs.result()["error"]["hint"], "m365-drv --json --simulate=B flash pro --km 1");
+}
+
+#[test]
+fn the_steps_of_a_whole_job_are_told_in_order() {
+    let lines = Bench::new().m365("--simulate flash pro --erase-all").json();
+    let finished: Vec<_> = steps(&lines).into_iter().filter(|step| !step.ends_with("started")).collect();
+    assert_eq!(
+        finished,
+        [
+            "connect finished",
+            "identify finished",
+            "rescue finished",
+            "backup finished",
+            "unlock finished",
+            "examine skipped",
+            "program finished",
+            "verify finished",
+            "contact-free finished",
+            "boot finished",
+        ]
+    );
+    let last = lines.events("progress").filter(|line| line["step"] == "program").last().unwrap();
+    assert_eq!(last["done_bytes"], last["total_bytes"]);
+}
+
+#[test]
+fn a_dry_run_writes_the_image_and_nothing_else() {
+    let bench = Bench::new();
+    let lines = bench.m365("--simulate=B flash pro --dry-run --image-out flash.bin").json();
+    assert_eq!((&lines.result()["board"], &lines.report()["preview"]), (&json!("untouched"), &json!(true)));
+    assert_eq!(bench.read("flash.bin").len(), 0x1_0000);
+    assert_eq!(bench.files(), ["B", "flash.bin"]);
+    bench.m365("--simulate=B flash pro --dry-run --image-out flash.bin").exit(2).json();
+    bench.m365("--simulate=B flash pro --erase-all --no-run").json();
+    assert_eq!(bench.read("B/flash.bin"), bench.read("flash.bin"));
+}
+
+#[test]
+fn an_image_out_is_not_left_behind_by_a_run_that_failed() {
+    let bench = Bench::new();
+    bench.m365("--simulate=bricked flash pro --erase-all --image-out flash.bin").exit(9).json();
+    assert!(bench.files().is_empty());
+}
+
+#[test]
+fn images_are_refused_before_the_board_is_asked() {
+    let bench = Bench::new();
+    bench.write("long.bin", [rehearsal("app64.bin"), vec![1; 20_000]].concat()).write("block.bin", [0x5C; 512]);
+    bench.write("128.bin", rehearsal("app128.bin")).write("cut.bin", &rehearsal("boot.bin")[..100]);
+    for option in ["--drv long.bin", "--drv 128.bin", "--drv block.bin", "--boot cut.bin", "--drv nothing.bin"] {
+        let lines = bench.m365("--simulate flash pro --erase-all").args(option.split(' ')).exit(8).json();
+        assert_eq!(lines.result()["board"], "untouched", "{option}");
+        assert_eq!(steps(&lines), [""; 0], "{option}");
+        assert_ne!(lines.message(), "", "{option}");
+    }
+}
+
+#[test]
+fn rehearsal_firmware_is_for_no_real_board() {
+    let bench = Bench::new();
+    bench.write("app.bin", rehearsal("app64.bin"));
+    let lines = bench.m365("flash pro --drv app.bin").exit(8).json();
+    assert_eq!(lines.message(), "app.bin drives no motor: it is for the simulated board only");
+}
+
+#[test]
+fn what_is_no_motor_controller_is_refused_by_name() {
+    let bench = Bench::new();
+    for scenario in ["ble", "m0", "at32"] {
+        let line = format!("--simulate={scenario} flash pro --erase-all");
+        assert_eq!(bench.m365(&line).exit(7).json().result()["board"], "untouched", "{scenario}");
+    }
+    let lines = bench.m365("--simulate=absent info").exit(6).json();
+    assert_eq!(lines.result()["error"]["hint"], "m365-drv --json --simulate=absent info --wait");
+}
+
+#[test]
+fn a_backup_is_restored_exactly() {
+    let bench = Bench::new();
+    bench.m365("--simulate=B:open backup a.json").json();
+    let before = bench.read("B/flash.bin");
+    bench.m365("--simulate=B flash pro --serial 21886/00099999 --km 7 --no-run").json();
+    assert_ne!(bench.read("B/flash.bin"), before);
+    let lines = bench.m365("--simulate=B restore a.json").json();
+    assert_eq!(lines.report()["verified"], true);
+    assert_eq!(bench.read("B/flash.bin"), before);
+    let again = bench.m365("--simulate=B backup a.json").exit(10).json();
+    assert_eq!(again.message(), "a.json exists already");
+}
+
+#[test]
+fn locking_and_unlocking_are_told() {
+    let bench = Bench::new();
+    let locked = format!("uid         {UID}\nprotection  read-protected\n");
+    bench.m365("-q --simulate=B:open lock").stdout(&locked).check();
+    bench.m365("-q --simulate=B unlock").exit(3).stderr("error: [..]\n...\n").check();
+    let lines = bench.m365("--simulate=B unlock --erase-all").json();
+    assert_eq!((&lines.result()["board"], &lines.report()["erased"]), (&json!("erased"), &json!(true)));
+    assert!(bench.read("B/flash.bin").iter().all(|byte| *byte == 0xFF));
+    let done = format!("uid    {UID}\nreset  done\n");
+    bench.m365("-q --simulate=B reset").stdout(&done).check();
+}
+
+#[test]
+fn the_simulated_probe_is_listed() {
+    let lines = Bench::new().m365("--simulate probes").json();
+    let probe = &lines.report()[0];
+    assert_eq!((&probe["index"], &probe["usable"], &probe["problem"]), (&json!(1), &json!(true), &Value::Null));
+    for key in ["vid", "pid", "serial", "usb", "kind"] {
+        assert!(probe.get(key).is_some(), "{key}");
+    }
+}
+
+#[test]
+fn a_folder_of_something_else_is_never_written_into() {
+    let bench = Bench::new();
+    std::fs::create_dir(bench.path("mine")).unwrap();
+    bench.write("mine/letter.txt", "dear");
+    let lines = bench.m365("--simulate=mine info").exit(2).json();
+    assert_eq!(lines.message(), "mine is no saved board");
+    assert_eq!(std::fs::read_dir(bench.path("mine")).unwrap().count(), 1);
+}
+
+#[test]
+fn the_board_has_the_flash_of_the_named_scooter() {
+    let bench = Bench::new();
+    bench.m365("--simulate=E flash es2 --erase-all --no-run").json();
+    assert_eq!(bench.read("E/flash.bin").len(), 0x2_0000);
+    assert_eq!(bench.m365("--simulate=E info").json().report()["flash_kib"], 128);
+}
