@@ -3,7 +3,10 @@
 mod bench;
 mod block;
 mod cli;
+mod flash;
 mod image;
 mod json;
 mod rehearsal;
 mod rooms;
+mod stand;
+mod sim;

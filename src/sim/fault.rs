@@ -73,7 +73,8 @@ pub enum FaultKind {
     Lying(Lie),
     /// One write to memory is acknowledged and does not happen: the first at or after the trigger.
     DroppedWrite,
-    /// The operation that triggers it is acknowledged and does nothing; its page never does it again.
+    /// The flash operation that triggers it is acknowledged and does nothing; its page never does it again. With any other
+    /// trigger it never fires.
     NoEffect,
     /// The wires lose contact and find another board: same make, same content, another unique number.
     AnotherBoard {

@@ -289,7 +289,10 @@ impl Machine {
     pub(super) fn round_trip(&mut self) {
         self.queued = false;
         self.round_trips += 1;
-        self.pass(self.round_trip);
+        // No exchange takes as long as the next; without a spread, samples of a loop would fall on the same instruction.
+        let spread = self.round_trip / 64;
+        let jitter = self.round_trips.wrapping_mul(0x9E37_79B9) % (spread + 1);
+        self.pass(self.round_trip - spread / 2 + jitter);
     }
 
     /// A round trip where something waits to be sent.

@@ -138,7 +138,13 @@ impl SimBoard {
     /// Writes the board into `folder`, which is made if need be: `flash.bin`, `sram.bin`, `option-bytes.bin` (16 bytes at
     /// 0x1FFFF800) and `board.yaml`.
     pub fn save(&self, folder: &Path) -> Result<(), StoreError> {
-        store::save(&self.machine(), folder)
+        let mut machine = self.machine();
+        // Power stays on for what the flash has begun.
+        if let Some(ends) = machine.board.bus.flash.busy_until(0) {
+            let rest = ends.saturating_sub(machine.now());
+            machine.pass(rest);
+        }
+        store::save(&machine, folder)
     }
 
     /// What lists and opens the probe; for [`Lister::with_lister`](probe_rs::probe::list::Lister::with_lister).

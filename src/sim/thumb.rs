@@ -220,7 +220,7 @@ impl Engine {
     }
 
     fn execute(&mut self, core: &mut Core, until: Nanos, limit: u64) -> Stop {
-        let mut last_loop: Option<CoreRegisters> = None;
+        let mut last_loop = None;
         let mut executed = 0;
         let breakpoints = core.debug.has_breakpoints();
         let resumed_at = self.processor.registers.pc;
@@ -243,9 +243,12 @@ impl Engine {
                 Outcome::Next { cycles } => core.time += cycles * CYCLE,
                 Outcome::Branch { cycles } => {
                     core.time += cycles * CYCLE;
-                    if self.processor.registers.pc <= pc && self.is_steady(&mut last_loop) {
+                    if self.processor.registers.pc <= pc
+                        && let Some(period) = self.steady_period(core.time, &mut last_loop)
+                    {
                         let next = self.port.borrow().bus.system.next_event();
-                        core.time = core.time.max(next.map_or(until, |event| event.min(until)));
+                        let end = next.map_or(until, |event| event.min(until));
+                        core.time += end.saturating_sub(core.time) / period * period;
                     }
                 }
                 Outcome::Stalled(ends) => {
@@ -268,13 +271,13 @@ impl Engine {
     }
 
     /// A loop that came round with the same registers, and wrote nothing and read nothing that changes by itself, will
-    /// come round like this until something from outside happens.
-    fn is_steady(&self, last: &mut Option<CoreRegisters>) -> bool {
+    /// come round like this until something from outside happens. Gives how long one round takes: whole rounds can be
+    /// skipped, and the program counter is still where it would be.
+    fn steady_period(&self, time: Nanos, last: &mut Option<(CoreRegisters, Nanos)>) -> Option<Nanos> {
         let touched = std::mem::take(&mut self.port.borrow_mut().bus.touched);
-        let now = self.processor.registers;
-        let steady = !touched && *last == Some(now);
-        *last = Some(now);
-        steady
+        let registers = self.processor.registers;
+        let before = last.replace((registers, time));
+        before.filter(|(then, at)| !touched && *then == registers && *at < time).map(|(_, at)| time - at)
     }
 
     /// Enters a pending exception; lets a sleeping core sleep.

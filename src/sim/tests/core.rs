@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::debugger::{AIRCR, DEMCR, DHCSR, HALT, RUN, attach};
-use crate::sim::{Layout, Scenario, SimBoard};
+use crate::sim::{Layout, Nrst, Scenario, SimBoard};
 
 const S_HALT: u32 = 1 << 17;
 const S_LOCKUP: u32 = 1 << 19;
@@ -201,6 +201,37 @@ fn special_registers_are_moved_without_armagnac() {
     debugger.start(0x2000_0000);
     debugger.sleep(Duration::from_millis(1));
     assert_eq!([0, 2, 3].map(|select| debugger.register(select)), [1, 0, 0]);
+}
+
+#[test]
+fn a_program_that_waits_is_found_everywhere_in_its_loop() {
+    let board = blank();
+    let mut debugger = attach(&board);
+    debugger.halt();
+    // loop: ldr r0, [r1]; nop; nop; cmp r0, #0; beq loop
+    debugger.try_write(0x2000_0000, &code(&[0x6808, 0xBF00, 0xBF00, 0x2800, 0xD0FA])).unwrap();
+    debugger.set_register(1, 0x2000_1000);
+    debugger.write(0x2000_1000, 0);
+    debugger.write(DEMCR, 1 << 24);
+    debugger.start(0x2000_0000);
+    let samples: std::collections::BTreeSet<_> = (0..30).map(|_| debugger.read(0xE000_101C)).collect();
+    assert!(samples.len() >= 3, "{samples:x?}");
+    debugger.write(0x2000_1000, 1);
+    debugger.sleep(Duration::from_millis(1));
+    assert!(board.pc() >= 0x2000_000A, "a write by the debugger ends the wait");
+}
+
+#[test]
+fn while_reset_is_held_the_core_stands_and_only_its_own_bus_answers() {
+    let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
+    board.press_reset(Nrst::Low);
+    let mut debugger = attach(&board);
+    assert!(debugger.try_read(0x2000_0000, 1).is_err());
+    debugger.write(DHCSR, HALT);
+    debugger.write(DEMCR, 1);
+    board.press_reset(Nrst::Released);
+    assert_ne!(debugger.read(DHCSR) & S_HALT, 0);
+    assert_eq!(debugger.register(15), 0x0800_0120, "not one instruction was executed");
 }
 
 #[test]

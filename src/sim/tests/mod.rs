@@ -8,6 +8,5 @@ mod debugger;
 mod flash;
 mod protection;
 mod rehearsal;
-mod session;
 mod store;
 mod vendor;

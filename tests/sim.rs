@@ -1,10 +1,10 @@
-//! probe-rs's own session on the simulated board, as any other tool would use it.
+//! The simulated board from outside: probe-rs's own session on it, as any other tool would use it.
 
 use std::time::Duration;
 
 use probe_rs::{MemoryInterface, Permissions, config::Registry, probe::list::Lister};
 
-use crate::sim::{Layout, Scenario, SimBoard};
+use m365_drv::sim::{Layout, Scenario, SimBoard};
 
 const FAMILY: &str = "
 name: STM32F1 by the simulated board
