@@ -95,9 +95,14 @@ impl Board<'_> {
             // The DRV's fault handlers are in the DRV too.
             Ok(stopped(&mut self.link)?.or(Some(last)))
         })?;
+        let seen = match seen {
+            Some(seen) => seen,
+            // A fault before the DRV has set its own vectors ends in the bootloader's handler.
+            None => stopped(&mut self.link)?.unwrap_or(last),
+        };
         self.link.write(DEMCR, 0)?;
         self.link.flush()?;
-        Ok(seen.unwrap_or(last))
+        Ok(seen)
     }
 
     /// Resets the chip and lets it run.

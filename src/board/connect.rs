@@ -76,10 +76,13 @@ pub(super) struct Contact {
 
 /// The clocks to try on this probe from `limit` down.
 pub(super) fn ladder(kind: &str, options: &ConnectOptions, limit: Option<u32>) -> Vec<u32> {
-    if let Some(speed) = options.speed_khz {
-        return vec![speed];
+    let is_v2 = kind.starts_with("STLink V2");
+    match options.speed_khz {
+        Some(FASTEST) if is_v2 => return vec![SPEEDS[0]],
+        Some(speed) => return vec![speed],
+        None => {}
     }
-    let fastest = if kind.starts_with("STLink V2") { SPEEDS[0] } else { FASTEST };
+    let fastest = if is_v2 { SPEEDS[0] } else { FASTEST };
     let fastest = limit.map_or(fastest, |limit| limit.min(fastest));
     let speeds: Vec<_> = SPEEDS.into_iter().filter(|speed| *speed <= fastest).collect();
     if speeds.is_empty() { vec![SPEEDS[SPEEDS.len() - 1]] } else { speeds }
@@ -236,6 +239,8 @@ mod tests {
         assert_eq!(ladder("J-Link", &options, None)[0], 4000);
         assert_eq!(ladder("STLink V2", &options, Some(1000)), [950, 480, 240, 125]);
         assert_eq!(ladder("STLink V2", &options, Some(1)), [125]);
+        let as_st_names_it = ConnectOptions { speed_khz: Some(4000), ..options.clone() };
+        assert_eq!(ladder("STLink V2", &as_st_names_it, None), [4600]);
         let fixed = ConnectOptions { speed_khz: Some(333), ..options };
         assert_eq!(ladder("STLink V2", &fixed, Some(100)), [333]);
     }

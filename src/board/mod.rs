@@ -43,6 +43,7 @@ use self::{
     connect::Contact,
     link::Link,
     pace::Pace,
+    program::Loaded,
     progress::{Progress, Warning},
     registers::{core as scs, dbgmcu, system},
 };
@@ -56,6 +57,7 @@ pub struct Board<'p> {
     method: Method,
     link: Link,
     pace: Pace,
+    loaded: Loaded,
     /// The probe in use.
     pub probe: ProbeEntry,
     /// SWD clock in kHz, as the probe states it.
@@ -112,7 +114,7 @@ impl<'p> Board<'p> {
         if read_uid(&mut link)? != uid || uid.is_blank() || link.read(scs::CPUID)? != cpuid {
             return Err(LinkError::Nonsense { what: "the unique id", value: uid.0[0] }.into());
         }
-        Ok(Self { probes, options: options.clone(), method, link, pace, probe, speed_khz, dpidr, chip, uid })
+        Ok(Self { probes, options: options.clone(), method, link, pace, loaded: Loaded::No, probe, speed_khz, dpidr, chip, uid })
     }
 
     /// What it takes to reach this same board again, should contact be lost.
@@ -138,7 +140,7 @@ impl<'p> Board<'p> {
             // Either another board, or a wire that flipped a bit: connecting anew tells them apart.
             return Err(LinkError::Nonsense { what: "the unique id", value: cpuid }.into());
         }
-        Ok(Self { probes, options, method, link, pace, probe, speed_khz, dpidr, chip, uid })
+        Ok(Self { probes, options, method, link, pace, loaded: Loaded::No, probe, speed_khz, dpidr, chip, uid })
     }
 
     /// Stops the chip before its first instruction after a reset.

@@ -64,13 +64,24 @@ const STALL_LIMIT: Duration = Duration::from_secs(1);
 struct Loader<'a> {
     link: &'a mut Link,
     pace: &'a Pace,
+    loaded: &'a mut Loaded,
     algorithm: &'a Algorithm,
     origin: u32,
 }
 
+/// Whether the algorithm is in SRAM, where a reset leaves it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Loaded {
+    /// It has not been put there over this connection.
+    #[default]
+    No,
+    /// It was put there and read back.
+    Yes,
+}
+
 impl<'a> Loader<'a> {
-    fn new(link: &'a mut Link, pace: &'a Pace, target: &'a Target) -> Self {
-        Self { link, pace, algorithm: &target.algorithm, origin: target.sram.start + ORIGIN }
+    fn new(link: &'a mut Link, pace: &'a Pace, loaded: &'a mut Loaded, target: &'a Target) -> Self {
+        Self { link, pace, loaded, algorithm: &target.algorithm, origin: target.sram.start + ORIGIN }
     }
 
     fn ring(&self) -> u32 {
@@ -87,12 +98,16 @@ impl<'a> Loader<'a> {
         let control = (self.algorithm.control / 4) as usize;
         code[control + HEAD as usize] = head;
         code[control + WIDTH] = kind.program_width();
-        self.link.write_words(self.origin, &code)?;
-        let mut arrived = vec![0; code.len()];
-        self.link.read_words(self.origin, &mut arrived)?;
-        if arrived != code {
+        let first = if *self.loaded == Loaded::Yes { control } else { 0 };
+        let address = self.origin + 4 * first as u32;
+        self.link.write_words(address, &code[first..])?;
+        let mut arrived = vec![0; code.len() - first];
+        self.link.read_words(address, &mut arrived)?;
+        if arrived != code[first..] {
+            *self.loaded = Loaded::No;
             return Err(Error::Loader);
         }
+        *self.loaded = Loaded::Yes;
         core::start(self.link, self.pace, self.origin + entry)
     }
 
@@ -112,31 +127,24 @@ impl<'a> Loader<'a> {
     }
 }
 
-/// Runs `options` of the algorithm to its end.
-pub(super) fn run_options(
-    link: &mut Link,
-    pace: &Pace,
-    target: &Target,
-    kind: ChipKind,
-    options: OptionBytes,
-    limit: Duration,
-) -> Result<(), Error> {
-    const WHAT: &str = "writing the option bytes";
-    let mut loader = Loader::new(link, pace, target);
-    let image = words(&options.0);
-    let ring = loader.ring();
-    loader.link.write_words(ring, &image)?;
-    let mut arrived = vec![0; image.len()];
-    loader.link.read_words(ring, &mut arrived)?;
-    if arrived != image {
-        return Err(Error::Loader);
-    }
-    loader.start(target.algorithm.options, kind, 0)?;
-    let finished = pace.poll(limit, || Ok(loader.look(WHAT, 0)?.1.then_some(())))?;
-    finished.ok_or(Error::Stuck { what: WHAT, limit })
-}
-
 impl Board<'_> {
+    /// Runs `options` of the algorithm to its end, for at most this long.
+    pub(super) fn run_options(&mut self, target: &Target, options: OptionBytes, limit: Duration) -> Result<(), Error> {
+        const WHAT: &str = "writing the option bytes";
+        let mut loader = Loader::new(&mut self.link, &self.pace, &mut self.loaded, target);
+        let image = words(&options.0);
+        let ring = loader.ring();
+        loader.link.write_words(ring, &image)?;
+        let mut arrived = vec![0; image.len()];
+        loader.link.read_words(ring, &mut arrived)?;
+        if arrived != image {
+            return Err(Error::Loader);
+        }
+        loader.start(target.algorithm.options, self.chip.kind, 0)?;
+        let finished = self.pace.poll(limit, || Ok(loader.look(WHAT, 0)?.1.then_some(())))?;
+        finished.ok_or(Error::Stuck { what: WHAT, limit })
+    }
+
     /// Erases and programs the pages, in order. The core stands before its first instruction after a reset.
     pub fn program(&mut self, target: &Target, pages: &[PageWrite], progress: &mut dyn Progress) -> Result<(), Error> {
         const WHAT: &str = "programming";
@@ -146,7 +154,7 @@ impl Board<'_> {
         let stream = records(pages);
         let bytes = words(&stream);
         let total = stream.len() as u32;
-        let mut loader = Loader::new(&mut self.link, &self.pace, target);
+        let mut loader = Loader::new(&mut self.link, &self.pace, &mut self.loaded, target);
         let ring = loader.ring();
         let mut sent = total.min(FIRST_CHUNK);
         loader.link.write_words(ring, &bytes[..sent as usize / 4])?;

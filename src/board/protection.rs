@@ -7,7 +7,6 @@ use serde::Serialize;
 use super::{
     Board, ChipKind, Error, OptionBytes, Reclock, Wait,
     link::Link,
-    program,
     progress::{Event, Need, Progress},
     registers::{fpec, system},
 };
@@ -105,7 +104,7 @@ impl Board<'_> {
     fn write_options(&mut self, target: &Target, options: OptionBytes) -> Result<(), Error> {
         self.pace.check()?;
         self.reset_and_halt()?;
-        program::run_options(&mut self.link, &self.pace, target, self.chip.kind, options, OPTIONS_LIMIT)?;
+        self.run_options(target, options, OPTIONS_LIMIT)?;
         let found = read_option_bytes(&mut self.link)?;
         if found == options {
             Ok(())

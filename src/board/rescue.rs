@@ -27,7 +27,8 @@ pub struct Stranger {
     pub serial: Serial,
 }
 
-/// Bytes of SRAM that are read first: the live block of every catalogued firmware lies within them.
+/// Bytes of SRAM that are read first. Every catalogued firmware has its template within the first hundred and its live
+/// block within these; where there is neither, no firmware has run.
 const NEAR: u32 = 0x1000;
 
 impl Board<'_> {
@@ -40,6 +41,9 @@ impl Board<'_> {
             if let Some((offset, block)) = search(&memory, self.uid).pop() {
                 self.confirm(start + offset as u32, &block)?;
                 return Ok(Rescue { block: Some(block), strangers: Vec::new() });
+            }
+            if blocks(&memory).next().is_none() {
+                break;
             }
         }
         Ok(Rescue { block: None, strangers: strangers(&memory) })
