@@ -172,7 +172,6 @@ impl Board {
     pub(super) fn write_memory(&mut self, address: u32, width: Width, value: u32) -> Result<(), Refusal> {
         self.reachable(address)?;
         if debug::is_debug_register(address) {
-            // The core waits for nothing that lies in the past.
             self.core.write_debug(&mut self.bus, address, value, self.now);
         } else {
             self.bus.write(address, width, value, Master::Debugger, self.now)?;

@@ -88,7 +88,9 @@ impl DebugState {
         self.halt(BKPT);
     }
 
-    pub(super) fn halt_after_step(&mut self) {
+    /// Halts as at the debugger's wish.
+    pub(super) fn halt_on_request(&mut self) {
+        self.control |= C_DEBUGEN;
         self.halt(HALTED);
     }
 
@@ -191,7 +193,7 @@ impl Core {
         if self.activity == Activity::Running {
             let _ = super::thumb::step(self, bus, now);
         }
-        self.debug.halt_after_step();
+        self.debug.halt_on_request();
     }
 
     /// C1.6.3: REGWNR and REGSEL.

@@ -167,8 +167,8 @@ impl Flash {
         self.work.is_none()
     }
 
-    /// Whether `master` may read main flash as data: PM0075 2.4.1 and DOMAIN fact of the rig: once a debugger has
-    /// connected to a protected chip, nobody may until power-on.
+    /// Whether `master` may read main flash as data. On a protected chip a debugger may not (PM0075 2.4.1), and from its
+    /// connection to the next power-on the core may not either, as published work on this chip's protection has it.
     pub(super) fn readable(&self, master: Master) -> bool {
         !self.loaded.protected || (master == Master::Core && !self.debugged)
     }

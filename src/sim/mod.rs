@@ -37,6 +37,7 @@ mod log;
 mod machine;
 mod options;
 mod peripherals;
+mod port;
 mod probe;
 mod rom_table;
 mod scenario;

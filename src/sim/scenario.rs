@@ -203,7 +203,7 @@ pub(super) fn build(scenario: Scenario, layout: &Layout) -> (Board, Contact) {
 /// In which our own application has reached its main loop.
 const BOOT_TIME: u64 = 50_000_000;
 
-/// A hand that lets go four times in ten seconds or so.
+/// A hand that lets go every other second, for a quarter of a second on average.
 pub(super) fn unsteady() -> Contact {
     Contact::Markov { duty_percent: 85, gap: Duration::from_millis(50)..Duration::from_millis(500), seed: 1 }
 }

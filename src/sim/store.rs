@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     board::{Board, Parts},
     chips::{ChipKind, Family},
-    core::Activity,
+    core::{Activity, Core},
     fault::Contact,
     machine::Machine,
     options,
@@ -103,9 +103,30 @@ struct Running {
     protection_in_force: bool,
     debugger_seen: bool,
     vector_table: u32,
-    locked_up: bool,
+    core: CoreState,
     /// r0 to r12, sp, lr, pc, xPSR, MSP, PSP.
     registers: [u32; 19],
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum CoreState {
+    Running,
+    Sleeping,
+    /// By a debugger, which may have left since.
+    Halted,
+    LockedUp,
+}
+
+impl CoreState {
+    fn of(core: &Core) -> Self {
+        match core.activity {
+            _ if core.debug.halted => Self::Halted,
+            Activity::Running => Self::Running,
+            Activity::Sleeping => Self::Sleeping,
+            Activity::LockedUp => Self::LockedUp,
+        }
+    }
 }
 
 fn default_uid() -> [String; 3] {
@@ -134,7 +155,7 @@ pub(super) fn save(machine: &Machine, folder: &Path) -> Result<(), StoreError> {
             protection_in_force: flash.loaded.protected,
             debugger_seen: flash.debugged,
             vector_table: board.bus.system.vtor,
-            locked_up: board.core.activity == Activity::LockedUp,
+            core: CoreState::of(&board.core),
             registers: SELECTORS.map(|select| board.core.register(select)),
         }),
     };
@@ -199,8 +220,11 @@ fn restore(board: &mut Board, running: &Running) {
     for (select, value) in SELECTORS.into_iter().zip(running.registers) {
         board.core.set_register(select, value);
     }
-    if running.locked_up {
-        board.core.lock_up();
+    match running.core {
+        CoreState::Running => {}
+        CoreState::Sleeping => board.core.activity = Activity::Sleeping,
+        CoreState::Halted => board.core.debug.halt_on_request(),
+        CoreState::LockedUp => board.core.lock_up(),
     }
 }
 

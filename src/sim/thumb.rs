@@ -14,7 +14,6 @@ use armagnac::{
     core::{ArmVersion, Condition, Config, Effect, Processor, RunError},
     decoder::{InstructionDecode, Lut16AndGrouped32InstructionDecoder},
     instructions::InstructionSize,
-    memory::{Env, MemoryAccessError, MemoryInterface, MemoryReadResult, MemoryWriteResult},
     registers::{CoreRegisters, Mode, RegisterIndex},
 };
 
@@ -23,6 +22,7 @@ use super::{
     core::{self, Activity, Core, Derived, Escalation},
     flash::{Refusal, Width},
     log::Master,
+    port::{BEND, BENT, PRIVATE, Port},
     system::SV_CALL,
     time::{CYCLE, Nanos},
 };
@@ -84,75 +84,6 @@ struct Engine {
     port: Rc<RefCell<Port>>,
 }
 
-/// The way from armagnac's memory accesses to the board's bus.
-struct Port {
-    bus: Bus,
-    now: Nanos,
-    /// Why the last access was refused, and where.
-    refused: Option<(Refusal, u32)>,
-}
-
-impl Port {
-    fn read(&mut self, address: u32, width: Width) -> MemoryReadResult<u32> {
-        self.bus.read(address, width, Master::Core, self.now).map_err(|refusal| self.refuse(refusal, address))
-    }
-
-    fn write(&mut self, address: u32, width: Width, value: u32) -> MemoryWriteResult {
-        let written = self.bus.write(address, width, value, Master::Core, self.now);
-        written.map_err(|refusal| self.refuse(refusal, address))
-    }
-
-    fn refuse(&mut self, refusal: Refusal, address: u32) -> MemoryAccessError {
-        self.refused = Some((refusal, address));
-        MemoryAccessError::HardwareError
-    }
-}
-
-/// A stretch of armagnac's address space that leads to the bus.
-struct Window {
-    port: Rc<RefCell<Port>>,
-    /// Where the bus begins behind the window's first byte.
-    base: u32,
-    size: u32,
-}
-
-impl MemoryInterface for Window {
-    fn read_u8(&mut self, address: u32, _: &mut Env) -> MemoryReadResult<u8> {
-        self.port.borrow_mut().read(self.base + address, Width::Byte).map(|value| value as u8)
-    }
-
-    fn read_u16le(&mut self, address: u32, _: &mut Env) -> MemoryReadResult<u16> {
-        self.port.borrow_mut().read(self.base + address, Width::Half).map(|value| value as u16)
-    }
-
-    fn read_u32le(&mut self, address: u32, _: &mut Env) -> MemoryReadResult<u32> {
-        self.port.borrow_mut().read(self.base + address, Width::Word)
-    }
-
-    fn write_u8(&mut self, address: u32, value: u8, _: &mut Env) -> MemoryWriteResult {
-        self.port.borrow_mut().write(self.base + address, Width::Byte, value.into())
-    }
-
-    fn write_u16le(&mut self, address: u32, value: u16, _: &mut Env) -> MemoryWriteResult {
-        self.port.borrow_mut().write(self.base + address, Width::Half, value.into())
-    }
-
-    fn write_u32le(&mut self, address: u32, value: u32, _: &mut Env) -> MemoryWriteResult {
-        self.port.borrow_mut().write(self.base + address, Width::Word, value)
-    }
-
-    fn size(&self) -> u32 {
-        self.size
-    }
-}
-
-/// The private peripheral bus, and where it lies for armagnac, whose own system registers take its place and cannot be
-/// unmapped. A base register that points there is bent for the one instruction.
-const PRIVATE: u32 = 0xE000_0000;
-const BENT: u32 = 0xF000_0000;
-const BEND: u32 = PRIVATE ^ BENT;
-const PRIVATE_SIZE: u32 = 0x0010_0000;
-
 /// A fetched instruction.
 #[derive(Clone, Copy)]
 struct Code {
@@ -193,13 +124,7 @@ enum Outcome {
 impl Engine {
     fn new() -> Self {
         let mut processor = Processor::new(Config::v7em());
-        let port = Rc::new(RefCell::new(Port { bus: Bus::placeholder(), now: 0, refused: None }));
-        for (at, base, size) in [(0, 0, PRIVATE), (BENT, PRIVATE, PRIVATE_SIZE)] {
-            let window = Window { port: port.clone(), base, size };
-            processor
-                .map_iface(at, Rc::new(RefCell::new(window)))
-                .expect("armagnac maps nothing but 0xE000E000 to 0xE000EFFF by itself");
-        }
+        let port = Port::plug_into(&mut processor);
         // ARMv7E-M holds all of ARMv7-M; the M4 among the clones needs it.
         Self { processor, decoder: Lut16AndGrouped32InstructionDecoder::new(ArmVersion::V7EM), port }
     }

@@ -40,6 +40,17 @@ fn a_running_board_runs_on_where_it_was_saved() {
 }
 
 #[test]
+fn a_halted_core_stays_halted() {
+    let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
+    attach(&board).halt();
+    let folder = tempfile::tempdir().unwrap();
+    board.save(folder.path()).unwrap();
+    let again = SimBoard::load(folder.path()).unwrap();
+    again.clock().sleep(Duration::from_secs(1));
+    same(&board, &again);
+}
+
+#[test]
 fn the_files_are_what_a_script_expects() {
     let folder = saved(Scenario::Bricked);
     let size = |name: &str| fs::metadata(folder.path().join(name)).unwrap().len();
@@ -95,7 +106,7 @@ proptest! {
         let list = registers.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
         let yaml = format!(
             "chip: stm32f103\nflash_kib: 64\nrunning:\n  protection_in_force: false\n  debugger_seen: false\n  \
-             vector_table: 134217728\n  locked_up: false\n  registers: [{list}]\n"
+             vector_table: 134217728\n  core: running\n  registers: [{list}]\n"
         );
         fs::write(folder.path().join("board.yaml"), yaml).unwrap();
         let board = SimBoard::load(folder.path()).unwrap();

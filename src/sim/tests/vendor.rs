@@ -1,6 +1,6 @@
-//! The vendor's images, where the user has them: `M365_DRV_FIRMWARE` names a folder with `boot.bin` and `DRV155.bin`.
+//! The vendor's images, where the user has them: `M365_DRV_FIRMWARE` names folders with `boot.bin` and `DRV155.bin`.
 
-use std::{env, fs, path::PathBuf, time::Duration};
+use std::{env, fs, time::Duration};
 
 use crate::{
     block::{DataBlock, Serial, Uid},
@@ -8,8 +8,8 @@ use crate::{
 };
 
 fn image(name: &str) -> Option<Vec<u8>> {
-    let folder = PathBuf::from(env::var_os("M365_DRV_FIRMWARE")?);
-    fs::read(folder.join(name)).ok()
+    let folders = env::var_os("M365_DRV_FIRMWARE")?;
+    env::split_paths(&folders).find_map(|folder| fs::read(folder.join(name)).ok())
 }
 
 #[test]

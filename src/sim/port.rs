@@ -1,0 +1,96 @@
+//! The way from armagnac's memory accesses to the board's bus.
+
+use std::{cell::RefCell, rc::Rc};
+
+use armagnac::{
+    core::Processor,
+    memory::{Env, MemoryAccessError, MemoryInterface, MemoryReadResult, MemoryWriteResult},
+};
+
+use super::{
+    bus::Bus,
+    flash::{Refusal, Width},
+    log::Master,
+    time::Nanos,
+};
+
+/// The private peripheral bus, and where it lies for armagnac, whose own system registers take its place and cannot be
+/// unmapped. A base register that points there is bent for the one instruction.
+pub(super) const PRIVATE: u32 = 0xE000_0000;
+pub(super) const BENT: u32 = 0xF000_0000;
+pub(super) const BEND: u32 = PRIVATE ^ BENT;
+const PRIVATE_SIZE: u32 = 0x0010_0000;
+
+/// The board's bus, while the core executes.
+pub(super) struct Port {
+    pub(super) bus: Bus,
+    pub(super) now: Nanos,
+    /// Why the last access was refused, and where.
+    pub(super) refused: Option<(Refusal, u32)>,
+}
+
+impl Port {
+    /// Gives `processor` a bus, for now of no board.
+    pub(super) fn plug_into(processor: &mut Processor) -> Rc<RefCell<Self>> {
+        let port = Rc::new(RefCell::new(Self { bus: Bus::placeholder(), now: 0, refused: None }));
+        for (at, base, size) in [(0, 0, PRIVATE), (BENT, PRIVATE, PRIVATE_SIZE)] {
+            let window = Window { port: port.clone(), base, size };
+            processor
+                .map_iface(at, Rc::new(RefCell::new(window)))
+                .expect("armagnac maps nothing but 0xE000E000 to 0xE000EFFF by itself");
+        }
+        port
+    }
+
+    fn read(&mut self, address: u32, width: Width) -> MemoryReadResult<u32> {
+        self.bus.read(address, width, Master::Core, self.now).map_err(|refusal| self.refuse(refusal, address))
+    }
+
+    fn write(&mut self, address: u32, width: Width, value: u32) -> MemoryWriteResult {
+        let written = self.bus.write(address, width, value, Master::Core, self.now);
+        written.map_err(|refusal| self.refuse(refusal, address))
+    }
+
+    fn refuse(&mut self, refusal: Refusal, address: u32) -> MemoryAccessError {
+        self.refused = Some((refusal, address));
+        MemoryAccessError::HardwareError
+    }
+}
+
+/// A stretch of armagnac's address space that leads to the bus.
+struct Window {
+    port: Rc<RefCell<Port>>,
+    /// Where the bus begins behind the window's first byte.
+    base: u32,
+    size: u32,
+}
+
+impl MemoryInterface for Window {
+    fn read_u8(&mut self, address: u32, _: &mut Env) -> MemoryReadResult<u8> {
+        self.port.borrow_mut().read(self.base + address, Width::Byte).map(|value| value as u8)
+    }
+
+    fn read_u16le(&mut self, address: u32, _: &mut Env) -> MemoryReadResult<u16> {
+        self.port.borrow_mut().read(self.base + address, Width::Half).map(|value| value as u16)
+    }
+
+    fn read_u32le(&mut self, address: u32, _: &mut Env) -> MemoryReadResult<u32> {
+        self.port.borrow_mut().read(self.base + address, Width::Word)
+    }
+
+    fn write_u8(&mut self, address: u32, value: u8, _: &mut Env) -> MemoryWriteResult {
+        self.port.borrow_mut().write(self.base + address, Width::Byte, value.into())
+    }
+
+    fn write_u16le(&mut self, address: u32, value: u16, _: &mut Env) -> MemoryWriteResult {
+        self.port.borrow_mut().write(self.base + address, Width::Half, value.into())
+    }
+
+    fn write_u32le(&mut self, address: u32, value: u32, _: &mut Env) -> MemoryWriteResult {
+        self.port.borrow_mut().write(self.base + address, Width::Word, value)
+    }
+
+    fn size(&self) -> u32 {
+        self.size
+    }
+}
