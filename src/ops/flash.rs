@@ -173,10 +173,7 @@ pub fn flash(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
     let known = Known { status, flash: prepared.held.flash.as_deref() };
     let permit = Permit { target: request.target, consent: request.consent, extent: request.extent, known };
     let written = write::write(job, board, &prepared.plan, &permit)?;
-    report.contact_ms = millis(job.now() - contact);
-    job.progress.on(board::progress::Event::ContactFree);
-    let board = report.finish(job, written, request)?;
-    drop(board);
+    report.finish(job, written, request, contact)?;
     report.took_ms = millis(job.now() - began);
     Ok(report)
 }
@@ -352,13 +349,14 @@ impl FlashReport {
         self.bytes_programmed = work.programmed_bytes();
     }
 
-    /// Lets the board run, now that everything is written and verified.
-    fn finish<'p>(
+    /// Lets the board run, now that everything is written and verified. Contact was made at `contact`.
+    fn finish(
         &mut self,
         job: &mut Job<'_>,
-        written: Written<'p>,
+        written: Written<'_>,
         request: &FlashRequest<'_>,
-    ) -> Result<Board<'p>, Error> {
+        contact: Duration,
+    ) -> Result<(), Error> {
         let Written { mut board, tally } = written;
         self.mass_erased = tally.mass_erased;
         self.pages_erased = tally.pages_erased;
@@ -367,14 +365,14 @@ impl FlashReport {
         self.reconnects = tally.reconnects;
         self.speed_khz = board.speed_khz;
         self.verified = true;
-        let written = Error::stopped(BoardState::Written);
-        if request.after == After::LockAndRun {
-            job.step(Step::Lock, |_| board.set_protection(request.target)).map_err(&written)?;
+        if request.after != After::LockAndRun {
+            self.free_contact(job, contact);
         }
         if request.after == After::Stop {
             job.skip(Step::Boot);
-            return Ok(board);
+            return Ok(());
         }
+        let written = Error::stopped(BoardState::Written);
         let boot = match job.step(Step::Boot, |_| board.boot(request.target)) {
             Ok(boot) => boot,
             // The wires may be let go by now.
@@ -383,13 +381,28 @@ impl FlashReport {
         };
         self.boot_check = Some(boot);
         match boot {
-            Boot::Running { .. } => Ok(board),
-            Boot::Unseen => {
-                job.warn("boot-unseen", "contact ended before the firmware was seen to start");
-                Ok(board)
-            }
-            other => Err(Error::DoesNotStart { how: other.to_string() }),
+            Boot::Running { .. } => {}
+            Boot::Unseen => job.warn("boot-unseen", "contact ended before the firmware was seen to start"),
+            other => return Err(Error::DoesNotStart { how: other.to_string() }),
         }
+        if request.after == After::LockAndRun {
+            // After the check: the firmware of a protected chip cannot read its own flash from a debugger's first
+            // connection to the next power-on.
+            let lock = |_: &mut dyn board::progress::Progress| {
+                let mut board = board.reattach()?;
+                board.set_protection(request.target)?;
+                board.reset()
+            };
+            job.step(Step::Lock, lock).map_err(&written)?;
+            self.free_contact(job, contact);
+        }
+        Ok(())
+    }
+
+    /// The wires are not needed any more.
+    fn free_contact(&mut self, job: &mut Job<'_>, contact: Duration) {
+        self.contact_ms = millis(job.now() - contact);
+        job.progress.on(board::progress::Event::ContactFree);
     }
 }
 
