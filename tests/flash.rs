@@ -1,0 +1,525 @@
+//! The whole job on the simulated board, through the real probe-rs stack, compared byte for byte. What takes a [`Stand`] runs
+//! on a real board too (`hardware`).
+
+use std::time::Duration;
+
+use m365_drv::{
+    block::{DataBlock, Uid},
+    board::{Boot, EraseConsent, Error as BoardError, OptionBytes, Protection, Unsupported, Wait},
+    image::Image,
+    ops::{
+        self, After, BoardState, Category, DataSource, Error, Extent, FlashReport, FlashRequest, Intent, Keep, Stopped,
+    },
+    sim::{self, ChipKind, Fault, FaultKind, Layout, Scenario, SimBoard, Trigger},
+};
+
+use crate::stand::{Contents, Stand, assert_same, image, live_block, mileage, open_options, target};
+
+/// What a board holds after a job that succeeded.
+#[track_caller]
+fn assert_holds(contents: &Contents, flash: &[u8], options: OptionBytes) {
+    assert_same(contents.flash.as_ref().expect("flash can be read"), flash);
+    assert_eq!(contents.options, options);
+}
+
+/// A refusal of this category, of a board that is as it was.
+#[track_caller]
+fn assert_refused<T>(stand: &Stand, before: &Contents, result: Result<T, Error>, category: Category) -> Error {
+    let Err(error) = result else { panic!("not refused") };
+    assert_eq!((error.category(), error.board()), (category, BoardState::Untouched), "{error}");
+    assert!(stand.contents() == *before, "a refusal changed the board");
+    error
+}
+
+// Bodies for simulated and real boards.
+
+/// A board with any contents becomes one with exactly the images and the block.
+pub(crate) fn programs_exactly_the_images_and_the_block(stand: &Stand) -> FlashReport {
+    let report = stand.flash(&stand.request_with_data()).expect("the job");
+    assert!(report.verified && report.boot_check.is_none());
+    assert_eq!((report.serial, report.mileage_m), (stand.serial(), mileage(1234)));
+    let contents = stand.contents();
+    assert_eq!(contents.uid, report.uid);
+    let flash = contents.flash.expect("flash can be read");
+    let data = (stand.target.regions.data.start - stand.target.flash.start) as usize;
+    let block = DataBlock::parse(&flash[data..data + 512]).expect("a data block");
+    assert_eq!((block.serial(), block.mileage(), block.uid()), (Some(stand.serial()), mileage(1234), report.uid));
+    if report.mass_erased {
+        assert_same(&flash, &stand.expected_on_blank(block.as_bytes()));
+    } else {
+        assert_same(&flash, &stand.expected(&flash, block.as_bytes()));
+    }
+    assert!(contents.options.complements_right() && !contents.options.protects());
+    report
+}
+
+/// The same job on the finished board does nothing.
+pub(crate) fn a_finished_board_is_left_alone(stand: &Stand) {
+    let before = stand.contents();
+    let report = stand.flash(&stand.request_with_data()).expect("the job");
+    assert_eq!((report.pages_erased, report.bytes_programmed, report.mass_erased), (0, 0, false));
+    assert_eq!((report.data_source, &report.backup), (DataSource::Flash, &None));
+    assert!(report.verified && stand.contents() == before);
+}
+
+/// Another mileage is one page.
+pub(crate) fn one_changed_page_is_one_erase(stand: &Stand) {
+    let before = stand.flash_contents();
+    let request = FlashRequest { mileage: Some(mileage(1235)), ..stand.request() };
+    let report = stand.flash(&request).expect("the job");
+    assert_eq!((report.pages_erased, report.mass_erased), (1, false));
+    let data = (stand.target.regions.data.start - stand.target.flash.start) as usize;
+    let block = DataBlock::parse(&before[data..data + 512]).expect("a data block").with_mileage(mileage(1235));
+    assert_same(&stand.flash_contents(), &stand.expected(&before, block.as_bytes()));
+}
+
+/// A preview reads and says, and changes nothing.
+pub(crate) fn a_preview_changes_nothing(stand: &Stand) {
+    let before = stand.contents();
+    let request = FlashRequest { intent: Intent::Preview, mileage: Some(mileage(7)), ..stand.request_with_data() };
+    let report = stand.flash(&request).expect("the preview");
+    assert!(report.preview && !report.verified && report.backup.is_none());
+    assert_eq!(report.mileage_m, mileage(7));
+    assert!(report.bytes_programmed > 0);
+    assert!(stand.contents() == before, "a preview changed the board");
+}
+
+/// What can be known to be wrong with a request is refused.
+pub(crate) fn wrong_images_are_refused_each_for_its_own_reason(stand: &Stand) {
+    let before = stand.contents();
+    let other = if stand.target.flash_kib() == 128 { sim::APP_64 } else { sim::APP_128 };
+    let room = stand.target.regions.drv.len();
+    let changed = |at: usize, bytes: [u8; 4]| {
+        let mut image = stand.drv.bytes.clone();
+        image[at..at + 4].copy_from_slice(&bytes);
+        Image::from_bytes(&image).expect("an image")
+    };
+    let mut long = stand.drv.bytes.clone();
+    long.resize(room + 4, 0x5A);
+    let cases = [
+        (image(other), "scooter"),
+        (changed(0, [0; 4]), "stack-pointer"),
+        (changed(4, stand.target.regions.staging.start.to_le_bytes()), "reset-vector"),
+        (image(DataBlock::template().as_bytes()), "kind"),
+        (image(&long), "size"),
+        (image(&[0xFF; 2048]), "blank"),
+        (stand.boot.clone(), "kind"),
+    ];
+    for (drv, expected) in cases {
+        let request = FlashRequest { drv: Some(&drv), ..stand.request_with_data() };
+        match assert_refused(stand, &before, stand.flash(&request), Category::Image) {
+            Error::Gate { gate, .. } => assert_eq!(gate, expected),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Nobody agreed to the erase that unlocking means, and the board stays locked.
+pub(crate) fn a_locked_board_is_not_erased_without_consent(stand: &Stand) {
+    let request = FlashRequest { consent: None, ..stand.request_with_data() };
+    let error = stand.flash(&request).expect_err("a refusal");
+    assert_eq!((error.category(), error.board()), (Category::Consent, BoardState::Untouched), "{error}");
+    let info = stand.run(ops::info).expect("the board answers");
+    assert_eq!(info.protection, Protection::Read);
+}
+
+// On the simulated board.
+
+#[test]
+fn a_bricked_board_gets_exactly_the_images_and_the_block() {
+    let (board, stand) = Stand::scenario(Scenario::Bricked);
+    let request = FlashRequest { keep: Keep::Nothing, ..stand.request_with_data() };
+    let report = stand.flash(&request).unwrap();
+
+    let vectors: serde_json::Value = serde_json::from_str(include_str!("data/data_block_vectors.json")).unwrap();
+    let is_ours = |vector: &&serde_json::Value| vector["serial"] == "21886/00012345" && vector["km"] == 1234;
+    let vector = vectors["vectors"].as_array().unwrap().iter().find(is_ours).unwrap();
+    let block = hex::decode(vector["block_hex"].as_str().unwrap()).unwrap();
+    assert_holds(&stand.contents(), &stand.expected_on_blank(&block), open_options(0xFF));
+    assert_same(&report.image, &board.flash());
+    assert!(report.mass_erased && report.backup.is_none());
+    assert_eq!((report.data_source, report.pages_erased), (DataSource::Template, 0));
+    assert_eq!(board.violations(), [""; 0]);
+}
+
+#[test]
+fn every_programmable_board_ends_with_exactly_the_images_and_the_block() {
+    for scenario in [
+        Scenario::New,
+        Scenario::Locked,
+        Scenario::Bricked,
+        Scenario::Open,
+        Scenario::HalfFlashed,
+        Scenario::Wrp,
+        Scenario::Gd32f103,
+        Scenario::Gd32e103,
+    ] {
+        let (board, stand) = Stand::scenario(scenario);
+        programs_exactly_the_images_and_the_block(&stand);
+        assert_eq!(board.violations(), [""; 0], "{scenario}");
+        a_finished_board_is_left_alone(&stand);
+        one_changed_page_is_one_erase(&stand);
+        assert_eq!(board.violations(), [""; 0], "{scenario}");
+    }
+}
+
+#[test]
+fn a_locked_board_keeps_its_serial_mileage_and_settings() {
+    let (board, stand) = Stand::scenario(Scenario::Locked);
+    let live = live_block(&board);
+    let report = stand.flash(&stand.request()).unwrap();
+    assert_eq!((report.data_source, report.mileage_m.metres()), (DataSource::Sram, sim::MILEAGE_M));
+    assert_holds(&stand.contents(), &stand.expected_on_blank(live.as_bytes()), open_options(0xFF));
+}
+
+#[test]
+fn serial_and_mileage_that_are_given_are_all_that_changes_in_a_rescued_block() {
+    let (board, stand) = Stand::scenario(Scenario::Locked);
+    let block = live_block(&board).with_serial(stand.serial()).with_mileage(mileage(1234));
+    stand.flash(&stand.request_with_data()).unwrap();
+    assert_holds(&stand.contents(), &stand.expected_on_blank(block.as_bytes()), open_options(0xFF));
+}
+
+#[test]
+fn without_a_known_serial_nothing_is_written() {
+    let (_, stand) = Stand::scenario(Scenario::Bricked);
+    let before = stand.contents();
+    let error = assert_refused(&stand, &before, stand.flash(&stand.request()), Category::Data);
+    assert!(matches!(error, Error::NoSerial));
+    let request = FlashRequest { serial: Some(stand.serial()), ..stand.request() };
+    let error = assert_refused(&stand, &before, stand.flash(&request), Category::Data);
+    assert!(matches!(error, Error::NoMileage));
+}
+
+#[test]
+fn a_block_from_a_file_serves_a_board_that_has_none() {
+    let (board, stand) = Stand::scenario(Scenario::Bricked);
+    let foreign = stand.fresh_block(Uid([1, 2, 3]));
+    let request = FlashRequest { data: Some(foreign), ..stand.request() };
+    let report = stand.flash(&request).unwrap();
+    assert_eq!(report.data_source, DataSource::File);
+    let block = stand.fresh_block(Uid(board.uid()));
+    assert_same(&board.flash(), &stand.expected_on_blank(block.as_bytes()));
+}
+
+#[test]
+fn without_consent_nothing_is_erased_and_nothing_programmed() {
+    for scenario in [Scenario::Locked, Scenario::Bricked, Scenario::Wrp, Scenario::Gd32e103] {
+        let (board, stand) = Stand::scenario(scenario);
+        let before = stand.contents();
+        let request = FlashRequest { consent: None, ..stand.request_with_data() };
+        assert_refused(&stand, &before, stand.flash(&request), Category::Consent);
+        let counts = board.counts();
+        assert_eq!((counts.mass_erases, counts.option_erases, counts.half_words_programmed), (0, 0, 0), "{scenario}");
+        assert_eq!(std::fs::read_dir(stand.folder.path()).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn a_locked_board_stays_locked_without_consent() {
+    a_locked_board_is_not_erased_without_consent(&Stand::scenario(Scenario::Locked).1);
+}
+
+#[test]
+fn wrong_images_are_refused_and_nothing_is_written() {
+    for scenario in [Scenario::Locked, Scenario::Open] {
+        let (board, stand) = Stand::scenario(scenario);
+        wrong_images_are_refused_each_for_its_own_reason(&stand);
+        assert_eq!(board.counts().transfers, 0, "a wrong image needs no board to be refused");
+    }
+}
+
+#[test]
+fn an_image_for_another_chip_is_refused_once_the_chip_is_known() {
+    let (_, stand) = Stand::scenario(Scenario::Gd32e103);
+    let before = stand.contents();
+    // Without the literals by which the application tells GD32 chips apart.
+    let mut bytes = sim::APP_64.to_vec();
+    for id in [0x4842_4333u32, 0x4142_4333] {
+        let at = bytes.windows(4).position(|window| window == id.to_le_bytes()).unwrap();
+        bytes[at..at + 4].fill(0);
+    }
+    let drv = image(&bytes);
+    let request = FlashRequest { drv: Some(&drv), ..stand.request() };
+    match assert_refused(&stand, &before, stand.flash(&request), Category::Image) {
+        Error::Gate { gate, .. } => assert_eq!(gate, "gd32"),
+        other => panic!("{other:?}"),
+    }
+    let forced = FlashRequest { forced: vec!["gd32".into()], drv: Some(&drv), ..stand.request() };
+    assert!(stand.flash(&forced).unwrap().verified);
+}
+
+#[test]
+fn info_shows_the_block_of_a_locked_board_and_names_the_firmware_of_an_open_one() {
+    let (_, stand) = Stand::scenario(Scenario::Locked);
+    let before = stand.contents();
+    let info = stand.run(ops::info).unwrap();
+    let data = serde_json::to_value(info.data.unwrap()).unwrap();
+    assert_eq!((&data["source"], &data["serial"]), (&"sram".into(), &"21886/00012345".into()));
+    assert_eq!((info.protection, info.boot, info.drv), (Protection::Read, None, None));
+    assert!(stand.contents() == before);
+
+    let (_, stand) = Stand::scenario(Scenario::Open);
+    let before = stand.contents();
+    let info = stand.run(ops::info).unwrap();
+    assert_eq!(info.boot.unwrap().name.as_deref(), Some("rehearsal bootloader"));
+    assert_eq!(info.drv.unwrap().version.unwrap().to_string(), "9.9.9");
+    assert!(stand.contents() == before);
+}
+
+#[test]
+fn a_preview_of_any_board_changes_nothing() {
+    for scenario in [Scenario::New, Scenario::Locked, Scenario::Open, Scenario::HalfFlashed] {
+        let (board, stand) = Stand::scenario(scenario);
+        a_preview_changes_nothing(&stand);
+        assert_eq!(std::fs::read_dir(stand.folder.path()).unwrap().count(), 0);
+        let request = FlashRequest { intent: Intent::Preview, consent: None, ..stand.request_with_data() };
+        let foreseen = stand.flash(&request).unwrap();
+        let done = stand.flash(&stand.request_with_data()).unwrap();
+        let numbers = |report: &FlashReport| {
+            (report.mass_erased, report.pages_erased, report.bytes_programmed, report.pages_skipped)
+        };
+        assert_eq!(numbers(&foreseen), numbers(&done), "{scenario}");
+        assert_same(&foreseen.image, &done.image);
+        assert_eq!(board.counts().half_words_programmed * 2, u64::from(done.bytes_programmed), "{scenario}");
+    }
+}
+
+#[test]
+fn a_preview_lets_the_application_go_on() {
+    let (board, stand) = Stand::scenario(Scenario::Open);
+    let request = FlashRequest { intent: Intent::Preview, ..stand.request() };
+    stand.flash(&request).unwrap();
+    let counter = |board: &SimBoard| board.sram()[4..8].to_vec();
+    let before = counter(&board);
+    board.clock().sleep(Duration::from_millis(5));
+    assert_ne!(counter(&board), before);
+}
+
+#[test]
+fn a_128_kib_board_gets_its_own_layout() {
+    let board = SimBoard::new(Scenario::Locked, &Layout::NINEBOT);
+    let stand = Stand::simulated(&board, "es2");
+    let live = live_block(&board);
+    stand.flash(&stand.request()).unwrap();
+    assert_same(&board.flash(), &stand.expected_on_blank(live.as_bytes()));
+    assert_eq!(board.flash()[0x1_C000..0x1_C200], live.as_bytes()[..]);
+    programs_exactly_the_images_and_the_block(&stand);
+    a_finished_board_is_left_alone(&stand);
+    one_changed_page_is_one_erase(&stand);
+    wrong_images_are_refused_each_for_its_own_reason(&stand);
+}
+
+#[test]
+fn a_64_kib_firmware_leaves_the_upper_half_of_a_bigger_chip_alone() {
+    let mut flash = vec![0xFF; 128 * 1024];
+    flash[64 * 1024..].fill(0x3C);
+    let board = SimBoard::with_flash(ChipKind::Stm32f103, 128, &flash);
+    let stand = Stand::simulated(&board, "pro");
+    stand.flash(&stand.request_with_data()).unwrap();
+    let block = stand.fresh_block(Uid(board.uid()));
+    assert_same(&board.flash(), &stand.expected(&flash, block.as_bytes()));
+}
+
+#[test]
+fn write_protected_pages_are_freed_and_the_rest_is_not_erased() {
+    let (board, mut stand) = Stand::scenario(Scenario::Wrp);
+    let before = board.flash();
+    stand.drv = app_changed_at(&[0x3000]);
+    let request = FlashRequest { mileage: Some(mileage(5)), ..stand.request() };
+    let report = stand.flash(&request).unwrap();
+    assert_eq!((report.mass_erased, report.pages_erased), (false, 2));
+    assert_eq!(board.counts().mass_erases, 0);
+    let block = DataBlock::parse(&before[0xF800..0xFA00]).unwrap().with_mileage(mileage(5));
+    assert_same(&board.flash(), &stand.expected(&before, block.as_bytes()));
+    assert_eq!(board.option_bytes(), open_options(0xFF).0);
+}
+
+/// Our application, changed at these offsets.
+fn app_changed_at(offsets: &[usize]) -> Image {
+    let mut bytes = sim::APP_64.to_vec();
+    for &at in offsets {
+        bytes[at] ^= 0x10;
+    }
+    image(&bytes)
+}
+
+#[test]
+fn one_changed_page_of_the_firmware_is_one_erase_and_one_page_programmed() {
+    let (board, mut stand) = Stand::scenario(Scenario::Open);
+    let before = board.flash();
+    stand.drv = app_changed_at(&[0x2345]);
+    let request = FlashRequest { consent: None, ..stand.request() };
+    let report = stand.flash(&request).unwrap();
+    assert_eq!((report.pages_erased, report.bytes_programmed), (1, 1024));
+    let counts = board.counts();
+    assert_eq!((counts.page_erases.iter().sum::<u32>(), counts.half_words_programmed), (1, 512));
+    assert_same(&board.flash(), &stand.expected(&before, &before[0xF800..0xFA00]));
+}
+
+#[test]
+fn full_programs_every_page_though_it_is_right() {
+    let (board, stand) = Stand::scenario(Scenario::Open);
+    let before = board.flash();
+    let report = stand.flash(&FlashRequest { extent: Extent::Everything, ..stand.request() }).unwrap();
+    assert_eq!((report.pages_erased, report.pages_skipped), (1 + 16 + 1, 0));
+    assert_same(&board.flash(), &before);
+}
+
+#[test]
+fn what_the_user_does_not_give_stays_where_it_is_known() {
+    let (board, stand) = Stand::scenario(Scenario::Open);
+    let before = board.flash();
+    let request = FlashRequest { boot: None, drv: None, mileage: Some(mileage(9)), ..stand.request() };
+    let report = stand.flash(&request).unwrap();
+    assert_eq!(report.pages_erased, 1);
+    let block = DataBlock::parse(&before[0xF800..0xFA00]).unwrap().with_mileage(mileage(9));
+    assert_same(&board.flash(), &stand.expected(&before, block.as_bytes()));
+
+    for scenario in [Scenario::Locked, Scenario::New, Scenario::HalfFlashed] {
+        let (_, stand) = Stand::scenario(scenario);
+        let before = stand.contents();
+        let request = FlashRequest { drv: None, ..stand.request_with_data() };
+        assert_refused(&stand, &before, stand.flash(&request), Category::Image);
+    }
+}
+
+#[test]
+fn an_update_that_waits_is_not_copied_over_the_firmware() {
+    let (board, stand) = Stand::scenario(Scenario::Open);
+    let mut flash = board.flash();
+    flash[0xFC00..0xFC0C].copy_from_slice(&[0x5A, 0x50, 0, 0, 1, 0, 0, 0, 0, 0x70, 0, 0]);
+    let board = SimBoard::with_flash(ChipKind::Stm32f103, 64, &flash);
+    let stand = Stand::simulated(&board, &stand.target.name);
+    stand.flash(&stand.request()).unwrap();
+    flash[0xFC00..].fill(0xFF);
+    assert_same(&board.flash(), &flash);
+}
+
+#[test]
+fn the_firmware_is_seen_to_start() {
+    let (board, stand) = Stand::scenario(Scenario::Locked);
+    let report = stand.flash(&FlashRequest { after: After::Run, ..stand.request() }).unwrap();
+    assert!(matches!(report.boot_check, Some(Boot::Running { pc }) if (0x0800_1000..0x0800_5000).contains(&pc)));
+    // It tests the UID in its block against the chip's, and shows error 27 (register 0x1B) where they differ.
+    assert_eq!(live_block(&board).as_bytes()[0x36..0x38], [0, 0]);
+}
+
+#[test]
+fn firmware_that_does_not_start_is_an_error_though_it_is_written() {
+    let (board, stand) = Stand::scenario(Scenario::Open);
+    let mut bytes = sim::APP_64.to_vec();
+    // An undefined instruction where the reset vector points.
+    bytes[0x100..0x102].copy_from_slice(&[0x00, 0xDE]);
+    let drv = image(&bytes);
+    let request = FlashRequest { drv: Some(&drv), after: After::Run, ..stand.request() };
+    let error = stand.flash(&request).unwrap_err();
+    assert!(matches!(&error, Error::DoesNotStart { .. }), "{error}");
+    assert_eq!((error.category(), error.board()), (Category::Verify, BoardState::Written));
+    assert_eq!(board.flash()[0x1000..0x5000], bytes[..]);
+}
+
+#[test]
+fn a_board_is_locked_again_on_request() {
+    for (scenario, rdp) in [(Scenario::Locked, 0x00), (Scenario::Gd32e103, 0xBB)] {
+        let (board, stand) = Stand::scenario(scenario);
+        let live = live_block(&board);
+        stand.flash(&FlashRequest { after: After::LockAndRun, ..stand.request() }).unwrap();
+        let options = OptionBytes::from_values([rdp, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]);
+        assert_holds(&stand.contents(), &stand.expected_on_blank(live.as_bytes()), options);
+        assert!(board.is_protected());
+    }
+}
+
+#[test]
+fn the_watchdog_setting_survives_the_unlock() {
+    let (board, stand) = Stand::scenario(Scenario::Locked);
+    board.set_option_bytes(OptionBytes::from_values([0, 0xFD, 1, 2, 0xFF, 0xFF, 0xFF, 0xFF]).0);
+    stand.flash(&stand.request()).unwrap();
+    assert_eq!(board.option_bytes(), open_options(0xFD).0);
+}
+
+#[test]
+fn boards_that_are_none_of_ours_are_refused_by_name() {
+    let expected = [
+        (Scenario::At32, Unsupported::At32),
+        (Scenario::M0, Unsupported::CortexM0),
+        (Scenario::Ble, Unsupported::Dashboard),
+    ];
+    for (scenario, expected) in expected {
+        let (_, stand) = Stand::scenario(scenario);
+        let before = stand.contents();
+        let result = stand.flash(&stand.request_with_data());
+        match assert_refused(&stand, &before, result, Category::WrongBoard) {
+            Error::Board(Stopped { error: BoardError::Unsupported(found), .. }) => assert_eq!(found, expected),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_chip_whose_flash_is_too_small_or_unknown_is_refused() {
+    for (kib, category) in [(32, Category::WrongBoard), (0, Category::WrongBoard)] {
+        let (board, stand) = Stand::scenario(Scenario::Locked);
+        board.set_flash_size_register(kib);
+        let before = stand.contents();
+        assert_refused(&stand, &before, stand.flash(&stand.request()), category);
+    }
+    let board = SimBoard::new(Scenario::Locked, &Layout::XIAOMI);
+    let stand = Stand::simulated(&board, "es2");
+    let before = stand.contents();
+    let result = stand.flash(&stand.request_with_data());
+    match assert_refused(&stand, &before, result, Category::WrongBoard) {
+        Error::Board(Stopped { error: BoardError::TooSmall { found: 64, needed: 128 }, .. }) => {}
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(stand.target.name, target("es2").name);
+}
+
+#[test]
+fn a_probe_without_a_board_is_no_contact() {
+    let (_, stand) = Stand::scenario(Scenario::Absent);
+    let before = stand.contents();
+    assert_refused(&stand, &before, stand.flash(&stand.request_with_data()), Category::NoContact);
+}
+
+#[test]
+fn a_chip_that_wants_its_power_cycled_gets_the_time_for_it() {
+    let (board, stand) = Stand::scenario(Scenario::Locked);
+    let live = live_block(&board);
+    board.need_power_cycle();
+    let cut = FaultKind::PowerLost { returns_after: Some(Duration::from_millis(300)) };
+    let armed = board.inject(Fault { trigger: Trigger::At(board.counts().time + Duration::from_secs(20)), kind: cut });
+    let report = stand.flash(&stand.request()).unwrap();
+    assert!(armed.fired() && report.mass_erased);
+    assert_holds(&stand.contents(), &stand.expected_on_blank(live.as_bytes()), open_options(0xFF));
+}
+
+#[test]
+fn without_the_power_cycle_it_says_so_and_the_next_run_goes_on() {
+    let (board, stand) = Stand::scenario(Scenario::Locked);
+    let live = live_block(&board);
+    board.need_power_cycle();
+    let error = stand.flash(&stand.request()).unwrap_err();
+    let Error::Board(Stopped { error: BoardError::NoPowerCycle { .. }, .. }) = error else { panic!("{error:?}") };
+    board.power_cycle();
+    let report = stand.flash(&stand.request()).unwrap();
+    assert_eq!(report.data_source, DataSource::Backup);
+    assert_holds(&stand.contents(), &stand.expected_on_blank(live.as_bytes()), open_options(0xFF));
+}
+
+#[test]
+fn an_unsteady_hand_ends_in_a_right_board() {
+    let (board, mut stand) = Stand::scenario(Scenario::Flaky);
+    stand.connect.wait = Wait::Forever;
+    let live = live_block(&board);
+    stand.flash(&stand.request()).unwrap();
+    assert_same(&board.flash(), &stand.expected_on_blank(live.as_bytes()));
+}
+
+#[test]
+fn consent_is_not_asked_for_where_nothing_is_locked() {
+    let (_, stand) = Stand::scenario(Scenario::HalfFlashed);
+    let request = FlashRequest { consent: None::<EraseConsent>, ..stand.request_with_data() };
+    assert!(stand.flash(&request).unwrap().verified);
+}

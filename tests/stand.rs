@@ -1,0 +1,180 @@
+//! A board on the wires and the firmware that it gets: what the tests of the procedures begin with. The board is simulated
+//! or, in `hardware`, real; a test that takes a [`Stand`] does not know which.
+
+use m365_drv::{
+    block::{DataBlock, Mileage, Serial, Uid},
+    board::{ConnectOptions, EraseConsent, OptionBytes, Probes},
+    image::Image,
+    ops::{self, After, Backup, Error, Extent, FlashReport, FlashRequest, Intent, Job, Keep},
+    sim::{self, Layout, Scenario, SimBoard},
+    target::Target,
+};
+
+/// A board, its scooter, and the firmware.
+pub(crate) struct Stand {
+    probes: Box<dyn Fn() -> Probes>,
+    look: Box<dyn Fn(&Stand) -> Contents>,
+    pub(crate) connect: ConnectOptions,
+    pub(crate) target: &'static Target,
+    pub(crate) boot: Image,
+    pub(crate) drv: Image,
+    /// Where the backups go.
+    pub(crate) folder: tempfile::TempDir,
+}
+
+/// What a board holds.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Contents {
+    pub(crate) uid: Uid,
+    pub(crate) options: OptionBytes,
+    /// `None` where nobody can read it.
+    pub(crate) flash: Option<Vec<u8>>,
+}
+
+impl Stand {
+    /// A stand with a real board, or with whatever `probes` reach.
+    pub(crate) fn new(probes: impl Fn() -> Probes + 'static, target: &'static Target, boot: Image, drv: Image) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (probes, look) = (Box::new(probes), Box::new(Self::read));
+        Self { probes, look, connect: ConnectOptions::default(), target, boot, drv, folder }
+    }
+
+    /// A simulated board that gets our own firmware; what it holds is not asked over the wires.
+    pub(crate) fn simulated(board: &SimBoard, scooter: &str) -> Self {
+        let target = target(scooter);
+        let app = if target.flash_kib() == 128 { sim::APP_128 } else { sim::APP_64 };
+        let (wires, inside) = (board.clone(), board.clone());
+        let probes = move || Probes::new(wires.probe_lister(), wires.clock());
+        let look = move |_: &Self| Contents {
+            uid: Uid(inside.uid()),
+            options: OptionBytes(inside.option_bytes()),
+            flash: Some(inside.flash()),
+        };
+        Self { look: Box::new(look), ..Self::new(probes, target, image(sim::BOOT), image(app)) }
+    }
+
+    /// The board of a scenario, with a 64 KiB flash map.
+    pub(crate) fn scenario(scenario: Scenario) -> (SimBoard, Self) {
+        let board = SimBoard::new(scenario, &Layout::XIAOMI);
+        let stand = Self::simulated(&board, "pro");
+        (board, stand)
+    }
+
+    /// Reads the board through `backup`.
+    fn read(&self) -> Contents {
+        let path = self.folder.path().join("contents.json");
+        self.run(|job| ops::backup(job, &path)).expect("the board can be read");
+        let backup = Backup::open(&path).expect("a backup");
+        std::fs::remove_file(&path).expect("the backup that was just made");
+        Contents { uid: backup.uid, options: backup.option_bytes, flash: backup.flash }
+    }
+
+    /// What the board holds now.
+    pub(crate) fn contents(&self) -> Contents {
+        (self.look)(self)
+    }
+
+    /// All of flash, of a board that is not locked.
+    pub(crate) fn flash_contents(&self) -> Vec<u8> {
+        self.contents().flash.expect("flash can be read")
+    }
+
+    /// Runs a procedure as a program of its own would.
+    pub(crate) fn run<T>(&self, work: impl FnOnce(&mut Job<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        let probes = (self.probes)();
+        work(&mut Job { probes: &probes, connect: self.connect.clone(), progress: &mut () })
+    }
+
+    /// The whole job with everything allowed: what most tests change one thing of.
+    pub(crate) fn request(&self) -> FlashRequest<'_> {
+        FlashRequest {
+            target: self.target,
+            boot: Some(&self.boot),
+            drv: Some(&self.drv),
+            data: None,
+            serial: None,
+            mileage: None,
+            consent: Some(EraseConsent),
+            extent: Extent::Changes,
+            intent: Intent::Write,
+            after: After::Stop,
+            keep: Keep::InFolder(self.folder.path().to_owned()),
+            forced: vec![],
+        }
+    }
+
+    /// The request with the serial number and mileage of the tests.
+    pub(crate) fn request_with_data(&self) -> FlashRequest<'_> {
+        FlashRequest { serial: Some(self.serial()), mileage: Some(mileage(1234)), ..self.request() }
+    }
+
+    /// The scooter's example of a serial number.
+    pub(crate) fn serial(&self) -> Serial {
+        let rule = &self.target.serial;
+        Serial::parse(&rule.example, &rule.pattern).expect("an example follows its rule")
+    }
+
+    pub(crate) fn flash(&self, request: &FlashRequest<'_>) -> Result<FlashReport, Error> {
+        self.run(|job| ops::flash(job, request))
+    }
+
+    /// What flash holds after a job on a board that held `before`: images and data block, the rest of their last pages blank,
+    /// everything else as it was. Nothing of `ops::plan` is in it.
+    pub(crate) fn expected(&self, before: &[u8], block: &[u8]) -> Vec<u8> {
+        let mut flash = before.to_vec();
+        let regions = &self.target.regions;
+        let parts =
+            [(&regions.boot, &self.boot.bytes[..]), (&regions.drv, &self.drv.bytes[..]), (&regions.data, block)];
+        for (region, bytes) in parts {
+            let start = (region.start - self.target.flash.start) as usize;
+            flash[start..start + bytes.len().next_multiple_of(1024)].fill(0xFF);
+            flash[start..start + bytes.len()].copy_from_slice(bytes);
+        }
+        flash
+    }
+
+    /// The same for a board that was erased.
+    pub(crate) fn expected_on_blank(&self, block: &[u8]) -> Vec<u8> {
+        self.expected(&vec![0xFF; self.target.flash.len()], block)
+    }
+
+    /// The factory's template for this board with the serial number and mileage of [`Stand::request_with_data`].
+    pub(crate) fn fresh_block(&self, uid: Uid) -> DataBlock {
+        DataBlock::template().with_serial(self.serial()).with_mileage(mileage(1234)).with_uid(uid)
+    }
+}
+
+pub(crate) fn target(scooter: &str) -> &'static Target {
+    Target::builtin(scooter).expect("a scooter's name")
+}
+
+pub(crate) fn image(bytes: &[u8]) -> Image {
+    Image::from_bytes(bytes).expect("an image")
+}
+
+pub(crate) fn mileage(km: u32) -> Mileage {
+    Mileage::from_km(km).expect("a mileage")
+}
+
+/// Where our own application keeps the live data block, as Pro 1.5.5 does: `firmware/rehearsal/app.s`.
+const LIVE: usize = 0x70E;
+
+/// The data block in the SRAM of a board that runs our own application.
+pub(crate) fn live_block(board: &SimBoard) -> DataBlock {
+    DataBlock::parse(&board.sram()[LIVE..LIVE + 512]).expect("the application runs")
+}
+
+/// Option bytes without protection and with right complements.
+pub(crate) fn open_options(user: u8) -> OptionBytes {
+    OptionBytes::from_values([0xA5, user, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF])
+}
+
+/// How a test says that two flashes differ: 64 KiB of both would not help.
+#[track_caller]
+pub(crate) fn assert_same(found: &[u8], expected: &[u8]) {
+    assert_eq!(found.len(), expected.len(), "sizes of flash");
+    if let Some(at) = (0..found.len()).find(|&at| found[at] != expected[at]) {
+        let end = (at + 16).min(found.len());
+        panic!("at {at:#x}: {:02x?} instead of {:02x?}", &found[at..end], &expected[at..end]);
+    }
+}
