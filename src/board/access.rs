@@ -67,6 +67,8 @@ pub(super) fn diagnose(info: &DebugProbeInfo, device: Option<&nusb::DeviceInfo>,
         Some(io::ErrorKind::ResourceBusy) => Problem::Busy { program: device.and_then(usb::holder) },
         Some(io::ErrorKind::TimedOut) => Problem::Hung,
         Some(io::ErrorKind::NotFound | io::ErrorKind::NotConnected) => return Error::ProbeGone,
+        // hidapi has only words for it.
+        _ if words(error).contains("Permission denied") => permission(info),
         _ => Problem::Other { message: words(error) },
     };
     Error::ProbeAccess(problem)

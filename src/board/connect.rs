@@ -53,13 +53,16 @@ pub enum Wait {
     Forever,
 }
 
-/// Clocks that are tried, in kHz, fastest first. 4600 is what probe-rs calls the fastest setting of an ST-Link V2, which ST
-/// and OpenOCD call 4000.
+/// Clocks that are tried, in kHz, fastest first. 4600 is what probe-rs calls the fastest setting of an ST-Link V2; ST and
+/// OpenOCD, and so everything that a user sees, call it 4000.
 pub(super) const SPEEDS: [u32; 7] = [4600, 4000, 1800, 950, 480, 240, 125];
 /// The fastest clock to begin with, for probes other than the ST-Link V2 and V2-1.
 const FASTEST: u32 = 4000;
 /// At least five tries a second, so that a tap on NRST is not missed.
 const INTERVAL: Duration = Duration::from_millis(150);
+
+/// How long a user has to plug a hanging probe in again.
+const REPLUG: Duration = Duration::from_secs(30);
 
 /// What a successful try found.
 #[derive(Debug)]
@@ -83,7 +86,7 @@ pub(super) fn ladder(kind: &str, options: &ConnectOptions, limit: Option<u32>) -
         None => {}
     }
     let fastest = if is_v2 { SPEEDS[0] } else { FASTEST };
-    let fastest = limit.map_or(fastest, |limit| limit.min(fastest));
+    let fastest = limit.map_or(fastest, |limit| if limit >= FASTEST { fastest } else { limit });
     let speeds: Vec<_> = SPEEDS.into_iter().filter(|speed| *speed <= fastest).collect();
     if speeds.is_empty() { vec![SPEEDS[SPEEDS.len() - 1]] } else { speeds }
 }
@@ -98,6 +101,7 @@ pub(super) fn reach(
     let pace = probes.pace();
     let began = pace.now();
     let mut attempts = 0;
+    let mut replugging = false;
     loop {
         let (need, last) = match round(probes, options, limit, &mut attempts) {
             Ok(contact) => return Ok(contact),
@@ -108,17 +112,22 @@ pub(super) fn reach(
                 | Error::ProbeGone
                 | Error::ProbeAccess(Problem::Hung | Problem::Busy { .. } | Problem::Other { .. }),
             )) if options.wait != Wait::No => (Need::Probe, None),
+            // A clone that hangs comes back when it is plugged in again, and the user is asked to.
+            Err(Failure::Probe(Error::ProbeAccess(Problem::Hung))) => (Need::Replug, None),
+            Err(Failure::Probe(Error::NoProbe)) if replugging => (Need::Replug, None),
             Err(Failure::Probe(error)) => return Err(error),
         };
         let elapsed = pace.now().saturating_sub(began);
         let over = match options.wait {
-            Wait::No => true,
+            Wait::No => need == Need::Contact || elapsed >= REPLUG,
             Wait::For(limit) => elapsed >= limit,
             Wait::Forever => false,
         };
         if over {
-            return Err(last.map_or(Error::NoProbe, |last| Error::NoContact { attempts, elapsed, last }));
+            let no_contact = |last| Error::NoContact { attempts, elapsed, last };
+            return Err(last.map_or(Error::ProbeAccess(Problem::Hung), no_contact));
         }
+        replugging = need == Need::Replug;
         progress.on(Event::Waiting { attempts, elapsed, need });
         pace.pause(INTERVAL)?;
     }
@@ -130,6 +139,15 @@ enum Failure {
     Probe(Error),
     /// The probe works and the board does not answer.
     Contact(LinkError),
+}
+
+impl From<LinkError> for Failure {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::Probe { .. } => Self::Probe(Error::ProbeGone),
+            error => Self::Contact(error),
+        }
+    }
 }
 
 /// One try at each clock and in each way that the options allow; while waiting only the first and the last clock, to come
@@ -170,11 +188,11 @@ fn round(
 /// everything else has been read.
 fn attempt(probes: &Probes, choice: &Choice, speed: u32, method: Method) -> Result<Contact, Failure> {
     let mut probe = probes.open(choice).map_err(Failure::Probe)?;
-    let driver = |error: DebugProbeError| Failure::Contact(LinkError::from_probe(error));
+    let driver = |error: DebugProbeError| Failure::from(LinkError::from_probe(error));
     probe.select_protocol(WireProtocol::Swd).map_err(driver)?;
     probe.set_speed(speed).map_err(driver)?;
     if method == Method::Normal {
-        return attach(probe, choice.entry.clone(), method, probes.meter()).map_err(Failure::Contact);
+        return attach(probe, choice.entry.clone(), method, probes.meter()).map_err(Failure::from);
     }
     probe.target_reset_assert().map_err(driver)?;
     attach(probe, choice.entry.clone(), method, probes.meter()).map_err(|error| {
@@ -182,7 +200,7 @@ fn attempt(probes: &Probes, choice: &Choice, speed: u32, method: Method) -> Resu
         if let Ok(mut probe) = probes.open(choice) {
             let _ = probe.target_reset_deassert();
         }
-        Failure::Contact(error)
+        Failure::from(error)
     })
 }
 
@@ -194,7 +212,7 @@ pub(super) fn again(mut probe: Probe, entry: ProbeEntry, meter: SharedMeter) -> 
 
 fn attach(mut probe: Probe, entry: ProbeEntry, method: Method, meter: SharedMeter) -> Result<Contact, LinkError> {
     probe.attach_to_unspecified().map_err(LinkError::from_attach)?;
-    let speed_khz = probe.speed_khz();
+    let speed_khz = if probe.speed_khz() == SPEEDS[0] { FASTEST } else { probe.speed_khz() };
     let interface = probe
         .try_into_arm_debug_interface(DefaultArmSequence::create())
         .map_err(|(_, error)| LinkError::from_arm(CPUID, error))?;

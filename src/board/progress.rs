@@ -124,8 +124,10 @@ pub enum Need {
     Contact,
     /// The chip's power to go away and come back.
     PowerCycle,
-    /// The probe to be plugged in again.
+    /// A probe to be plugged in.
     Probe,
+    /// The probe, which hangs, to be unplugged and plugged in again.
+    Replug,
 }
 
 /// Receives events; `()` ignores them.

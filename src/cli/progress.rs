@@ -263,7 +263,8 @@ fn plea(need: Need) -> &'static str {
     match need {
         Need::Contact => "hold the wires on, or tap NRST",
         Need::PowerCycle => "take the board's power away and give it back",
-        Need::Probe => "plug the probe in again",
+        Need::Probe => "plug the probe in",
+        Need::Replug => "the probe hangs: unplug it and plug it in again",
     }
 }
 

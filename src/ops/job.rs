@@ -68,18 +68,23 @@ impl<'a> Job<'a> {
             if wait == Wait::No && losses > LOSSES {
                 return Err(Error::Board(Stopped { board: state, error }));
             }
-            board = self.rejoin(&recipe, &error);
+            board = self.rejoin(&recipe, error);
         }
     }
 
-    /// Reaches a board again after contact was lost, at a slower clock.
-    pub(super) fn rejoin(&mut self, recipe: &Recipe<'a>, lost: &board::Error) -> Result<Board<'a>, board::Error> {
-        self.warn("contact-lost", format!("{lost}; going on as soon as the board answers again"));
-        let wait = match self.connect.wait {
-            Wait::No => Wait::For(PATIENCE),
-            wait => wait,
+    /// Reaches a board again after contact was lost, at a slower clock; the loss itself is the error where that does not
+    /// succeed.
+    pub(super) fn rejoin(&mut self, recipe: &Recipe<'a>, lost: board::Error) -> Result<Board<'a>, board::Error> {
+        use board::Error as E;
+        let (wait, patience) = match self.connect.wait {
+            Wait::No => (Wait::For(PATIENCE), format!(" within {} s", PATIENCE.as_secs())),
+            wait => (wait, String::new()),
         };
-        self.step(Step::Connect, |progress| recipe.connect(Reclock::Slower, wait, progress))
+        self.warn("contact-lost", format!("{lost}; going on as soon as the board answers again{patience}"));
+        match self.step(Step::Connect, |progress| recipe.connect(Reclock::Slower, wait, progress)) {
+            Err(E::NoContact { .. } | E::NoProbe | E::ProbeNotFound { .. } | E::ProbeGone) => Err(lost),
+            reached => reached,
+        }
     }
 }
 

@@ -176,7 +176,7 @@ impl<'p> Run<'p, '_> {
             return Err(stopped(error));
         }
         self.tally.reconnects += 1;
-        let reached = job.rejoin(&self.recipe, &error).map_err(stopped)?;
+        let reached = job.rejoin(&self.recipe, error).map_err(stopped)?;
         self.recipe = reached.recipe();
         Ok(reached)
     }
