@@ -26,6 +26,9 @@ pub enum ChipKind {
 }
 
 impl ChipKind {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Stm32F103, Self::Gd32F103, Self::Gd32E103, Self::F103Clone];
+
     /// The name that image catalog, packages and reports use.
     pub fn name(self) -> &'static str {
         match self {
@@ -74,7 +77,7 @@ pub struct Chip {
     /// SCS CPUID.
     #[serde(skip)]
     pub cpuid: u32,
-    /// DBGMCU_IDCODE.
+    /// `DBGMCU_IDCODE`.
     #[serde(skip)]
     pub idcode: u32,
 }
@@ -109,9 +112,9 @@ pub enum Unsupported {
 const PART_M3: u32 = 0xC23;
 const PART_M4: u32 = 0xC24;
 const PART_M0: [u32; 2] = [0xC20, 0xC60];
-/// DBGMCU_IDCODE, device id of the medium-density devices (RM0008 31.6.1).
+/// `DBGMCU_IDCODE`, device id of the medium-density devices (RM0008 31.6.1).
 const DEVICE_MEDIUM_DENSITY: u32 = 0x410;
-/// DBGMCU_IDCODE of the AT32F415 family, upper half-word (Artery's OpenOCD).
+/// `DBGMCU_IDCODE` of the AT32F415 family, upper half-word (Artery's OpenOCD).
 const AT32_FAMILY: u32 = 0x7003;
 // The product ids that the vendor's own firmware tests for (1S 3.1.9 and others, disassembled).
 const PID_GD32E103: u32 = 0x4842_4333;

@@ -114,7 +114,19 @@ impl<'p> Board<'p> {
         if read_uid(&mut link)? != uid || uid.is_blank() || link.read(scs::CPUID)? != cpuid {
             return Err(LinkError::Nonsense { what: "the unique id", value: uid.0[0] }.into());
         }
-        Ok(Self { probes, options: options.clone(), method, link, pace, loaded: Loaded::No, probe, speed_khz, dpidr, chip, uid })
+        Ok(Self {
+            probes,
+            options: options.clone(),
+            method,
+            link,
+            pace,
+            loaded: Loaded::No,
+            probe,
+            speed_khz,
+            dpidr,
+            chip,
+            uid,
+        })
     }
 
     /// What it takes to reach this same board again, should contact be lost.
@@ -134,7 +146,8 @@ impl<'p> Board<'p> {
     /// Attaches anew over the open probe, so that what is read from then on shares no state with what was done before.
     pub fn reattach(self) -> Result<Self, Error> {
         let Self { probes, options, method, link, pace, probe, chip, uid, .. } = self;
-        let Contact { mut link, probe, speed_khz, cpuid, dpidr, .. } = connect::again(link.close(), probe, probes.meter())?;
+        let Contact { mut link, probe, speed_khz, cpuid, dpidr, .. } =
+            connect::again(link.close(), probe, probes.meter())?;
         core::halt(&mut link, &pace)?;
         if read_uid(&mut link)? != uid || cpuid != chip.cpuid {
             // Either another board, or a wire that flipped a bit: connecting anew tells them apart.

@@ -199,7 +199,9 @@ impl Probes {
 
     /// Opens the chosen probe.
     pub(super) fn open(&self, choice: &Choice) -> Result<Probe, Error> {
-        self.lister.open(&DebugProbeSelector::from(&choice.info)).map_err(|error| access::diagnose(&choice.info, choice.device.as_ref(), &error))
+        self.lister
+            .open(&DebugProbeSelector::from(&choice.info))
+            .map_err(|error| access::diagnose(&choice.info, choice.device.as_ref(), &error))
     }
 }
 

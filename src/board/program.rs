@@ -36,9 +36,9 @@ pub enum PageBefore {
 /// Offset of code and control words from the beginning of SRAM: above the live data block of every known firmware, which
 /// so survives an interrupted run and can be rescued by the next one.
 const ORIGIN: u32 = 0xC00;
-/// Offset of the ring from the code (RING in the source).
+/// Offset of the ring from the code (`RING` in the source).
 const RING: u32 = 0x400;
-/// Bytes in the ring (RING_BITS in the source).
+/// Bytes in the ring (`RING_BITS` in the source).
 const RING_BYTES: u32 = 0x4000;
 /// Bytes sent at once. The chip programs them in 54 ms, an ST-Link at 1 MHz takes 40 ms to send them, a faster one 12 ms: after
 /// the first the flash never waits.

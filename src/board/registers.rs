@@ -31,7 +31,7 @@ pub(super) mod core {
     pub(crate) const DEMCR: u32 = 0xE000_EDFC;
     pub(crate) const DEMCR_VC_CORERESET: u32 = 1 << 0;
     pub(crate) const DEMCR_TRCENA: u32 = 1 << 24;
-    /// DWT_PCSR, a sample of the program counter that costs the core nothing: C1.8.6.
+    /// `DWT_PCSR`, a sample of the program counter that costs the core nothing: C1.8.6.
     pub(crate) const DWT_PCSR: u32 = 0xE000_101C;
     /// EPSR.T, set in Thumb state: B1.4.2.
     pub(crate) const XPSR_T: u32 = 1 << 24;
@@ -65,7 +65,7 @@ pub(super) mod fpec {
     pub(crate) const OBR_RESERVED: u32 = 0xFC00_0000;
     pub(crate) const SR_PGERR: u32 = 1 << 2;
     pub(crate) const SR_WRPRTERR: u32 = 1 << 4;
-    /// The product id in the flash controller of GigaDevice's chips (their FMC_PID); nothing is there on an STM32F103.
+    /// The product id in the flash controller of GigaDevice's chips (their `FMC_PID`); nothing is there on an STM32F103.
     pub(crate) const GIGADEVICE_PID: u32 = 0x4002_2100;
 }
 

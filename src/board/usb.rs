@@ -51,11 +51,12 @@ pub(super) fn holder(device: &nusb::DeviceInfo) -> Option<String> {
     let others = processes.filter(|name| name.parse::<u32>().is_ok_and(|number| number != std::process::id()));
     others.into_iter().find_map(|number| {
         let mut open = fs::read_dir(format!("/proc/{number}/fd")).ok()?;
-        open.any(|entry| entry.is_ok_and(|entry| fs::read_link(entry.path()).is_ok_and(|link| link == node)))
-            .then(|| {
+        open.any(|entry| entry.is_ok_and(|entry| fs::read_link(entry.path()).is_ok_and(|link| link == node))).then(
+            || {
                 let name = fs::read_to_string(format!("/proc/{number}/comm")).unwrap_or_default();
                 format!("{} (process {number})", name.trim())
-            })
+            },
+        )
     })
 }
 
@@ -67,7 +68,7 @@ pub(super) fn holder(_device: &nusb::DeviceInfo) -> Option<String> {
 /// The firmware version of an ST-Link, as `V2J17`, asked for without the driver, which refuses old ones.
 pub(super) fn stlink_version(device: &nusb::DeviceInfo) -> Option<String> {
     const TIMEOUT: Duration = Duration::from_millis(500);
-    /// ST's GET_VERSION, in a command of 16 bytes.
+    /// ST's `GET_VERSION`, in a command of 16 bytes.
     const GET_VERSION: u8 = 0xF1;
     // The V2 (product 3748) has its bulk-out endpoint elsewhere than all later ones.
     let out = if device.product_id() == 0x3748 { 0x02 } else { 0x01 };

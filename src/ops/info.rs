@@ -26,7 +26,7 @@ pub struct InfoReport {
     pub uid: Uid,
     /// SCS CPUID, in hexadecimal.
     pub cpuid: String,
-    /// DBGMCU_IDCODE, in hexadecimal.
+    /// `DBGMCU_IDCODE`, in hexadecimal.
     pub idcode: String,
     /// The debug port's DPIDR, in hexadecimal.
     pub dpidr: String,
