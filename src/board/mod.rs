@@ -131,10 +131,11 @@ impl<'p> Board<'p> {
 
     /// What it takes to reach this same board again, should contact be lost.
     pub fn recipe(&self) -> Recipe<'p> {
-        // The same probe, even if others are plugged in meanwhile.
-        let selector = match (&self.probe.usb, &self.probe.serial) {
-            (Some(place), _) => Selector::Usb(place.clone()),
-            (None, Some(serial)) => Selector::Serial(serial.clone()),
+        // The same probe, even if others are plugged in meanwhile; into whichever port it is plugged, where it has a serial
+        // number to know it by.
+        let selector = match (&self.probe.serial, &self.probe.usb) {
+            (Some(serial), _) => Selector::Serial(serial.clone()),
+            (None, Some(place)) => Selector::Usb(place.clone()),
             (None, None) => self.options.selector.clone().unwrap_or(Selector::Index(self.probe.index)),
         };
         // A chip that was reached without reset can be again, and must not be reset in the middle of its work.
@@ -205,16 +206,20 @@ pub struct Recipe<'p> {
 pub enum Reclock {
     /// The one in use.
     Same,
-    /// The next slower one.
+    /// The next slower one, as long as it is not slower than a wire held by hand bears.
     Slower,
 }
+
+/// Contact that comes and goes is not cured by going slower than this, in kHz, and a longer job meets more of it. Where
+/// nothing answers at this clock the slower ones are tried all the same.
+const BORNE_BY_HAND: u32 = 950;
 
 impl<'p> Recipe<'p> {
     /// Opens the probe anew and reaches the board. Another board than before is an error.
     pub fn connect(&self, clock: Reclock, wait: Wait, progress: &mut dyn Progress) -> Result<Board<'p>, Error> {
         let limit = match clock {
             Reclock::Same => self.speed_khz,
-            Reclock::Slower => self.speed_khz - 1,
+            Reclock::Slower => (self.speed_khz - 1).max(BORNE_BY_HAND.min(self.speed_khz)),
         };
         let options = ConnectOptions { wait, ..self.options.clone() };
         let mut board = Board::connect_at(self.probes, &options, Some(limit), progress)?;
