@@ -20,7 +20,7 @@
 //! ```
 //! use m365_drv::{
 //!     board::{ConnectOptions, EraseConsent, Probes},
-//!     image::Image,
+//!     image::{Image, RehearsalImages},
 //!     ops::{After, Extent, FlashRequest, Intent, Job, Keep, flash},
 //!     sim::{APP_64, BOOT, Layout, Scenario, SimBoard},
 //!     target::Target,
@@ -30,11 +30,11 @@
 //! let board = SimBoard::new(Scenario::Locked, &Layout::XIAOMI);
 //! let probes = Probes::new(board.probe_lister(), board.clock());
 //!
-//! let (boot, drv) = (Image::from_bytes(BOOT)?, Image::from_bytes(APP_64)?);
+//! let (boot, drv) = ([Image::from_bytes(BOOT)?], [Image::from_bytes(APP_64)?]);
 //! let request = FlashRequest {
 //!     target: Target::builtin("pro").unwrap(),
-//!     boot: Some(&boot),
-//!     drv: Some(&drv),
+//!     boot: &boot,
+//!     drv: &drv,
 //!     data: None,
 //!     serial: None,
 //!     mileage: None,
@@ -44,6 +44,7 @@
 //!     after: After::Run,
 //!     keep: Keep::Nothing,
 //!     forced: vec![],
+//!     rehearsal: RehearsalImages::Allowed,
 //! };
 //! let mut job = Job { probes: &probes, connect: ConnectOptions::default(), progress: &mut () };
 //! let report = flash(&mut job, &request)?;

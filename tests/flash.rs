@@ -1,7 +1,7 @@
 //! The whole job on the simulated board, through the real probe-rs stack, compared byte for byte. What takes a [`Stand`] runs
 //! on a real board too (`hardware`).
 
-use std::time::Duration;
+use std::{slice::from_ref, time::Duration};
 
 use m365_drv::{
     block::{DataBlock, Uid},
@@ -106,7 +106,7 @@ pub(crate) fn wrong_images_are_refused_each_for_its_own_reason(stand: &Stand) {
         (stand.boot.clone(), "kind"),
     ];
     for (drv, expected) in cases {
-        let request = FlashRequest { drv: Some(&drv), ..stand.request_with_data() };
+        let request = FlashRequest { drv: from_ref(&drv), ..stand.request_with_data() };
         match assert_refused(stand, &before, stand.flash(&request), Category::Image) {
             Error::Gate { gate, .. } => assert_eq!(gate, expected),
             other => panic!("{other:?}"),
@@ -240,12 +240,12 @@ fn an_image_for_another_chip_is_refused_once_the_chip_is_known() {
         bytes[at..at + 4].fill(0);
     }
     let drv = image(&bytes);
-    let request = FlashRequest { drv: Some(&drv), ..stand.request() };
+    let request = FlashRequest { drv: from_ref(&drv), ..stand.request() };
     match assert_refused(&stand, &before, stand.flash(&request), Category::Image) {
         Error::Gate { gate, .. } => assert_eq!(gate, "gd32"),
         other => panic!("{other:?}"),
     }
-    let forced = FlashRequest { forced: vec!["gd32".into()], drv: Some(&drv), ..stand.request() };
+    let forced = FlashRequest { forced: vec!["gd32".into()], drv: from_ref(&drv), ..stand.request() };
     assert!(stand.flash(&forced).unwrap().verified);
 }
 
@@ -370,7 +370,7 @@ fn full_programs_every_page_though_it_is_right() {
 fn what_the_user_does_not_give_stays_where_it_is_known() {
     let (board, stand) = Stand::scenario(Scenario::Open);
     let before = board.flash();
-    let request = FlashRequest { boot: None, drv: None, mileage: Some(mileage(9)), ..stand.request() };
+    let request = FlashRequest { boot: &[], drv: &[], mileage: Some(mileage(9)), ..stand.request() };
     let report = stand.flash(&request).unwrap();
     assert_eq!(report.pages_erased, 1);
     let block = DataBlock::parse(&before[0xF800..0xFA00]).unwrap().with_mileage(mileage(9));
@@ -379,7 +379,7 @@ fn what_the_user_does_not_give_stays_where_it_is_known() {
     for scenario in [Scenario::Locked, Scenario::New, Scenario::HalfFlashed] {
         let (_, stand) = Stand::scenario(scenario);
         let before = stand.contents();
-        let request = FlashRequest { drv: None, ..stand.request_with_data() };
+        let request = FlashRequest { drv: &[], ..stand.request_with_data() };
         assert_refused(&stand, &before, stand.flash(&request), Category::Image);
     }
 }
@@ -412,7 +412,7 @@ fn firmware_that_does_not_start_is_an_error_though_it_is_written() {
     // An undefined instruction where the reset vector points.
     bytes[0x100..0x102].copy_from_slice(&[0x00, 0xDE]);
     let drv = image(&bytes);
-    let request = FlashRequest { drv: Some(&drv), after: After::Run, ..stand.request() };
+    let request = FlashRequest { drv: from_ref(&drv), after: After::Run, ..stand.request() };
     let error = stand.flash(&request).unwrap_err();
     assert!(matches!(&error, Error::DoesNotStart { .. }), "{error}");
     assert_eq!((error.category(), error.board()), (Category::Verify, BoardState::Written));

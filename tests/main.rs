@@ -2,6 +2,7 @@
 
 mod bench;
 mod block;
+mod choice;
 mod cli;
 mod flash;
 mod image;

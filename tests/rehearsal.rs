@@ -161,7 +161,10 @@ fn rehearsal_firmware_is_for_no_real_board() {
     let bench = Bench::new();
     bench.write("app.bin", rehearsal("app64.bin"));
     let lines = bench.m365("flash pro --drv app.bin").exit(8).json();
-    assert_eq!(lines.message(), "app.bin drives no motor: it is for the simulated board only");
+    let message = "DRV image refused: rehearsal DRV drives no motor: it is for the simulated board only";
+    assert_eq!(lines.message(), message);
+    let forced = bench.m365("flash pro --drv app.bin --force rehearsal --probe usb:99-99").exit(4).json();
+    assert_eq!(forced.result()["board"], "untouched");
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! A board on the wires and the firmware that it gets: what the tests of the procedures begin with. The board is simulated
 //! or, in `hardware`, real; a test that takes a [`Stand`] does not know which.
 
+use std::slice::from_ref;
+
 use m365_drv::{
     block::{DataBlock, Mileage, Serial, Uid},
     board::{ConnectOptions, EraseConsent, OptionBytes, Probes},
-    image::Image,
+    image::{Image, RehearsalImages},
     ops::{self, After, Backup, Error, Extent, FlashReport, FlashRequest, Intent, Job, Keep},
     sim::{self, Layout, Scenario, SimBoard},
     target::Target,
@@ -89,8 +91,8 @@ impl Stand {
     pub(crate) fn request(&self) -> FlashRequest<'_> {
         FlashRequest {
             target: self.target,
-            boot: Some(&self.boot),
-            drv: Some(&self.drv),
+            boot: from_ref(&self.boot),
+            drv: from_ref(&self.drv),
             data: None,
             serial: None,
             mileage: None,
@@ -100,6 +102,7 @@ impl Stand {
             after: After::Stop,
             keep: Keep::InFolder(self.folder.path().to_owned()),
             forced: vec![],
+            rehearsal: RehearsalImages::Allowed,
         }
     }
 

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use directories::ProjectDirs;
 use indicatif::MultiProgress;
 use m365_drv::{
     block::Serial,
@@ -10,7 +9,7 @@ use m365_drv::{
         ConnectOptions, Method, Probes, Wait,
         progress::{Event, Progress, Warning},
     },
-    image::{Image, Kind},
+    image::{Image, Kind, RehearsalImages},
     ops::{Job, Keep},
     target::Target,
 };
@@ -18,7 +17,7 @@ use m365_drv::{
 use super::{
     Cli, ConnectArg,
     exit::{Exit, refuse},
-    interrupt,
+    files, interrupt,
     output::Output,
     progress::{Activity, Teller},
     simulate::Rehearsal,
@@ -69,14 +68,13 @@ impl Context {
         if let Some(rehearsal) = &self.rehearsal {
             return Ok(rehearsal.keep());
         }
-        let folders = ProjectDirs::from("", "", "m365-drv");
-        let folders = folders.ok_or_else(|| refuse(Exit::Backup, "this user has no folder for backups"))?;
-        Ok(Keep::InFolder(folders.data_dir().join("backups")))
+        let folder = files::data_folder().ok_or_else(|| refuse(Exit::Backup, "this user has no folder for backups"))?;
+        Ok(Keep::InFolder(folder.join("backups")))
     }
 
-    /// Whether the board is simulated.
-    pub(crate) fn is_rehearsal(&self) -> bool {
-        self.rehearsal.is_some()
+    /// Whether images that drive no motor will do.
+    pub(crate) fn rehearsal_images(&self) -> RehearsalImages {
+        if self.rehearsal.is_some() { RehearsalImages::Allowed } else { RehearsalImages::Refused }
     }
 
     /// In a rehearsal that was given no image, one of our own.

@@ -189,13 +189,11 @@ pub(crate) struct Refusal {
     exit: Exit,
     board: BoardState,
     message: String,
-    /// What the message is about, one a line.
-    details: Vec<String>,
 }
 
 impl Refusal {
     fn new(exit: Exit, board: BoardState, message: impl Into<String>) -> Self {
-        Self { exit, board, message: message.into(), details: Vec::new() }
+        Self { exit, board, message: message.into() }
     }
 }
 
@@ -204,14 +202,12 @@ pub(crate) fn refuse(exit: Exit, message: impl Into<String>) -> anyhow::Error {
     Refusal::new(exit, BoardState::Untouched, message).into()
 }
 
-/// As [`refuse`], with what it is about, one a line.
-pub(crate) fn refuse_among(exit: Exit, message: impl Into<String>, details: Vec<String>) -> anyhow::Error {
-    Refusal { details, ..Refusal::new(exit, BoardState::Untouched, message) }.into()
-}
-
 /// What an error is about, one a line.
 pub(crate) fn details(error: &anyhow::Error) -> &[String] {
-    error.downcast_ref::<Refusal>().map_or(&[], |refusal| &refusal.details)
+    match error.downcast_ref() {
+        Some(ops::Error::SeveralImages { fitting, .. }) => fitting,
+        _ => &[],
+    }
 }
 
 /// What went wrong between this program and the board, where an error is about that.

@@ -6,10 +6,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use directories::ProjectDirs;
+
 use super::exit::{Exit, Meaning, refuse};
 
 /// Nothing this program reads is bigger; a device or a disk image named by mistake must not fill the memory.
 const MAX_LEN: u64 = 16 << 20;
+
+/// Where this user's backups and firmware are; `None` where the system has no such place.
+pub(crate) fn data_folder() -> Option<PathBuf> {
+    ProjectDirs::from("", "", "m365-drv").map(|folders| folders.data_dir().to_owned())
+}
 
 /// Reads a whole file; `exit` is what an unreadable one means.
 pub(crate) fn read(path: &Path, exit: Exit) -> anyhow::Result<Vec<u8>> {

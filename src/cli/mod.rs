@@ -7,6 +7,7 @@ mod error_codes;
 mod exit;
 mod explain;
 mod files;
+mod firmware;
 mod flash;
 mod generate;
 mod hints;
@@ -180,8 +181,8 @@ pub(crate) enum Command {
     /// Identify firmware files; encrypt or decrypt them
     #[command(subcommand)]
     Image(image::ImageCommand),
-    /// List the known scooters: chip, flash layout, images known
-    Scooters,
+    /// List the known scooters: chip, flash layout, images known and images at hand
+    Scooters(firmware::FirmwareArgs),
     /// List the probes found: whether each can be used, and if not the fix
     Probes,
     /// Explain an exit code, or an error code that the scooter shows
@@ -205,9 +206,12 @@ impl Command {
             | Self::Lock
             | Self::Reset
             | Self::Probes => true,
-            Self::Data(_) | Self::Image(_) | Self::Scooters | Self::Explain(_) | Self::Completions(_) | Self::Man => {
-                false
-            }
+            Self::Data(_)
+            | Self::Image(_)
+            | Self::Scooters(_)
+            | Self::Explain(_)
+            | Self::Completions(_)
+            | Self::Man => false,
         }
     }
 
@@ -233,7 +237,7 @@ impl Command {
             Self::Reset => protect::reset(context),
             Self::Data(command) => data::run(command),
             Self::Image(command) => image::run(command),
-            Self::Scooters => scooters::run(),
+            Self::Scooters(args) => scooters::run(args),
             Self::Probes => probes::run(context),
             Self::Explain(args) => explain::run(args),
             Self::Completions(args) => generate::completions(args),

@@ -1,9 +1,6 @@
 //! What shall be on a board: the arguments that `flash` and `verify` share.
 
-use std::{
-    env,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use clap::{
     Args,
@@ -11,7 +8,7 @@ use clap::{
 };
 use m365_drv::{
     block::{DataBlock, LEN, Mileage, Serial},
-    image::{self, Catalog, Found, GATES, Image, Kind},
+    image::{GATES, Image, Kind, RehearsalImages},
     ops::{After, Backup, Extent, FlashRequest, Intent, Keep},
     target::Target,
 };
@@ -19,12 +16,10 @@ use m365_drv::{
 use super::{
     Context,
     data::MileageArgs,
-    exit::{Exit, Meaning, refuse, refuse_among},
+    exit::{Exit, Meaning, refuse},
     files,
+    firmware::{AtHand, FirmwareArgs},
 };
-
-/// The origin of images that are for the simulated board only.
-pub(crate) const REHEARSAL: &str = "rehearsal";
 
 /// A scooter, its firmware and its data.
 #[derive(Debug, Args)]
@@ -41,9 +36,8 @@ pub(crate) struct WantedArgs {
     #[arg(long, value_name = "FILE")]
     boot: Option<PathBuf>,
 
-    /// Look for both in this folder, by hash; repeatable, and `M365_DRV_FIRMWARE` names more
-    #[arg(long, value_name = "DIR")]
-    firmware: Vec<PathBuf>,
+    #[command(flatten)]
+    firmware: FirmwareArgs,
 
     /// Serial number, as on the sticker of the scooter; without it the board's own
     #[arg(long, value_name = "S")]
@@ -64,12 +58,13 @@ pub(crate) struct WantedArgs {
 /// Everything of [`WantedArgs`], read and checked as far as that can be without a board.
 pub(crate) struct Wanted {
     target: &'static Target,
-    boot: Option<Image>,
-    drv: Option<Image>,
+    boot: Vec<Image>,
+    drv: Vec<Image>,
     data: Option<DataBlock>,
     serial: Option<Serial>,
     mileage: Option<Mileage>,
     forced: Vec<String>,
+    rehearsal: RehearsalImages,
 }
 
 /// The names of the known scooters, and what they stand for.
@@ -90,55 +85,33 @@ impl WantedArgs {
         }
         let mileage = self.mileage.mileage()?;
         let data = self.data.as_deref().map(|path| data_block(path, target)).transpose()?;
-        let boot = self.image(Kind::Boot, self.boot.as_deref(), context)?;
-        let drv = self.image(Kind::Drv, self.drv.as_deref(), context)?;
-        Ok(Wanted { target, boot, drv, data, serial, mileage, forced: self.force.clone() })
-    }
-
-    /// The image of a kind: the file named, else the one found, else in a rehearsal our own.
-    fn image(&self, kind: Kind, file: Option<&Path>, context: &mut Context) -> anyhow::Result<Option<Image>> {
-        let target = self.scooter;
-        let Some(path) = file else {
-            let found = self.found(kind)?;
-            return Ok(found.or_else(|| context.stand_in(kind, target)));
+        let at_hand = if self.boot.is_none() || self.drv.is_none() { Some(self.firmware.search()?) } else { None };
+        let mut images = |kind, file: Option<&Path>| match (file, &at_hand) {
+            (Some(file), _) => Ok(vec![self.image(kind, file)?]),
+            (None, Some(at_hand)) => Ok(self.found(kind, at_hand, context)),
+            (None, None) => Ok::<_, anyhow::Error>(vec![]),
         };
-        let region = if kind == Kind::Boot { &target.regions.boot } else { &target.regions.drv };
-        let image = Image::open(path).and_then(|image| image.part(region));
-        let image = image.meaning(Exit::Image, || format!("{} is refused", path.display()))?;
-        let known = Catalog::builtin().identify(&image.bytes);
-        if known.is_some_and(|known| known.entry.origin == REHEARSAL) && !context.is_rehearsal() {
-            let message = format!("{} drives no motor: it is for the simulated board only", path.display());
-            return Err(refuse(Exit::Image, message));
-        }
-        Ok(Some(image))
+        let (boot, drv) = (images(Kind::Boot, self.boot.as_deref())?, images(Kind::Drv, self.drv.as_deref())?);
+        let rehearsal = context.rehearsal_images();
+        Ok(Wanted { target, boot, drv, data, serial, mileage, forced: self.force.clone(), rehearsal })
     }
 
-    /// The one suitable image in the firmware folders.
-    fn found(&self, kind: Kind) -> anyhow::Result<Option<Image>> {
-        let named = env::var_os("M365_DRV_FIRMWARE");
-        let named = named.iter().flat_map(env::split_paths).filter(|path| !path.as_os_str().is_empty());
-        let folders: Vec<_> = self.firmware.iter().cloned().chain(named).collect();
-        if folders.is_empty() {
-            return Ok(None);
-        }
-        let at_hand =
-            image::find(&folders).meaning(Exit::Image, || "the firmware folders cannot be searched".into())?;
-        let mut suitable = at_hand.suitable(&self.scooter.name, kind, None);
-        suitable.retain(|found| found.entry.origin != REHEARSAL);
-        if kind == Kind::Boot && suitable.len() > 1 {
-            // There is one for each kind of chip, and nearly all boards have the STM32.
-            suitable.retain(|found| found.entry.runs_on("stm32f103"));
-        }
-        match suitable[..] {
-            [] => Ok(None),
-            [found] => Ok(Some(found.image.clone())),
-            _ => Err(refuse_among(Exit::Image, format!("several {kind} images are suitable"), list(&suitable))),
-        }
+    /// The image in a file.
+    fn image(&self, kind: Kind, file: &Path) -> anyhow::Result<Image> {
+        let regions = &self.scooter.regions;
+        let region = if kind == Kind::Boot { &regions.boot } else { &regions.drv };
+        let image = Image::open(file).and_then(|image| image.part(region));
+        image.meaning(Exit::Image, || format!("{} is refused", file.display()))
     }
-}
 
-fn list(found: &[&Found]) -> Vec<String> {
-    found.iter().map(|found| format!("{}: {}", found.entry, found.path.display())).collect()
+    /// The images at hand, among which the chip decides; where there is none, in a rehearsal our own.
+    fn found(&self, kind: Kind, at_hand: &AtHand, context: &mut Context) -> Vec<Image> {
+        let found = at_hand.suitable(&self.scooter.name, kind);
+        if found.is_empty() {
+            return context.stand_in(kind, self.scooter).into_iter().collect();
+        }
+        found.into_iter().map(|found| found.image.clone()).collect()
+    }
 }
 
 /// The data block in a block file, a backup or a dump.
@@ -159,8 +132,8 @@ impl Wanted {
     pub(crate) fn request(&self) -> FlashRequest<'_> {
         FlashRequest {
             target: self.target,
-            boot: self.boot.as_ref(),
-            drv: self.drv.as_ref(),
+            boot: &self.boot,
+            drv: &self.drv,
             data: self.data.clone(),
             serial: self.serial,
             mileage: self.mileage,
@@ -170,6 +143,7 @@ impl Wanted {
             keep: Keep::Nothing,
             after: After::Stop,
             forced: self.forced.clone(),
+            rehearsal: self.rehearsal,
         }
     }
 }

@@ -3,16 +3,16 @@
 use std::{collections::BTreeMap, ops::Range};
 
 use m365_drv::{
-    image::{Catalog, Kind, Sha256Digest},
+    image::{Catalog, Entry, Found, Kind, Sha256Digest},
     target::{SerialRule, Target},
     version::Version,
 };
 use serde::Serialize;
 
 use super::{
+    firmware::{AtHand, FirmwareArgs},
     output::{Answer, Outcome, Report},
     page::Page,
-    request::REHEARSAL,
 };
 
 /// One scooter of the list.
@@ -26,6 +26,7 @@ struct Scooter {
     regions: BTreeMap<&'static str, Region>,
     serial: &'static SerialRule,
     images: Vec<Known>,
+    at_hand: Vec<Held>,
 }
 
 /// An image of the catalog.
@@ -35,6 +36,15 @@ struct Known {
     kind: Kind,
     version: Option<Version>,
     sha256: Sha256Digest,
+}
+
+/// An image that was found.
+#[derive(Serialize)]
+struct Held {
+    #[serde(flatten)]
+    image: Known,
+    chips: &'static [String],
+    file: String,
 }
 
 /// A half-open range of addresses.
@@ -48,12 +58,13 @@ struct Region {
 #[serde(transparent)]
 struct Scooters(Vec<Scooter>);
 
-pub(crate) fn run() -> Answer {
-    Outcome::new(&Scooters(Target::all().iter().map(Scooter::of).collect()))
+pub(crate) fn run(args: &FirmwareArgs) -> Answer {
+    let at_hand = args.search()?;
+    Outcome::new(&Scooters(Target::all().iter().map(|target| Scooter::of(target, &at_hand)).collect()))
 }
 
 impl Scooter {
-    fn of(target: &'static Target) -> Self {
+    fn of(target: &'static Target, at_hand: &AtHand) -> Self {
         Self {
             name: &target.name,
             title: &target.title,
@@ -63,6 +74,7 @@ impl Scooter {
             regions: target.regions.iter().map(|(name, range)| (name, Region::of(range))).collect(),
             serial: &target.serial,
             images: [Kind::Boot, Kind::Drv].into_iter().flat_map(|kind| known(&target.name, kind)).collect(),
+            at_hand: [Kind::Boot, Kind::Drv].into_iter().flat_map(|kind| held(at_hand, &target.name, kind)).collect(),
         }
     }
 
@@ -76,9 +88,22 @@ impl Scooter {
 }
 
 fn known(scooter: &str, kind: Kind) -> impl Iterator<Item = Known> + use<> {
-    // Rehearsal images are for no scooter.
-    let images = Catalog::builtin().of(scooter, kind).into_iter().filter(|entry| entry.origin != REHEARSAL);
-    images.map(move |entry| Known { name: &entry.name, kind, version: entry.version, sha256: entry.sha256 })
+    Catalog::builtin().of(scooter, kind).into_iter().filter(|entry| !entry.is_rehearsal()).map(Known::of)
+}
+
+fn held(at_hand: &AtHand, scooter: &str, kind: Kind) -> impl Iterator<Item = Held> + use<> {
+    let held = |found: &Found| Held {
+        image: Known::of(found.entry),
+        chips: &found.entry.chips,
+        file: found.path.display().to_string(),
+    };
+    at_hand.suitable(scooter, kind).into_iter().map(held).collect::<Vec<_>>().into_iter()
+}
+
+impl Known {
+    fn of(entry: &'static Entry) -> Self {
+        Self { name: &entry.name, kind: entry.kind, version: entry.version, sha256: entry.sha256 }
+    }
 }
 
 impl Region {
@@ -102,6 +127,9 @@ impl Report for Scooters {
             }
             page.row("  serial", format!("as {}", scooter.serial.example));
             page.row("  known", scooter.versions());
+            for held in &scooter.at_hand {
+                page.row("  at hand", format!("{} in {}", held.image.name, held.file));
+            }
         }
     }
 }

@@ -211,6 +211,11 @@ impl Entry {
         self.scooters.iter().any(|name| name == scooter)
     }
 
+    /// True for our own, which are for the simulated board only.
+    pub fn is_rehearsal(&self) -> bool {
+        self.origin == "rehearsal"
+    }
+
     /// True where the image runs on a chip.
     pub fn runs_on(&self, chip: &str) -> bool {
         self.chips.iter().any(|name| name == chip)

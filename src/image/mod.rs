@@ -18,7 +18,13 @@ mod report;
 pub(crate) mod sample;
 mod thumb;
 
-use std::{fmt, fs::File, io::Read, ops::Range, path::Path};
+use std::{
+    fmt,
+    fs::File,
+    io::Read,
+    ops::Range,
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +32,7 @@ pub use self::{
     catalog::{Catalog, Entry, Exactness, Identified, Protects, PublishedFile},
     digest::{DigestError, Md5Digest, Sha256Digest, md5, sha256},
     find::{FindError, Found, Shelf, find},
-    gates::{Fit, GATES, Gate, gates},
+    gates::{Fit, GATES, Gate, RehearsalImages, gates},
     hex::HexError,
     inspect::{Inspection, Layout, inspect},
     near::{Change, Near},
@@ -106,6 +112,8 @@ pub struct Image {
     pub format: Format,
     /// What the package around it says, where it came in one.
     pub package: Option<Package>,
+    /// The file that it was read from, where it came from one.
+    pub file: Option<PathBuf>,
 }
 
 /// Why a file is no image at all.
@@ -142,12 +150,12 @@ impl Image {
         let mut bytes = Vec::new();
         let file = File::open(path).map_err(ImageError::Read)?;
         file.take(MAX_FILE as u64 + 1).read_to_end(&mut bytes).map_err(ImageError::Read)?;
-        Self::from_bytes(&bytes)
+        Ok(Self { file: Some(path.into()), ..Self::from_bytes(&bytes)? })
     }
 
     /// Takes the bytes of a file.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ImageError> {
-        let image = |bytes: Vec<u8>, base, format| Self { bytes, base, format, package: None };
+        let image = |bytes: Vec<u8>, base, format| Self { bytes, base, format, package: None, file: None };
         if bytes.is_empty() {
             return Err(ImageError::Empty);
         }

@@ -84,6 +84,14 @@ pub enum Error {
         /// What is wrong.
         detail: String,
     },
+    /// More than one image may be flashed to this chip.
+    #[error("{} {kind} images are suitable and none is chosen", fitting.len())]
+    SeveralImages {
+        /// Which.
+        kind: Kind,
+        /// Those, by name and file, in the order in which they were given.
+        fitting: Vec<String>,
+    },
     /// No image was given and the board's own cannot stay.
     #[error("no {kind} image, and the board's own cannot stay: {reason}")]
     NoImage {
@@ -158,7 +166,7 @@ impl Error {
             Self::Board(Stopped { board, error }) => of_board(*board, error),
             Self::Consent { .. } => Category::Consent,
             Self::Backup(_) | Self::BackupWithoutFlash => Category::Backup,
-            Self::Gate { .. } | Self::NoImage { .. } => Category::Image,
+            Self::Gate { .. } | Self::SeveralImages { .. } | Self::NoImage { .. } => Category::Image,
             Self::NoSerial | Self::NoMileage => Category::Data,
             Self::Differs { .. } | Self::Unreadable | Self::DoesNotStart { .. } => Category::Verify,
         }

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     block::{DataBlock, Mileage, Serial, Uid},
     board::{self, Board, Boot, ChipKind, EraseConsent, Status, progress::Step},
-    image::{self, Catalog, Fit, Image, Kind},
+    image::{Catalog, Image, Kind, RehearsalImages},
     target::Target,
 };
 
@@ -25,10 +25,11 @@ pub use super::report::Source as DataSource;
 pub struct FlashRequest<'a> {
     /// The scooter.
     pub target: &'a Target,
-    /// The bootloader; without one the board's own stays, where it can.
-    pub boot: Option<&'a Image>,
-    /// The DRV firmware; likewise.
-    pub drv: Option<&'a Image>,
+    /// Bootloaders to choose from: the one that passes every gate on the chip found. Of none the board's own stays, where it
+    /// can.
+    pub boot: &'a [Image],
+    /// DRV firmware; likewise.
+    pub drv: &'a [Image],
     /// A data block from a file, for a board that has none of its own.
     pub data: Option<DataBlock>,
     /// The serial number to write, instead of the board's own.
@@ -47,6 +48,8 @@ pub struct FlashRequest<'a> {
     pub after: After,
     /// Gates that may fail.
     pub forced: Vec<String>,
+    /// Whether our own images for the simulated board will do.
+    pub rehearsal: RehearsalImages,
 }
 
 /// Whether to write.
@@ -141,7 +144,7 @@ impl Prepared {
 /// Does the whole job.
 pub fn flash(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashReport, Error> {
     let began = job.now();
-    request.check_images(None)?;
+    request.check_images()?;
 
     let mut contact = began;
     let (board, status, prepared) = job.insist(|job, mut board| {
@@ -190,7 +193,8 @@ pub(super) fn prepare(
         let (found, needed) = (board.chip.flash_kib, target.flash_kib());
         return Err(untouched(board::Error::TooSmall { found, needed }));
     }
-    request.check_images(Some(board.chip.kind))?;
+    let chip = board.chip.kind;
+    let (boot, drv) = (request.choose(Kind::Boot, chip)?, request.choose(Kind::Drv, chip)?);
 
     let held = job.step(Step::Rescue, |_| Held::read(board, status, target)).map_err(untouched)?;
     for stranger in &held.strangers {
@@ -200,8 +204,8 @@ pub(super) fn prepare(
             format!("SRAM holds the data block of another chip, serial {serial}, UID {uid}; it is not used"),
         );
     }
-    let boot = held.image(request, Kind::Boot, request.boot, board.chip.kind)?;
-    let drv = held.image(request, Kind::Drv, request.drv, board.chip.kind)?;
+    let boot = held.image(request, Kind::Boot, boot, chip)?;
+    let drv = held.image(request, Kind::Drv, drv, chip)?;
     let (block, data_source) = request.block(job, &held, board.uid)?;
     let (serial, mileage) = (block.serial().ok_or(Error::NoSerial)?, block.mileage());
 
@@ -218,15 +222,15 @@ pub(super) fn prepare(
 }
 
 impl Held {
-    /// The image to plan: the given one, else the board's own where that is known to be right.
+    /// The image to plan: the chosen one, else the board's own where that is known to be right.
     fn image(
         &self,
         request: &FlashRequest<'_>,
         kind: Kind,
-        given: Option<&Image>,
+        chosen: Option<&Image>,
         chip: ChipKind,
     ) -> Result<Vec<u8>, Error> {
-        if let Some(image) = given {
+        if let Some(image) = chosen {
             return Ok(image.bytes.clone());
         }
         let refuse = |reason| Error::NoImage { kind, reason };
@@ -235,7 +239,7 @@ impl Held {
         let region = slice(request.target, flash, if kind == Kind::Boot { &regions.boot } else { &regions.drv });
         let known = Catalog::builtin().identify(region).ok_or(refuse("it is not a known one"))?;
         let entry = known.entry;
-        if entry.kind != kind || !entry.is_for(&request.target.name) || !entry.runs_on(chip.name()) {
+        if entry.kind != kind || !entry.is_for(&request.target.name) || !entry.runs_on(chip.firmware_name()) {
             return Err(refuse("it is not for this scooter"));
         }
         // With the update cipher's checksum behind it, where it came with one: what is right stays as it is.
@@ -255,30 +259,6 @@ fn is_pending(record: &[u8]) -> bool {
 }
 
 impl FlashRequest<'_> {
-    /// Puts the given images through their gates.
-    pub(super) fn check_images(&self, chip: Option<ChipKind>) -> Result<(), Error> {
-        let regions = &self.target.regions;
-        let wanted = [(Kind::Boot, self.boot, &regions.boot), (Kind::Drv, self.drv, &regions.drv)];
-        for (kind, image, region) in wanted {
-            let Some(image) = image else { continue };
-            let fit = Fit {
-                kind,
-                region: region.clone(),
-                sram: self.target.sram.clone(),
-                data_block: regions.data.start,
-                scooter: &self.target.name,
-                chip: chip.map(ChipKind::firmware_name),
-            };
-            let failed = image::gates(image, &fit)
-                .into_iter()
-                .find(|gate| !gate.passed && !self.forced.iter().any(|forced| forced == gate.name));
-            if let Some(gate) = failed {
-                return Err(Error::Gate { kind, gate: gate.name, detail: gate.detail });
-            }
-        }
-        Ok(())
-    }
-
     /// The data block to write: the board's own where there is one, with what the user gave in place of what it says.
     fn block(&self, job: &mut Job<'_>, held: &Held, uid: Uid) -> Result<(DataBlock, Source), Error> {
         let mut base = held.block.clone().or_else(|| self.data.clone().map(|block| (block, Source::File)));

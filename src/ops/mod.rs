@@ -1,6 +1,7 @@
 //! The procedures: what the commands do to a board, each a single pass from top to bottom, refusals first.
 
 mod backup;
+mod choice;
 mod error;
 mod flash;
 mod info;

@@ -36,7 +36,7 @@ pub struct VerifyReport {
 
 /// Compares every planned page.
 pub fn verify(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<VerifyReport, Error> {
-    request.check_images(None)?;
+    request.check_images()?;
     job.insist(|job, board| compare(job, board, request))
 }
 

@@ -34,6 +34,18 @@ pub struct Fit<'a> {
     pub scooter: &'a str,
     /// The chip on the wires, where it is known: `stm32f103`, `gd32f103`, `gd32e103`.
     pub chip: Option<&'a str>,
+    /// Whether it may be one of our own for the simulated board.
+    pub rehearsal: RehearsalImages,
+}
+
+/// Whether the images of `firmware/rehearsal` may pass. They drive no motor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RehearsalImages {
+    /// As on a scooter's board.
+    #[default]
+    Refused,
+    /// As on the simulated one.
+    Allowed,
 }
 
 /// The answer to one question.
@@ -63,7 +75,7 @@ type Answer = Option<Result<String, String>>;
 type Ask = fn(&Case) -> Answer;
 
 /// Every gate, the most telling first: the first that fails says best what is wrong.
-const ALL: [(&str, Ask); 19] = [
+const ALL: [(&str, Ask); 20] = [
     ("blank", blank),
     ("kind", kind),
     ("encrypted", encrypted),
@@ -72,6 +84,7 @@ const ALL: [(&str, Ask); 19] = [
     ("package-md5", package::md5),
     ("package-model", package::model),
     ("package-compatible", package::compatible),
+    ("rehearsal", rehearsal),
     ("scooter", scooter),
     ("layout", layout),
     ("chip", chip),
@@ -167,6 +180,17 @@ fn encrypted(case: &Case) -> Answer {
         return fail(format!("{entropy:.2} bits of entropy a byte: encrypted by an unknown key or damaged"));
     }
     pass(format!("{entropy:.2} bits of entropy a byte"))
+}
+
+fn rehearsal(case: &Case) -> Answer {
+    let entry = case.known?.entry;
+    if !entry.is_rehearsal() {
+        return None;
+    }
+    match case.fit.rehearsal {
+        RehearsalImages::Allowed => pass("for the simulated board"),
+        RehearsalImages::Refused => fail(format!("{entry} drives no motor: it is for the simulated board only")),
+    }
 }
 
 fn scooter(case: &Case) -> Answer {
@@ -322,6 +346,7 @@ impl<'a> Fit<'a> {
             data_block: layout.data_block(),
             scooter,
             chip: None,
+            rehearsal: RehearsalImages::Refused,
         }
     }
 }
@@ -338,6 +363,7 @@ mod tests {
         data_block: 0x0800_F800,
         scooter: "pro",
         chip: Some("stm32f103"),
+        rehearsal: RehearsalImages::Refused,
     };
 
     fn failed(bytes: &[u8], fit: &Fit) -> Vec<(&'static str, String)> {

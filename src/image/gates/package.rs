@@ -66,7 +66,7 @@ pub(super) fn compatible(case: &Case) -> Answer {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Fit, gates};
+    use super::super::{Fit, RehearsalImages, gates};
     use crate::image::{
         Image, Kind, cipher, md5,
         package::sample::{Raw, zip},
@@ -102,6 +102,7 @@ mod tests {
             data_block: 0x0800_F800,
             scooter,
             chip,
+            rehearsal: RehearsalImages::Refused,
         };
         let gates = gates(&Image::from_bytes(zip).unwrap(), &fit);
         gates.into_iter().filter(|gate| !gate.passed).map(|gate| (gate.name, gate.detail)).collect()

@@ -1,0 +1,87 @@
+//! Several images at hand: the chip decides, and where it cannot, the user has to.
+
+use m365_drv::{
+    image::{Image, RehearsalImages},
+    ops::{BoardState, Category, Error, FlashRequest},
+    sim::{self, Scenario, SimBoard},
+};
+
+use crate::stand::{Stand, image};
+
+/// Our own application without the literals by which it tells GD32 chips apart.
+fn unaware() -> Image {
+    let mut bytes = sim::APP_64.to_vec();
+    for id in [0x4842_4333u32, 0x4142_4333] {
+        let at = bytes.windows(4).position(|window| window == id.to_le_bytes()).expect("the literal of a chip");
+        bytes[at..at + 4].fill(0);
+    }
+    image(&bytes)
+}
+
+/// The refusal of a run with these DRV images.
+fn refused(stand: &Stand, drv: &[Image]) -> Error {
+    let Err(error) = stand.flash(&FlashRequest { drv, ..stand.request_with_data() }) else { panic!("not refused") };
+    assert_eq!((error.category(), error.board()), (Category::Image, BoardState::Untouched), "{error}");
+    error
+}
+
+fn drv_of(board: &SimBoard) -> Vec<u8> {
+    board.flash()[0x1000..0x1000 + sim::APP_64.len()].to_vec()
+}
+
+#[test]
+fn the_chip_decides_among_several_images() {
+    let (board, stand) = Stand::scenario(Scenario::Gd32e103);
+    let candidates = [image(sim::APP_64), unaware()];
+    let report = stand.flash(&FlashRequest { drv: &candidates, ..stand.request_with_data() }).expect("the job");
+    assert!(report.verified);
+    assert_eq!(drv_of(&board), sim::APP_64);
+}
+
+#[test]
+fn several_images_that_fit_the_chip_are_listed_and_none_is_taken() {
+    let (board, stand) = Stand::scenario(Scenario::Locked);
+    let candidates = [unaware(), image(sim::APP_64)];
+    match refused(&stand, &candidates) {
+        Error::SeveralImages { fitting, .. } => {
+            let sha256 = candidates[0].digest();
+            assert_eq!(fitting, [format!("unknown, sha256 {sha256}"), "rehearsal DRV".into()]);
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_ne!(board.counts().transfers, 0, "it takes the chip to know");
+}
+
+#[test]
+fn what_no_chip_can_decide_is_refused_without_a_board() {
+    let (board, stand) = Stand::scenario(Scenario::Locked);
+    let mut other = sim::APP_64.to_vec();
+    other[0x3F00] ^= 1;
+    let error = refused(&stand, &[image(sim::APP_64), image(&other)]);
+    assert!(matches!(error, Error::SeveralImages { .. }), "{error}");
+    assert_eq!(board.counts().transfers, 0);
+}
+
+#[test]
+fn where_none_fits_the_last_says_why() {
+    let (board, stand) = Stand::scenario(Scenario::Locked);
+    let error = refused(&stand, &[image(&[0xFF; 2048]), image(sim::APP_128)]);
+    assert!(matches!(error, Error::Gate { gate: "scooter", .. }), "{error}");
+    assert_eq!(board.counts().transfers, 0);
+
+    let (_, stand) = Stand::scenario(Scenario::Gd32f103);
+    let error = refused(&stand, &[unaware()]);
+    assert!(matches!(error, Error::Gate { gate: "gd32", .. }), "{error}");
+}
+
+#[test]
+fn images_that_drive_no_motor_are_for_the_simulated_board_only() {
+    let (board, stand) = Stand::scenario(Scenario::Locked);
+    let request = FlashRequest { rehearsal: RehearsalImages::Refused, ..stand.request() };
+    let Err(error) = stand.flash(&request) else { panic!("not refused") };
+    let words = "bootloader image refused: rehearsal bootloader drives no motor: it is for the simulated board only";
+    assert_eq!((error.category(), error.to_string().as_str()), (Category::Image, words));
+    assert_eq!(board.counts().transfers, 0);
+    let forced = FlashRequest { forced: vec!["rehearsal".into()], ..request };
+    assert!(stand.flash(&forced).expect("the job").verified);
+}
