@@ -151,7 +151,7 @@ impl Board<'_> {
         if pages.is_empty() {
             return Ok(());
         }
-        let stream = records(pages);
+        let stream = records(pages, target.regions.data.start);
         let bytes = words(&stream);
         let total = stream.len() as u32;
         let mut loader = Loader::new(&mut self.link, &self.pace, &mut self.loaded, target);
@@ -195,6 +195,9 @@ impl Board<'_> {
 }
 
 /// The pages as the records that `stream` takes, with the closing zero.
+///
+/// The first word of a page is programmed last: it is the data block's magic and the initial stack pointer that the
+/// bootloader looks at, and so neither a half-written data block nor half a firmware is ever taken for a whole one.
 fn records(pages: &[PageWrite]) -> Vec<u8> {
     let mut stream = Vec::new();
     for page in pages {
@@ -203,10 +206,13 @@ fn records(pages: &[PageWrite]) -> Vec<u8> {
         }
         // The blank end of a page, a data block's for one, is not sent.
         let used = page.bytes.iter().rposition(|byte| *byte != 0xFF).map_or(0, |last| (last + 1).next_multiple_of(4));
-        if used > 0 {
-            stream.extend(page.address.to_le_bytes());
-            stream.extend((used as u32).to_le_bytes());
-            stream.extend(&page.bytes[..used]);
+        let (first, rest) = page.bytes[..used].split_at(used.min(4));
+        for (address, bytes) in [(page.address + 4, rest), (page.address, first)] {
+            if !bytes.is_empty() {
+                stream.extend(address.to_le_bytes());
+                stream.extend((bytes.len() as u32).to_le_bytes());
+                stream.extend(bytes);
+            }
         }
     }
     stream.extend(0u32.to_le_bytes());
@@ -228,13 +234,19 @@ mod tests {
 
     #[test]
     fn a_used_page_is_erased_and_then_programmed() {
-        let stream = records(&[page(PageBefore::Used, &[1, 2, 3, 4])]);
+        let stream = records(&[page(PageBefore::Used, &[1, 2, 3, 4])], 0);
         assert_eq!(words(&stream), [0x0800_1001, 0x0800_1000, 4, 0x0403_0201, 0]);
     }
 
     #[test]
+    fn the_data_block_gets_its_magic_last() {
+        let stream = records(&[page(PageBefore::Used, &[1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0])], 0x0800_1000);
+        assert_eq!(words(&stream), [0x0800_1001, 0x0800_1004, 8, 2, 3, 0x0800_1000, 4, 1, 0]);
+    }
+
+    #[test]
     fn a_page_that_is_to_be_blank_is_only_erased() {
-        let stream = records(&[page(PageBefore::Used, &[0xFF; 1024])]);
+        let stream = records(&[page(PageBefore::Used, &[0xFF; 1024])], 0);
         assert_eq!(words(&stream), [0x0800_1001, 0]);
     }
 
@@ -242,8 +254,8 @@ mod tests {
     fn the_blank_end_of_a_page_is_not_sent() {
         let mut bytes = [0xFF; 1024];
         bytes[..5].fill(0);
-        let stream = records(&[page(PageBefore::Blank, &bytes)]);
-        assert_eq!(words(&stream), [0x0800_1000, 8, 0, 0xFFFF_FF00, 0]);
+        let stream = records(&[page(PageBefore::Blank, &bytes)], 0);
+        assert_eq!(words(&stream), [0x0800_1004, 4, 0xFFFF_FF00, 0x0800_1000, 4, 0, 0]);
     }
 
     #[test]
