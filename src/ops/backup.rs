@@ -185,7 +185,7 @@ impl Backup {
         sync_folder(folder).map_err(io)
     }
 
-    /// The newest backup of this board in the folder that holds a data block.
+    /// The newest backup of this board in the folder that holds a whole data block; else the newest that holds any.
     pub fn latest_block(folder: &Path, uid: Uid) -> Option<(PathBuf, DataBlock)> {
         let prefix = file_prefix(uid);
         let mut files: Vec<_> = fs::read_dir(folder)
@@ -197,10 +197,18 @@ impl Backup {
             .collect();
         // The time in the name sorts as text.
         files.sort();
-        files.into_iter().rev().find_map(|path| {
-            let backup = Self::open(&path).ok().filter(|backup| backup.uid == uid)?;
-            Some((path, backup.block?))
-        })
+        let mut newest = None;
+        for path in files.into_iter().rev() {
+            let Some(block) = Self::open(&path).ok().filter(|backup| backup.uid == uid).and_then(|backup| backup.block)
+            else {
+                continue;
+            };
+            if block.is_whole(uid) {
+                return Some((path, block));
+            }
+            newest.get_or_insert((path, block));
+        }
+        newest
     }
 }
 
@@ -369,6 +377,18 @@ mod tests {
         keep.save(&Backup { uid: Uid([9, 9, 9]), ..backup() }).unwrap();
         let (path, block) = keep.earlier_block(Uid([1, 2, 3])).unwrap();
         assert_eq!((path, Some(block)), (first, backup().block));
+    }
+
+    #[test]
+    fn a_whole_block_is_found_behind_newer_ones_that_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let keep = Keep::InFolder(folder.path().to_owned());
+        let serial = crate::block::Serial::from_bytes(*b"21886/00012345").unwrap();
+        let whole = DataBlock::template().with_uid(Uid([1, 2, 3])).with_serial(serial);
+        let first = keep.save(&Backup { block: Some(whole.clone()), ..backup() }).unwrap().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        keep.save(&backup()).unwrap();
+        assert_eq!(keep.earlier_block(Uid([1, 2, 3])), Some((first, whole)));
     }
 
     #[test]

@@ -261,7 +261,10 @@ fn is_pending(record: &[u8]) -> bool {
 impl FlashRequest<'_> {
     /// The data block to write: the board's own where there is one, with what the user gave in place of what it says.
     fn block(&self, job: &mut Job<'_>, held: &Held, uid: Uid) -> Result<(DataBlock, Source), Error> {
-        let mut base = held.block.clone().or_else(|| self.data.clone().map(|block| (block, Source::File)));
+        // Without a serial number, or with another chip's UID, it is what an interrupted write left, or what the firmware
+        // put in its place when it found none: what the board's data were is in the backup.
+        let mut base = held.block.clone().filter(|(block, _)| block.is_whole(uid));
+        base = base.or_else(|| self.data.clone().map(|block| (block, Source::File)));
         if base.is_none()
             && let Some((path, block)) = self.keep.earlier_block(uid)
         {
@@ -271,6 +274,7 @@ impl FlashRequest<'_> {
             );
             base = Some((block, Source::Backup));
         }
+        let base = base.or_else(|| held.block.clone());
         let (mut block, source) = match base {
             Some(base) => base,
             None => {
