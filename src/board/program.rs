@@ -151,7 +151,7 @@ impl Board<'_> {
         if pages.is_empty() {
             return Ok(());
         }
-        let stream = records(pages, target.regions.data.start);
+        let stream = records(pages);
         let bytes = words(&stream);
         let total = stream.len() as u32;
         let mut loader = Loader::new(&mut self.link, &self.pace, &mut self.loaded, target);
@@ -234,19 +234,19 @@ mod tests {
 
     #[test]
     fn a_used_page_is_erased_and_then_programmed() {
-        let stream = records(&[page(PageBefore::Used, &[1, 2, 3, 4])], 0);
+        let stream = records(&[page(PageBefore::Used, &[1, 2, 3, 4])]);
         assert_eq!(words(&stream), [0x0800_1001, 0x0800_1000, 4, 0x0403_0201, 0]);
     }
 
     #[test]
     fn the_data_block_gets_its_magic_last() {
-        let stream = records(&[page(PageBefore::Used, &[1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0])], 0x0800_1000);
+        let stream = records(&[page(PageBefore::Used, &[1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0])]);
         assert_eq!(words(&stream), [0x0800_1001, 0x0800_1004, 8, 2, 3, 0x0800_1000, 4, 1, 0]);
     }
 
     #[test]
     fn a_page_that_is_to_be_blank_is_only_erased() {
-        let stream = records(&[page(PageBefore::Used, &[0xFF; 1024])], 0);
+        let stream = records(&[page(PageBefore::Used, &[0xFF; 1024])]);
         assert_eq!(words(&stream), [0x0800_1001, 0]);
     }
 
@@ -254,7 +254,7 @@ mod tests {
     fn the_blank_end_of_a_page_is_not_sent() {
         let mut bytes = [0xFF; 1024];
         bytes[..5].fill(0);
-        let stream = records(&[page(PageBefore::Blank, &bytes)], 0);
+        let stream = records(&[page(PageBefore::Blank, &bytes)]);
         assert_eq!(words(&stream), [0x0800_1004, 4, 0xFFFF_FF00, 0x0800_1000, 4, 0, 0]);
     }
 
