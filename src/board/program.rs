@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn the_data_block_gets_its_magic_last() {
+    fn the_first_word_of_a_page_comes_last() {
         let stream = records(&[page(PageBefore::Used, &[1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0])]);
         assert_eq!(words(&stream), [0x0800_1001, 0x0800_1004, 8, 2, 3, 0x0800_1000, 4, 1, 0]);
     }
