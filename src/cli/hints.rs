@@ -1,12 +1,9 @@
 //! Advice: for each way to fail, the next command to type. It stands here and nowhere else.
 
-use m365_drv::{
-    board::{self, access::Problem},
-    image::Kind,
-    ops,
-};
+use m365_drv::{board, image::Kind, ops};
 
 use super::{
+    cures::{self, System},
     exit::{self, Exit},
     typed::Typed,
 };
@@ -20,7 +17,7 @@ pub(crate) fn next(exit: Exit, error: Option<&anyhow::Error>, typed: &Typed) -> 
 fn for_error(error: &anyhow::Error, typed: &Typed) -> Option<String> {
     if let Some(error) = exit::of_board(error) {
         return match error {
-            board::Error::ProbeAccess(problem) => fix(problem),
+            board::Error::ProbeAccess(problem) => cures::command(problem, System::HERE),
             board::Error::SeveralProbes { .. } if !typed.has("--probe") => Some(typed.again(&["--probe", "#1"])),
             _ => None,
         };
@@ -64,19 +61,6 @@ fn for_exit(exit: Exit, typed: &Typed) -> Option<String> {
         Exit::Verify if command == Some("verify") => typed.as_command("flash"),
         Exit::Flash | Exit::Verify | Exit::LinkLost | Exit::Interrupted => typed.again(&[]),
     })
-}
-
-/// The command that makes a probe usable, where the cause is proven and one command cures it.
-pub(crate) fn fix(problem: &Problem) -> Option<String> {
-    match problem {
-        // Both nodes of a probe, USB and hidraw, carry the ids in a parent's attributes.
-        Problem::Permission { vid, pid } if cfg!(target_os = "linux") => Some(format!(
-            "echo 'ATTRS{{idVendor}}==\"{vid}\", ATTRS{{idProduct}}==\"{pid}\", MODE=\"0660\", GROUP=\"plugdev\", \
-             TAG+=\"uaccess\"' | sudo tee /etc/udev/rules.d/70-m365-drv-{vid}-{pid}.rules && sudo udevadm control \
-             --reload && sudo udevadm trigger"
-        )),
-        _ => None,
-    }
 }
 
 /// What to do about an exit code, in sentences, for its page in `explain`.

@@ -2,6 +2,7 @@
 
 mod backup;
 mod context;
+mod cures;
 mod data;
 mod error_codes;
 mod exit;

@@ -35,6 +35,12 @@ pub(crate) struct Width {
 impl Width {
     const PROSE: usize = 80;
 
+    /// No lines to fit: nothing but prose is broken.
+    #[cfg(test)]
+    pub(crate) fn of_a_pipe() -> Self {
+        Self { rows: None, prose: Self::PROSE }
+    }
+
     /// The terminal's width, or what `COLUMNS` says; a pipe gets unbroken rows.
     pub(crate) fn of_stdout() -> Self {
         let columns = terminal_size::terminal_size()

@@ -4,7 +4,9 @@ use m365_drv::board::{self, ProbeEntry};
 use serde::Serialize;
 
 use super::{
-    Context, exit, hints,
+    Context,
+    cures::{self, System},
+    exit,
     output::{Answer, Outcome, Report},
     page::{Page, Tone},
 };
@@ -19,20 +21,24 @@ pub(crate) fn run(context: &Context) -> Answer {
 
 impl Report for Found {
     fn text(&self, page: &mut Page) {
-        if self.0.is_empty() {
-            page.line("no probe found");
-        }
-        for (index, probe) in self.0.iter().enumerate() {
-            if index > 0 {
-                page.blank();
-            }
-            page.heading(format!("#{} {}", probe.index, probe.kind));
-            rows(probe, page);
-        }
+        list(&self.0, page, System::HERE);
     }
 }
 
-fn rows(probe: &ProbeEntry, page: &mut Page) {
+fn list(probes: &[ProbeEntry], page: &mut Page, system: System) {
+    if probes.is_empty() {
+        page.line("no probe found");
+    }
+    for (index, probe) in probes.iter().enumerate() {
+        if index > 0 {
+            page.blank();
+        }
+        page.heading(format!("#{} {}", probe.index, probe.kind));
+        rows(probe, page, system);
+    }
+}
+
+fn rows(probe: &ProbeEntry, page: &mut Page, system: System) {
     page.row("  usb", place(probe));
     page.row("  serial", probe.serial.as_deref().unwrap_or("none"));
     match &probe.problem {
@@ -40,8 +46,9 @@ fn rows(probe: &ProbeEntry, page: &mut Page) {
         None => page.toned("  usable", "no", Tone::Bad),
         Some(problem) => page.toned("  usable", format!("no, {problem}"), Tone::Bad),
     };
-    if let Some(fix) = probe.problem.as_ref().and_then(hints::fix) {
-        page.blank().line(fix);
+    let cure = probe.problem.as_ref().map_or_else(Vec::new, |problem| cures::lines(problem, system));
+    for line in cure {
+        page.line(format!("  {line}"));
     }
 }
 
@@ -64,4 +71,92 @@ fn in_a_line(probe: &ProbeEntry) -> String {
 fn place(probe: &ProbeEntry) -> String {
     let place = probe.usb.as_deref().map_or_else(String::new, |place| format!(" at usb:{place}"));
     format!("{}:{}{place}", probe.vid, probe.pid)
+}
+
+#[cfg(test)]
+mod tests {
+    use m365_drv::board::access::Problem;
+
+    use super::*;
+    use crate::cli::page::Width;
+
+    fn probe(index: usize, kind: &str, serial: Option<&str>, problem: Option<Problem>) -> ProbeEntry {
+        ProbeEntry {
+            index,
+            vid: "0483".into(),
+            pid: "3748".into(),
+            serial: serial.map(Into::into),
+            usb: Some(format!("1-{index}")),
+            kind: kind.into(),
+            usable: problem.is_none(),
+            problem,
+        }
+    }
+
+    fn text(probes: &[ProbeEntry], system: System) -> String {
+        let mut page = Page::default();
+        list(probes, &mut page, system);
+        anstream::adapter::strip_str(&page.render(Width::of_a_pipe())).to_string()
+    }
+
+    #[test]
+    fn an_empty_list_says_so() {
+        assert_eq!(text(&[], System::Linux), "no probe found\n");
+    }
+
+    #[test]
+    fn each_probe_is_listed_with_its_problem_and_what_cures_it() {
+        let permission = Problem::Permission { vid: "0483".into(), pid: "3748".into() };
+        let busy = Problem::Busy { program: Some("openocd (pid 7)".into()) };
+        let firmware = Problem::Firmware { found: Some("V2J17".into()), needed: "J26".into() };
+        let probes = [
+            probe(1, "STLink V2", Some("066DFF485550"), None),
+            probe(2, "STLink V2", None, Some(permission)),
+            probe(3, "J-Link", Some("000123"), Some(busy)),
+            probe(4, "STLink V2", Some("?"), Some(firmware)),
+            probe(5, "STLink V2", Some("?"), Some(Problem::Hung)),
+        ];
+        let expected = r#"#1 STLink V2
+  usb     0483:3748 at usb:1-1
+  serial  066DFF485550
+  usable  yes
+
+#2 STLink V2
+  usb     0483:3748 at usb:1-2
+  serial  none
+  usable  no, this user may not open the probe 0483:3748
+  Put this line into /etc/udev/rules.d/70-m365-drv-0483-3748.rules:
+  ATTRS{idVendor}=="0483", ATTRS{idProduct}=="3748", MODE="0660", GROUP="plugdev", TAG+="uaccess"
+  Then make it count:
+  sudo udevadm control --reload
+  sudo udevadm trigger
+
+#3 J-Link
+  usb     0483:3748 at usb:1-3
+  serial  000123
+  usable  no, openocd (pid 7) is using the probe
+  End openocd (pid 7).
+
+#4 STLink V2
+  usb     0483:3748 at usb:1-4
+  serial  ?
+  usable  no, the probe's firmware is too old: it has V2J17, at least J26 is needed
+  Update it with STSW-LINK007 (https://www.st.com/en/development-tools/stsw-link007.html).
+
+#5 STLink V2
+  usb     0483:3748 at usb:1-5
+  serial  ?
+  usable  no, the probe does not answer
+  Unplug the probe and plug it in again.
+"#;
+        assert_eq!(text(&probes, System::Linux), expected);
+    }
+
+    #[test]
+    fn a_missing_driver_is_cured_on_windows() {
+        let expected = "#1 STLink V2\n  usb     0483:3748 at usb:1-1\n  serial  none\n  usable  no, the probe has no \
+                        WinUSB driver\n  Give the probe the WinUSB driver: with Zadig (https://zadig.akeo.ie), or with \
+                        ST's STSW-LINK009.\n";
+        assert_eq!(text(&[probe(1, "STLink V2", None, Some(Problem::Driver))], System::Windows), expected);
+    }
 }

@@ -1,0 +1,145 @@
+//! What makes a probe usable, for each proven problem and each system. It stands here and nowhere else.
+
+use m365_drv::board::access::Problem;
+
+/// The systems whose ways differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum System {
+    Linux,
+    MacOs,
+    Windows,
+    Other,
+}
+
+impl System {
+    /// The one that this program was built for.
+    pub(crate) const HERE: Self = if cfg!(target_os = "linux") {
+        Self::Linux
+    } else if cfg!(target_os = "macos") {
+        Self::MacOs
+    } else if cfg!(target_os = "windows") {
+        Self::Windows
+    } else {
+        Self::Other
+    };
+}
+
+/// What udev reads after `sudo udevadm control --reload`, and the devices that are there already after the second.
+const RELOAD: [&str; 2] = ["sudo udevadm control --reload", "sudo udevadm trigger"];
+
+fn rule_file(vid: &str, pid: &str) -> String {
+    format!("/etc/udev/rules.d/70-m365-drv-{vid}-{pid}.rules")
+}
+
+/// Both nodes of a probe, USB and hidraw, carry the ids in a parent's attributes. `uaccess` is for whoever sits at the
+/// computer, the group for who came by ssh; the number before 73 lets it take effect (systemd, 73-seat-late.rules).
+fn rule(vid: &str, pid: &str) -> String {
+    format!(
+        "ATTRS{{idVendor}}==\"{vid}\", ATTRS{{idProduct}}==\"{pid}\", MODE=\"0660\", GROUP=\"plugdev\", \
+         TAG+=\"uaccess\""
+    )
+}
+
+/// The one command that cures a problem, where one does.
+pub(crate) fn command(problem: &Problem, system: System) -> Option<String> {
+    match (problem, system) {
+        (Problem::Permission { vid, pid }, System::Linux) => {
+            let [reload, trigger] = RELOAD;
+            let (rule, file) = (rule(vid, pid), rule_file(vid, pid));
+            Some(format!("echo '{rule}' | sudo tee {file} && {reload} && {trigger}"))
+        }
+        _ => None,
+    }
+}
+
+/// What to do, line by line, each as it is typed or read; nothing where nothing is known to help.
+pub(crate) fn lines(problem: &Problem, system: System) -> Vec<String> {
+    let line = |text: &str| vec![text.to_owned()];
+    match (problem, system) {
+        (Problem::Permission { vid, pid }, System::Linux) => {
+            let [reload, trigger] = RELOAD;
+            vec![
+                format!("Put this line into {}:", rule_file(vid, pid)),
+                rule(vid, pid),
+                "Then make it count:".into(),
+                reload.into(),
+                trigger.into(),
+            ]
+        }
+        (Problem::Permission { .. }, System::MacOs) => {
+            line("macOS asks for no rule or driver: another program has the probe. End it, or plug the probe in again.")
+        }
+        (Problem::Permission { .. } | Problem::Busy { .. }, System::Windows) => {
+            line("End the other program that has the probe open (ST-LINK Utility, STM32CubeProgrammer, an IDE).")
+        }
+        (Problem::Busy { program: Some(program) }, _) => vec![format!("End {program}.")],
+        (Problem::Busy { program: None }, _) => line("End the other program that has the probe open."),
+        (Problem::Driver, System::Windows) => {
+            line("Give the probe the WinUSB driver: with Zadig (https://zadig.akeo.ie), or with ST's STSW-LINK009.")
+        }
+        (Problem::Firmware { .. }, _) => {
+            line("Update it with STSW-LINK007 (https://www.st.com/en/development-tools/stsw-link007.html).")
+        }
+        (Problem::Hung, _) => line("Unplug the probe and plug it in again."),
+        (Problem::Permission { .. } | Problem::Driver | Problem::Other { .. }, _) => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn permission() -> Problem {
+        Problem::Permission { vid: "0483".into(), pid: "3748".into() }
+    }
+
+    const RULE: &str =
+        r#"ATTRS{idVendor}=="0483", ATTRS{idProduct}=="3748", MODE="0660", GROUP="plugdev", TAG+="uaccess""#;
+
+    #[test]
+    fn on_linux_a_permission_is_cured_by_a_rule_and_two_commands() {
+        let expected = [
+            "Put this line into /etc/udev/rules.d/70-m365-drv-0483-3748.rules:",
+            RULE,
+            "Then make it count:",
+            "sudo udevadm control --reload",
+            "sudo udevadm trigger",
+        ];
+        assert_eq!(lines(&permission(), System::Linux), expected);
+        let expected = format!(
+            "echo '{RULE}' | sudo tee /etc/udev/rules.d/70-m365-drv-0483-3748.rules && sudo udevadm control --reload \
+             && sudo udevadm trigger"
+        );
+        assert_eq!(command(&permission(), System::Linux), Some(expected));
+    }
+
+    #[test]
+    fn udev_is_spoken_of_on_linux_for_permissions_only() {
+        let busy = Problem::Busy { program: Some("openocd".into()) };
+        let firmware = Problem::Firmware { found: Some("V2J17".into()), needed: "J26".into() };
+        let other = Problem::Other { message: "odd".into() };
+        for system in [System::Linux, System::MacOs, System::Windows, System::Other] {
+            for problem in [&busy, &Problem::Driver, &firmware, &Problem::Hung, &other] {
+                assert!(!lines(problem, system).concat().contains("udev"), "{problem} {system:?}");
+                assert_eq!(command(problem, system), None);
+            }
+            if system != System::Linux {
+                assert!(!lines(&permission(), system).concat().contains("udev"), "{system:?}");
+                assert_eq!(command(&permission(), system), None);
+            }
+        }
+    }
+
+    #[test]
+    fn each_system_has_words_of_its_own() {
+        let busy = Problem::Busy { program: Some("openocd (pid 7)".into()) };
+        assert_eq!(lines(&busy, System::Linux), ["End openocd (pid 7)."]);
+        assert!(lines(&Problem::Driver, System::Windows)[0].contains("WinUSB"));
+        assert!(lines(&Problem::Driver, System::Linux).is_empty());
+        assert!(lines(&permission(), System::MacOs)[0].starts_with("macOS asks for no rule"));
+        assert!(lines(&permission(), System::Windows)[0].starts_with("End the other program"));
+        for system in [System::Linux, System::MacOs, System::Windows] {
+            assert_eq!(lines(&Problem::Hung, system), ["Unplug the probe and plug it in again."]);
+        }
+    }
+}
