@@ -7,10 +7,10 @@ use m365_drv::ops::{self, BackupReport, BoardState, Keep, RestoreReport};
 
 use super::{
     Context,
+    consent::ConsentArg,
     info::protection_row,
     output::{Answer, Outcome, Report},
     page::{Page, Tone},
-    protect::ConsentArg,
 };
 
 /// Where to keep what the board holds before it is changed.
@@ -49,7 +49,8 @@ pub(crate) fn backup(context: &mut Context, file: &Path) -> Answer {
 }
 
 pub(crate) fn restore(context: &mut Context, args: &RestoreArgs) -> Answer {
-    let report = ops::restore(&mut context.job(), &args.file, args.consent.given())?;
+    let restore = |context: &mut Context, consent| ops::restore(&mut context.job(), &args.file, consent);
+    let report = args.consent.or_ask(context, &Keep::Nothing, restore)?;
     Ok(Outcome::new(&report)?.on_board(BoardState::Written))
 }
 

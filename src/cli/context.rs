@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use indicatif::MultiProgress;
 use m365_drv::{
-    block::Serial,
     board::{
         ConnectOptions, Method, Probes, Wait,
         progress::{Event, Progress, Warning},
@@ -16,6 +15,7 @@ use m365_drv::{
 
 use super::{
     Cli, ConnectArg,
+    consent::Audience,
     exit::{Exit, refuse},
     files, interrupt,
     output::Output,
@@ -31,6 +31,8 @@ pub(crate) struct Context {
     teller: Teller,
     activity: Activity,
     rehearsal: Option<Rehearsal>,
+    audience: Audience,
+    wants_phases: bool,
 }
 
 impl Context {
@@ -55,7 +57,8 @@ impl Context {
         if let Some(rehearsal) = &rehearsal {
             teller.say(&format!("simulated board `{}`: no hardware is touched", rehearsal.title()));
         }
-        Ok(Self { probes, options, teller, activity, rehearsal })
+        let (audience, wants_phases) = (Audience::of(globals), globals.verbose > 0);
+        Ok(Self { probes, options, teller, activity, rehearsal, audience, wants_phases })
     }
 
     /// What a procedure is given.
@@ -84,22 +87,8 @@ impl Context {
         Some(image)
     }
 
-    /// A serial of another region changes the speed limit on firmware that looks at it.
-    pub(crate) fn warn_of_region(&mut self, target: &Target, serial: &Serial) {
-        let compared = &target.serial.compared;
-        if !compared.is_empty() && !compared.iter().any(|prefix| prefix == serial.prefix()) {
-            self.warn(
-                "serial-region",
-                format!(
-                    "the firmware of {} does not know serials that begin with {}; it falls back to its default region",
-                    target.title,
-                    serial.prefix()
-                ),
-            );
-        }
-    }
-
-    fn warn(&mut self, name: &'static str, message: String) {
+    /// Something to know that stops nothing.
+    pub(crate) fn warn(&mut self, name: &'static str, message: String) {
         self.teller.on(Event::Warning(Warning::new(name, message)));
     }
 
@@ -108,8 +97,29 @@ impl Context {
         &self.activity
     }
 
-    /// Puts away what has to outlast the command.
+    /// Who could answer a question.
+    pub(crate) fn audience(&self) -> Audience {
+        self.audience
+    }
+
+    /// Says something to whoever looks on.
+    pub(crate) fn say(&self, words: &str) {
+        self.teller.say(words);
+    }
+
+    /// From now on the board has all the time it needs to answer.
+    pub(crate) fn wait_for_the_board(&mut self) {
+        self.options.wait = match self.options.wait {
+            Wait::No => Wait::Forever,
+            asked => asked,
+        };
+    }
+
+    /// Tells what the phases took, and puts away what has to outlast the command.
     pub(crate) fn close(&self) -> anyhow::Result<()> {
+        if self.wants_phases {
+            self.teller.tell_phases();
+        }
         self.rehearsal.as_ref().map_or(Ok(()), Rehearsal::save)
     }
 }

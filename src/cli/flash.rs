@@ -11,13 +11,13 @@ use m365_drv::{
 use super::{
     Context,
     backup::KeepArgs,
+    consent::ConsentArg,
     data::source_in_words,
     exit::Exit,
     files::NewFile,
     info::firmware_row,
     output::{Answer, Outcome, Report},
     page::{Page, Tone},
-    protect::ConsentArg,
     request::WantedArgs,
 };
 
@@ -70,15 +70,17 @@ pub(crate) fn run(context: &mut Context, args: &FlashArgs) -> Answer {
         (false, true) => After::LockAndRun,
         (false, false) => After::Run,
     };
-    let request = FlashRequest {
-        consent: args.consent.given(),
+    let mut request = FlashRequest {
         extent: if args.full { Extent::Everything } else { Extent::Changes },
         intent: if args.dry_run { Intent::Preview } else { Intent::Write },
-        keep,
+        keep: keep.clone(),
         after,
         ..wanted.request()
     };
-    let report = ops::flash(&mut context.job(), &request)?;
+    let report = args.consent.or_ask(context, &keep, |context, consent| {
+        request.consent = consent;
+        ops::flash(&mut context.job(), &request)
+    })?;
     if let Some(file) = image_out {
         file.fill(&report.image)?;
     }

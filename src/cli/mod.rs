@@ -1,6 +1,7 @@
 //! The command line: what can be typed, and which file does it.
 
 mod backup;
+mod consent;
 mod context;
 mod cures;
 mod data;
@@ -18,6 +19,7 @@ mod interrupt;
 mod logging;
 mod output;
 mod page;
+mod phases;
 mod probes;
 mod progress;
 mod protect;

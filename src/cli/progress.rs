@@ -15,7 +15,10 @@ use m365_drv::{
     ops::BoardState,
 };
 
-use super::output::{Line, Output};
+use super::{
+    output::{Line, Output},
+    phases::{Phases, kib_per_second},
+};
 
 /// How often a wait or a long step says something where no bar can move.
 const EVERY: Duration = Duration::from_secs(1);
@@ -58,6 +61,7 @@ impl Activity {
 pub(crate) struct Teller {
     activity: Activity,
     voice: Voice,
+    phases: Phases,
     step: Step,
     /// When the last line of a running step was given. By the computer's clock: a simulated board's runs faster.
     last_line: Option<Instant>,
@@ -89,6 +93,7 @@ impl Teller {
         Self {
             activity,
             voice,
+            phases: Phases::default(),
             step: Step::Connect,
             last_line: None,
             begun: Instant::now(),
@@ -102,6 +107,13 @@ impl Teller {
         match &self.voice {
             Voice::Quiet | Voice::Json(_) => {}
             Voice::Lines(bars) | Voice::Bars(bars, _) => bars.suspend(|| eprint_line(words)),
+        }
+    }
+
+    /// The table of the phases so far, which is for the eye: scripts have the `step` lines.
+    pub(crate) fn tell_phases(&self) {
+        if !self.phases.is_empty() {
+            eprint_line(&self.phases.to_string());
         }
     }
 
@@ -122,7 +134,7 @@ impl Teller {
     }
 
     fn finished(&mut self, step: Step, took: Duration) {
-        let rate = rate(self.done_bytes, took).map_or_else(String::new, |rate| format!(", {rate}"));
+        let rate = kib_per_second(self.done_bytes, took).map_or_else(String::new, |rate| format!(", {rate} KiB/s"));
         self.ended(step, &format!("{:.2} s{rate}", took.as_secs_f64()), "finished", Some(took));
     }
 
@@ -226,6 +238,7 @@ impl Teller {
 impl Progress for Teller {
     fn on(&mut self, event: Event) {
         self.activity.note(&event);
+        self.phases.note(&event);
         match event {
             Event::Started { step } => self.started(step),
             Event::Advanced { step, done_bytes, total_bytes } => self.advanced(step, done_bytes, total_bytes),
@@ -268,17 +281,12 @@ fn plea(need: Need) -> &'static str {
     }
 }
 
-fn rate(bytes: u64, took: Duration) -> Option<String> {
-    let tenths = u64::try_from(u128::from(bytes) * 10_000 / 1024 / took.as_millis().max(1)).ok()?;
-    (bytes > 0).then(|| format!("{}.{} KiB/s", tenths / 10, tenths % 10))
-}
-
 fn line_of(step: Step, done_bytes: u64, total_bytes: u64, took: Duration) -> String {
     let kib = |bytes: u64| bytes.div_ceil(1024);
     let line = format!("{:<10}{} of {} KiB", step.to_string(), kib(done_bytes), kib(total_bytes));
-    if let Some(rate) = rate(done_bytes, took) {
+    if let Some(rate) = kib_per_second(done_bytes, took) {
         let left = total_bytes.saturating_sub(done_bytes) * took.as_secs().max(1) / done_bytes.max(1);
-        return format!("{line}, {rate}, {left} s left");
+        return format!("{line}, {rate} KiB/s, {left} s left");
     }
     line
 }
@@ -302,11 +310,5 @@ mod tests {
     fn a_line_tells_how_far_how_fast_and_how_long() {
         let line = line_of(Step::Program, 10 * 1024, 30 * 1024, Duration::from_secs(2));
         assert_eq!(line, "program   10 of 30 KiB, 5.0 KiB/s, 4 s left");
-    }
-
-    #[test]
-    fn no_bytes_have_no_rate() {
-        assert_eq!(rate(0, Duration::from_secs(1)), None);
-        assert_eq!(rate(2048, Duration::from_millis(500)).as_deref(), Some("4.0 KiB/s"));
     }
 }

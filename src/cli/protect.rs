@@ -3,7 +3,6 @@
 use clap::Args;
 use m365_drv::{
     block::Uid,
-    board::EraseConsent,
     ops::{self, BoardState, LockReport, UnlockReport},
 };
 use serde::Serialize;
@@ -11,25 +10,11 @@ use serde::Serialize;
 use super::{
     Context,
     backup::KeepArgs,
+    consent::ConsentArg,
     info::protection_row,
     output::{Answer, Outcome, Report},
     page::{Page, Tone},
 };
-
-/// The word that lets flash be erased. It is made here and nowhere else.
-#[derive(Debug, Clone, Copy, Args)]
-pub(crate) struct ConsentArg {
-    /// Agree to the mass erase that removing the protection means
-    #[arg(long)]
-    erase_all: bool,
-}
-
-impl ConsentArg {
-    /// The consent, where it was given.
-    pub(crate) fn given(self) -> Option<EraseConsent> {
-        self.erase_all.then_some(EraseConsent)
-    }
-}
 
 #[derive(Debug, Args)]
 pub(crate) struct UnlockArgs {
@@ -41,7 +26,8 @@ pub(crate) struct UnlockArgs {
 
 pub(crate) fn unlock(context: &mut Context, args: &UnlockArgs) -> Answer {
     let keep = args.keep.keep(context)?;
-    let report = ops::unlock(&mut context.job(), args.consent.given(), &keep)?;
+    let unlock = |context: &mut Context, consent| ops::unlock(&mut context.job(), consent, &keep);
+    let report = args.consent.or_ask(context, &keep, unlock)?;
     let board = if report.erased { BoardState::Erased } else { BoardState::Untouched };
     Ok(Outcome::new(&report)?.on_board(board))
 }

@@ -8,7 +8,7 @@ use clap::{
 };
 use m365_drv::{
     block::{DataBlock, LEN, Mileage, Serial},
-    image::{GATES, Image, Kind, RehearsalImages},
+    image::{Catalog, GATES, Image, Kind, Near, RehearsalImages},
     ops::{After, Backup, Extent, FlashRequest, Intent, Keep},
     target::Target,
 };
@@ -80,14 +80,11 @@ impl WantedArgs {
         let target = self.scooter;
         let serial = self.serial.as_deref().map(|text| Serial::parse(text, &target.serial.pattern));
         let serial = serial.transpose().map_err(|error| refuse(Exit::Data, error.to_string()))?;
-        if let Some(serial) = &serial {
-            context.warn_of_region(target, serial);
-        }
         let mileage = self.mileage.mileage()?;
         let data = self.data.as_deref().map(|path| data_block(path, target)).transpose()?;
         let at_hand = if self.boot.is_none() || self.drv.is_none() { Some(self.firmware.search()?) } else { None };
         let mut images = |kind, file: Option<&Path>| match (file, &at_hand) {
-            (Some(file), _) => Ok(vec![self.image(kind, file)?]),
+            (Some(file), _) => Ok(vec![self.image(kind, file, context)?]),
             (None, Some(at_hand)) => Ok(self.found(kind, at_hand, context)),
             (None, None) => Ok::<_, anyhow::Error>(vec![]),
         };
@@ -97,11 +94,19 @@ impl WantedArgs {
     }
 
     /// The image in a file.
-    fn image(&self, kind: Kind, file: &Path) -> anyhow::Result<Image> {
+    fn image(&self, kind: Kind, file: &Path, context: &mut Context) -> anyhow::Result<Image> {
         let regions = &self.scooter.regions;
         let region = if kind == Kind::Boot { &regions.boot } else { &regions.drv };
         let image = Image::open(file).and_then(|image| image.part(region));
-        image.meaning(Exit::Image, || format!("{} is refused", file.display()))
+        let image = image.meaning(Exit::Image, || format!("{} is refused", file.display()))?;
+        if kind == Kind::Drv
+            && let Some(what) = custom(&image.bytes)
+        {
+            let risk =
+                "where it has BMS communication disabled, there is no battery temperature and no charge interlock";
+            context.warn("custom-firmware", format!("{} is {what}: {risk}", file.display()));
+        }
+        Ok(image)
     }
 
     /// The images at hand, among which the chip decides; where there is none, in a rehearsal our own.
@@ -112,6 +117,21 @@ impl WantedArgs {
         }
         found.into_iter().map(|found| found.image.clone()).collect()
     }
+}
+
+/// What firmware is that the catalog does not have.
+fn custom(bytes: &[u8]) -> Option<String> {
+    let catalog = Catalog::builtin();
+    if catalog.identify(bytes).is_some() {
+        return None;
+    }
+    Some(match catalog.nearest(bytes) {
+        Some(Near { entry, changes: Some(changes), .. }) => format!("{entry} with {} bytes changed", changes.len()),
+        Some(Near { entry, changed_pages, pages, .. }) => {
+            format!("{entry} with changes in {} of {pages} KiB", changed_pages.len())
+        }
+        None => "unknown firmware".into(),
+    })
 }
 
 /// The data block in a block file, a backup or a dump.

@@ -5,7 +5,11 @@ use std::fmt;
 use serde::Serialize;
 
 use super::BackupError;
-use crate::{board, image::Kind};
+use crate::{
+    block::{Mileage, Serial},
+    board,
+    image::Kind,
+};
 
 /// What kind of failure this is; every one has its own exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -67,6 +71,8 @@ pub enum Error {
     Consent {
         /// `read-protected` or `write-protected`.
         what: &'static str,
+        /// Serial number and mileage that are to be written afterwards, where they are known by then.
+        data: Option<(Serial, Mileage)>,
     },
     /// The backup cannot be written, or read back.
     #[error(transparent)]

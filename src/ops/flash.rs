@@ -153,6 +153,11 @@ pub fn flash(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
         let prepared = prepare(job, &mut board, &status, request)?;
         Ok((board, status, prepared))
     })?;
+    let own = prepared.held.block.as_ref().and_then(|(block, _)| block.serial());
+    let rule = &request.target.serial;
+    if let Some(message) = rule.change_of_region(own.as_ref().map(Serial::prefix), prepared.serial.prefix()) {
+        job.warn("region", message);
+    }
     let mut report = FlashReport::new(request, &prepared, &board);
 
     if request.intent == Intent::Preview {
@@ -163,7 +168,7 @@ pub fn flash(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
     }
     let obstacle = write::obstacle(&status, &prepared.plan, request.target);
     if let Some(what) = obstacle {
-        request.consent.ok_or(Error::Consent { what })?;
+        request.consent.ok_or(Error::Consent { what, data: Some((prepared.serial, prepared.mileage)) })?;
     }
     if obstacle.is_some() || !prepared.work(request).is_empty() {
         let backup = prepared.held.backup(board.uid, &status);

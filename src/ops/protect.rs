@@ -64,7 +64,7 @@ fn remove<'p>(
         return Ok(UnlockReport { uid, before, protection: before, erased: false, backup: saved.clone() });
     }
     let what = if before == Protection::Read { "read-protected" } else { "write-protected" };
-    let consent = consent.ok_or(Error::Consent { what })?;
+    let consent = consent.ok_or(Error::Consent { what, data: None })?;
     let target = Target::for_chip(board.chip.flash_kib);
     if saved.is_none() {
         let held = job.step(Step::Rescue, |_| Held::read(&mut board, &status, target)).map_err(untouched)?;

@@ -54,7 +54,7 @@ pub fn restore(job: &mut Job<'_>, path: &Path, consent: Option<EraseConsent>) ->
     }
     let plan = FlashPlan::whole(target, flash);
     if let Some(what) = write::obstacle(&status, &plan, target) {
-        consent.ok_or(Error::Consent { what })?;
+        consent.ok_or(Error::Consent { what, data: None })?;
     }
 
     let permit = Permit { target, consent, extent: Extent::Changes, known: Known { status, flash: None } };

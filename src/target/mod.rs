@@ -84,6 +84,35 @@ pub struct SerialRule {
     pub compared: Vec<String>,
 }
 
+impl SerialRule {
+    /// What another serial number means for the region: none where firmware of this scooter does not look at it, or where
+    /// the first five characters stay what they are. `from` is what the board has, where that is known.
+    ///
+    /// ```
+    /// let rule = &m365_drv::target::Target::builtin("pro2").unwrap().serial;
+    /// assert!(rule.change_of_region(Some("26354"), "30371").is_some());
+    /// assert!(rule.change_of_region(Some("26354"), "26354").is_none());
+    /// ```
+    pub fn change_of_region(&self, from: Option<&str>, to: &str) -> Option<String> {
+        if self.compared.is_empty() || from == Some(to) {
+            return None;
+        }
+        let known = |prefix: &str| self.prefixes.get(prefix).map_or_else(String::new, |what| format!(" ({what})"));
+        if !self.compared.iter().any(|prefix| prefix == to) {
+            let to = format!("{to}{}", known(to));
+            return Some(format!(
+                "the firmware knows no region for serials that begin with {to}: it takes its default"
+            ));
+        }
+        let from = from?;
+        Some(format!(
+            "the serial decides the region: from {from}{} to {to}{}, and with it the speed limit may change",
+            known(from),
+            known(to)
+        ))
+    }
+}
+
 impl Target {
     /// The scooter of this name.
     ///
@@ -119,5 +148,38 @@ impl Target {
     /// Every rule of a usable target that this one breaks; none for the built-in ones.
     pub fn validate(&self) -> Vec<Violation> {
         check::violations(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(scooter: &str, from: Option<&str>, to: &str) -> Option<String> {
+        Target::builtin(scooter).unwrap().serial.change_of_region(from, to)
+    }
+
+    #[test]
+    fn a_serial_matters_only_to_firmware_that_compares_it() {
+        assert_eq!(change("pro", Some("21886"), "18832"), None);
+        assert_eq!(change("m365", None, "99999"), None);
+        assert_eq!(change("es2", None, "N2GSD"), None);
+    }
+
+    #[test]
+    fn another_prefix_is_another_region() {
+        let words = "the serial decides the region: from 26354 (Europe) to 30371 (Mercedes edition), and with it the \
+                     speed limit may change";
+        assert_eq!(change("pro2", Some("26354"), "30371").as_deref(), Some(words));
+        assert_eq!(change("pro2", None, "30371"), None, "nothing says that it changes");
+        assert_eq!(change("1s", Some("11111"), "11111"), None, "the board's own");
+    }
+
+    #[test]
+    fn a_prefix_that_the_firmware_does_not_compare_is_said() {
+        let words = "the firmware knows no region for serials that begin with 21886: it takes its default";
+        assert_eq!(change("1s", None, "21886").as_deref(), Some(words));
+        let words = "the firmware knows no region for serials that begin with 25600 (global): it takes its default";
+        assert_eq!(change("lite", Some("25702"), "25600").as_deref(), Some(words));
     }
 }

@@ -1,0 +1,179 @@
+//! Agreeing to an erase: by `--erase-all`, or by the answer to the one question that this program ever asks.
+
+use std::{
+    io::{self, IsTerminal},
+    path::Path,
+    sync::{
+        atomic::Ordering,
+        mpsc::{self, RecvTimeoutError},
+    },
+    thread,
+    time::Duration,
+};
+
+use clap::Args;
+use m365_drv::{
+    board::{self, EraseConsent},
+    ops::{self, BoardState, Keep, Stopped},
+};
+
+use super::{Context, Globals};
+
+/// The answer that agrees; anything else does not.
+const WORD: &str = "erase";
+
+/// How often a wait for the answer looks for Ctrl-C.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// The word that lets flash be erased. It is made here and nowhere else.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct ConsentArg {
+    /// Agree to the mass erase that removing the protection means
+    #[arg(long)]
+    erase_all: bool,
+}
+
+/// Who could answer a question.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Audience {
+    /// `--json`, `--no-input` or `--quiet` was given.
+    scripted: bool,
+    /// stdin is a terminal.
+    types: bool,
+    /// stderr is a terminal.
+    reads: bool,
+}
+
+impl Audience {
+    /// Who is there now.
+    pub(crate) fn of(globals: &Globals) -> Self {
+        Self {
+            scripted: globals.json || globals.no_input || globals.quiet,
+            types: io::stdin().is_terminal(),
+            reads: io::stderr().is_terminal(),
+        }
+    }
+
+    /// Whether there is somebody to ask.
+    fn answers(self) -> bool {
+        !self.scripted && self.types && self.reads
+    }
+}
+
+impl ConsentArg {
+    /// Does the work. Where it stops for want of consent and somebody is there to ask, asks once and does it again from
+    /// the beginning, waiting for the board: who types has let go of the wires.
+    pub(crate) fn or_ask<T>(
+        self,
+        context: &mut Context,
+        keep: &Keep,
+        mut work: impl FnMut(&mut Context, Option<EraseConsent>) -> Result<T, ops::Error>,
+    ) -> Result<T, ops::Error> {
+        let refusal = match work(context, self.erase_all.then_some(EraseConsent)) {
+            Err(refusal @ ops::Error::Consent { .. }) if context.audience().answers() => refusal,
+            ended => return ended,
+        };
+        context.say(&question(&refusal, keep));
+        if !agrees(&answer(context)?) {
+            return Err(refusal);
+        }
+        context.wait_for_the_board();
+        work(context, Some(EraseConsent))
+    }
+}
+
+/// What is lost, what is not, and how to agree.
+fn question(refusal: &ops::Error, keep: &Keep) -> String {
+    let mut lines = vec![String::new()];
+    match refusal {
+        ops::Error::Consent { what: "write-protected", .. } => {
+            lines.push("The chip is write-protected. To go on, that is removed and what is wrong is erased.".into());
+        }
+        _ => {
+            lines
+                .push("The chip is read-protected. Removing that erases all of its flash: bootloader, firmware".into());
+            lines.push("and data block, with everything that was set in it.".into());
+        }
+    }
+    if let ops::Error::Consent { data: Some((serial, mileage)), .. } = refusal {
+        lines.push(format!("Known, and written again: serial number {serial}, mileage {mileage}."));
+    }
+    let saved = |to: &Path| format!("What can be read is saved first, in {}.", to.display());
+    lines.push(match keep {
+        Keep::InFolder(path) | Keep::AsFile(path) => saved(path),
+        Keep::Nothing => "Nothing is saved first.".into(),
+    });
+    lines.push(format!("Type `{WORD}` to go on, anything else to stop:"));
+    lines.join("\n")
+}
+
+/// Whether an answer agrees.
+fn agrees(answer: &str) -> bool {
+    answer.trim().eq_ignore_ascii_case(WORD)
+}
+
+/// A line that was typed; Ctrl-C ends the wait for it.
+fn answer(context: &Context) -> Result<String, ops::Error> {
+    let (typed, line) = mpsc::channel();
+    // A read from a terminal cannot be called off: the thread is left to it.
+    thread::spawn(move || {
+        let mut line = String::new();
+        let _ = io::stdin().read_line(&mut line);
+        let _ = typed.send(line);
+    });
+    let interrupt = context.probes.interrupt();
+    loop {
+        match line.recv_timeout(GLANCE) {
+            Ok(line) => return Ok(line),
+            Err(RecvTimeoutError::Disconnected) => return Ok(String::new()),
+            Err(RecvTimeoutError::Timeout) if interrupt.load(Ordering::SeqCst) => {
+                let stopped = Stopped { board: BoardState::Untouched, error: board::Error::Interrupted };
+                return Err(ops::Error::Board(stopped));
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use m365_drv::block::{Mileage, Serial};
+
+    use super::*;
+
+    #[test]
+    fn only_a_person_at_a_terminal_is_asked() {
+        let person = Audience { scripted: false, types: true, reads: true };
+        assert!(person.answers());
+        assert!(!Audience { scripted: true, ..person }.answers());
+        assert!(!Audience { types: false, ..person }.answers());
+        assert!(!Audience { reads: false, ..person }.answers());
+    }
+
+    #[test]
+    fn one_word_agrees_and_nothing_else_does() {
+        assert!(agrees("erase\n") && agrees(" Erase \r\n"));
+        for text in ["", "\n", "y\n", "yes\n", "erase all\n", "no erase\n"] {
+            assert!(!agrees(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_question_says_what_is_lost_and_what_is_saved() {
+        let serial = Serial::parse("21886/00012345", "#####/########").unwrap();
+        let data = Some((serial, Mileage::from_km(1234).unwrap()));
+        let refusal = ops::Error::Consent { what: "read-protected", data };
+        let text = "\nThe chip is read-protected. Removing that erases all of its flash: bootloader, firmware\n\
+                    and data block, with everything that was set in it.\n\
+                    Known, and written again: serial number 21886/00012345, mileage 1234.0 km.\n\
+                    What can be read is saved first, in backups.\n\
+                    Type `erase` to go on, anything else to stop:";
+        assert_eq!(question(&refusal, &Keep::InFolder("backups".into())), text);
+
+        let refusal = ops::Error::Consent { what: "write-protected", data: None };
+        let text = "\nThe chip is write-protected. To go on, that is removed and what is wrong is erased.\n\
+                    Nothing is saved first.\n\
+                    Type `erase` to go on, anything else to stop:";
+        assert_eq!(question(&refusal, &Keep::Nothing), text);
+    }
+}

@@ -1,0 +1,83 @@
+//! What each phase of a run took, as a table.
+
+use std::{fmt, time::Duration};
+
+use m365_drv::board::progress::{Event, Step};
+
+/// The phases that are over, in their order; one that was done again stands there again.
+#[derive(Debug, Default)]
+pub(crate) struct Phases {
+    rows: Vec<(Step, Duration, u64)>,
+    bytes: u64,
+}
+
+impl Phases {
+    /// Takes note of what happens.
+    pub(crate) fn note(&mut self, event: &Event) {
+        match *event {
+            Event::Started { .. } => self.bytes = 0,
+            Event::Advanced { done_bytes, .. } => self.bytes = done_bytes,
+            Event::Finished { step, took } => self.rows.push((step, took, self.bytes)),
+            _ => {}
+        }
+    }
+
+    /// Whether there is nothing to tell.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
+
+/// Bytes per second in KiB with one decimal; `None` where there were none.
+pub(crate) fn kib_per_second(bytes: u64, took: Duration) -> Option<String> {
+    let tenths = u64::try_from(u128::from(bytes) * 10_000 / 1024 / took.as_millis().max(1)).ok()?;
+    (bytes > 0).then(|| format!("{}.{}", tenths / 10, tenths % 10))
+}
+
+impl fmt::Display for Phases {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:<10}{:>8}{:>9}{:>8}", "step", "ms", "bytes", "KiB/s")?;
+        for (step, took, bytes) in &self.rows {
+            write!(f, "\n{:<10}{:>8}", step.to_string(), took.as_millis())?;
+            if let Some(rate) = kib_per_second(*bytes, *took) {
+                write!(f, "{bytes:>9}{rate:>8}")?;
+            }
+        }
+        let all: Duration = self.rows.iter().map(|(_, took, _)| *took).sum();
+        write!(f, "\n{:<10}{:>8}", "all", all.as_millis())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_phase_has_a_row_and_those_that_move_bytes_a_rate() {
+        let ms = Duration::from_millis;
+        let mut phases = Phases::default();
+        assert!(phases.is_empty());
+        for event in [
+            Event::Started { step: Step::Connect },
+            Event::Finished { step: Step::Connect, took: ms(12) },
+            Event::Skipped { step: Step::Examine },
+            Event::Started { step: Step::Program },
+            Event::Advanced { step: Step::Program, done_bytes: 1024, total_bytes: 30_936 },
+            Event::Advanced { step: Step::Program, done_bytes: 30_936, total_bytes: 30_936 },
+            Event::Finished { step: Step::Program, took: ms(845) },
+        ] {
+            phases.note(&event);
+        }
+        let table = "step            ms    bytes   KiB/s\n\
+                     connect         12\n\
+                     program        845    30936    35.7\n\
+                     all            857";
+        assert_eq!(phases.to_string(), table);
+    }
+
+    #[test]
+    fn no_bytes_have_no_rate() {
+        assert_eq!(kib_per_second(0, Duration::from_secs(1)), None);
+        assert_eq!(kib_per_second(2048, Duration::from_millis(500)).as_deref(), Some("4.0"));
+    }
+}
