@@ -108,6 +108,8 @@ pub enum Unsupported {
     FlashSize(u32),
 }
 
+/// Flash sizes of medium-density devices that a scooter's firmware fits (RM0008 30.1).
+const SUPPORTED_KIB: [u32; 2] = [64, 128];
 // CPUID, part number (DDI 0403E B3.2.3): the part that tells Cortex-M cores apart.
 const PART_M3: u32 = 0xC23;
 const PART_M4: u32 = 0xC24;
@@ -164,11 +166,23 @@ pub(super) fn identify(link: &mut Link, cpuid: u32) -> Result<(Chip, Uid), Error
             _ => ChipKind::F103Clone,
         }
     };
+    let (flash_kib, uid) = read_size_and_uid(link)?;
+    // Everything that follows rests on these, and on the word that proved contact: they have to read the same twice.
+    if read_size_and_uid(link)? != (flash_kib, uid) || uid.is_blank() || link.read(core::CPUID)? != cpuid {
+        return Err(LinkError::Nonsense { what: "the unique id", value: uid.0[0] }.into());
+    }
+    if !SUPPORTED_KIB.contains(&flash_kib) {
+        return Err(Error::Unsupported(Unsupported::FlashSize(flash_kib)));
+    }
+    Ok((Chip { kind, flash_kib, cpuid, idcode }, uid))
+}
+
+/// Flash size in KiB and UID.
+pub(super) fn read_size_and_uid(link: &mut Link) -> Result<(u32, Uid), LinkError> {
     let mut words = [0; system::WORDS];
     link.read_words(system::FLASH_SIZE, &mut words)?;
-    let flash_kib = words[0] & 0xFFFF;
     let uid = [words[system::UID], words[system::UID + 1], words[system::UID + 2]];
-    Ok((Chip { kind, flash_kib, cpuid, idcode }, Uid(uid)))
+    Ok((words[0] & 0xFFFF, Uid(uid)))
 }
 
 /// JEP106 code of who made the component whose identification registers, from PIDR4 on, are at `address`: four bits of

@@ -33,8 +33,9 @@ pub enum Comparison {
     },
 }
 
-/// Bytes read at once: the longest that every probe takes in one transfer (ST-Link V2 6 KiB), in whole pages.
-const CHUNK: usize = 6 * 1024;
+/// Bytes read at once: the longest that every probe takes in one transfer (ST-Link V2 6 KiB), in whole pages. At the slowest
+/// clock they take less than the second in which an interrupt has to be heard.
+pub(super) const CHUNK: usize = 6 * 1024;
 /// A wire that flips a bit now and then must not fail a board that is right: a page that reads wrong is read again. A page
 /// that is wrong does not become right by that.
 const READINGS: usize = 3;

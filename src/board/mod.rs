@@ -45,7 +45,7 @@ use self::{
     pace::Pace,
     program::Loaded,
     progress::{Progress, Warning},
-    registers::{core as scs, dbgmcu, system},
+    registers::{core as scs, dbgmcu},
 };
 use crate::block::Uid;
 
@@ -110,10 +110,6 @@ impl<'p> Board<'p> {
         }
         core::halt(&mut link, &pace)?;
         let (chip, uid) = chip::identify(&mut link, cpuid)?;
-        // Everything that follows rests on the UID: it is read again, and so is the word that proved contact.
-        if read_uid(&mut link)? != uid || uid.is_blank() || link.read(scs::CPUID)? != cpuid {
-            return Err(LinkError::Nonsense { what: "the unique id", value: uid.0[0] }.into());
-        }
         Ok(Self {
             probes,
             options: options.clone(),
@@ -150,7 +146,7 @@ impl<'p> Board<'p> {
         let Contact { mut link, probe, speed_khz, cpuid, dpidr, .. } =
             connect::again(link.close(), probe, probes.meter())?;
         core::halt(&mut link, &pace)?;
-        if read_uid(&mut link)? != uid || cpuid != chip.cpuid {
+        if chip::read_size_and_uid(&mut link)?.1 != uid || cpuid != chip.cpuid {
             // Either another board, or a wire that flipped a bit: connecting anew tells them apart.
             return Err(LinkError::Nonsense { what: "the unique id", value: cpuid }.into());
         }
@@ -181,8 +177,10 @@ impl<'p> Board<'p> {
     /// Reads flash or SRAM; the range begins and ends at multiples of 4.
     pub fn read(&mut self, range: Range<u32>) -> Result<Vec<u8>, Error> {
         let mut bytes = vec![0; range.len()];
-        self.link.read_bytes(range.start, &mut bytes)?;
-        self.pace.check()?;
+        for (bytes, address) in bytes.chunks_mut(compare::CHUNK).zip((range.start..).step_by(compare::CHUNK)) {
+            self.link.read_bytes(address, bytes)?;
+            self.pace.check()?;
+        }
         Ok(bytes)
     }
 
@@ -230,10 +228,4 @@ impl<'p> Recipe<'p> {
 
 fn slower(speed_khz: u32) -> Warning {
     Warning::new("slower-clock", format!("contact is poor at {speed_khz} kHz, going on with a slower clock"))
-}
-
-fn read_uid(link: &mut Link) -> Result<Uid, LinkError> {
-    let mut words = [0; system::WORDS];
-    link.read_words(system::FLASH_SIZE, &mut words)?;
-    Ok(Uid([words[system::UID], words[system::UID + 1], words[system::UID + 2]]))
 }

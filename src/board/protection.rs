@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     Board, ChipKind, Error, OptionBytes, Reclock, Wait,
-    link::Link,
+    link::{Link, LinkError},
     progress::{Event, Need, Progress},
     registers::{fpec, system},
 };
@@ -52,20 +52,27 @@ const OPTIONS_LIMIT: Duration = Duration::from_secs(5);
 const POWER_CYCLE_LIMIT: Duration = Duration::from_secs(60);
 
 impl Board<'_> {
-    /// Reads the protections.
+    /// Reads the protections, twice: one wrong bit could erase a chip, or end up in its option bytes.
     pub fn status(&mut self) -> Result<Status, Error> {
-        let mut registers = [0; fpec::WORDS];
-        self.link.read_words(fpec::ACR, &mut registers)?;
-        let obr = registers[fpec::OBR];
+        let (obr, write_protection, option_bytes) = self.protections()?;
+        if self.protections()? != (obr, write_protection, option_bytes) {
+            return Err(LinkError::Nonsense { what: "FLASH_OBR", value: obr }.into());
+        }
         if obr & fpec::OBR_RESERVED != 0 && self.chip.kind != ChipKind::Gd32E103 || obr == u32::MAX {
             return Err(Error::UnknownProtection { obr });
         }
-        let option_bytes = read_option_bytes(&mut self.link)?;
         if self.chip.kind == ChipKind::Gd32E103 && option_bytes.rdp() == 0xCC {
             return Err(Error::PermanentProtection { rdp: option_bytes.rdp() });
         }
         let protection = if obr & fpec::OBR_RDPRT == 0 { Protection::None } else { Protection::Read };
-        Ok(Status { protection, write_protection: registers[fpec::WRPR], option_bytes })
+        Ok(Status { protection, write_protection, option_bytes })
+    }
+
+    /// OBR, WRPR and the option bytes.
+    fn protections(&mut self) -> Result<(u32, u32, OptionBytes), LinkError> {
+        let mut registers = [0; fpec::WORDS];
+        self.link.read_words(fpec::ACR, &mut registers)?;
+        Ok((registers[fpec::OBR], registers[fpec::WRPR], read_option_bytes(&mut self.link)?))
     }
 
     /// Removes read-out and write protection, whose state is given as [`Board::status`] read it. Where read-out protection was on, this erases the whole flash.
@@ -143,7 +150,7 @@ impl Board<'_> {
     }
 }
 
-fn read_option_bytes(link: &mut Link) -> Result<OptionBytes, Error> {
+fn read_option_bytes(link: &mut Link) -> Result<OptionBytes, LinkError> {
     let mut bytes = [0; 16];
     link.read_bytes(system::OPTION_BYTES, &mut bytes)?;
     Ok(OptionBytes(bytes))
