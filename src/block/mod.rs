@@ -110,10 +110,10 @@ impl DataBlock {
         Uid::from_bytes(bytes)
     }
 
-    /// Whether the block has a serial number of its own and is made for this chip, as every block that was written to its
-    /// end is.
+    /// Whether the block begins as all do, has a serial number of its own and is made for this chip, as every block that was
+    /// written to its end is.
     pub fn is_whole(&self, uid: Uid) -> bool {
-        self.uid() == uid && self.serial().is_some()
+        self.0.starts_with(&SIGNATURE) && self.uid() == uid && self.serial().is_some()
     }
 
     /// The six characters of the Bluetooth PIN; none where they are not printable.

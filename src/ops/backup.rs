@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{Error, Job, job::untouched};
 use crate::{
     block::{DataBlock, LEN, Uid},
-    board::{Board, OptionBytes, Protection, Status, progress::Step},
+    board::{Board, Comparison, LinkError, OptionBytes, Part, Protection, Status, progress::Step},
     image::sha256,
     target::Target,
 };
@@ -239,9 +239,15 @@ impl Keep {
                     what: "written",
                     source,
                 })?;
-                let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%.3fZ").to_string();
-                let path = folder.join(format!("{}{time}.json", file_prefix(backup.uid)));
-                backup.save(&path).map(|()| Some(path))
+                loop {
+                    let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%.6fZ").to_string();
+                    let path = folder.join(format!("{}{time}.json", file_prefix(backup.uid)));
+                    match backup.save(&path) {
+                        // Another of the same microsecond, or of as long as the system's clock stands still.
+                        Err(BackupError::Exists(_)) => std::thread::sleep(std::time::Duration::from_millis(1)),
+                        saved => return saved.map(|()| Some(path)),
+                    }
+                }
             }
         }
     }
@@ -279,6 +285,13 @@ pub fn backup(job: &mut Job<'_>, path: &Path) -> Result<BackupReport, Error> {
         let status = job.step(Step::Identify, |_| board.status()).map_err(untouched)?;
         let target = Target::for_chip(board.chip.flash_kib);
         let held = job.step(Step::Rescue, |_| Held::read(&mut board, &status, target)).map_err(untouched)?;
+        if let Some(bytes) = held.flash.clone() {
+            let parts = [Part { address: target.flash.start, bytes }];
+            let again = job.step(Step::Verify, |progress| board.compare(&parts, Step::Verify, progress));
+            if let Comparison::Differs { address, .. } = again.map_err(untouched)? {
+                return Err(untouched(LinkError::Nonsense { what: "flash", value: address }.into()));
+            }
+        }
         let uid = board.uid;
         board.resume().map_err(untouched)?;
         Ok((uid, status, held))
@@ -310,6 +323,11 @@ impl Held {
             let flash = board.read(target.flash.start..end)?;
             let start = (target.regions.data.start - target.flash.start) as usize;
             held.block = DataBlock::parse(&flash[start..start + LEN]).ok().map(|block| (block, Source::Flash));
+            // One wrong bit would end up in the scooter's serial number for good.
+            let data = target.regions.data.start;
+            if board.read(data..data + LEN as u32)? != flash[start..start + LEN] {
+                return Err(LinkError::Nonsense { what: "the data block", value: data }.into());
+            }
             held.flash = Some(flash);
         }
         if held.block.is_none() {
