@@ -7,6 +7,7 @@ mod cli;
 mod flash;
 mod image;
 mod json;
+mod packages;
 mod rehearsal;
 mod rooms;
 mod stand;

@@ -1,0 +1,398 @@
+//! Update packages as people have them, right ones and hostile ones, through the program: made here from our own
+//! application, and with `M365_DRV_FIRMWARE` naming folders of them, the vendors'.
+
+use std::{
+    io::{Cursor, Write as _},
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use m365_drv::{
+    image::{Image, cipher, md5},
+    sim::{APP_64, APP_128},
+};
+use zip::{CompressionMethod, ZipArchive, ZipWriter, write::SimpleFileOptions};
+
+use crate::bench::{Bench, Lines};
+
+const INFO: &str = "info.txt";
+const JSON: &str = "info.json";
+const PLAIN: &str = "FIRM.bin";
+const ENCRYPTED: &str = "FIRM.bin.enc";
+
+fn zip_of(method: CompressionMethod, members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in members {
+        writer.start_file(*name, SimpleFileOptions::default().compression_method(method)).expect("a member");
+        writer.write_all(bytes).expect("memory");
+    }
+    writer.finish().expect("an archive").into_inner()
+}
+
+fn deflated(members: &[(&str, &[u8])]) -> Vec<u8> {
+    zip_of(CompressionMethod::Deflated, members)
+}
+
+fn info_txt(device: &str, kind: &str, members: &str, digests: &str) -> String {
+    format!("dev: {device};\nnam: REHEARSAL;\nenc: {members};\ntyp: {kind};\n{digests}")
+}
+
+fn info_json(model: &str, kind: &str, members: &str) -> String {
+    let board = if model == "esx" { "esx" } else { "mi" };
+    format!(
+        r#"{{"schemaVersion": 1, "firmware": {{"displayName": "rehearsal", "model": "{model}", "enforceModel": true,
+        "type": "{kind}", "compatible": ["{board}_DRV_STM32F103CxT6", "{board}_DRV_GD32E103CxT6"],
+        "encryption": "{members}", "md5": {{"bin": "{}", "enc": "{}"}}}}}}"#,
+        md5(APP_64),
+        md5(&cipher::encrypt(APP_64))
+    )
+}
+
+/// Both members under an `info.txt`, as the web builders made them for years.
+fn legacy_both(method: CompressionMethod) -> Vec<u8> {
+    let encrypted = cipher::encrypt(APP_64);
+    let digests = format!("md5: {};\nmd5e: {};\n", md5(APP_64), md5(&encrypted));
+    let info = info_txt("M365", "DRV", "B", &digests);
+    zip_of(method, &[(PLAIN, APP_64), (ENCRYPTED, &encrypted), (INFO, info.as_bytes())])
+}
+
+/// A run of the whole job with this package, which is to end like this.
+fn flash(bench: &Bench, package: &[u8], scooter: &str, exit: i32) -> Lines {
+    bench.write("package.zip", package);
+    let line = format!("--simulate=locked flash {scooter} --drv package.zip --erase-all --no-run");
+    bench.m365(&line).exit(exit).json()
+}
+
+/// A refusal that touched nothing, within a second of work; its message with the causes.
+fn refusal(bench: &Bench, package: &[u8], scooter: &str) -> String {
+    let began = Instant::now();
+    let lines = flash(bench, package, scooter, 8);
+    assert!(began.elapsed() < Duration::from_secs(5), "one second of work, on a busy machine");
+    assert_eq!((&lines.result()["board"], lines.events("step").count()), (&"untouched".into(), 0));
+    let causes = lines.result()["error"]["causes"].as_array().expect("a list");
+    let causes = causes.iter().map(|cause| cause.as_str().unwrap_or_default().to_owned());
+    [lines.message().to_owned()].into_iter().chain(causes).collect::<Vec<_>>().join(": ")
+}
+
+/// Overwrites bytes of the archive, counted from each place where `mark` stands.
+fn patched(archive: &[u8], mark: &[u8], offset: usize, bytes: &[u8]) -> Vec<u8> {
+    let mut archive = archive.to_vec();
+    let places: Vec<_> = (0..archive.len() - mark.len()).filter(|at| archive[*at..].starts_with(mark)).collect();
+    assert!(!places.is_empty());
+    for at in places {
+        archive[at + offset..at + offset + bytes.len()].copy_from_slice(bytes);
+    }
+    archive
+}
+
+#[test]
+fn every_form_of_package_puts_the_same_application_on_the_board() {
+    let encrypted = cipher::encrypt(APP_64);
+    let plain_info = info_txt("M365", "DRV", "N", &format!("md5: {};\n", md5(APP_64)));
+    let encrypted_info = info_txt("PRO", "DRV", "Y", &format!("md5e: {};\n", md5(&encrypted)));
+    let both_info = info_txt("M365", "DRV", "B", &format!("md5: {};\nmd5e: {};\n", md5(APP_64), md5(&encrypted)));
+    let json = info_json("pro", "DRV", "both");
+    let packages = [
+        ("v1", deflated(&[(PLAIN, APP_64), (INFO, plain_info.as_bytes())])),
+        ("v2", legacy_both(CompressionMethod::Deflated)),
+        ("stored", legacy_both(CompressionMethod::Stored)),
+        ("encrypted only", deflated(&[(ENCRYPTED, &encrypted), (INFO, encrypted_info.as_bytes())])),
+        ("v3", deflated(&[(PLAIN, APP_64), (ENCRYPTED, &encrypted), (JSON, json.as_bytes())])),
+        (
+            "universal",
+            deflated(&[
+                (PLAIN, APP_64),
+                (ENCRYPTED, &encrypted),
+                (INFO, both_info.as_bytes()),
+                (JSON, json.as_bytes()),
+            ]),
+        ),
+    ];
+    for (form, package) in packages {
+        let bench = Bench::new();
+        bench.write("package.zip", package);
+        let lines = bench.m365("--simulate=B flash pro --drv package.zip --erase-all --no-run").json();
+        assert_eq!(lines.report()["drv"]["name"], "rehearsal DRV", "{form}");
+        assert!(lines.events("warning").all(|line| line["name"] != "custom-firmware"), "{form}");
+        let flash = bench.read("B/flash.bin");
+        assert!(flash[0x1000..0x1000 + APP_64.len()] == *APP_64, "{form}");
+        let behind = &flash[0x1000 + APP_64.len()..0xF800];
+        let checksum = behind.iter().rposition(|byte| *byte != 0xFF).map_or(0, |last| last + 1);
+        assert!(checksum <= 12, "{form}: {checksum} bytes behind the application");
+    }
+}
+
+#[test]
+fn a_flipped_byte_anywhere_in_a_member_is_refused() {
+    for method in [CompressionMethod::Stored, CompressionMethod::Deflated] {
+        let package = legacy_both(method);
+        let mut archive = ZipArchive::new(Cursor::new(&package[..])).expect("an archive");
+        let spans: Vec<_> = (0..archive.len())
+            .map(|index| {
+                let member = archive.by_index_raw(index).expect("a member");
+                let start = member.data_start() as usize;
+                start..start + member.compressed_size() as usize
+            })
+            .collect();
+        for span in spans {
+            // All of the short ones; a prime keeps step with no structure of the long ones.
+            let step = if span.len() > 500 { 211 } else { 1 };
+            for at in span.clone().step_by(step).chain([span.end - 1]) {
+                let mut flipped = package.clone();
+                flipped[at] ^= 0x40;
+                // Deflate has bits that nobody reads: behind its end, and before a block that is not compressed.
+                match Image::from_bytes(&flipped) {
+                    Err(_) => {}
+                    Ok(image) => {
+                        assert!(method == CompressionMethod::Deflated && image.bytes == APP_64, "byte {at}, {method}");
+                    }
+                }
+            }
+            let mut flipped = package.clone();
+            flipped[span.start + span.len() / 2] ^= 1;
+            let message = refusal(&Bench::new(), &flipped, "pro");
+            assert!(message.starts_with("package.zip is refused: the package is refused: "), "{message}");
+        }
+    }
+}
+
+#[test]
+fn a_member_changed_by_someone_who_mended_the_zip_fails_by_its_md5() {
+    let bench = Bench::new();
+    let mut changed = APP_64.to_vec();
+    changed[0x2000] ^= 1;
+    let info = info_txt("M365", "DRV", "N", &format!("md5: {};\n", md5(APP_64)));
+    let message = refusal(&bench, &deflated(&[(PLAIN, &changed), (INFO, info.as_bytes())]), "pro");
+    let expected = format!("DRV image refused: the MD5 of FIRM.bin is {}, stated is {}", md5(&changed), md5(APP_64));
+    assert_eq!(message, expected);
+
+    let mut encrypted = cipher::encrypt(APP_64);
+    encrypted[0x2000] ^= 1;
+    let info = info_txt("M365", "DRV", "Y", &format!("md5e: {};\n", md5(&encrypted)));
+    let message = refusal(&bench, &deflated(&[(ENCRYPTED, &encrypted), (INFO, info.as_bytes())]), "pro");
+    assert!(message.contains("FIRM.bin.enc does not decrypt"), "{message}");
+
+    let other = cipher::encrypt(&changed);
+    let info = info_txt("M365", "DRV", "B", &format!("md5: {};\nmd5e: {};\n", md5(APP_64), md5(&other)));
+    let members: [(&str, &[u8]); 3] = [(PLAIN, APP_64), (ENCRYPTED, &other), (INFO, info.as_bytes())];
+    let message = refusal(&bench, &deflated(&members), "pro");
+    assert_eq!(message, "DRV image refused: FIRM.bin.enc decrypts to something else than FIRM.bin");
+}
+
+#[test]
+fn hostile_zips_are_refused_at_once() {
+    let bench = Bench::new();
+    let info = info_txt("M365", "DRV", "N", &format!("md5: {};\n", md5(APP_64)));
+    let members: [(&str, &[u8]); 2] = [(PLAIN, APP_64), (INFO, info.as_bytes())];
+    let good = zip_of(CompressionMethod::Stored, &members);
+    let refused = |package: &[u8]| refusal(&bench, package, "pro");
+
+    let bomb = vec![0u8; 100_000_000];
+    let bomb = deflated(&[(PLAIN, &bomb), (INFO, info.as_bytes())]);
+    assert!(refused(&bomb).contains("says it has 100000000 bytes"), "{}", refused(&bomb));
+    let bomb = deflated(&[(PLAIN, &[0; 120_000]), (INFO, info.as_bytes())]);
+    assert!(refused(&bomb).contains("times its size"), "{}", refused(&bomb));
+    // The table of contents lies: 16 bytes that unpack to 100,000.
+    let bomb = deflated(&[(PLAIN, &[0; 100_000]), (INFO, info.as_bytes())]);
+    let liar = patched(&patched(&bomb, b"PK\x03\x04", 22, &16u32.to_le_bytes()), b"PK\x01\x02", 24, &[16, 0, 0, 0]);
+    assert!(refused(&liar).starts_with("package.zip is refused: "), "{}", refused(&liar));
+
+    let huge = patched(&good, b"PK\x01\x02", 24, &3_221_225_472u32.to_le_bytes());
+    assert!(refused(&huge).contains("says it has 3221225472 bytes"), "{}", refused(&huge));
+
+    for name in ["../FIRM.bin", "/FIRM.bin", "a/../../FIRM.bin", "..\\FIRM.bin"] {
+        let package = zip_of(CompressionMethod::Stored, &[members[0], members[1], (name, b"x")]);
+        let expected = format!("the zip has a member named {name:?}");
+        assert!(refused(&package).ends_with(&expected), "{}", refused(&package));
+    }
+
+    let twice = zip_of(CompressionMethod::Stored, &[members[0], ("FIRM.bi2", APP_128), members[1]]);
+    let twice = patched(&twice, b"FIRM.bi2", 0, b"FIRM.bin");
+    assert!(refused(&twice).ends_with("the zip has two members named \"FIRM.bin\""), "{}", refused(&twice));
+
+    let many: Vec<_> = (0..17).map(|number| format!("{number}.txt")).collect();
+    let many: Vec<(&str, &[u8])> = many.iter().map(|name| (&**name, &b"x"[..])).chain(members).collect();
+    assert!(refused(&deflated(&many)).contains("members, more than 16"), "{}", refused(&deflated(&many)));
+
+    for cut in [4, 30, good.len() / 2, good.len() - 1] {
+        assert!(refused(&good[..cut]).starts_with("package.zip is refused: "), "{}", refused(&good[..cut]));
+    }
+    assert_eq!(bench.files(), ["package.zip"]);
+}
+
+#[test]
+fn a_package_for_something_else_is_refused_with_what_it_is() {
+    let bench = Bench::new();
+    let package = |json: &str| deflated(&[(PLAIN, APP_64), (JSON, json.as_bytes())]);
+    let wrong_model = package(&info_json("1s", "DRV", "plain"));
+    assert_eq!(refusal(&bench, &wrong_model, "pro"), "DRV image refused: made for 1s only, not for pro");
+    let forced = "--simulate flash pro --drv package.zip --erase-all --no-run --force package-model";
+    assert_eq!(bench.m365(forced).json().result()["board"], "written");
+
+    let ninebot = package(&info_json("esx", "DRV", "plain"));
+    assert_eq!(refusal(&bench, &ninebot, "pro"), "DRV image refused: made for esx only, not for pro");
+    let (ble, bms) = (package(&info_json("pro", "BLE", "plain")), package(&info_json("pro", "BMS", "plain")));
+    let message = "DRV image refused: a BLE package: firmware of the dashboard's Bluetooth board, not of the motor \
+                   controller";
+    assert_eq!(refusal(&bench, &ble, "pro"), message);
+    let message = "DRV image refused: a BMS package: firmware of the battery's own board, not of the motor controller";
+    assert_eq!(refusal(&bench, &bms, "pro"), message);
+    let digests = format!("md5: {};\n", md5(APP_64));
+    let ble = info_txt("M365", "BLE", "N", &digests);
+    let message = refusal(&bench, &deflated(&[(PLAIN, APP_64), (INFO, ble.as_bytes())]), "pro");
+    assert!(message.contains("a BLE package"), "{message}");
+    let none = deflated(&[(PLAIN, APP_64)]);
+    assert!(refusal(&bench, &none, "pro").ends_with("the zip has neither info.json nor info.txt"));
+}
+
+#[test]
+fn a_package_that_does_not_list_the_chip_is_refused_once_the_chip_is_known() {
+    let bench = Bench::new();
+    let json = info_json("pro", "DRV", "plain");
+    bench.write("package.zip", deflated(&[(PLAIN, APP_64), (JSON, json.as_bytes())]));
+    let lines = bench.m365("--simulate=gd32e103 flash pro --drv package.zip --erase-all --no-run").json();
+    assert_eq!(lines.result()["board"], "written");
+    let lines = bench.m365("--simulate=gd32f103 flash pro --drv package.zip --erase-all --no-run").exit(8).json();
+    assert!(lines.message().ends_with("not with a gd32f103 of a pro"), "{}", lines.message());
+    assert_eq!(lines.result()["board"], "untouched");
+}
+
+#[test]
+fn firmware_that_nobody_knows_is_warned_of_once() {
+    let bench = Bench::new();
+    let mut changed = APP_64.to_vec();
+    changed[0x3000] ^= 1;
+    bench.write("cfw.bin", changed);
+    let lines = bench.m365("--simulate=locked flash pro --drv cfw.bin --erase-all --no-run").json();
+    let warnings: Vec<_> = lines.events("warning").filter(|line| line["name"] == "custom-firmware").collect();
+    assert_eq!(warnings.len(), 1);
+    let message = "cfw.bin is unknown firmware: where it has BMS communication disabled, there is no battery temperature \
+                   and no charge interlock";
+    assert_eq!(warnings[0]["message"], message);
+}
+
+#[test]
+fn a_serial_of_another_region_is_warned_of_once() {
+    let warnings = |line: &str| {
+        let lines = Bench::new().m365(line).json();
+        let region = lines.events("warning").filter(|line| line["name"] == "region");
+        region.map(|line| line["message"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    let kept = "--simulate=locked flash pro2 --erase-all --no-run";
+    assert_eq!(warnings(kept), [""; 0]);
+    let other = format!("{kept} --serial 30371/00012345");
+    let message = "the serial decides the region: from 26354 (Europe) to 30371 (Mercedes edition), and with it the speed \
+                   limit may change";
+    assert_eq!(warnings(&other), [message]);
+    let unknown = format!("{kept} --serial 21886/00012345");
+    let message = "the firmware knows no region for serials that begin with 21886: it takes its default";
+    assert_eq!(warnings(&unknown), [message]);
+    assert_eq!(warnings("--simulate=locked flash pro --erase-all --no-run --serial 18832/00012345"), [""; 0]);
+}
+
+/// A vendor file by its name, where somebody has it.
+fn vendor(name: &str) -> Option<PathBuf> {
+    let found = std::env::var_os("M365_DRV_FIRMWARE").and_then(|folders| {
+        std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| path.is_file())
+    });
+    if found.is_none() {
+        eprintln!("skipped: M365_DRV_FIRMWARE names no folder with {name}");
+    }
+    found
+}
+
+/// The member of a package, read by nothing of ours.
+fn member(package: &PathBuf, name: &str) -> Vec<u8> {
+    let mut archive = ZipArchive::new(std::fs::File::open(package).expect("a package")).expect("an archive");
+    let mut bytes = Vec::new();
+    std::io::copy(&mut archive.by_name(name).expect("a member"), &mut bytes).expect("a member");
+    bytes
+}
+
+/// The whole job with vendor files; the images in the board's flash are `boot` and `drv`.
+fn vendor_job(scenario: &str, scooter: &str, package: &PathBuf, boot: &PathBuf, drv: &[u8]) -> Lines {
+    let bench = Bench::new();
+    let simulate = format!("--simulate=B:{scenario}");
+    let line = ["flash", scooter, "--erase-all", "--no-run", "--firmware"];
+    let folder = boot.parent().expect("a folder");
+    let trial =
+        bench.m365(&simulate).args(line).args([folder.as_os_str()]).args(["--drv".as_ref(), package.as_os_str()]);
+    let lines = trial.json();
+    let flash = bench.read("B/flash.bin");
+    let boot = std::fs::read(boot).expect("a bootloader");
+    assert!(flash[..boot.len()] == *boot, "{scenario}: another bootloader");
+    assert!(flash[0x1000..0x1000 + drv.len()] == *drv, "{scenario}: another DRV");
+    lines
+}
+
+#[test]
+fn the_vendors_packages_become_what_is_in_them() {
+    let files = ["pro_155_legacy_both.zip", "pro_155_legacy_enc_only.zip", "1s_3.1.9.zip", "boot.bin", "boot_gd32.bin"];
+    let [Some(both), Some(encrypted), Some(gd32), Some(boot), Some(boot_gd32)] = files.map(vendor) else { return };
+    let plain = member(&both, PLAIN);
+    for package in [&both, &encrypted] {
+        let lines = vendor_job("locked", "pro", package, &boot, &plain);
+        assert_eq!(lines.report()["drv"]["version"], "1.5.5");
+    }
+    let plain = member(&gd32, PLAIN);
+    // With --firmware the chip decides which bootloader it is.
+    for (scenario, boot) in [("locked", &boot), ("gd32f103", &boot), ("gd32e103", &boot_gd32)] {
+        let lines = vendor_job(scenario, "1s", &gd32, boot, &plain);
+        assert_eq!(lines.report()["drv"]["version"], "3.1.9");
+    }
+}
+
+#[test]
+fn the_vendors_package_of_one_scooter_is_refused_for_another() {
+    let (Some(package), Some(boot)) = (vendor("m365_1.4.0.zip"), vendor("boot.bin")) else { return };
+    vendor_job("locked", "m365", &package, &boot, &member(&package, PLAIN));
+    let bench = Bench::new();
+    let trial = bench.m365("--simulate flash es2 --erase-all --drv").args([package.as_os_str()]);
+    let lines = trial.exit(8).json();
+    assert_eq!(lines.result()["board"], "untouched");
+    assert!(lines.message().starts_with("DRV image refused: "), "{}", lines.message());
+}
+
+#[test]
+fn what_is_at_hand_is_listed_and_an_earlier_place_goes_before_a_later_one() {
+    let (Some(boot), Some(drv)) = (vendor("boot.bin"), vendor("DRV155.bin")) else { return };
+    let bench = Bench::new();
+    for folder in ["home/m365-drv/firmware", "named"] {
+        std::fs::create_dir_all(bench.path(folder)).expect("a folder");
+    }
+    std::fs::copy(&boot, bench.path("named/boot.bin")).expect("a copy");
+    for name in ["boot.bin", "DRV155.bin"] {
+        let from = if name == "boot.bin" { &boot } else { &drv };
+        std::fs::copy(from, bench.path(format!("home/m365-drv/firmware/{name}"))).expect("a copy");
+    }
+    let lines = bench.m365("scooters --firmware named").json();
+    let pro = lines.report().as_array().expect("a list").iter().find(|row| row["name"] == "pro").expect("the Pro");
+    let held: Vec<_> = pro["at_hand"].as_array().expect("a list").iter().collect();
+    let files: Vec<_> = held.iter().map(|image| image["file"].as_str().unwrap_or_default()).collect();
+    // Where the user's data folder is, the system decides.
+    assert_eq!(files[0], PathBuf::from("named").join("boot.bin").to_string_lossy());
+    assert!(files.len() <= 2 && files[1..].iter().all(|file| file.ends_with("DRV155.bin")), "{files:?}");
+    if cfg!(target_os = "linux") {
+        assert_eq!(files.len(), 2);
+        let lines = bench.m365("--simulate=locked flash pro --firmware named --erase-all --no-run").json();
+        assert_eq!(lines.report()["drv"]["version"], "1.5.5");
+    }
+}
+
+#[test]
+fn several_versions_at_hand_are_listed_the_newest_last() {
+    let (Some(both), Some(drv)) = (vendor("m365_1.4.0.zip"), vendor("DRV155.bin")) else { return };
+    let bench = Bench::new();
+    std::fs::create_dir(bench.path("at hand")).expect("a folder");
+    for from in [&both, &drv] {
+        std::fs::copy(from, bench.path("at hand").join(from.file_name().expect("a name"))).expect("a copy");
+    }
+    // Both run on the scooters whose controller they were made for.
+    let lines = bench.m365("scooters").args(["--firmware", "at hand"]).json();
+    let count = |name: &str| {
+        let rows =
+            lines.report().as_array().expect("a list").iter().find(|row| row["name"] == name).expect("a scooter");
+        rows["at_hand"].as_array().map_or(0, Vec::len)
+    };
+    assert_eq!((count("m365"), count("pro"), count("es2")), (1, 1, 0));
+}
