@@ -3,7 +3,7 @@
 
 use std::{
     io::{Cursor, Write as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -190,10 +190,10 @@ fn hostile_zips_are_refused_at_once() {
     let bomb = vec![0u8; 100_000_000];
     let bomb = deflated(&[(PLAIN, &bomb), (INFO, info.as_bytes())]);
     assert!(refused(&bomb).contains("says it has 100000000 bytes"), "{}", refused(&bomb));
-    let bomb = deflated(&[(PLAIN, &[0; 120_000]), (INFO, info.as_bytes())]);
+    let bomb = deflated(&[(PLAIN, &vec![0; 120_000]), (INFO, info.as_bytes())]);
     assert!(refused(&bomb).contains("times its size"), "{}", refused(&bomb));
     // The table of contents lies: 16 bytes that unpack to 100,000.
-    let bomb = deflated(&[(PLAIN, &[0; 100_000]), (INFO, info.as_bytes())]);
+    let bomb = deflated(&[(PLAIN, &vec![0; 100_000]), (INFO, info.as_bytes())]);
     let liar = patched(&patched(&bomb, b"PK\x03\x04", 22, &16u32.to_le_bytes()), b"PK\x01\x02", 24, &[16, 0, 0, 0]);
     assert!(refused(&liar).starts_with("package.zip is refused: "), "{}", refused(&liar));
 
@@ -302,7 +302,7 @@ fn vendor(name: &str) -> Option<PathBuf> {
 }
 
 /// The member of a package, read by nothing of ours.
-fn member(package: &PathBuf, name: &str) -> Vec<u8> {
+fn member(package: &Path, name: &str) -> Vec<u8> {
     let mut archive = ZipArchive::new(std::fs::File::open(package).expect("a package")).expect("an archive");
     let mut bytes = Vec::new();
     std::io::copy(&mut archive.by_name(name).expect("a member"), &mut bytes).expect("a member");
@@ -310,7 +310,7 @@ fn member(package: &PathBuf, name: &str) -> Vec<u8> {
 }
 
 /// The whole job with vendor files; the images in the board's flash are `boot` and `drv`.
-fn vendor_job(scenario: &str, scooter: &str, package: &PathBuf, boot: &PathBuf, drv: &[u8]) -> Lines {
+fn vendor_job(scenario: &str, scooter: &str, package: &Path, boot: &Path, drv: &[u8]) -> Lines {
     let bench = Bench::new();
     let simulate = format!("--simulate=B:{scenario}");
     let line = ["flash", scooter, "--erase-all", "--no-run", "--firmware"];

@@ -232,3 +232,29 @@ fn the_board_has_the_flash_of_the_named_scooter() {
     assert_eq!(bench.read("E/flash.bin").len(), 0x2_0000);
     assert_eq!(bench.m365("--simulate=E info").json().report()["flash_kib"], 128);
 }
+
+#[test]
+fn a_table_of_the_phases_is_told_on_request() {
+    let stderr = "...\nyou may let go now\nboot[..]\nstep            ms    bytes   KiB/s\nconnect  [..]\nidentify [..]\n\
+                  rescue   [..]\nbackup   [..]\nunlock   [..]\nprogram  [..] 17540 [..].[..]\nverify   [..] 18432 [..].[..]\n\
+                  boot     [..]\nall      [..]\n";
+    Bench::new().m365("-v --simulate flash pro --erase-all").stdout("...\n").stderr(stderr).check();
+}
+
+#[test]
+fn the_words_of_probe_rs_are_for_those_who_ask_twice() {
+    let bench = Bench::new();
+    let words = |line: &str| bench.m365(line).json().stderr.contains("probe_rs::");
+    assert!(!words("-v --simulate info"));
+    assert!(words("-vv --simulate info"));
+    bench.m365("--log-file log.txt --simulate info").json();
+    assert!(String::from_utf8(bench.read("log.txt")).expect("a log is text").contains("probe_rs::"));
+}
+
+#[test]
+fn nobody_is_asked_where_nobody_can_answer() {
+    let bench = Bench::new();
+    for line in ["--simulate flash pro", "--no-input --simulate flash pro", "-q --simulate unlock"] {
+        assert_eq!(bench.m365(line).exit(3).json().result()["board"], "untouched", "{line}");
+    }
+}

@@ -85,15 +85,11 @@ impl ConsentArg {
 /// What is lost, what is not, and how to agree.
 fn question(refusal: &ops::Error, keep: &Keep) -> String {
     let mut lines = vec![String::new()];
-    match refusal {
-        ops::Error::Consent { what: "write-protected", .. } => {
-            lines.push("The chip is write-protected. To go on, that is removed and what is wrong is erased.".into());
-        }
-        _ => {
-            lines
-                .push("The chip is read-protected. Removing that erases all of its flash: bootloader, firmware".into());
-            lines.push("and data block, with everything that was set in it.".into());
-        }
+    if let ops::Error::Consent { what: "write-protected", .. } = refusal {
+        lines.push("The chip is write-protected. To go on, that is removed and what is wrong is erased.".into());
+    } else {
+        lines.push("The chip is read-protected. Removing that erases all of its flash: bootloader, firmware".into());
+        lines.push("and data block, with everything that was set in it.".into());
     }
     if let ops::Error::Consent { data: Some((serial, mileage)), .. } = refusal {
         lines.push(format!("Known, and written again: serial number {serial}, mileage {mileage}."));

@@ -30,7 +30,9 @@ fn for_error(error: &anyhow::Error, typed: &Typed) -> Option<String> {
         }
         ops::Error::Gate { kind, .. } => Some(format!("m365-drv image show {}", typed.quoted(option_of(*kind))?)),
         ops::Error::BackupWithoutFlash => Some(format!("m365-drv flash SCOOTER --data {}", typed.argument())),
-        ops::Error::NoImage { kind, .. } => Some(typed.again(&[option_of(*kind), "FILE"])),
+        ops::Error::NoImage { kind, .. } | ops::Error::SeveralImages { kind, .. } => {
+            Some(typed.again(&[option_of(*kind), "FILE"]))
+        }
         _ => None,
     }
 }

@@ -163,7 +163,7 @@ pub fn flash(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
     if request.intent == Intent::Preview {
         report.foresee(request, &prepared);
         board.resume().map_err(untouched)?;
-        report.took_ms = millis(job.now() - began);
+        report.took_ms = millis(job.now().saturating_sub(began));
         return Ok(report);
     }
     let obstacle = write::obstacle(&status, &prepared.plan, request.target);
@@ -182,7 +182,7 @@ pub fn flash(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
     let permit = Permit { target: request.target, consent: request.consent, extent: request.extent, known };
     let written = write::write(job, board, &prepared.plan, &permit)?;
     report.finish(job, written, request, contact)?;
-    report.took_ms = millis(job.now() - began);
+    report.took_ms = millis(job.now().saturating_sub(began));
     Ok(report)
 }
 
@@ -280,13 +280,12 @@ impl FlashRequest<'_> {
             base = Some((block, Source::Backup));
         }
         let base = base.or_else(|| held.block.clone());
-        let (mut block, source) = match base {
-            Some(base) => base,
-            None => {
-                self.serial.as_ref().ok_or(Error::NoSerial)?;
-                self.mileage.ok_or(Error::NoMileage)?;
-                (DataBlock::template(), Source::Template)
-            }
+        let (mut block, source) = if let Some(base) = base {
+            base
+        } else {
+            self.serial.as_ref().ok_or(Error::NoSerial)?;
+            self.mileage.ok_or(Error::NoMileage)?;
+            (DataBlock::template(), Source::Template)
         };
         if block.serial().is_none() {
             // A factory default counts as none: with it the firmware shows error 35 for ever.
@@ -390,7 +389,7 @@ impl FlashReport {
 
     /// The wires are not needed any more.
     fn free_contact(&mut self, job: &mut Job<'_>, contact: Duration) {
-        self.contact_ms = millis(job.now() - contact);
+        self.contact_ms = millis(job.now().saturating_sub(contact));
         job.progress.on(board::progress::Event::ContactFree);
     }
 }

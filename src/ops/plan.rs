@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_blank_chip_is_programmed_without_a_page_erase() {
-        let work = plan(&[1; 3104], &[2; 27_320]).work_on_blank();
+        let work = plan(&[1; 3104], &vec![2; 27_320]).work_on_blank();
         assert_eq!((work.pages.len(), work.erases(), work.skipped), (4 + 27 + 1, 0, 0));
         let half_words = 3104 / 2 + 27_320 / 2 + 256;
         // The template's serial number and UID are blank: 14 and 12 bytes of 0xFF.
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn one_changed_byte_is_one_page() {
-        let plan = plan(&[1; 3104], &[2; 27_320]);
+        let plan = plan(&[1; 3104], &vec![2; 27_320]);
         let mut found = contents(&plan);
         found[1][5000] ^= 0x10;
         let work = plan.work_on(&found, Extent::Changes);
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn everything_means_every_planned_page() {
-        let plan = plan(&[1; 3104], &[2; 27_320]);
+        let plan = plan(&[1; 3104], &vec![2; 27_320]);
         let work = plan.work_on(&contents(&plan), Extent::Everything);
         assert_eq!((work.pages.len(), work.skipped), (32, 0));
     }
