@@ -68,7 +68,12 @@ impl OptionBytes {
     /// USER (watchdog by hardware or software, reset on stop and standby): 0xFF where it is erased or damaged, which is
     /// also what the chip then takes.
     pub fn user(&self) -> u8 {
-        if self.is_valid(USER) { self.0[2 * USER] } else { 0xFF }
+        self.known_user().unwrap_or(0xFF)
+    }
+
+    /// USER, unless it is erased or damaged.
+    pub fn known_user(&self) -> Option<u8> {
+        self.is_valid(USER).then(|| self.0[2 * USER])
     }
 
     /// The two data bytes, free for the application.

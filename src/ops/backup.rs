@@ -185,11 +185,11 @@ impl Backup {
         sync_folder(folder).map_err(io)
     }
 
-    /// The newest backup of this board in the folder that holds a whole data block; else the newest that holds any.
-    pub fn latest_block(folder: &Path, uid: Uid) -> Option<(PathBuf, DataBlock)> {
+    /// The backups of this board in the folder, the newest first.
+    fn of_board(folder: &Path, uid: Uid) -> impl Iterator<Item = (PathBuf, Self)> {
         let prefix = file_prefix(uid);
-        let mut files: Vec<_> = fs::read_dir(folder)
-            .ok()?
+        let entries = fs::read_dir(folder).into_iter().flatten();
+        let mut files: Vec<_> = entries
             .filter_map(|entry| Some(entry.ok()?.path()))
             .filter(|path| {
                 path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(&prefix))
@@ -197,12 +197,14 @@ impl Backup {
             .collect();
         // The time in the name sorts as text.
         files.sort();
+        let open = |path: PathBuf| Some((Self::open(&path).ok()?, path));
+        files.into_iter().rev().filter_map(open).filter(move |(backup, _)| backup.uid == uid).map(|(b, path)| (path, b))
+    }
+
+    /// The newest backup of this board in the folder that holds a whole data block; else the newest that holds any.
+    pub fn latest_block(folder: &Path, uid: Uid) -> Option<(PathBuf, DataBlock)> {
         let mut newest = None;
-        for path in files.into_iter().rev() {
-            let Some(block) = Self::open(&path).ok().filter(|backup| backup.uid == uid).and_then(|backup| backup.block)
-            else {
-                continue;
-            };
+        for (path, block) in Self::of_board(folder, uid).filter_map(|(path, backup)| Some((path, backup.block?))) {
             if block.is_whole(uid) {
                 return Some((path, block));
             }
@@ -256,6 +258,14 @@ impl Keep {
     pub(super) fn earlier_block(&self, uid: Uid) -> Option<(PathBuf, DataBlock)> {
         match self {
             Self::InFolder(folder) => Backup::latest_block(folder, uid),
+            Self::AsFile(_) | Self::Nothing => None,
+        }
+    }
+
+    /// The option byte USER as an earlier run found it.
+    pub(super) fn earlier_user(&self, uid: Uid) -> Option<u8> {
+        match self {
+            Self::InFolder(folder) => Backup::of_board(folder, uid).find_map(|(_, b)| b.option_bytes.known_user()),
             Self::AsFile(_) | Self::Nothing => None,
         }
     }

@@ -12,7 +12,7 @@ use super::{
     write::{self, Known, Permit, Written},
 };
 use crate::{
-    block::{DataBlock, Mileage, Serial, Uid},
+    block::{DataBlock, Mileage, SIGNATURE, Serial, Uid},
     board::{self, Board, Boot, ChipKind, EraseConsent, Status, progress::Step},
     image::{Catalog, Image, Kind, RehearsalImages},
     target::Target,
@@ -170,7 +170,8 @@ pub fn flash(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
     if let Some(what) = obstacle {
         request.consent.ok_or(Error::Consent { what, data: Some((prepared.serial, prepared.mileage)) })?;
     }
-    if obstacle.is_some() || !prepared.work(request).is_empty() {
+    let unfinished = write::is_unfinished(&status, request.consent);
+    if obstacle.is_some() || unfinished || !prepared.work(request).is_empty() {
         let backup = prepared.held.backup(board.uid, &status);
         report.backup = job.step(Step::Backup, |_| request.keep.save(&backup))?;
     } else {
@@ -179,7 +180,8 @@ pub fn flash(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
 
     // Up to here nothing has been changed.
     let known = Known { status, flash: prepared.held.flash.as_deref() };
-    let permit = Permit { target: request.target, consent: request.consent, extent: request.extent, known };
+    let user = status.option_bytes.known_user().or_else(|| request.keep.earlier_user(board.uid)).unwrap_or(0xFF);
+    let permit = Permit { target: request.target, consent: request.consent, extent: request.extent, user, known };
     let written = write::write(job, board, &prepared.plan, &permit)?;
     report.finish(job, written, request, contact)?;
     report.took_ms = millis(job.now().saturating_sub(began));
@@ -279,7 +281,9 @@ impl FlashRequest<'_> {
             );
             base = Some((block, Source::Backup));
         }
-        let base = base.or_else(|| held.block.clone());
+        // What has the magic and not the word that follows it was cut short.
+        let begins_well = |block: &DataBlock| block.as_bytes().starts_with(&SIGNATURE);
+        let base = base.or_else(|| held.block.clone().filter(|(block, _)| begins_well(block)));
         let (mut block, source) = if let Some(base) = base {
             base
         } else {

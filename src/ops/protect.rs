@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     block::Uid,
-    board::{Board, EraseConsent, Protection, progress::Step},
+    board::{Board, EraseConsent, OptionBytes, Protection, Status, progress::Step},
     target::Target,
 };
 
@@ -58,12 +58,20 @@ fn remove<'p>(
     let uid = board.uid;
     let status = job.step(Step::Identify, |_| board.status()).map_err(untouched)?;
     let before = status.protection;
-    if before == Protection::None && status.write_protection == u32::MAX {
+    let options = status.option_bytes;
+    let will_protect = options.protects();
+    if before == Protection::None && status.write_protection == u32::MAX && options.complements_right() && !will_protect
+    {
         job.skip(Step::Unlock);
         board.resume().map_err(untouched)?;
         return Ok(UnlockReport { uid, before, protection: before, erased: false, backup: saved.clone() });
     }
-    let what = if before == Protection::Read { "read-protected" } else { "write-protected" };
+    let what = match before {
+        Protection::None if will_protect => "about to be read-protected",
+        Protection::None if status.write_protection == u32::MAX => "half unlocked",
+        Protection::None => "write-protected",
+        Protection::Read => "read-protected",
+    };
     let consent = consent.ok_or(Error::Consent { what, data: None })?;
     let target = Target::for_chip(board.chip.flash_kib);
     if saved.is_none() {
@@ -71,6 +79,8 @@ fn remove<'p>(
         *saved = job.step(Step::Backup, |_| keep.save(&held.backup(uid, &status)))?;
     }
     board.check_contact().map_err(untouched)?;
+    let user = options.known_user().or_else(|| keep.earlier_user(uid)).unwrap_or(0xFF);
+    let status = Status { option_bytes: OptionBytes::open(user), ..status };
 
     // Up to here nothing has been changed.
     let changed = Error::stopped(BoardState::Partial);
@@ -82,7 +92,7 @@ fn remove<'p>(
         uid,
         before,
         protection: Protection::None,
-        erased: before == Protection::Read,
+        erased: before == Protection::Read || will_protect,
         backup: saved.clone(),
     })
 }

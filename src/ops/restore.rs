@@ -57,7 +57,8 @@ pub fn restore(job: &mut Job<'_>, path: &Path, consent: Option<EraseConsent>) ->
         consent.ok_or(Error::Consent { what, data: None })?;
     }
 
-    let permit = Permit { target, consent, extent: Extent::Changes, known: Known { status, flash: None } };
+    let user = backup.option_bytes.user();
+    let permit = Permit { target, consent, extent: Extent::Changes, user, known: Known { status, flash: None } };
     let mut written = write::write(job, board, &plan, &permit)?;
     let stopped = Error::stopped(BoardState::Written);
     let same = written.board.status().map_err(&stopped)?.option_bytes.values() == backup.option_bytes.values();

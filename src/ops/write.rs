@@ -2,7 +2,10 @@
 
 use super::{BoardState, Error, Extent, FlashPlan, Job, Work, job::LOSSES};
 use crate::{
-    board::{Board, Comparison, EraseConsent, Error as BoardError, Protection, Recipe, Status, Wait, progress::Step},
+    board::{
+        Board, Comparison, EraseConsent, Error as BoardError, OptionBytes, Protection, Recipe, Status, Wait,
+        progress::Step,
+    },
     target::Target,
 };
 
@@ -14,6 +17,8 @@ pub(super) struct Permit<'a> {
     pub(super) consent: Option<EraseConsent>,
     /// How much to write.
     pub(super) extent: Extent,
+    /// The option byte USER as it was before anything was changed.
+    pub(super) user: u8,
     /// What has been read since the core was halted.
     pub(super) known: Known<'a>,
 }
@@ -78,10 +83,20 @@ pub(super) fn write<'p>(
 
 /// What has to be removed before the plan can be written.
 pub(super) fn obstacle(status: &Status, plan: &FlashPlan, target: &Target) -> Option<&'static str> {
-    if status.protection == Protection::Read {
+    if is_locked(status) {
         return Some("read-protected");
     }
     is_write_protected(status, plan, target).then_some("write-protected")
+}
+
+/// Whether flash cannot be read, or cannot after the next reset: where somebody was interrupted while locking.
+fn is_locked(status: &Status) -> bool {
+    status.protection == Protection::Read || status.option_bytes.protects()
+}
+
+/// Whether an unlock was interrupted after it had opened flash, and may be finished.
+pub(super) fn is_unfinished(status: &Status, consent: Option<EraseConsent>) -> bool {
+    consent.is_some() && !status.option_bytes.complements_right()
 }
 
 /// Whether a planned page cannot be written as the chip is now.
@@ -124,11 +139,13 @@ impl<'p> Run<'p, '_> {
             Some(known) => known.status,
             None => board.status()?,
         };
-        let locked = status.protection == Protection::Read;
-        if locked || is_write_protected(&status, plan, target) {
+        let locked = is_locked(&status);
+        if locked || is_unfinished(&status, permit.consent) || is_write_protected(&status, plan, target) {
             // Asked for and given before the first pass; a board that locks itself on the way had to be erased anyway.
             let Some(consent) = permit.consent else { return Err(BoardError::StillProtected) };
             board.check_contact()?;
+            // Where the option bytes have been erased meanwhile, only this run knows what USER was.
+            let status = Status { option_bytes: OptionBytes::open(permit.user), ..status };
             self.state = self.state.max(BoardState::Partial);
             board = job.step(Step::Unlock, |progress| board.remove_protection(target, &status, consent, progress))?;
             self.tally.mass_erased |= locked;
