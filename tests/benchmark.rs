@@ -91,7 +91,7 @@ fn run(scooter: &str, layout: &Layout, drv: &[u8], khz: u32, round_trip: Duratio
     flash(&mut job, &request).expect("a locked board can be flashed");
     let end = board.counts();
 
-    println!("{scooter}, {khz} kHz, {} ms a round trip", round_trip.as_micros() as f64 / 1000.0);
+    println!("{scooter}, {khz} kHz, {round_trip:?} a round trip");
     println!("  {:10} {:>9} {:>11} {:>9} {:>9} {:>8}", "step", "transfers", "round trips", "read", "written", "ms");
     for (step, before, after) in &recorder.rows {
         row(&step.to_string(), before, after);
@@ -99,8 +99,11 @@ fn run(scooter: &str, layout: &Layout, drv: &[u8], khz: u32, round_trip: Duratio
     row("all", &began, &end);
     let half_words = end.half_words_programmed - began.half_words_programmed;
     let floor = Duration::from_nanos(half_words * 52_500) + Duration::from_millis(20);
-    let ratio = (end.time - began.time).as_secs_f64() / floor.as_secs_f64();
-    println!("  floor {:.0} ms ({half_words} half-words and a mass erase), ratio {ratio:.2}\n", floor.as_secs_f64() * 1e3);
+    let ratio = end.time.saturating_sub(began.time).as_secs_f64() / floor.as_secs_f64();
+    println!(
+        "  floor {:.0} ms ({half_words} half-words and a mass erase), ratio {ratio:.2}\n",
+        floor.as_secs_f64() * 1e3
+    );
 }
 
 fn image(bytes: &[u8]) -> Image {
@@ -114,7 +117,7 @@ fn row(name: &str, before: &Counts, after: &Counts) {
         after.round_trips - before.round_trips,
         after.bytes_read - before.bytes_read,
         after.bytes_written - before.bytes_written,
-        (after.time - before.time).as_secs_f64() * 1e3,
+        after.time.saturating_sub(before.time).as_secs_f64() * 1e3,
     );
 }
 

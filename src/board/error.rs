@@ -24,7 +24,9 @@ pub enum Error {
         found: Vec<ProbeEntry>,
     },
     /// Two probes with the same USB ids and serial number, as clones have.
-    #[error("two attached probes carry the same serial number: their driver opens either of them, until one is unplugged")]
+    #[error(
+        "two attached probes carry the same serial number: their driver opens either of them, until one is unplugged"
+    )]
     TwinProbes {
         /// All that are there.
         found: Vec<ProbeEntry>,
