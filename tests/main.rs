@@ -4,6 +4,7 @@ mod bench;
 mod block;
 mod choice;
 mod cli;
+mod faults;
 mod flash;
 mod image;
 mod json;

@@ -81,9 +81,14 @@ impl Stand {
         self.contents().flash.expect("flash can be read")
     }
 
+    /// The probes as a program finds them when it starts.
+    pub(crate) fn probes(&self) -> Probes {
+        (self.probes)()
+    }
+
     /// Runs a procedure as a program of its own would.
     pub(crate) fn run<T>(&self, work: impl FnOnce(&mut Job<'_>) -> Result<T, Error>) -> Result<T, Error> {
-        let probes = (self.probes)();
+        let probes = self.probes();
         work(&mut Job { probes: &probes, connect: self.connect.clone(), progress: &mut () })
     }
 

@@ -1,0 +1,122 @@
+//! Cuts inside flash operations, and operations that do nothing.
+
+use m365_drv::{
+    ops::Category,
+    sim::{Fault, FaultKind, Trigger},
+};
+
+use super::{
+    again, points,
+    scene::{AWAY, Clean, End, Power, Rules, SCENES, Scene, Trial},
+    strike,
+    tally::Tally,
+};
+
+/// Every operation of a run, and how to hit one of them.
+fn operations(clean: &Clean) -> [Operation; 5] {
+    let operation = |name, trigger, all, count| Operation { name, trigger, all, count };
+    [
+        operation("page erase", Trigger::PageErase, clean.page_erases, 3),
+        operation("programming", Trigger::HalfWord, clean.programs, 3),
+        operation("mass erase", Trigger::MassErase, clean.mass_erases, 1),
+        operation("option erase", Trigger::OptionErase, clean.option_erases, 2),
+        operation("option programming", Trigger::OptionProgram, clean.option_programs, 8),
+    ]
+}
+
+struct Operation {
+    name: &'static str,
+    trigger: fn(u64) -> Trigger,
+    /// How many a run has.
+    all: u64,
+    /// How many of them a normal test run tries.
+    count: u64,
+}
+
+fn each_operation(scene: &'static Scene, tally: &mut Tally, mut strike: impl FnMut(&mut Tally, &'static str, Trigger)) {
+    for Operation { name, trigger, all, count } in operations(&Trial::clean(scene)) {
+        for nth in points(all, count) {
+            strike(tally, name, trigger(nth));
+        }
+    }
+}
+
+#[test]
+fn a_board_survives_power_lost_inside_any_operation() {
+    let mut tally = Tally::new("power lost inside an operation");
+    for scene in SCENES {
+        each_operation(scene, &mut tally, |tally, name, trigger| {
+            let kind = FaultKind::PowerLost { returns_after: None };
+            strike(scene, tally, name, Fault { trigger, kind }, Power::Lost);
+        });
+    }
+    tally.conclude();
+}
+
+/// The data page is the last one: all of its half-words, in a normal run too.
+#[test]
+fn a_board_survives_power_lost_anywhere_in_its_data_block() {
+    let mut tally = Tally::new("power lost inside the data block");
+    for scene in SCENES {
+        let programs = Trial::clean(scene).programs;
+        let step = if super::stride().is_some() { 1 } else { 19 };
+        for nth in (programs.saturating_sub(256)..=programs).rev().step_by(step) {
+            let fault = Fault { trigger: Trigger::HalfWord(nth), kind: FaultKind::PowerLost { returns_after: None } };
+            strike(scene, &mut tally, "programming", fault, Power::Lost);
+        }
+    }
+    tally.conclude();
+}
+
+/// What has been begun on the chip goes on by itself.
+#[test]
+fn a_board_survives_the_probe_gone_during_any_operation() {
+    let mut tally = Tally::new("probe gone during an operation");
+    let mut turn = 0;
+    for scene in SCENES {
+        each_operation(scene, &mut tally, |tally, name, trigger| {
+            turn += 1;
+            if super::stride().is_some() || turn % 4 == 0 {
+                let kind = FaultKind::ProbeGone { returns_after: Some(AWAY) };
+                strike(scene, tally, name, Fault { trigger, kind }, Power::On);
+            }
+        });
+    }
+    tally.conclude();
+}
+
+/// A page that is worn out stays so; that is said, and nothing else is.
+#[test]
+fn an_operation_that_does_nothing_is_noticed() {
+    let mut tally = Tally::new("operations that do nothing");
+    for scene in SCENES {
+        each_operation(scene, &mut tally, |tally, name, trigger| {
+            let mut trial = Trial::new(scene);
+            trial.rules = Rules::Off;
+            if trial.board.is_protected() && matches!(trigger, Trigger::MassErase(_) | Trigger::OptionProgram(1)) {
+                // The chip does both in one.
+                return;
+            }
+            let armed = trial.board.inject(Fault { trigger, kind: FaultKind::NoEffect });
+            let outcome = trial.run().and_then(|end| {
+                tally.ended(name, end);
+                trial.mend(Power::On);
+                let is_worn = matches!(trigger, Trigger::PageErase(_) | Trigger::HalfWord(_));
+                match (end, is_worn) {
+                    _ if !armed.fired() => Err("the fault never fired".into()),
+                    (End::Failure(Category::Verify | Category::Flash, _), true) => match trial.run()? {
+                        End::Failure(Category::Verify | Category::Flash, _) => Ok(()),
+                        end => Err(format!("a worn-out page ended in {end:?}")),
+                    },
+                    (End::Success, true) => Err("a worn-out page was not noticed".into()),
+                    (end, true) => Err(format!("a worn-out page ended in {end:?}")),
+                    (end, false) => again(&mut trial, end, tally),
+                }
+            });
+            if let Err(what) = outcome {
+                tally.failed(format!("{}, {name} at {trigger:?}: {what}", scene.name));
+            }
+        });
+    }
+    tally.conclude();
+}

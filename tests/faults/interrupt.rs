@@ -1,0 +1,96 @@
+//! Ctrl-C at any moment: the run ends within a second of the model's time, and the next one goes on.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
+};
+
+use m365_drv::ops::{self, Category, Job};
+
+use super::{
+    again, points,
+    scene::{End, LOCKED, OPEN, Power, RELOCKED, Scene, Trial},
+    tally::Tally,
+};
+
+/// Runs with somebody beside it who presses Ctrl-C at a moment, and returns how long the run went on after it.
+fn run_until(trial: &mut Trial, at: Duration) -> Result<(End, Duration), String> {
+    let probes = trial.stand.probes();
+    let (interrupt, board, over) = (probes.interrupt(), trial.board.clone(), AtomicBool::new(false));
+    let now = || board.counts().time;
+    let (result, late) = thread::scope(|scope| {
+        let finger = scope.spawn(|| {
+            while now() < at && !over.load(Ordering::Relaxed) {
+                thread::yield_now();
+            }
+            interrupt.store(true, Ordering::Relaxed);
+            // The board may have gone on between the look at the clock and the key.
+            now()
+        });
+        let mut job = Job { probes: &probes, connect: trial.stand.connect.clone(), progress: &mut () };
+        let result = ops::flash(&mut job, &trial.request());
+        let ended = now();
+        over.store(true, Ordering::Relaxed);
+        (result, ended.saturating_sub(finger.join().expect("a finger does not panic")))
+    });
+    drop(probes);
+    Ok((trial.judge(&result)?, late))
+}
+
+fn at_any_moment(scene: &'static Scene, tally: &mut Tally, set: impl Fn(&mut Trial)) {
+    let mut trial = Trial::new(scene);
+    set(&mut trial);
+    let began = trial.board.counts().time;
+    assert_eq!(trial.run(), Ok(End::Success));
+    let took = trial.board.counts().time.saturating_sub(began);
+    for millisecond in points(u64::try_from(took.as_millis()).expect("seconds"), 12) {
+        let at = began + Duration::from_millis(millisecond);
+        let mut trial = Trial::new(scene);
+        set(&mut trial);
+        let outcome = run_until(&mut trial, at).and_then(|(end, late)| {
+            tally.ended("Ctrl-C", end);
+            if late > Duration::from_secs(1) {
+                return Err(format!("it took {late:?} to end"));
+            }
+            match end {
+                // Everything was done by then.
+                End::Success | End::Failure(Category::Interrupted, _) => {
+                    trial.mend(Power::On);
+                    again(&mut trial, end, tally)
+                }
+                end @ End::Failure(..) => Err(format!("ended in {end:?}")),
+            }
+        });
+        if let Err(what) = outcome {
+            tally.failed(format!("{} after {millisecond} ms: {what}", scene.name));
+        }
+    }
+}
+
+#[test]
+fn an_interrupt_at_any_moment_ends_the_run_and_the_next_goes_on() {
+    let mut tally = Tally::new("Ctrl-C at any moment");
+    for scene in [&LOCKED, &OPEN, &RELOCKED] {
+        at_any_moment(scene, &mut tally, |_| {});
+    }
+    tally.conclude();
+}
+
+#[test]
+fn an_interrupt_is_heard_on_a_slow_clock() {
+    let mut tally = Tally::new("Ctrl-C at 125 kHz");
+    at_any_moment(&OPEN, &mut tally, |trial| trial.stand.connect.speed_khz = Some(125));
+    at_any_moment(&LOCKED, &mut tally, |trial| trial.stand.connect.speed_khz = Some(125));
+    tally.conclude();
+}
+
+#[test]
+fn an_interrupt_is_heard_while_waiting_for_a_board() {
+    let mut trial = Trial::new(&LOCKED).waiting();
+    trial.board.set_contact(m365_drv::sim::Contact::Absent);
+    let at = trial.board.counts().time + Duration::from_secs(30);
+    let (end, late) = run_until(&mut trial, at).unwrap();
+    assert!(matches!(end, End::Failure(Category::Interrupted, ops::BoardState::Untouched)), "{end:?}");
+    assert!(late < Duration::from_secs(1), "{late:?}");
+}

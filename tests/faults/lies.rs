@@ -1,0 +1,85 @@
+//! Links that lie: what is read is not what is there, what is written does not arrive, what answers is another board.
+
+use std::time::Duration;
+
+use m365_drv::{
+    ops::Category,
+    sim::{Fault, FaultKind, Lie, Trigger},
+};
+
+use super::{
+    again, points,
+    scene::{End, Power, SCENES, Trial},
+    tally::Tally,
+};
+
+const LIES: [(&str, FaultKind); 7] = [
+    ("stuck", FaultKind::Lying(Lie::Stuck)),
+    ("late", FaultKind::Lying(Lie::Late)),
+    ("ones", FaultKind::Lying(Lie::Ones)),
+    ("zeros", FaultKind::Lying(Lie::Zeros)),
+    ("flipped 1 in 10000", FaultKind::Lying(Lie::FlippedBit { one_in: 10_000 })),
+    ("flipped 1 in 500", FaultKind::Lying(Lie::FlippedBit { one_in: 500 })),
+    ("dropped write", FaultKind::DroppedWrite),
+];
+
+#[test]
+fn a_link_that_lies_never_ends_in_a_wrong_board() {
+    let mut tally = Tally::new("lies from any transfer on");
+    for scene in SCENES {
+        let clean = Trial::clean(scene);
+        for nth in points(clean.transfers, 2) {
+            for (name, kind) in LIES {
+                let mut trial = Trial::new(scene);
+                let armed = trial.board.inject(Fault { trigger: Trigger::Transfer(nth), kind });
+                let outcome = trial.run().and_then(|end| {
+                    // A link that has had nothing left to lie about has told the truth.
+                    if armed.fired() {
+                        tally.ended(name, end);
+                    }
+                    trial.mend(Power::On);
+                    again(&mut trial, end, &mut tally)
+                });
+                if let Err(what) = outcome {
+                    tally.failed(format!("{}, {name} at {nth}: {what}", scene.name));
+                }
+            }
+        }
+    }
+    tally.conclude();
+}
+
+#[test]
+fn another_board_on_the_wires_is_left_alone() {
+    let mut tally = Tally::new("another board from any transfer on");
+    for scene in SCENES {
+        let clean = Trial::clean(scene);
+        for nth in points(clean.transfers, 12) {
+            let mut trial = Trial::new(scene);
+            let kind = FaultKind::AnotherBoard { uid: [1, 2, 3], gap: Duration::from_millis(400) };
+            let armed = trial.board.inject(Fault { trigger: Trigger::Transfer(nth), kind });
+            let result = trial.stand.flash(&trial.request());
+            let other = trial.board.counts();
+            let changes = other.page_erases.iter().sum::<u32>() + other.mass_erases + other.option_erases;
+            trial.board.swap_back();
+            let outcome = trial.judge(&result).and_then(|end| {
+                tally.ended("another board", end);
+                match end {
+                    _ if !armed.fired() => Err("the fault never fired".into()),
+                    _ if changes > 0 || other.half_words_programmed > 0 => Err("the other board was changed".into()),
+                    // A handful of transfers are the way to the first contact.
+                    End::Failure(Category::NoContact, _) if nth > 50 => Err(format!("ended in {end:?}")),
+                    End::Failure(Category::WrongBoard | Category::NoContact, _) | End::Success => {
+                        trial.mend(Power::On);
+                        again(&mut trial, end, &mut tally)
+                    }
+                    end @ End::Failure(..) => Err(format!("ended in {end:?}")),
+                }
+            });
+            if let Err(what) = outcome {
+                tally.failed(format!("{} at {nth}: {what}", scene.name));
+            }
+        }
+    }
+    tally.conclude();
+}

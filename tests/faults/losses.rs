@@ -1,0 +1,58 @@
+//! The link, the probe or the board's supply is lost at any transfer.
+
+use std::time::Duration;
+
+use m365_drv::sim::{Fault, FaultKind, Trigger};
+
+use super::{
+    points,
+    scene::{AWAY, GD32E103, HALF_FLASHED, LOCKED, OPEN, Power, RELOCKED, Scene, Trial},
+    strike,
+    tally::Tally,
+};
+
+/// What can happen to a link or a board for a moment or for good.
+pub(super) const LOSSES: [(&str, FaultKind, Power); 6] = [
+    ("error", FaultKind::Error, Power::On),
+    ("timeout", FaultKind::Timeout, Power::On),
+    ("probe gone", FaultKind::ProbeGone { returns_after: Some(AWAY) }, Power::On),
+    ("probe gone for a moment", FaultKind::ProbeGone { returns_after: Some(Duration::from_millis(300)) }, Power::On),
+    ("power lost", FaultKind::PowerLost { returns_after: None }, Power::Lost),
+    ("power lost for a moment", FaultKind::PowerLost { returns_after: Some(Duration::from_millis(300)) }, Power::On),
+];
+
+fn every_transfer(scene: &'static Scene) {
+    let clean = Trial::clean(scene);
+    let mut tally = Tally::new(format!("{}, lost at {} transfers", scene.name, clean.transfers));
+    for nth in points(clean.transfers, 7) {
+        for (name, kind, power) in LOSSES {
+            strike(scene, &mut tally, name, Fault { trigger: Trigger::Transfer(nth), kind }, power);
+        }
+    }
+    tally.conclude();
+}
+
+#[test]
+fn a_locked_board_survives_a_loss_at_any_transfer() {
+    every_transfer(&LOCKED);
+}
+
+#[test]
+fn an_open_board_survives_a_loss_at_any_transfer() {
+    every_transfer(&OPEN);
+}
+
+#[test]
+fn a_half_flashed_board_survives_a_loss_at_any_transfer() {
+    every_transfer(&HALF_FLASHED);
+}
+
+#[test]
+fn a_gd32e103_survives_a_loss_at_any_transfer() {
+    every_transfer(&GD32E103);
+}
+
+#[test]
+fn a_board_that_is_locked_again_survives_a_loss_at_any_transfer() {
+    every_transfer(&RELOCKED);
+}

@@ -1,0 +1,313 @@
+//! A board, a job, what the job has to lead to, and whether the end of a run told the truth about it.
+
+use std::time::Duration;
+
+use m365_drv::{
+    block::DataBlock,
+    board::{EraseConsent, OptionBytes, Wait},
+    ops::{After, BoardState, Category, Error, FlashReport, FlashRequest},
+    sim::{self, Scenario, SimBoard},
+};
+
+use crate::stand::{Contents, Stand, image, live_block, mileage};
+
+/// A board and the job that is done to it.
+#[derive(Debug)]
+pub(crate) struct Scene {
+    pub(crate) name: &'static str,
+    scenario: Scenario,
+    /// Offsets at which the DRV differs from the board's own.
+    changed: &'static [usize],
+    /// Whether serial number and mileage are given; else they have to come from the board.
+    data: Data,
+    after: After,
+    consent: Option<EraseConsent>,
+    /// RDP as it shall be in the end.
+    rdp: u8,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Data {
+    Board,
+    Given,
+    /// The mileage only, so that the data page is written anew.
+    GivenMileage,
+}
+
+/// Read-protected with the application running: everything is rescued, erased and written.
+pub(crate) const LOCKED: Scene = Scene {
+    name: "locked",
+    scenario: Scenario::Locked,
+    changed: &[],
+    data: Data::Board,
+    after: After::Run,
+    consent: Some(EraseConsent),
+    rdp: 0xA5,
+};
+/// Programmed and readable, some pages to be changed, the data page among them.
+pub(crate) const OPEN: Scene = Scene {
+    name: "open",
+    scenario: Scenario::Open,
+    changed: &[0x10, 0x1300, 0x1700, 0x2FFF],
+    data: Data::GivenMileage,
+    after: After::Run,
+    consent: None,
+    rdp: 0xA5,
+};
+/// Unlocked, the DRV written half, no data.
+pub(crate) const HALF_FLASHED: Scene = Scene {
+    name: "half-flashed",
+    scenario: Scenario::HalfFlashed,
+    changed: &[0x40],
+    data: Data::Given,
+    after: After::Stop,
+    consent: None,
+    rdp: 0xA5,
+};
+/// The Cortex-M4 that programs words.
+pub(crate) const GD32E103: Scene =
+    Scene { name: "gd32e103", scenario: Scenario::Gd32e103, after: After::Stop, ..LOCKED };
+/// Locked again in the end.
+pub(crate) const RELOCKED: Scene = Scene { name: "relocked", after: After::LockAndRun, rdp: 0x00, ..LOCKED };
+
+pub(crate) const SCENES: [&Scene; 5] = [&LOCKED, &OPEN, &HALF_FLASHED, &GD32E103, &RELOCKED];
+
+/// USER of every board here: not the value that an erased option area reads as.
+const USER: u8 = 0xFD;
+
+/// One board with one job, which may take several runs.
+pub(crate) struct Trial {
+    scene: &'static Scene,
+    pub(crate) board: SimBoard,
+    pub(crate) stand: Stand,
+    /// What the last run said.
+    said: String,
+    /// Whether what breaks the rules of the manuals is a failure: it is not where the flash itself is broken.
+    pub(crate) rules: Rules,
+    /// The data block of the running application, which notes its version in it.
+    live: Option<DataBlock>,
+    /// What the board holds before the run to come.
+    before: Contents,
+    expected: Contents,
+}
+
+/// Whether the rules of the manuals can be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rules {
+    Kept,
+    /// The flash is broken: a page that does not erase is programmed all the same.
+    Off,
+}
+
+/// What a run ended in, when it told the truth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    Success,
+    Failure(Category, BoardState),
+}
+
+impl Trial {
+    pub(crate) fn new(scene: &'static Scene) -> Self {
+        let (board, mut stand) = Stand::scenario(scene.scenario);
+        let mut options = OptionBytes(board.option_bytes()).values();
+        options[1] = USER;
+        board.set_option_bytes(OptionBytes::from_values(options).0);
+        let mut drv = sim::APP_64.to_vec();
+        for &at in scene.changed {
+            drv[at] ^= 0x04;
+        }
+        stand.drv = image(&drv);
+
+        let before = stand.contents();
+        let flash = before.flash.as_deref().expect("the simulation shows its flash");
+        let block = match scene.data {
+            Data::Board => live_block(&board),
+            Data::Given => stand.fresh_block(before.uid),
+            Data::GivenMileage => {
+                DataBlock::parse(&flash[0xF800..0xFA00]).expect("a data block").with_mileage(mileage(1234))
+            }
+        };
+        let unlocked = board.is_protected();
+        let flash =
+            if unlocked { stand.expected_on_blank(block.as_bytes()) } else { stand.expected(flash, block.as_bytes()) };
+        let options = OptionBytes::from_values([scene.rdp, USER, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]);
+        let expected = Contents { uid: before.uid, options, flash: Some(flash) };
+        let live = (scene.data == Data::GivenMileage).then(|| live_block(&board).with_mileage(mileage(1234)));
+        Self { scene, board, stand, said: String::new(), rules: Rules::Kept, live, before, expected }
+    }
+
+    pub(crate) fn waiting(mut self) -> Self {
+        self.stand.connect.wait = Wait::Forever;
+        self
+    }
+
+    pub(crate) fn request(&self) -> FlashRequest<'_> {
+        let given = self.scene.data != Data::Board;
+        FlashRequest {
+            serial: (self.scene.data == Data::Given).then(|| self.stand.serial()),
+            mileage: given.then(|| mileage(1234)),
+            after: self.scene.after,
+            consent: self.scene.consent,
+            ..self.stand.request()
+        }
+    }
+
+    /// One run of the program, and whether its end told the truth.
+    pub(crate) fn run(&mut self) -> Result<End, String> {
+        let result = self.stand.flash(&self.request());
+        self.judge(&result)
+    }
+
+    /// Holds what a run said against what the board holds.
+    pub(crate) fn judge(&mut self, result: &Result<FlashReport, Error>) -> Result<End, String> {
+        let now = self.stand.contents();
+        let before = std::mem::replace(&mut self.before, now.clone());
+        if let Err(error) = result {
+            self.said = error.to_string();
+        }
+        if let Some(violation) = self.board.violations().first().filter(|_| self.rules == Rules::Kept) {
+            return Err(format!("against the manual: {violation}"));
+        }
+        match result {
+            Ok(report) => {
+                self.compare(&now).map_err(|what| format!("FALSE SUCCESS: {what}"))?;
+                if !report.verified || report.uid != now.uid {
+                    return Err("a success that is not verified".into());
+                }
+                Ok(End::Success)
+            }
+            Err(error) => {
+                let (state, category) = (error.board(), error.category());
+                let flash = now.flash.as_deref().unwrap_or_default();
+                let is_true = match state {
+                    BoardState::Untouched => now == before,
+                    BoardState::Erased => flash.iter().all(|byte| *byte == 0xFF),
+                    BoardState::Partial => true,
+                    BoardState::Written => now.flash == self.expected.flash,
+                };
+                if !is_true {
+                    return Err(format!("said {state:?}, which is not so: {error}"));
+                }
+                let before_anything =
+                    [Category::NoProbe, Category::NoContact, Category::ProbeAccess, Category::Consent];
+                if before_anything.contains(&category) && state != BoardState::Untouched {
+                    return Err(format!("{category:?} of a board that is {state:?}: {error}"));
+                }
+                self.check_outside(flash)?;
+                Ok(End::Failure(category, state))
+            }
+        }
+    }
+
+    fn compare(&self, now: &Contents) -> Result<(), String> {
+        let found = now.flash.as_deref().unwrap_or_default();
+        let mut expected = self.expected.flash.clone().expect("all of flash is expected");
+        if let Some(live) = &self.live
+            && found[0xF800..0xFA00] == live.as_bytes()[..]
+        {
+            // Erased by a run that was cut short, and rescued from SRAM.
+            expected[0xF800..0xFA00].copy_from_slice(live.as_bytes());
+        }
+        if let Some(at) = (0..expected.len()).find(|&at| found[at] != expected[at]) {
+            return Err(format!("{at:#x} holds {:#04x} instead of {:#04x}", found[at], expected[at]));
+        }
+        // What was lost between the erase of the option bytes and their programming cannot be known any more.
+        let lost = OptionBytes::from_values({
+            let mut values = self.expected.options.values();
+            values[1] = 0xFF;
+            values
+        });
+        if now.options == self.expected.options || now.options == lost && self.scene.consent.is_some() {
+            Ok(())
+        } else {
+            Err(format!(
+                "option bytes {} instead of {}",
+                hex::encode(now.options.0),
+                hex::encode(self.expected.options.0)
+            ))
+        }
+    }
+
+    /// Whether USER has been lost.
+    pub(crate) fn has_lost_user(&self) -> bool {
+        OptionBytes(self.board.option_bytes()).user() != USER
+    }
+
+    /// Outside of the planned pages nothing changes on a board that is not unlocked.
+    fn check_outside(&self, flash: &[u8]) -> Result<(), String> {
+        if self.scene.consent.is_some() {
+            return Ok(());
+        }
+        let expected = self.expected.flash.as_deref().unwrap_or_default();
+        let planned =
+            |at: &usize| (0..0x400).contains(at) || (0x1000..0x5000).contains(at) || (0xF800..0xFC00).contains(at);
+        match (0..flash.len()).filter(|at| !planned(at)).find(|&at| flash[at] != expected[at]) {
+            None => Ok(()),
+            Some(at) => Err(format!("{at:#x} has changed, which is no part of the plan")),
+        }
+    }
+
+    /// Takes every fault away: the supply is on, the probe is plugged in.
+    pub(crate) fn mend(&mut self, power: Power) {
+        self.board.clear_faults();
+        if power == Power::Lost {
+            self.board.power_cycle();
+        }
+        while self.stand.probes().list().is_empty() {
+            self.board.clock().sleep(Duration::from_millis(250));
+        }
+        // In which power that was lost for a moment comes back, and the application starts where there is one.
+        self.board.clock().sleep(Duration::from_millis(500));
+        self.before = self.stand.contents();
+    }
+
+    /// The same command again, with nothing in its way.
+    pub(crate) fn run_again(&mut self) -> Result<(), String> {
+        match self.run()? {
+            End::Success => Ok(()),
+            End::Failure(category, state) => {
+                Err(format!("run again, it ended in {category:?} with a board {state:?}: {}", self.said))
+            }
+        }
+    }
+
+    /// A run that meets no fault, and what was counted in it.
+    pub(crate) fn clean(scene: &'static Scene) -> Clean {
+        let mut trial = Self::new(scene);
+        let began = trial.board.counts();
+        assert_eq!(trial.run(), Ok(End::Success), "{}", scene.name);
+        assert!(!trial.has_lost_user(), "{}", scene.name);
+        let ended = trial.board.counts();
+        let granule = if scene.scenario == Scenario::Gd32e103 { 2 } else { 1 };
+        Clean {
+            transfers: ended.transfers - began.transfers,
+            programs: ended.half_words_programmed / granule,
+            page_erases: ended.page_erases.iter().map(|erases| u64::from(*erases)).sum(),
+            mass_erases: ended.mass_erases.into(),
+            option_erases: ended.option_erases.into(),
+            option_programs: ended.option_programs.into(),
+        }
+    }
+}
+
+/// Longer than the program waits for a probe by itself.
+pub(crate) const AWAY: Duration = Duration::from_secs(6);
+
+/// What a run without a fault takes.
+#[derive(Debug)]
+pub(crate) struct Clean {
+    pub(crate) transfers: u64,
+    /// Half-words, or words on the chip that programs words.
+    pub(crate) programs: u64,
+    pub(crate) page_erases: u64,
+    pub(crate) mass_erases: u64,
+    pub(crate) option_erases: u64,
+    pub(crate) option_programs: u64,
+}
+
+/// Whether the board's supply has to be switched on again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Power {
+    On,
+    Lost,
+}

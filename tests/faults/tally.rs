@@ -1,0 +1,100 @@
+//! What a campaign has tried, and how it ended.
+
+use std::{collections::BTreeMap, fmt, time::Instant};
+
+use super::scene::End;
+
+/// The counts of one campaign.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    name: String,
+    began: Instant,
+    tried: BTreeMap<&'static str, u32>,
+    ends: BTreeMap<String, u32>,
+    successes: u32,
+    errors: u32,
+    recovered: u32,
+    user_lost: u32,
+    failures: Vec<String>,
+}
+
+impl Tally {
+    pub(crate) fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            began: Instant::now(),
+            tried: BTreeMap::new(),
+            ends: BTreeMap::new(),
+            successes: 0,
+            errors: 0,
+            recovered: 0,
+            user_lost: 0,
+            failures: Vec::new(),
+        }
+    }
+
+    /// A fault of this kind was tried and the run ended truthfully like this.
+    pub(crate) fn ended(&mut self, kind: &'static str, end: End) {
+        *self.tried.entry(kind).or_default() += 1;
+        match end {
+            End::Success => self.successes += 1,
+            End::Failure(category, state) => {
+                self.errors += 1;
+                *self.ends.entry(format!("{category:?}/{state:?}")).or_default() += 1;
+            }
+        }
+    }
+
+    /// The same command then led to the right board.
+    pub(crate) fn recovered(&mut self) {
+        self.recovered += 1;
+    }
+
+    pub(crate) fn user_lost(&mut self) {
+        self.user_lost += 1;
+    }
+
+    pub(crate) fn failed(&mut self, what: String) {
+        self.failures.push(what);
+    }
+
+    /// Prints the counts, and fails where something was not as it has to be.
+    #[track_caller]
+    pub(crate) fn conclude(self) {
+        println!("{self}");
+        assert!(
+            self.failures.is_empty(),
+            "{}: {} failures, the first: {:#?}",
+            self.name,
+            self.failures.len(),
+            &self.failures[..self.failures.len().min(25)]
+        );
+        assert!(!self.tried.is_empty(), "nothing was tried");
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |map: Vec<(String, u32)>| {
+            let items: Vec<_> = map.into_iter().map(|(name, count)| format!("{name} {count}")).collect();
+            items.join(", ")
+        };
+        let tried = self.tried.iter().map(|(kind, count)| ((*kind).to_owned(), *count)).collect();
+        let ends = self.ends.iter().map(|(end, count)| (end.clone(), *count)).collect();
+        let false_successes = self.failures.iter().filter(|failure| failure.contains("FALSE SUCCESS")).count();
+        write!(
+            f,
+            "{}: tried {} ({}); clean errors {} ({}); successes {}; recovered by re-run {}; USER lost {}; false \
+             successes {false_successes}; {:.0} s",
+            self.name,
+            self.tried.values().sum::<u32>(),
+            list(tried),
+            self.errors,
+            list(ends),
+            self.successes,
+            self.recovered,
+            self.user_lost,
+            self.began.elapsed().as_secs_f32(),
+        )
+    }
+}
