@@ -67,7 +67,7 @@ const LIMIT: Duration = Duration::from_secs(2);
 /// Samples inside the DRV region, one after the other, that make a running firmware, and the time that they have to span:
 /// long enough for a start-up that faults to have faulted.
 const SAMPLES: u32 = 5;
-const SPAN: Duration = Duration::from_millis(10);
+const SPAN: Duration = Duration::from_millis(5);
 
 impl Board<'_> {
     /// Resets the chip, lets it run and watches it by samples of its program counter.
