@@ -250,14 +250,16 @@ impl Trial {
     /// Takes every fault away: the supply is on, the probe is plugged in.
     pub(crate) fn mend(&mut self, power: Power) {
         self.board.clear_faults();
-        if power == Power::Lost {
-            self.board.power_cycle();
+        match power {
+            Power::On => {}
+            Power::Returns => self.board.clock().sleep(AWAY_FOR_A_MOMENT),
+            Power::Lost => self.board.power_cycle(),
         }
         while self.stand.probes().list().is_empty() {
             self.board.clock().sleep(Duration::from_millis(250));
         }
-        // In which power that was lost for a moment comes back, and the application starts where there is one.
-        self.board.clock().sleep(Duration::from_millis(500));
+        // In which the application starts, where there is one.
+        self.board.clock().sleep(Duration::from_millis(20));
         self.before = self.stand.contents();
     }
 
@@ -292,6 +294,8 @@ impl Trial {
 
 /// Longer than the program waits for a probe by itself.
 pub(crate) const AWAY: Duration = Duration::from_secs(6);
+/// Much shorter than that.
+pub(crate) const AWAY_FOR_A_MOMENT: Duration = Duration::from_millis(300);
 
 /// What a run without a fault takes.
 #[derive(Debug)]
@@ -309,5 +313,7 @@ pub(crate) struct Clean {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Power {
     On,
+    /// It comes back by itself, within [`AWAY_FOR_A_MOMENT`].
+    Returns,
     Lost,
 }
