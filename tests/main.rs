@@ -1,5 +1,6 @@
 //! The one integration binary: linking probe-rs is slow.
 
+mod backup_restore;
 mod bench;
 mod block;
 mod choice;

@@ -1,0 +1,279 @@
+//! What a board held is never lost: backups, and what they bring back.
+
+use std::{fs, path::Path, time::Duration};
+
+use m365_drv::{
+    board::{EraseConsent, OptionBytes},
+    ops::{self, Backup, BoardState, Category, DataSource, Error, FlashRequest, Keep, RestoreReport},
+    sim::{Fault, FaultKind, Layout, Lie, Scenario, SimBoard, Trigger},
+};
+
+use crate::stand::{Contents, Stand, assert_same, live_block, mileage};
+
+fn restore(stand: &Stand, path: &Path, consent: Option<EraseConsent>) -> Result<RestoreReport, Error> {
+    stand.run(|job| ops::restore(job, path, consent))
+}
+
+fn backup(stand: &Stand) -> std::path::PathBuf {
+    let path = stand.folder.path().join("before.json");
+    stand.run(|job| ops::backup(job, &path)).expect("a backup");
+    path
+}
+
+#[track_caller]
+fn assert_contents(stand: &Stand, before: &Contents) {
+    let now = stand.contents();
+    assert_same(now.flash.as_ref().unwrap(), before.flash.as_ref().unwrap());
+    assert_eq!(hex::encode(now.options.0), hex::encode(before.options.0));
+}
+
+/// Boards whose flash can be read, with option bytes of their own.
+fn readable_boards() -> Vec<(SimBoard, Stand)> {
+    let mut boards: Vec<_> =
+        [Scenario::New, Scenario::Open, Scenario::HalfFlashed, Scenario::Wrp].map(Stand::scenario).into();
+    let big = SimBoard::new(Scenario::Open, &Layout::NINEBOT);
+    let stand = Stand::simulated(&big, "es2");
+    boards.push((big, stand));
+    for (board, _) in &boards {
+        let mut options = OptionBytes(board.option_bytes()).values();
+        (options[1], options[2], options[3]) = (0xFD, 0x12, 0x34);
+        board.set_option_bytes(OptionBytes::from_values(options).0);
+    }
+    boards
+}
+
+#[test]
+fn a_backup_holds_the_board_byte_for_byte_and_changes_nothing() {
+    for (_, stand) in readable_boards() {
+        let before = stand.contents();
+        let held = Backup::open(&backup(&stand)).unwrap();
+        assert!(stand.contents() == before);
+        assert_eq!((held.uid, held.option_bytes), (before.uid, before.options));
+        assert_same(held.flash.as_deref().unwrap(), before.flash.as_deref().unwrap());
+    }
+}
+
+#[test]
+fn a_restored_board_is_exactly_what_it_was() {
+    for (board, stand) in readable_boards() {
+        let before = stand.contents();
+        let path = backup(&stand);
+        stand.flash(&stand.request_with_data()).unwrap();
+        assert!(stand.contents() != before);
+        restore(&stand, &path, Some(EraseConsent)).unwrap();
+        assert_contents(&stand, &before);
+        assert_eq!(board.violations(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_board_that_was_locked_since_is_restored_with_consent_only() {
+    let (_, stand) = Stand::scenario(Scenario::Open);
+    let before = stand.contents();
+    let path = backup(&stand);
+    stand.run(ops::lock).unwrap();
+    let locked = stand.contents();
+    let error = restore(&stand, &path, None).unwrap_err();
+    assert_eq!((error.category(), error.board()), (Category::Consent, BoardState::Untouched));
+    assert!(stand.contents() == locked);
+    assert!(restore(&stand, &path, Some(EraseConsent)).unwrap().mass_erased);
+    assert_contents(&stand, &before);
+}
+
+#[test]
+fn a_board_that_is_as_in_the_backup_is_left_alone() {
+    for (board, stand) in readable_boards().into_iter().take(3) {
+        let before = stand.contents();
+        let path = backup(&stand);
+        let report = restore(&stand, &path, None).unwrap();
+        let counts = board.counts();
+        assert_eq!((report.pages_erased, report.bytes_programmed, counts.option_erases), (0, 0, 0));
+        assert_contents(&stand, &before);
+    }
+}
+
+#[test]
+fn another_board_is_not_restored() {
+    let (board, stand) = Stand::scenario(Scenario::Open);
+    let path = backup(&stand);
+    let kind = FaultKind::AnotherBoard { uid: [4, 5, 6], gap: Duration::ZERO };
+    board.inject(Fault { trigger: Trigger::At(Duration::ZERO), kind });
+    board.clock().sleep(Duration::from_millis(100));
+    assert_eq!(board.uid(), [4, 5, 6]);
+    let other = stand.contents();
+    let error = restore(&stand, &path, Some(EraseConsent)).unwrap_err();
+    assert_eq!((error.category(), error.board()), (Category::WrongBoard, BoardState::Untouched));
+    assert!(stand.contents() == other);
+}
+
+#[test]
+fn the_backup_of_a_locked_board_holds_its_data_and_no_flash() {
+    let (board, stand) = Stand::scenario(Scenario::Locked);
+    let path = backup(&stand);
+    let held = Backup::open(&path).unwrap();
+    assert_eq!((held.flash, held.block), (None, Some(live_block(&board))));
+    let before = stand.contents();
+    let error = restore(&stand, &path, Some(EraseConsent)).unwrap_err();
+    assert_eq!((error.category(), error.board()), (Category::Backup, BoardState::Untouched));
+    assert!(stand.contents() == before);
+}
+
+#[test]
+fn a_backup_is_never_overwritten() {
+    let (board, stand) = Stand::scenario(Scenario::Locked);
+    let path = stand.folder.path().join("mine");
+    fs::write(&path, "something else").unwrap();
+    let before = stand.contents();
+    let request = FlashRequest { keep: Keep::AsFile(path.clone()), ..stand.request() };
+    let error = stand.flash(&request).unwrap_err();
+    assert_eq!((error.category(), error.board()), (Category::Backup, BoardState::Untouched));
+    let error = stand.run(|job| ops::backup(job, &path)).unwrap_err();
+    assert_eq!(error.category(), Category::Backup);
+    assert_eq!(fs::read(&path).unwrap(), b"something else");
+    assert!(stand.contents() == before);
+    assert_eq!(board.counts().option_erases, 0);
+}
+
+#[test]
+fn every_run_that_changes_something_leaves_a_backup_of_its_own() {
+    let (_, stand) = Stand::scenario(Scenario::Open);
+    for (run, km) in (1..).zip([10, 20, 30]) {
+        let before = stand.contents();
+        let request = FlashRequest { mileage: Some(mileage(km)), ..stand.request() };
+        let report = stand.flash(&request).unwrap();
+        let held = Backup::open(&report.backup.unwrap()).unwrap();
+        assert!(held.flash == before.flash && held.option_bytes == before.options);
+        assert_eq!(fs::read_dir(stand.folder.path()).unwrap().count(), run);
+    }
+    stand.flash(&FlashRequest { mileage: Some(mileage(30)), ..stand.request() }).unwrap();
+    assert_eq!(fs::read_dir(stand.folder.path()).unwrap().count(), 3);
+}
+
+#[test]
+fn nothing_is_erased_where_no_backup_can_be_written() {
+    for scenario in [Scenario::Locked, Scenario::Open, Scenario::Wrp] {
+        let (board, stand) = Stand::scenario(scenario);
+        let file = stand.folder.path().join("a file");
+        fs::write(&file, "").unwrap();
+        let before = stand.contents();
+        for keep in [Keep::InFolder(file.join("folder")), Keep::AsFile(file.join("folder/file"))] {
+            let request = FlashRequest { keep: keep.clone(), ..stand.request_with_data() };
+            let error = stand.flash(&request).unwrap_err();
+            assert_eq!((error.category(), error.board()), (Category::Backup, BoardState::Untouched));
+        }
+        assert!(stand.contents() == before);
+        let counts = board.counts();
+        assert_eq!((counts.mass_erases, counts.option_erases, counts.half_words_programmed), (0, 0, 0));
+    }
+}
+
+/// Erases a locked board by a run that ends there.
+fn cut_after_the_mass_erase(board: &SimBoard, stand: &Stand) {
+    let cut = Fault { trigger: Trigger::HalfWord(1), kind: FaultKind::PowerLost { returns_after: None } };
+    let armed = board.inject(cut);
+    let error = stand.flash(&stand.request()).unwrap_err();
+    assert!(armed.fired());
+    assert_eq!(error.category(), Category::LinkLost);
+    board.power_cycle();
+    assert_eq!(board.counts().mass_erases, 1);
+}
+
+#[test]
+fn a_run_that_ends_after_the_mass_erase_loses_neither_serial_nor_mileage() {
+    for scenario in [Scenario::Locked, Scenario::Gd32f103, Scenario::Gd32e103] {
+        let (board, stand) = Stand::scenario(scenario);
+        let live = live_block(&board);
+        cut_after_the_mass_erase(&board, &stand);
+        let report = stand.flash(&stand.request()).unwrap();
+        assert_eq!((report.data_source, report.serial), (DataSource::Backup, live.serial().unwrap()));
+        assert_same(&board.flash(), &stand.expected_on_blank(live.as_bytes()));
+        // And what is in the backup of the second run does not hide that of the first.
+        let report = stand.flash(&FlashRequest { mileage: Some(mileage(1)), ..stand.request() }).unwrap();
+        assert_eq!(report.data_source, DataSource::Flash);
+    }
+}
+
+#[test]
+fn an_erased_board_without_its_backup_is_asked_for_its_serial() {
+    let (board, stand) = Stand::scenario(Scenario::Locked);
+    cut_after_the_mass_erase(&board, &stand);
+    let before = stand.contents();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let keep = Keep::InFolder(elsewhere.path().to_owned());
+    let error = stand.flash(&FlashRequest { keep, ..stand.request() }).unwrap_err();
+    assert_eq!((error.category(), error.board()), (Category::Data, BoardState::Untouched));
+    assert!(stand.contents() == before);
+}
+
+#[test]
+fn a_damaged_backup_is_passed_over_for_the_one_before() {
+    let (board, stand) = Stand::scenario(Scenario::Locked);
+    let live = live_block(&board);
+    cut_after_the_mass_erase(&board, &stand);
+    let whole = fs::read_dir(stand.folder.path()).unwrap().next().unwrap().unwrap().path();
+    let later = whole.with_file_name(whole.file_name().unwrap().to_str().unwrap().replace("-20", "-30"));
+    let text = fs::read_to_string(&whole).unwrap();
+    fs::write(later, &text[..text.len() / 2]).unwrap();
+    stand.flash(&stand.request()).unwrap();
+    assert_same(&board.flash(), &stand.expected_on_blank(live.as_bytes()));
+}
+
+#[test]
+fn a_restore_that_was_cut_short_is_finished_by_the_next() {
+    for scenario in [Scenario::Open, Scenario::Wrp] {
+        let changed = || {
+            let (board, stand) = Stand::scenario(scenario);
+            let before = stand.contents();
+            let path = backup(&stand);
+            stand.flash(&stand.request_with_data()).unwrap();
+            (board, stand, before, path)
+        };
+        let (board, stand, _, path) = changed();
+        let start = board.counts().transfers;
+        restore(&stand, &path, Some(EraseConsent)).unwrap();
+        let transfers = board.counts().transfers - start;
+        for nth in (1..=transfers).step_by(transfers as usize / 12) {
+            let (board, stand, before, path) = changed();
+            let kind = FaultKind::PowerLost { returns_after: None };
+            let armed = board.inject(Fault { trigger: Trigger::Transfer(nth), kind });
+            let cut = restore(&stand, &path, Some(EraseConsent));
+            assert!(armed.fired());
+            match cut {
+                Ok(_) => assert_contents(&stand, &before),
+                Err(error) if error.board() == BoardState::Written => {
+                    assert_same(&board.flash(), before.flash.as_ref().unwrap());
+                }
+                Err(_) => {}
+            }
+            board.power_cycle();
+            restore(&stand, &path, Some(EraseConsent)).unwrap();
+            assert_contents(&stand, &before);
+        }
+    }
+}
+
+#[test]
+fn a_backup_over_a_link_that_flips_bits_is_right_or_none() {
+    let mut written = 0;
+    for nth in (1..20_000).step_by(1500) {
+        for one_in in [300, 5000] {
+            let (board, stand) = Stand::scenario(Scenario::Open);
+            let before = stand.contents();
+            let kind = FaultKind::Lying(Lie::FlippedBit { one_in });
+            board.inject(Fault { trigger: Trigger::Transfer(nth), kind });
+            let path = stand.folder.path().join("flipped.json");
+            match stand.run(|job| ops::backup(job, &path)) {
+                Ok(_) => {
+                    written += 1;
+                    let held = Backup::open(&path).unwrap();
+                    assert!(held.flash == before.flash && held.option_bytes == before.options);
+                }
+                Err(error) => {
+                    assert_eq!(error.board(), BoardState::Untouched, "{error}");
+                    assert!(!path.exists());
+                }
+            }
+        }
+    }
+    assert!(written > 0);
+}
