@@ -7,6 +7,7 @@ mod choice;
 mod cli;
 mod faults;
 mod flash;
+mod hardware;
 mod image;
 mod json;
 mod packages;
