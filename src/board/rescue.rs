@@ -28,8 +28,8 @@ pub struct Stranger {
 }
 
 /// Bytes of SRAM that are read first. Every catalogued firmware has its template within the first hundred and its live
-/// block within these; where there is neither, no firmware has run.
-const NEAR: u32 = 0x1000;
+/// block within these. Where there is neither, no firmware has run; where there are both, there is nothing more to find.
+const NEAR: u32 = 0xB00;
 
 impl Board<'_> {
     /// Looks for the live data block among the firmware's variables in SRAM. The core has been halted, not reset.
@@ -42,7 +42,7 @@ impl Board<'_> {
                 self.confirm(start + offset as u32, &block)?;
                 return Ok(Rescue { block: Some(block), strangers: Vec::new() });
             }
-            if blocks(&memory).next().is_none() {
+            if blocks(&memory).count() != 1 {
                 break;
             }
         }
