@@ -3,6 +3,7 @@
 mod backup_restore;
 mod bench;
 mod block;
+mod budget;
 mod choice;
 mod cli;
 mod faults;
