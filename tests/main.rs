@@ -14,5 +14,5 @@ mod json;
 mod packages;
 mod rehearsal;
 mod rooms;
-mod stand;
 mod sim;
+mod stand;
