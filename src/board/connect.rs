@@ -56,6 +56,8 @@ pub enum Wait {
 /// Clocks that are tried, in kHz, fastest first. 4600 is what probe-rs calls the fastest setting of an ST-Link V2; ST and
 /// OpenOCD, and so everything that a user sees, call it 4000.
 pub(super) const SPEEDS: [u32; 7] = [4600, 4000, 1800, 950, 480, 240, 125];
+/// The last of them.
+pub(super) const SLOWEST: u32 = SPEEDS[SPEEDS.len() - 1];
 /// The fastest clock to begin with, for probes other than the ST-Link V2 and V2-1.
 const FASTEST: u32 = 4000;
 /// At least five tries a second, so that a tap on NRST is not missed.

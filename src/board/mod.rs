@@ -83,18 +83,29 @@ impl<'p> Board<'p> {
         limit: Option<u32>,
         progress: &mut dyn Progress,
     ) -> Result<Self, Error> {
-        let mut limit = limit;
+        let began = probes.pace().now();
+        let (first, mut limit) = (limit, limit);
         loop {
             let contact = connect::reach(probes, options, limit, progress)?;
             let speed_khz = contact.speed_khz;
             match Self::take(probes, options, contact) {
                 // Contact was there and did not last for twenty words: a slower clock is more robust.
-                Err(error) if error.is_link() && speed_khz > connect::SPEEDS[connect::SPEEDS.len() - 1] => {
-                    if options.speed_khz.is_some() && options.wait == Wait::No {
+                Err(error) if error.is_link() => {
+                    let is_last = speed_khz <= connect::SLOWEST || options.speed_khz.is_some();
+                    let elapsed = probes.pace().now().saturating_sub(began);
+                    let over = match options.wait {
+                        Wait::No => is_last,
+                        Wait::For(limit) => is_last && elapsed >= limit,
+                        Wait::Forever => false,
+                    };
+                    if over {
                         return Err(error);
                     }
-                    progress::warn(progress, slower(speed_khz));
-                    limit = Some(speed_khz - 1);
+                    // Who waits for a hand to find contact begins again where it is fast.
+                    limit = if is_last { first } else { Some(speed_khz - 1) };
+                    if !is_last {
+                        progress::warn(progress, slower(speed_khz));
+                    }
                     probes.pace().check()?;
                 }
                 result => return result,
@@ -217,7 +228,10 @@ impl<'p> Recipe<'p> {
     pub fn connect(&self, clock: Reclock, wait: Wait, progress: &mut dyn Progress) -> Result<Board<'p>, Error> {
         let limit = match clock {
             Reclock::Same => self.speed_khz,
-            Reclock::Slower => (self.speed_khz - 1).max(BORNE_BY_HAND.min(self.speed_khz)),
+            // Slower did not help.
+            Reclock::Slower if self.speed_khz <= connect::SLOWEST => BORNE_BY_HAND,
+            Reclock::Slower if self.speed_khz < BORNE_BY_HAND => self.speed_khz - 1,
+            Reclock::Slower => (self.speed_khz - 1).max(BORNE_BY_HAND),
         };
         let options = ConnectOptions { wait, ..self.options.clone() };
         let mut board = Board::connect_at(self.probes, &options, Some(limit), progress)?;

@@ -29,7 +29,7 @@ fn an_unsteady_hand_gets_there_and_wears_nothing_out() {
                     match end {
                         End::Success if erases <= 2 => Ok(()),
                         End::Success => Err(format!("a page was erased {erases} times")),
-                        end @ End::Failure(..) => Err(format!("ended in {end:?}")),
+                        end @ End::Failure(..) => Err(format!("ended in {end:?}: {}", trial.said)),
                     }
                 });
                 if let Err(what) = outcome {

@@ -80,8 +80,8 @@ pub(crate) struct Trial {
     scene: &'static Scene,
     pub(crate) board: SimBoard,
     pub(crate) stand: Stand,
-    /// What the last run said.
-    said: String,
+    /// The last error that a run said.
+    pub(crate) said: String,
     /// Whether what breaks the rules of the manuals is a failure: it is not where the flash itself is broken.
     pub(crate) rules: Rules,
     /// The data block of the running application, which notes its version in it.
