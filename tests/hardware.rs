@@ -1,106 +1,185 @@
-//! The suite for a real board: `cargo test --test main hardware -- --ignored --test-threads=1`. **It erases the board.**
+//! A real board on the wires: the bodies of the tests in `flash`, over a real probe.
 //!
-//! * `M365_DRV_PROBE` names the probe, in any form of `--probe`; without it nothing is touched and every test fails.
-//! * `M365_DRV_SCOOTER` is the scooter's name, `pro` where it is not set.
-//! * `M365_DRV_BOOT` and `M365_DRV_DRV` are its images; a DRV that protects the chip at its start is fine.
-//! * `M365_DRV_CYCLES` is how often the nightly test goes round, 200 where it is not set.
-//! * `M365_DRV_RELAY` is a command that takes the board's power away and brings it back; every other cycle then has a cut.
+//! `M365_DRV_PROBE=… cargo test --test main hardware -- --ignored --test-threads=1 --nocapture`
 //!
-//! The bodies are those of the tests on the simulated board.
+//! **Everything on the board is erased.** What the environment says:
+//!
+//! | variable | meaning |
+//! |---|---|
+//! | `M365_DRV_PROBE` | the probe, as `--probe` takes it |
+//! | `M365_DRV_SCOOTER` | whose board it is; `pro` where it is not set |
+//! | `M365_DRV_BOOT`, `M365_DRV_DRV` | firmware files; ours of `firmware/rehearsal` where they are not set |
+//! | `M365_DRV_CYCLES` | how many times the board is locked and flashed; 3 where it is not set |
+//! | `M365_DRV_RELAY` | a command that takes the board's supply away for a moment, where the rig has a relay |
 
-use std::{env, path::PathBuf, process::Command, thread, time::Duration};
+use std::{
+    env,
+    path::Path,
+    process::Command,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
 
 use m365_drv::{
-    board::{ConnectOptions, Method, Probes, Wait},
+    block::{Mileage, Serial},
+    board::Probes,
     image::Image,
-    ops::{self, After, FlashRequest},
-    target::Target,
+    ops::{self, FlashReport},
+    sim::{self, Scenario},
 };
 
 use crate::{
     flash,
-    stand::{Stand, target},
+    stand::{Stand, image, target},
 };
 
-fn variable(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|value| !value.is_empty())
-}
+/// There is one board, even where somebody forgets `--test-threads=1`.
+static WIRES: Mutex<()> = Mutex::new(());
 
-fn image(name: &str) -> Image {
-    let path = PathBuf::from(variable(name).unwrap_or_else(|| panic!("{name} names no image")));
-    Image::open(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-/// The board on the probe that the environment names.
-fn stand() -> Stand {
-    let probe = variable("M365_DRV_PROBE").expect("M365_DRV_PROBE names the probe of a board that may be erased");
-    let target: &'static Target = target(&variable("M365_DRV_SCOOTER").unwrap_or_else(|| "pro".into()));
-    let mut stand = Stand::new(Probes::usb, target, image("M365_DRV_BOOT"), image("M365_DRV_DRV"));
-    stand.connect = ConnectOptions {
-        selector: Some(probe.parse().expect("a form of --probe")),
-        speed_khz: variable("M365_DRV_SPEED").map(|speed| speed.parse().expect("kHz")),
-        method: Method::Auto,
-        wait: Wait::For(Duration::from_secs(30)),
+fn with_board(test: impl FnOnce(&Stand)) {
+    let _wires = WIRES.lock().unwrap_or_else(PoisonError::into_inner);
+    let selector = env::var("M365_DRV_PROBE").expect("M365_DRV_PROBE names the probe");
+    let target = target(&env::var("M365_DRV_SCOOTER").unwrap_or_else(|_| "pro".into()));
+    let app = if target.flash_kib() == 128 { sim::APP_128 } else { sim::APP_64 };
+    let firmware = |variable: &str, ours: &[u8]| match env::var_os(variable) {
+        Some(path) => Image::open(Path::new(&path)).expect("a firmware file"),
+        None => image(ours),
     };
-    stand
+    let (boot, drv) = (firmware("M365_DRV_BOOT", sim::BOOT), firmware("M365_DRV_DRV", app));
+    let mut stand = Stand::new(Probes::usb, target, boot, drv);
+    stand.connect.selector = Some(selector.parse().expect("a probe selector"));
+    test(&stand);
+}
+
+/// Takes the board's supply away for a moment.
+type Relay = dyn Fn() + Sync;
+
+/// The rig's relay, where it has one.
+fn relay() -> Option<Box<Relay>> {
+    let command = env::var_os("M365_DRV_RELAY")?;
+    let (shell, flag) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
+    Some(Box::new(move || {
+        let status = Command::new(shell).arg(flag).arg(&command).status().expect("the relay's command");
+        assert!(status.success(), "the relay's command ended with {status}");
+    }))
+}
+
+/// The serial number and the mileage that a report says are on the board.
+fn identity(report: &FlashReport) -> (Serial, Mileage) {
+    (report.serial, report.mileage_m)
 }
 
 #[test]
-#[ignore = "erases the board on the probe that M365_DRV_PROBE names"]
-fn the_board_gets_exactly_the_images_and_the_block() {
-    let stand = stand();
-    flash::programs_exactly_the_images_and_the_block(&stand);
-    flash::a_finished_board_is_left_alone(&stand);
-    flash::one_changed_page_is_one_erase(&stand);
-    flash::a_preview_changes_nothing(&stand);
-    flash::wrong_images_are_refused_each_for_its_own_reason(&stand);
+#[ignore = "needs a board, which it erases"]
+fn a_board_gets_exactly_the_images_and_the_block() {
+    with_board(|stand| {
+        flash::programs_exactly_the_images_and_the_block(stand);
+        flash::a_finished_board_is_left_alone(stand);
+        flash::one_changed_page_is_one_erase(stand);
+        flash::programs_exactly_the_images_and_the_block(stand);
+    });
 }
 
 #[test]
-#[ignore = "erases the board on the probe that M365_DRV_PROBE names"]
-fn a_locked_board_is_only_erased_with_consent() {
-    let stand = stand();
-    flash::programs_exactly_the_images_and_the_block(&stand);
-    stand.run(ops::lock).expect("the board can be locked");
-    flash::a_locked_board_is_not_erased_without_consent(&stand);
-    assert!(flash::programs_exactly_the_images_and_the_block(&stand).mass_erased);
+#[ignore = "needs a board, which it erases"]
+fn a_preview_and_refusals_leave_a_board_as_it_is() {
+    with_board(|stand| {
+        flash::programs_exactly_the_images_and_the_block(stand);
+        flash::a_preview_changes_nothing(stand);
+        flash::wrong_images_are_refused_each_for_its_own_reason(stand);
+    });
 }
 
-/// Lock, flash, run, and every other time a power cut at a moment that moves through the job.
 #[test]
-#[ignore = "erases the board on the probe that M365_DRV_PROBE names"]
-fn night_after_night_no_run_lies() {
-    let stand = stand();
-    let cycles: u32 = variable("M365_DRV_CYCLES").map_or(200, |cycles| cycles.parse().expect("a number"));
-    let relay = variable("M365_DRV_RELAY");
-    let (mut recovered, mut false_successes) = (0, 0);
-    for cycle in 0..cycles {
+#[ignore = "needs a board, which it erases"]
+fn a_locked_board_is_not_erased() {
+    with_board(|stand| {
+        flash::programs_exactly_the_images_and_the_block(stand);
         stand.run(ops::lock).expect("the board can be locked");
-        let cut = relay.as_deref().filter(|_| cycle % 2 == 1).map(|command| {
-            let command = command.to_owned();
-            thread::spawn(move || {
-                thread::sleep(Duration::from_millis(u64::from(cycle * 37 % 1500)));
-                let (shell, flag) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
-                Command::new(shell).args([flag, &command]).status().expect("the relay's command").success()
-            })
-        });
-        let first = stand.flash(&stand.request_with_data());
-        if let Some(cut) = cut {
-            assert!(cut.join().expect("the relay's thread"), "the relay's command failed");
-            // A success has to be one; a failure has to be mended by the same command.
-            if first.is_ok() {
-                let right = stand.run(|job| ops::verify(job, &stand.request_with_data()));
-                false_successes += u32::from(right.is_err());
-            } else {
-                flash::programs_exactly_the_images_and_the_block(&stand);
+        flash::a_locked_board_is_not_erased_without_consent(stand);
+        flash::programs_exactly_the_images_and_the_block(stand);
+    });
+}
+
+#[test]
+#[ignore = "needs a board, which it erases"]
+fn cycles_of_lock_flash_and_verify_lose_nothing() {
+    let cycles = env::var("M365_DRV_CYCLES").map_or(3, |text| text.parse().expect("M365_DRV_CYCLES is a number"));
+    with_board(|stand| cycle(stand, cycles, relay().as_deref()));
+}
+
+#[test]
+fn the_cycles_work_on_the_simulated_board() {
+    let (_, stand) = Stand::scenario(Scenario::Locked);
+    cycle(&stand, 3, None);
+}
+
+/// Lock, flash, verify, run, again and again; with a relay the supply is cut in every second run.
+fn cycle(stand: &Stand, cycles: u32, relay: Option<&Relay>) {
+    let began = Instant::now();
+    let first = flash::programs_exactly_the_images_and_the_block(stand);
+    let (mut cuts, mut recovered, mut false_successes) = (0, 0, 0);
+    for cycle in 1..=cycles {
+        stand.run(ops::reset).expect("the board can be reset");
+        thread::sleep(START_UP);
+        stand.run(ops::lock).expect("the board can be locked");
+        if let Some(cut) = relay {
+            // The application of a protected chip runs from power-on only.
+            cut();
+            thread::sleep(START_UP);
+        }
+        let request = stand.request();
+        let result = match relay {
+            Some(cut) if cycle % 2 == 0 => {
+                cuts += 1;
+                // A little later each time.
+                let took = Duration::from_millis(first.took_ms.max(1));
+                with_power_cut(cut, took * (cycle * 37 % 100) / 100, || stand.flash(&request))
+            }
+            _ => stand.flash(&request),
+        };
+        let is_right = |report: &FlashReport| {
+            identity(report) == identity(&first) && stand.run(|job| ops::verify(job, &request)).is_ok()
+        };
+        match result {
+            Ok(report) => false_successes += u32::from(!is_right(&report)),
+            Err(error) => {
+                println!("cycle {cycle}: {error}");
+                // The same command goes on.
+                let again = stand.flash(&request);
+                let report = again.unwrap_or_else(|error| panic!("cycle {cycle}, run again: {error}"));
+                assert!(is_right(&report), "cycle {cycle}, run again: the board is not as planned");
                 recovered += 1;
             }
-        } else {
-            assert!(first.expect("the job").verified);
         }
-        let run = FlashRequest { after: After::Run, ..stand.request_with_data() };
-        assert!(stand.flash(&run).expect("the firmware starts").boot_check.is_some());
     }
-    println!("{cycles} cycles, {recovered} recovered by re-run, {false_successes} false successes");
+    println!(
+        "{cycles} cycles in {:.0} s, power cut in {cuts}, recovered by re-run {recovered}, false successes \
+         {false_successes}",
+        began.elapsed().as_secs_f32()
+    );
     assert_eq!(false_successes, 0);
+}
+
+/// In which any firmware has reached its main loop.
+const START_UP: Duration = Duration::from_millis(500);
+
+/// Does the work while the supply is cut after some time.
+fn with_power_cut<T>(cut: &Relay, after: Duration, work: impl FnOnce() -> T) -> T {
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(after);
+            if !over.load(Ordering::Relaxed) {
+                cut();
+            }
+        });
+        let done = work();
+        over.store(true, Ordering::Relaxed);
+        done
+    })
 }
