@@ -12,6 +12,7 @@ mod cuts;
 mod interrupt;
 mod lies;
 mod losses;
+mod protect;
 mod random;
 mod scene;
 mod tally;

@@ -37,10 +37,16 @@ impl OptionBytes {
         std::array::from_fn(|index| self.0[2 * index])
     }
 
-    /// The same with another RDP value.
+    /// What the chip takes them for, with right complements: a damaged byte counts as 0xFF (PM0075 2.5).
+    #[must_use]
+    pub fn mended(self) -> Self {
+        Self::from_values(std::array::from_fn(|index| if self.is_valid(index) { self.0[2 * index] } else { 0xFF }))
+    }
+
+    /// The same, mended, with another RDP value.
     #[must_use]
     pub fn with_rdp(self, rdp: u8) -> Self {
-        let mut values = self.values();
+        let mut values = self.mended().values();
         values[RDP] = rdp;
         Self::from_values(values)
     }
@@ -116,6 +122,14 @@ mod tests {
         let mut bytes = OptionBytes::open(0xFF);
         bytes.0[1] = 0x5B;
         assert!(bytes.protects());
+    }
+
+    #[test]
+    fn a_damaged_byte_counts_as_none() {
+        let mut damaged = OptionBytes::from_values([0xA5, 0xFD, 1, 2, 3, 4, 5, 6]);
+        (damaged.0[1], damaged.0[4]) = (0x5B, 0xFF);
+        assert_eq!(damaged.mended(), OptionBytes::from_values([0xFF, 0xFD, 0xFF, 2, 3, 4, 5, 6]));
+        assert_eq!(damaged.with_rdp(0).values(), [0, 0xFD, 0xFF, 2, 3, 4, 5, 6]);
     }
 
     #[test]

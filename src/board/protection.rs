@@ -95,15 +95,14 @@ impl Board<'_> {
         board.await_power_cycle(progress)
     }
 
-    /// Turns read-out protection on; it is in force after the next reset.
-    pub fn set_protection(&mut self, target: &Target) -> Result<(), Error> {
-        let options = self.status()?.option_bytes.with_rdp(self.chip.kind.rdp_protected());
-        self.write_options(target, options)
+    /// Turns read-out protection on, beside these option bytes; it is in force after the next reset.
+    pub fn set_protection(&mut self, target: &Target, options: OptionBytes) -> Result<(), Error> {
+        self.write_options(target, options.with_rdp(self.chip.kind.rdp_protected()))
     }
 
-    /// Writes these option bytes, with right complements whatever theirs are; they are in force after the next reset.
+    /// Writes these option bytes, mended; they are in force after the next reset.
     pub fn restore_options(&mut self, target: &Target, options: OptionBytes) -> Result<(), Error> {
-        self.write_options(target, OptionBytes::from_values(options.values()))
+        self.write_options(target, options.mended())
     }
 
     /// Erases the option bytes and programs all of them, in one go on the chip itself: once begun it ends even if contact

@@ -382,7 +382,8 @@ impl FlashReport {
             // connection to the next power-on.
             let lock = |_: &mut dyn board::progress::Progress| {
                 let mut board = board.reattach()?;
-                board.set_protection(request.target)?;
+                let options = board.status()?.option_bytes;
+                board.set_protection(request.target, options)?;
                 board.reset()
             };
             job.step(Step::Lock, lock).map_err(&written)?;

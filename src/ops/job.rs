@@ -56,17 +56,21 @@ impl<'a> Job<'a> {
         let (probes, options) = (self.probes, self.connect.clone());
         let mut board = self.step(Step::Connect, |progress| Board::connect(probes, &options, progress));
         let mut losses = 0;
+        // What the work has left behind, in whichever try.
+        let mut left = BoardState::Untouched;
         loop {
-            let reached = board.map_err(untouched)?;
+            let reached = board.map_err(Error::stopped(left))?;
             let recipe = reached.recipe();
             let Stopped { board: state, error } = match work(self, reached) {
                 Err(Error::Board(stopped)) if stopped.error.is_link() => stopped,
+                Err(Error::Board(Stopped { board, error })) => return Err(Error::stopped(left.max(board))(error)),
                 done => return done,
             };
+            left = left.max(state);
             losses += 1;
             let wait = self.connect.wait;
             if wait == Wait::No && losses > LOSSES {
-                return Err(Error::Board(Stopped { board: state, error }));
+                return Err(Error::stopped(left)(error));
             }
             board = self.rejoin(&recipe, error);
         }

@@ -99,22 +99,25 @@ fn remove<'p>(
 
 /// Turns read-out protection on. The chip is reset, which puts it in force.
 pub fn lock(job: &mut Job<'_>) -> Result<LockReport, Error> {
-    job.insist(set)
+    let mut found = None;
+    job.insist(|job, board| set(job, board, &mut found))
 }
 
-fn set<'p>(job: &mut Job<'p>, mut board: Board<'p>) -> Result<LockReport, Error> {
+/// `found` is the state before contact was lost: the option bytes may have been erased by then.
+fn set<'p>(job: &mut Job<'p>, mut board: Board<'p>, found: &mut Option<Status>) -> Result<LockReport, Error> {
     let uid = board.uid;
-    let before = job.step(Step::Identify, |_| board.status()).map_err(untouched)?.protection;
-    if before == Protection::Read {
+    let status = job.step(Step::Identify, |_| board.status()).map_err(untouched)?;
+    let Status { protection: before, option_bytes: options, .. } = *found.get_or_insert(status);
+    if status.protection == Protection::Read && status.option_bytes.complements_right() {
         job.skip(Step::Lock);
         board.resume().map_err(untouched)?;
-        return Ok(LockReport { uid, before, protection: before });
+        return Ok(LockReport { uid, before, protection: Protection::Read });
     }
     let target = Target::for_chip(board.chip.flash_kib);
     let changed = Error::stopped(BoardState::Partial);
     let protection = job
         .step(Step::Lock, |_| {
-            board.set_protection(target)?;
+            board.set_protection(target, options)?;
             board.reset_and_halt()?;
             board.status().map(|status| status.protection)
         })

@@ -61,7 +61,7 @@ pub fn restore(job: &mut Job<'_>, path: &Path, consent: Option<EraseConsent>) ->
     let permit = Permit { target, consent, extent: Extent::Changes, user, known: Known { status, flash: None } };
     let mut written = write::write(job, board, &plan, &permit)?;
     let stopped = Error::stopped(BoardState::Written);
-    let same = written.board.status().map_err(&stopped)?.option_bytes.values() == backup.option_bytes.values();
+    let same = written.board.status().map_err(&stopped)?.option_bytes == backup.option_bytes.mended();
     if same {
         job.skip(Step::Lock);
     } else {

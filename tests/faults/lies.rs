@@ -56,7 +56,8 @@ fn another_board_on_the_wires_is_left_alone() {
         let clean = Trial::clean(scene);
         for nth in points(clean.transfers, 12) {
             let mut trial = Trial::new(scene);
-            let kind = FaultKind::AnotherBoard { uid: [1, 2, 3], gap: Duration::from_millis(400) };
+            let gap = Duration::from_millis(400);
+            let kind = FaultKind::AnotherBoard { uid: [1, 2, 3], gap };
             let armed = trial.board.inject(Fault { trigger: Trigger::Transfer(nth), kind });
             let result = trial.stand.flash(&trial.request());
             let other = trial.board.counts();
@@ -70,6 +71,7 @@ fn another_board_on_the_wires_is_left_alone() {
                     // A handful of transfers are the way to the first contact.
                     End::Failure(Category::NoContact, _) if nth > 50 => Err(format!("ended in {end:?}")),
                     End::Failure(Category::WrongBoard | Category::NoContact, _) | End::Success => {
+                        trial.board.clock().sleep(gap);
                         trial.mend(Power::On);
                         again(&mut trial, end, &mut tally)
                     }

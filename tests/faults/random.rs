@@ -7,7 +7,7 @@ use m365_drv::sim::{Fault, FaultKind, Lie, Trigger};
 
 use super::{
     losses::LOSSES,
-    scene::{Clean, End, Power, SCENES, Trial},
+    scene::{Clean, End, Power, Rules, SCENES, Trial},
     stride,
     tally::Tally,
 };
@@ -58,6 +58,10 @@ fn trial(seed: u64, cleans: &[Clean], tally: &mut Tally) -> Result<bool, String>
     for run in 0..runs {
         for _ in (run..count).step_by(runs as usize) {
             let fault = Fault { trigger: chance.trigger(&cleans[index]), kind: chance.kind() };
+            if matches!(fault.kind, FaultKind::DroppedWrite | FaultKind::Lying(_)) {
+                // The flash algorithm then gets what it was not sent, and the chip says so.
+                trial.rules = Rules::Off;
+            }
             armed.push(trial.board.inject(fault));
         }
         last = trial.run()?;

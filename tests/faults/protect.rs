@@ -1,0 +1,114 @@
+//! `unlock` and `lock`, with a loss at any transfer.
+
+use m365_drv::{
+    board::{EraseConsent, OptionBytes},
+    ops::{self, BoardState, Category, Keep},
+    sim::{Fault, Scenario, SimBoard, Trigger},
+};
+
+use super::{
+    losses::LOSSES,
+    points,
+    scene::{AWAY, AWAY_FOR_A_MOMENT, End, Power},
+    tally::Tally,
+};
+use crate::stand::{Contents, Stand};
+
+const USER: u8 = 0xFD;
+
+fn board(scenario: Scenario) -> (SimBoard, Stand) {
+    let (board, stand) = Stand::scenario(scenario);
+    let mut options = OptionBytes(board.option_bytes()).values();
+    options[1] = USER;
+    board.set_option_bytes(OptionBytes::from_values(options).0);
+    (board, stand)
+}
+
+fn unlock(stand: &Stand) -> Result<(), ops::Error> {
+    let keep = Keep::InFolder(stand.folder.path().to_owned());
+    stand.run(|job| ops::unlock(job, Some(EraseConsent), &keep)).map(drop)
+}
+
+fn lock(stand: &Stand) -> Result<(), ops::Error> {
+    stand.run(ops::lock).map(drop)
+}
+
+/// A loss at any transfer of `command`, and the command again. `is_right` looks at what it shall lead to, `is_kept` at what
+/// may never be lost on the way.
+fn survive(
+    name: &str,
+    scenario: Scenario,
+    command: fn(&Stand) -> Result<(), ops::Error>,
+    is_right: fn(&SimBoard) -> bool,
+    is_kept: fn(&Contents, &Contents) -> bool,
+) {
+    let (clean, stand) = board(scenario);
+    let before = clean.counts().transfers;
+    command(&stand).expect("a run without a fault");
+    assert!(is_right(&clean), "{name}");
+    let transfers = clean.counts().transfers - before;
+    let mut tally = Tally::new(format!("{name}, {transfers} transfers"));
+    for nth in points(transfers, 8) {
+        for (fault, kind, power) in LOSSES {
+            let (board, stand) = board(scenario);
+            let before = stand.contents();
+            let armed = board.inject(Fault { trigger: Trigger::Transfer(nth), kind });
+            let result = command(&stand);
+            let after = stand.contents();
+            let lies = match &result {
+                Ok(()) => !is_right(&board),
+                Err(error) => {
+                    let wrong_code = error.category() != Category::LinkLost && error.board() != BoardState::Untouched;
+                    wrong_code || error.board() == BoardState::Untouched && after != before
+                }
+            };
+            let end = match &result {
+                Ok(()) => End::Success,
+                Err(error) => End::Failure(error.category(), error.board()),
+            };
+            tally.ended(fault, end);
+            board.clear_faults();
+            match power {
+                Power::On => board.clock().sleep(AWAY),
+                Power::Returns => board.clock().sleep(AWAY_FOR_A_MOMENT),
+                Power::Lost => board.power_cycle(),
+            }
+            let again = command(&stand);
+            let failure = match again {
+                _ if !armed.fired() => Some("the fault never fired".into()),
+                _ if lies => Some(format!("FALSE SUCCESS or a false word: {result:?}")),
+                _ if !is_kept(&before, &after) => Some("something was lost".into()),
+                Err(error) => Some(format!("run again: {error}")),
+                Ok(()) if !is_right(&board) || !is_kept(&before, &stand.contents()) => {
+                    Some(format!("run again, the option bytes are {}", hex::encode(board.option_bytes())))
+                }
+                Ok(()) => None,
+            };
+            match failure {
+                Some(what) => tally.failed(format!("{fault} at {nth}: {what}")),
+                None if end != End::Success => tally.recovered(),
+                None => {}
+            }
+        }
+    }
+    tally.conclude();
+}
+
+#[test]
+fn an_unlock_survives_a_loss_at_any_transfer() {
+    let is_open = |board: &SimBoard| {
+        let options = OptionBytes::open(USER);
+        board.option_bytes() == options.0 && !board.is_protected() && board.flash().iter().all(|byte| *byte == 0xFF)
+    };
+    survive("unlock", Scenario::Locked, unlock, is_open, |_, _| true);
+}
+
+#[test]
+fn a_lock_survives_a_loss_at_any_transfer_and_touches_no_flash() {
+    let is_locked = |board: &SimBoard| {
+        // Where the option bytes were erased and the run ended there, USER cannot be known any more.
+        let options = [USER, 0xFF].map(|user| OptionBytes::open(user).with_rdp(0).0);
+        options.contains(&board.option_bytes()) && board.is_protected()
+    };
+    survive("lock", Scenario::Open, lock, is_locked, |before, after| before.flash == after.flash);
+}
