@@ -55,6 +55,8 @@ const WIDTH: usize = 4;
 const CONTROL_WORDS: usize = 5;
 
 const FINISHED: u32 = 1;
+/// A record's check is wrong (GARBLED in the source).
+const GARBLED: u32 = 1 << 8;
 
 /// Without any progress for this long the flash is stuck: a page erase takes at most 40 ms (DS5319 table 28), and a chunk of
 /// half-words 256 x 70 us.
@@ -122,6 +124,7 @@ impl<'a> Loader<'a> {
         match control[STATE] {
             0 => Ok((control[TAIL], false)),
             FINISHED => Ok((control[TAIL], true)),
+            GARBLED => Err(Error::Loader),
             status => Err(Error::Flash { what, address: control[FAULT], status }),
         }
     }
@@ -202,21 +205,25 @@ fn records(pages: &[PageWrite]) -> Vec<u8> {
     let mut stream = Vec::new();
     for page in pages {
         if page.before == PageBefore::Used {
-            stream.extend((page.address | 1).to_le_bytes());
+            stream.extend(header(page.address | 1, 0));
         }
         // The blank end of a page, a data block's for one, is not sent.
         let used = page.bytes.iter().rposition(|byte| *byte != 0xFF).map_or(0, |last| (last + 1).next_multiple_of(4));
         let (first, rest) = page.bytes[..used].split_at(used.min(4));
         for (address, bytes) in [(page.address + 4, rest), (page.address, first)] {
             if !bytes.is_empty() {
-                stream.extend(address.to_le_bytes());
-                stream.extend((bytes.len() as u32).to_le_bytes());
+                stream.extend(header(address, bytes.len() as u32));
                 stream.extend(bytes);
             }
         }
     }
     stream.extend(0u32.to_le_bytes());
     stream
+}
+
+/// The words that begin a record, with their check.
+fn header(address: u32, bytes: u32) -> impl Iterator<Item = u8> {
+    [address, bytes, !(address ^ bytes)].into_iter().flat_map(u32::to_le_bytes)
 }
 
 fn words(bytes: &[u8]) -> Vec<u32> {
@@ -235,19 +242,19 @@ mod tests {
     #[test]
     fn a_used_page_is_erased_and_then_programmed() {
         let stream = records(&[page(PageBefore::Used, &[1, 2, 3, 4])]);
-        assert_eq!(words(&stream), [0x0800_1001, 0x0800_1000, 4, 0x0403_0201, 0]);
+        assert_eq!(words(&stream), [0x0800_1001, 0, !0x0800_1001, 0x0800_1000, 4, !0x0800_1004, 0x0403_0201, 0]);
     }
 
     #[test]
     fn the_first_word_of_a_page_comes_last() {
         let stream = records(&[page(PageBefore::Used, &[1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0])]);
-        assert_eq!(words(&stream), [0x0800_1001, 0x0800_1004, 8, 2, 3, 0x0800_1000, 4, 1, 0]);
+        assert_eq!(words(&stream)[3..], [0x0800_1004, 8, !0x0800_100C, 2, 3, 0x0800_1000, 4, !0x0800_1004, 1, 0]);
     }
 
     #[test]
     fn a_page_that_is_to_be_blank_is_only_erased() {
         let stream = records(&[page(PageBefore::Used, &[0xFF; 1024])]);
-        assert_eq!(words(&stream), [0x0800_1001, 0]);
+        assert_eq!(words(&stream), [0x0800_1001, 0, !0x0800_1001, 0]);
     }
 
     #[test]
@@ -255,7 +262,7 @@ mod tests {
         let mut bytes = [0xFF; 1024];
         bytes[..5].fill(0);
         let stream = records(&[page(PageBefore::Blank, &bytes)]);
-        assert_eq!(words(&stream), [0x0800_1004, 4, 0xFFFF_FF00, 0x0800_1000, 4, 0, 0]);
+        assert_eq!(words(&stream), [0x0800_1004, 4, !0x0800_1000, 0xFFFF_FF00, 0x0800_1000, 4, !0x0800_1004, 0, 0]);
     }
 
     #[test]

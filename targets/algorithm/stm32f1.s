@@ -40,13 +40,15 @@
         .equ    IWDG_KR, 0x40003000
         .equ    IWDG_RELOAD, 0xAAAA
 
+        .equ    GARBLED, 1 << 8         @ no bit of FLASH_SR
+
         .equ    RING, 0x400
         .equ    RING_BITS, 14
         .equ    CHUNK, 256              @ bytes programmed before the ring's space is given back
 
         .equ    HEAD, 0                 @ host: bytes put into the ring so far
         .equ    TAIL, 4                 @ target: bytes taken out so far
-        .equ    STATE, 8                @ target: 0 runs, 1 finished, else the error bits of FLASH_SR
+        .equ    STATE, 8                @ target: 0 runs, 1 finished, else the error bits of FLASH_SR or GARBLED
         .equ    FAULT, 12               @ target: address at or just after the failed write
         .equ    WIDTH, 16               @ host: 2 programs half-words, 4 words (GD32E103)
 
@@ -202,9 +204,11 @@ wait:
         bx      lr
 
 @ The resident loop. Records in the ring, in words:
-@   address, bytes, data...     program (bytes a multiple of 4)
-@   address + 1                 erase the page
-@   0                           everything before is finished: STATE = 1
+@   address, bytes, check, data...      program (bytes a multiple of 4)
+@   address + 1, 0, check               erase the page
+@   0                                   everything before is finished: STATE = 1
+@ The check is ~(first word ^ second word). A word that got lost on the way leaves an older one in its place in the ring,
+@ which would be taken for an address: STATE = GARBLED instead.
         .global stream
         .thumb_func
 stream:
@@ -218,11 +222,18 @@ record:
         bl      take
         cmp     r0, #0
         beq     finish
-        lsrs    r1, r0, #1
-        bcs     erase
         mov     r8, r0                  @ address
         bl      take
         mov     r9, r0                  @ bytes to come
+        bl      take
+        eor     r1, r8, r9
+        mvns    r1, r1
+        cmp     r0, r1
+        mov     r0, r8
+        mov     r1, r8
+        bne     garbled
+        lsrs    r2, r0, #1
+        bcs     erase
 more:
         cmp     r9, #0
         beq     record
@@ -260,6 +271,9 @@ erase:
         bl      erase_sector
         cmp     r0, #0
         beq     record
+        b       failed
+garbled:
+        mov     r0, #GARBLED
 failed:
         str     r1, [r7, #FAULT]
         b       stop

@@ -12,6 +12,9 @@ use super::{
     tally::Tally,
 };
 
+/// The longest time for which nothing answers.
+const SILENCE: Duration = Duration::from_secs(3);
+
 /// `SplitMix64`: one number after the other from a seed.
 struct Chance(u64);
 
@@ -27,7 +30,7 @@ impl Chance {
     fn kind(&mut self) -> FaultKind {
         match self.below(10) {
             0 => FaultKind::DroppedWrite,
-            1 => FaultKind::Silent(Duration::from_millis(self.below(3000))),
+            1 => FaultKind::Silent(SILENCE * self.below(100) as u32 / 100),
             2 => FaultKind::Lying(Lie::Late),
             3 => FaultKind::Lying(Lie::FlippedBit { one_in: 2000 }),
             n => LOSSES[n as usize - 4].1,
@@ -66,6 +69,7 @@ fn trial(seed: u64, cleans: &[Clean], tally: &mut Tally) -> Result<bool, String>
         }
         last = trial.run()?;
         tally.ended(SCENES[index].name, last);
+        trial.board.clock().sleep(SILENCE);
         trial.mend(Power::Lost);
     }
     trial.run_again()?;
