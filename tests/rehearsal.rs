@@ -236,7 +236,7 @@ fn the_board_has_the_flash_of_the_named_scooter() {
 #[test]
 fn a_table_of_the_phases_is_told_on_request() {
     let stderr = "...\nyou may let go now\nboot[..]\nstep            ms    bytes   KiB/s\nconnect  [..]\nidentify [..]\n\
-                  rescue   [..]\nbackup   [..]\nunlock   [..]\nprogram  [..] 17540 [..].[..]\nverify   [..] 18432 [..].[..]\n\
+                  rescue   [..]\nbackup   [..]\nunlock   [..]\nprogram  [..] 17248 [..].[..]\nverify   [..] 18432 [..].[..]\n\
                   boot     [..]\nall      [..]\n";
     Bench::new().m365("-v --simulate flash pro --erase-all").stdout("...\n").stderr(stderr).check();
 }

@@ -154,13 +154,13 @@ impl Board<'_> {
         if pages.is_empty() {
             return Ok(());
         }
-        let stream = records(pages);
-        let bytes = words(&stream);
-        let total = stream.len() as u32;
+        let records = Records::new(pages);
+        let stream = words(&records.stream);
+        let total = records.stream.len() as u32;
         let mut loader = Loader::new(&mut self.link, &self.pace, &mut self.loaded, target);
         let ring = loader.ring();
         let mut sent = total.min(FIRST_CHUNK);
-        loader.link.write_words(ring, &bytes[..sent as usize / 4])?;
+        loader.link.write_words(ring, &stream[..sent as usize / 4])?;
         loader.start(target.algorithm.stream, self.chip.kind, sent)?;
 
         let mut taken = 0;
@@ -172,7 +172,7 @@ impl Board<'_> {
                 // Up to the end of the ring; what is left goes to its beginning in the next turn.
                 let offset = sent % RING_BYTES;
                 let next = next.min(RING_BYTES - offset);
-                loader.link.write_words(ring + offset, &bytes[sent as usize / 4..(sent + next) as usize / 4])?;
+                loader.link.write_words(ring + offset, &stream[sent as usize / 4..(sent + next) as usize / 4])?;
                 sent += next;
                 let head = loader.control() + 4 * HEAD;
                 loader.link.write(head, sent)?;
@@ -184,7 +184,7 @@ impl Board<'_> {
             if now_taken > taken {
                 taken = now_taken;
                 moved = self.pace.now();
-                let (done_bytes, total_bytes) = (u64::from(taken), u64::from(total));
+                let (done_bytes, total_bytes) = (records.flash_bytes(taken), records.flash_bytes(total));
                 progress.on(Event::Advanced { step: Step::Program, done_bytes, total_bytes });
             }
             if finished {
@@ -198,27 +198,43 @@ impl Board<'_> {
 }
 
 /// The pages as the records that `stream` takes, with the closing zero.
-///
-/// The first word of a page is programmed last: it is the data block's magic and the initial stack pointer that the
-/// bootloader looks at, and so neither a half-written data block nor half a firmware is ever taken for a whole one.
-fn records(pages: &[PageWrite]) -> Vec<u8> {
-    let mut stream = Vec::new();
-    for page in pages {
-        if page.before == PageBefore::Used {
-            stream.extend(header(page.address | 1, 0));
-        }
-        // The blank end of a page, a data block's for one, is not sent.
-        let used = page.bytes.iter().rposition(|byte| *byte != 0xFF).map_or(0, |last| (last + 1).next_multiple_of(4));
-        let (first, rest) = page.bytes[..used].split_at(used.min(4));
-        for (address, bytes) in [(page.address + 4, rest), (page.address, first)] {
-            if !bytes.is_empty() {
-                stream.extend(header(address, bytes.len() as u32));
-                stream.extend(bytes);
+struct Records {
+    stream: Vec<u8>,
+    /// Where each record ends in the stream, and the bytes of flash that are written by then.
+    ends: Vec<(u32, u64)>,
+}
+
+impl Records {
+    /// The first word of a page is programmed last: it is the data block's magic and the initial stack pointer that the
+    /// bootloader looks at, and so neither a half-written data block nor half a firmware is ever taken for a whole one.
+    fn new(pages: &[PageWrite]) -> Self {
+        let mut records = Self { stream: Vec::new(), ends: Vec::new() };
+        for page in pages {
+            if page.before == PageBefore::Used {
+                records.stream.extend(header(page.address | 1, 0));
+            }
+            // The blank end of a page, a data block's for one, is not sent.
+            let used =
+                page.bytes.iter().rposition(|byte| *byte != 0xFF).map_or(0, |last| (last + 1).next_multiple_of(4));
+            let (first, rest) = page.bytes[..used].split_at(used.min(4));
+            for (address, bytes) in [(page.address + 4, rest), (page.address, first)] {
+                if !bytes.is_empty() {
+                    records.stream.extend(header(address, bytes.len() as u32));
+                    records.stream.extend(bytes);
+                    let written = records.ends.last().map_or(0, |(_, written)| *written);
+                    records.ends.push((records.stream.len() as u32, written + bytes.len() as u64));
+                }
             }
         }
+        records.stream.extend(0u32.to_le_bytes());
+        records
     }
-    stream.extend(0u32.to_le_bytes());
-    stream
+
+    /// Bytes of flash that are written when this much of the stream has been taken.
+    fn flash_bytes(&self, taken: u32) -> u64 {
+        let whole = self.ends.partition_point(|(end, _)| *end <= taken);
+        whole.checked_sub(1).map_or(0, |last| self.ends[last].1)
+    }
 }
 
 /// The words that begin a record, with their check.
@@ -239,30 +255,43 @@ mod tests {
         PageWrite { address: 0x0800_1000, bytes: bytes.to_vec(), before }
     }
 
+    fn stream(pages: &[PageWrite]) -> Vec<u32> {
+        words(&Records::new(pages).stream)
+    }
+
     #[test]
     fn a_used_page_is_erased_and_then_programmed() {
-        let stream = records(&[page(PageBefore::Used, &[1, 2, 3, 4])]);
-        assert_eq!(words(&stream), [0x0800_1001, 0, !0x0800_1001, 0x0800_1000, 4, !0x0800_1004, 0x0403_0201, 0]);
+        let stream = stream(&[page(PageBefore::Used, &[1, 2, 3, 4])]);
+        assert_eq!(stream, [0x0800_1001, 0, !0x0800_1001, 0x0800_1000, 4, !0x0800_1004, 0x0403_0201, 0]);
     }
 
     #[test]
     fn the_first_word_of_a_page_comes_last() {
-        let stream = records(&[page(PageBefore::Used, &[1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0])]);
-        assert_eq!(words(&stream)[3..], [0x0800_1004, 8, !0x0800_100C, 2, 3, 0x0800_1000, 4, !0x0800_1004, 1, 0]);
+        let stream = stream(&[page(PageBefore::Used, &[1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0])]);
+        assert_eq!(stream[3..], [0x0800_1004, 8, !0x0800_100C, 2, 3, 0x0800_1000, 4, !0x0800_1004, 1, 0]);
     }
 
     #[test]
     fn a_page_that_is_to_be_blank_is_only_erased() {
-        let stream = records(&[page(PageBefore::Used, &[0xFF; 1024])]);
-        assert_eq!(words(&stream), [0x0800_1001, 0, !0x0800_1001, 0]);
+        let stream = stream(&[page(PageBefore::Used, &[0xFF; 1024])]);
+        assert_eq!(stream, [0x0800_1001, 0, !0x0800_1001, 0]);
     }
 
     #[test]
     fn the_blank_end_of_a_page_is_not_sent() {
         let mut bytes = [0xFF; 1024];
         bytes[..5].fill(0);
-        let stream = records(&[page(PageBefore::Blank, &bytes)]);
-        assert_eq!(words(&stream), [0x0800_1004, 4, !0x0800_1000, 0xFFFF_FF00, 0x0800_1000, 4, !0x0800_1004, 0, 0]);
+        let stream = stream(&[page(PageBefore::Blank, &bytes)]);
+        assert_eq!(stream, [0x0800_1004, 4, !0x0800_1000, 0xFFFF_FF00, 0x0800_1000, 4, !0x0800_1004, 0, 0]);
+    }
+
+    #[test]
+    fn progress_is_told_in_bytes_of_flash() {
+        let records = Records::new(&[page(PageBefore::Used, &[0; 1024]), page(PageBefore::Used, &[0xFF; 1024])]);
+        assert_eq!(records.flash_bytes(records.stream.len() as u32), 1024);
+        // An erase record, the header of the first record and its 1020 bytes.
+        let first = 12 + 12 + 1020;
+        assert_eq!([0, 24, first - 1, first].map(|taken| records.flash_bytes(taken)), [0, 0, 0, 1020]);
     }
 
     #[test]
