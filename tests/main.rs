@@ -6,6 +6,7 @@ mod block;
 mod budget;
 mod choice;
 mod cli;
+mod corpus;
 mod faults;
 mod flash;
 mod hardware;

@@ -48,19 +48,38 @@ struct RegionTable {
     update: Range<u32>,
 }
 
+/// Why a description is no scooter's.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    /// It does not read as one.
+    #[error("the description does not read")]
+    Yaml(#[source] yaml_serde::Error),
+    /// It names a flash map that does not exist, or one whose chip is not described.
+    #[error("there is no flash map `{0}`")]
+    UnknownLayout(String),
+}
+
+/// What the descriptions of scooters refer to.
+struct Maps {
+    family: ChipFamily,
+    layouts: [Layout; 2],
+}
+
+static MAPS: LazyLock<Maps> = LazyLock::new(|| Maps {
+    family: yaml_serde::from_str(CHIPS).expect("a test reads the chips"),
+    layouts: LAYOUTS.map(|text| yaml_serde::from_str(text).expect("a test reads the layouts")),
+});
+
 pub(super) fn all() -> &'static [Target] {
-    static ALL: LazyLock<Vec<Target>> = LazyLock::new(|| {
-        let family: ChipFamily = yaml_serde::from_str(CHIPS).expect("a test reads the chips");
-        let layouts = LAYOUTS.map(|text| yaml_serde::from_str::<Layout>(text).expect("a test reads the layouts"));
-        SCOOTERS
-            .iter()
-            .map(|text| {
-                let scooter = yaml_serde::from_str(text).expect("a test reads the scooters");
-                assemble(scooter, &layouts, &family).expect("a test assembles the scooters")
-            })
-            .collect()
-    });
+    static ALL: LazyLock<Vec<Target>> =
+        LazyLock::new(|| SCOOTERS.map(|text| read(text).expect("a test reads the scooters")).into());
     &ALL
+}
+
+pub(super) fn read(text: &str) -> Result<Target, TargetError> {
+    let scooter: Scooter = yaml_serde::from_str(text).map_err(TargetError::Yaml)?;
+    let layout = scooter.layout.clone();
+    assemble(scooter, &MAPS.layouts, &MAPS.family).ok_or(TargetError::UnknownLayout(layout))
 }
 
 /// Puts scooter, flash map and chip together; `None` where a name leads nowhere.
@@ -107,14 +126,12 @@ mod tests {
 
     #[test]
     fn a_misspelt_key_is_an_error() {
-        let text = SCOOTERS[0].replace("title:", "titel:");
-        assert!(yaml_serde::from_str::<Scooter>(&text).is_err());
+        assert!(matches!(read(&SCOOTERS[0].replace("title:", "titel:")), Err(TargetError::Yaml(_))));
     }
 
     #[test]
-    fn an_unknown_layout_assembles_to_nothing() {
-        let family = yaml_serde::from_str(CHIPS).unwrap();
-        let scooter: Scooter = yaml_serde::from_str(&SCOOTERS[0].replace("layout: 64k", "layout: 32k")).unwrap();
-        assert!(assemble(scooter, &[], &family).is_none());
+    fn an_unknown_layout_is_an_error() {
+        let error = read(&SCOOTERS[0].replace("layout: 64k", "layout: 32k")).unwrap_err();
+        assert_eq!(error.to_string(), "there is no flash map `32k`");
     }
 }

@@ -9,7 +9,7 @@ mod check;
 
 use std::{collections::BTreeMap, ops::Range};
 
-pub use self::{algorithm::Algorithm, check::Violation};
+pub use self::{algorithm::Algorithm, builtin::TargetError, check::Violation};
 
 use serde::{Deserialize, Serialize};
 
@@ -122,6 +122,12 @@ impl Target {
     /// ```
     pub fn builtin(name: &str) -> Option<&'static Self> {
         Self::all().iter().find(|target| target.name == name)
+    }
+
+    /// Reads the description of a scooter: YAML, as in `targets/scooters`. Whether it makes sense is asked of
+    /// [`Target::validate`].
+    pub fn from_yaml(text: &str) -> Result<Self, TargetError> {
+        builtin::read(text)
     }
 
     /// All scooters, in the order in which they came to market.

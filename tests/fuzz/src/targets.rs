@@ -1,0 +1,167 @@
+//! One function for each parser of outside input. It takes any bytes, and what it asserts holds for all of them.
+//!
+//! The fuzzer feeds them (`tests/fuzz/run`), and every run of the tests feeds them what the fuzzer has kept in
+//! `tests/fuzz/corpus`.
+
+use std::{
+    fs,
+    io::{Cursor, Write as _},
+    path::Path,
+    time::Duration,
+};
+
+use m365_drv::{
+    block::{DataBlock, Serial, Uid},
+    board::{ConnectOptions, Probes},
+    image::{Fit, Format, GATES, Image, Kind, RehearsalImages, Report, cipher, gates},
+    ops::{Backup, Job, info},
+    sim::SimBoard,
+    target::Target,
+};
+use zip::{ZipWriter, write::SimpleFileOptions};
+
+/// Everything that the program does with an image before it decides whether to flash it.
+fn look_at(image: Image) {
+    let _ = Report::new(&image);
+    for target in Target::all() {
+        for (kind, region) in [(Kind::Boot, &target.regions.boot), (Kind::Drv, &target.regions.drv)] {
+            for chip in [None, Some("stm32f103"), Some("gd32e103")] {
+                let fit = Fit {
+                    kind,
+                    region: region.clone(),
+                    sram: target.sram.clone(),
+                    data_block: target.regions.data.start,
+                    scooter: &target.name,
+                    chip,
+                    rehearsal: RehearsalImages::Allowed,
+                };
+                let answers = gates(&image, &fit);
+                let mut order = answers.iter().map(|gate| GATES.iter().position(|name| *name == gate.name));
+                assert!(order.all(|place| place.is_some()), "a gate without a name");
+                if answers.iter().all(|gate| gate.passed) {
+                    assert!(image.bytes.len() <= region.len(), "an image longer than its region passes");
+                    assert!(image.base.is_none_or(|base| base == region.start), "an image for elsewhere passes");
+                }
+            }
+        }
+        if let Ok(part) = image.clone().part(&target.regions.drv) {
+            assert!(part.bytes.len() <= image.bytes.len());
+        }
+    }
+}
+
+/// An update package, with its table of contents and its members.
+pub fn zip(bytes: &[u8]) {
+    let Ok(image) = Image::from_bytes(bytes) else { return };
+    if image.format == Format::Package {
+        assert!(image.bytes.len() <= 128 * 1024, "a member longer than any may be");
+    }
+    look_at(image);
+}
+
+const FIRMWARE: &[u8] = &[0x5A; 64];
+
+/// The description of a package that is otherwise in order.
+fn info_file(name: &str, bytes: &[u8]) {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    for (name, bytes) in [("FIRM.bin", FIRMWARE), ("FIRM.bin.enc", &cipher::encrypt(FIRMWARE)), (name, bytes)] {
+        writer.start_file(name, options).expect("a member");
+        writer.write_all(bytes).expect("memory");
+    }
+    if let Ok(image) = Image::from_bytes(&writer.finish().expect("a zip").into_inner()) {
+        assert_eq!(image.bytes, FIRMWARE, "no description changes what the firmware is");
+        look_at(image);
+    }
+}
+
+/// `info.json`.
+pub fn info_json(bytes: &[u8]) {
+    info_file("info.json", bytes);
+}
+
+/// `info.txt`.
+pub fn info_txt(bytes: &[u8]) {
+    info_file("info.txt", bytes);
+}
+
+/// Intel HEX.
+pub fn hex(bytes: &[u8]) {
+    let text = [b":", bytes].concat();
+    let Ok(image) = Image::from_bytes(&text) else { return };
+    if image.format == Format::Hex {
+        let base = image.base.expect("a HEX file has addresses");
+        assert!(base.checked_add(image.bytes.len() as u32).is_some(), "an image past the end of memory");
+    }
+    look_at(image);
+}
+
+/// The gates, with plain code.
+pub fn gates_of_code(bytes: &[u8]) {
+    if let Ok(image) = Image::from_bytes(bytes) {
+        look_at(image);
+    }
+}
+
+/// The description of a scooter.
+pub fn scooter(bytes: &[u8]) {
+    let Ok(target) = str::from_utf8(bytes).map_err(drop).and_then(|text| Target::from_yaml(text).map_err(drop)) else {
+        return;
+    };
+    if target.validate().is_empty()
+        && let Ok(serial) = Serial::parse(&target.serial.example, &target.serial.pattern)
+    {
+        let _ = target.serial.change_of_region(None, serial.prefix());
+    }
+}
+
+/// `board.yaml` of a saved board, which then answers a probe.
+pub fn saved_board(bytes: &[u8]) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).expect("a file");
+    write("board.yaml", bytes);
+    write("flash.bin", &[0xFF; 0x1_0000]);
+    write("sram.bin", &[0x20; 0x5000]);
+    write("option-bytes.bin", &[0xFF; 16]);
+    let Ok(board) = SimBoard::load(folder.path()) else { return };
+    let copy = tempfile::tempdir().expect("a folder");
+    board.save(copy.path()).expect("a board can be saved");
+    let again = SimBoard::load(copy.path()).expect("what was saved can be loaded");
+    assert_eq!(again.uid(), board.uid());
+    again.save(folder.path()).expect("a board can be saved again");
+    let text = |folder: &Path| fs::read_to_string(folder.join("board.yaml")).expect("a description");
+    assert_eq!(text(folder.path()), text(copy.path()), "saving is the inverse of loading");
+
+    board.clock().sleep(Duration::from_micros(50));
+    let probes = Probes::new(board.probe_lister(), board.clock());
+    let mut job = Job { probes: &probes, connect: ConnectOptions::default(), progress: &mut () };
+    let _ = info(&mut job);
+}
+
+/// A backup file.
+pub fn backup(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else { return };
+    let Ok(backup) = Backup::decode(text) else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("backup.json");
+    backup.save(&path).expect("a backup can be saved");
+    assert_eq!(Backup::open(&path).expect("and read"), backup);
+}
+
+/// A serial number, and a data block with it.
+pub fn serial(bytes: &[u8]) {
+    if let Ok(block) = DataBlock::parse(bytes) {
+        let _ = (block.summary(), block.registers().count());
+        let uid = Uid([1, 2, 3]);
+        assert_eq!(block.with_uid(uid).uid(), uid);
+    }
+    let Ok(text) = str::from_utf8(bytes) else { return };
+    for target in Target::all() {
+        if let Ok(serial) = Serial::parse(text, &target.serial.pattern) {
+            assert_eq!(serial.as_str(), text);
+            assert!(!Serial::is_factory_default(bytes), "a factory default is taken");
+            assert_eq!(DataBlock::template().with_serial(serial).serial(), Some(serial));
+            let _ = target.serial.change_of_region(Some("26354"), serial.prefix());
+        }
+    }
+}
