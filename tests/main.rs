@@ -7,6 +7,7 @@ mod budget;
 mod choice;
 mod cli;
 mod corpus;
+mod durability;
 mod faults;
 mod flash;
 mod hardware;

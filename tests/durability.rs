@@ -1,0 +1,146 @@
+//! A backup is whole or not there, however the program and the disk end.
+//!
+//! These tests run the shipped program, and ask the system for what cannot be had inside of a process: a kill, a limit on
+//! files, a disk that is full or read-only.
+#![cfg(unix)]
+
+use std::{
+    fs,
+    os::unix::process::ExitStatusExt as _,
+    path::Path,
+    process::{Command, Stdio},
+    thread,
+    time::Instant,
+};
+
+use m365_drv::ops::Backup;
+
+use crate::bench::Bench;
+
+/// SIGKILL and SIGXFSZ, as signal(7) numbers them.
+const KILL: i32 = 9;
+const FILE_SIZE: i32 = 25;
+
+/// The program on a bench, with its words.
+fn m365(bench: &Bench, line: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_m365-drv"));
+    command.args(line.split_whitespace()).current_dir(bench.path("")).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+/// The same, begun by a shell that first does this.
+fn m365_after(bench: &Bench, preparation: &str, line: &str) -> Command {
+    let mut command = Command::new("sh");
+    let script = format!("{preparation} && exec \"$0\" \"$@\"");
+    command.arg("-c").arg(script).arg(env!("CARGO_BIN_EXE_m365-drv")).args(line.split_whitespace());
+    command.current_dir(bench.path("")).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+/// Every file that has a backup's name is one; how many there are.
+fn backups(folder: &Path) -> usize {
+    let entries = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
+    let named: Vec<_> = entries.filter(|path| path.extension().is_some_and(|extension| extension == "json")).collect();
+    for path in &named {
+        Backup::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
+    named.len()
+}
+
+/// The board's own files; the simulated board is only saved at the end of a run, so that a killed one leaves it as it was,
+/// or half saved.
+fn put_back(board: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for file in fs::read_dir(board).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()) {
+        fs::copy(&file, to.join(file.file_name().unwrap())).unwrap();
+    }
+}
+
+#[test]
+fn a_run_killed_at_any_moment_leaves_whole_backups_and_the_next_keeps_the_data() {
+    const LINE: &str = "--json --simulate=B flash pro --erase-all";
+    let bench = Bench::new();
+    bench.m365("--simulate=locked-board:locked info").json();
+    let (board, trial) = (bench.path("locked-board"), bench.path("B"));
+    put_back(&board, &trial);
+    let began = Instant::now();
+    assert!(m365(&bench, LINE).status().unwrap().success());
+    let whole = began.elapsed();
+
+    let mut killed = 0;
+    for part in 0..10 {
+        put_back(&board, &trial);
+        let before = backups(&trial.join("backups"));
+        let mut child = m365(&bench, LINE).spawn().unwrap();
+        thread::sleep(whole * part / 10);
+        child.kill().unwrap();
+        killed += u32::from(child.wait().unwrap().signal() == Some(KILL));
+        let left = backups(&trial.join("backups"));
+        assert!((before..=before + 1).contains(&left), "killed at {part} tenths");
+
+        put_back(&board, &trial);
+        let lines = bench.m365("--simulate=B flash pro --erase-all").json();
+        let (serial, metres) = (&lines.report()["serial"], &lines.report()["mileage_m"]);
+        assert_eq!((serial.as_str(), metres.as_u64()), (Some("21886/00012345"), Some(2_345_678)));
+        assert_eq!(backups(&trial.join("backups")), left + 1, "killed at {part} tenths");
+    }
+    assert!(killed >= 5, "only {killed} of 10 runs were killed");
+}
+
+/// The system ends the program at the first write beyond the limit: at each step of writing the file.
+#[test]
+fn a_backup_killed_while_it_is_written_is_none() {
+    let bench = Bench::new();
+    bench.m365("--simulate=open backup whole.json").json();
+    // In blocks of 512 bytes, as POSIX has `ulimit -f`.
+    let blocks = bench.read("whole.json").len().div_ceil(512);
+    for limit in (0..blocks).step_by(blocks / 12) {
+        let status =
+            m365_after(&bench, &format!("ulimit -f {limit}"), "--simulate=open backup b.json").status().unwrap();
+        assert_eq!(status.signal(), Some(FILE_SIZE), "{status} at {limit} of {blocks} blocks");
+        assert!(!bench.path("b.json").exists(), "a backup of {limit} of {blocks} blocks");
+    }
+    let status = m365_after(&bench, &format!("ulimit -f {blocks}"), "--simulate=open backup b.json").status().unwrap();
+    assert!(status.success() && backups(&bench.path("")) == 2);
+}
+
+/// A shell that may mount file systems, which nobody else sees.
+fn apart(bench: &Bench) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--mount", "sh", "-c"]).current_dir(bench.path(""));
+    command
+}
+
+/// A file system of its own, which is gone with the program. Not every system lets a user have one.
+fn mounted(options: &str) -> Option<String> {
+    let mount = format!("mount -t tmpfs -o {options} none disk");
+    let probe = Bench::new();
+    fs::create_dir(probe.path("disk")).unwrap();
+    let allowed = apart(&probe).arg(&mount).stderr(Stdio::null()).status();
+    if allowed.is_ok_and(|status| status.success()) {
+        return Some(mount);
+    }
+    eprintln!("left out: no file system can be mounted here");
+    None
+}
+
+#[test]
+fn a_full_or_read_only_disk_is_said_and_nothing_is_erased() {
+    for options in ["size=4k", "ro"] {
+        let Some(mount) = mounted(options) else { return };
+        let bench = Bench::new();
+        fs::create_dir(bench.path("disk")).unwrap();
+        bench.m365("--simulate=B:open info").json();
+        let board = ["flash.bin", "option-bytes.bin"].map(|file| bench.read(format!("B/{file}")));
+        let line = "--json --simulate=B flash pro --km 77 --backup disk/b.json";
+        let script = format!("{mount} && \"$0\" \"$@\"; code=$?; ls -A disk >&2; exit $code");
+        let words = line.split_whitespace();
+        let output = apart(&bench).arg(script).arg(env!("CARGO_BIN_EXE_m365-drv")).args(words).output().unwrap();
+        let (stdout, stderr) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+        assert_eq!(output.status.code(), Some(10), "{options}: {stdout}{stderr}");
+        let result = stdout.lines().last().unwrap();
+        assert!(result.contains("cannot be written") && result.contains("\"board\":\"untouched\""), "{result}");
+        assert!(!stderr.contains("b.json") && !stderr.contains(".m365-drv-"), "left on the disk: {stderr}");
+        assert_eq!(board, ["flash.bin", "option-bytes.bin"].map(|file| bench.read(format!("B/{file}"))));
+    }
+}
