@@ -1,5 +1,6 @@
 //! What the fuzzer has kept in `tests/fuzz/corpus` goes through the parsers in every run of the tests, without a fuzzer.
 
+#[expect(unreachable_pub, reason = "the fuzzer's own crate exports them")]
 #[path = "fuzz/src/targets.rs"]
 mod targets;
 
@@ -9,8 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+type Target = fn(&[u8]);
+
 /// Each target, by the name of its folder.
-const TARGETS: [(&str, fn(&[u8])); 9] = [
+const TARGETS: [(&str, Target); 9] = [
     ("zip", targets::zip),
     ("info_json", targets::info_json),
     ("info_txt", targets::info_txt),

@@ -21,8 +21,8 @@ use m365_drv::{
 use zip::{ZipWriter, write::SimpleFileOptions};
 
 /// Everything that the program does with an image before it decides whether to flash it.
-fn look_at(image: Image) {
-    let _ = Report::new(&image);
+fn look_at(image: &Image) {
+    let _ = Report::new(image);
     for target in Target::all() {
         for (kind, region) in [(Kind::Boot, &target.regions.boot), (Kind::Drv, &target.regions.drv)] {
             for chip in [None, Some("stm32f103"), Some("gd32e103")] {
@@ -35,7 +35,7 @@ fn look_at(image: Image) {
                     chip,
                     rehearsal: RehearsalImages::Allowed,
                 };
-                let answers = gates(&image, &fit);
+                let answers = gates(image, &fit);
                 let mut order = answers.iter().map(|gate| GATES.iter().position(|name| *name == gate.name));
                 assert!(order.all(|place| place.is_some()), "a gate without a name");
                 if answers.iter().all(|gate| gate.passed) {
@@ -56,7 +56,7 @@ pub fn zip(bytes: &[u8]) {
     if image.format == Format::Package {
         assert!(image.bytes.len() <= 128 * 1024, "a member longer than any may be");
     }
-    look_at(image);
+    look_at(&image);
 }
 
 const FIRMWARE: &[u8] = &[0x5A; 64];
@@ -71,7 +71,7 @@ fn info_file(name: &str, bytes: &[u8]) {
     }
     if let Ok(image) = Image::from_bytes(&writer.finish().expect("a zip").into_inner()) {
         assert_eq!(image.bytes, FIRMWARE, "no description changes what the firmware is");
-        look_at(image);
+        look_at(&image);
     }
 }
 
@@ -93,13 +93,13 @@ pub fn hex(bytes: &[u8]) {
         let base = image.base.expect("a HEX file has addresses");
         assert!(base.checked_add(image.bytes.len() as u32).is_some(), "an image past the end of memory");
     }
-    look_at(image);
+    look_at(&image);
 }
 
 /// The gates, with plain code.
 pub fn gates_of_code(bytes: &[u8]) {
     if let Ok(image) = Image::from_bytes(bytes) {
-        look_at(image);
+        look_at(&image);
     }
 }
 
@@ -120,8 +120,8 @@ pub fn saved_board(bytes: &[u8]) {
     let folder = tempfile::tempdir().expect("a folder");
     let write = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).expect("a file");
     write("board.yaml", bytes);
-    write("flash.bin", &[0xFF; 0x1_0000]);
-    write("sram.bin", &[0x20; 0x5000]);
+    write("flash.bin", &vec![0xFF; 0x1_0000]);
+    write("sram.bin", &vec![0x20; 0x5000]);
     write("option-bytes.bin", &[0xFF; 16]);
     let Ok(board) = SimBoard::load(folder.path()) else { return };
     let copy = tempfile::tempdir().expect("a folder");
