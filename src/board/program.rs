@@ -157,6 +157,7 @@ impl Board<'_> {
         let records = Records::new(pages);
         let stream = words(&records.stream);
         let total = records.stream.len() as u32;
+        let chunk = CHUNK.min(self.link.max_bytes() as u32);
         let mut loader = Loader::new(&mut self.link, &self.pace, &mut self.loaded, target);
         let ring = loader.ring();
         let mut sent = total.min(FIRST_CHUNK);
@@ -167,7 +168,7 @@ impl Board<'_> {
         let mut moved = self.pace.now();
         loop {
             self.pace.check()?;
-            let next = CHUNK.min(total - sent);
+            let next = chunk.min(total - sent);
             if next > 0 && next <= RING_BYTES - (sent - taken) {
                 // Up to the end of the ring; what is left goes to its beginning in the next turn.
                 let offset = sent % RING_BYTES;
@@ -188,7 +189,8 @@ impl Board<'_> {
                 progress.on(Event::Advanced { step: Step::Program, done_bytes, total_bytes });
             }
             if finished {
-                return Ok(());
+                // A header that got lost can leave the zero in its place that ends the stream.
+                return if taken == total { Ok(()) } else { Err(Error::Loader) };
             }
             if self.pace.now().saturating_sub(moved) > STALL_LIMIT {
                 return Err(Error::Stuck { what: WHAT, limit: STALL_LIMIT });

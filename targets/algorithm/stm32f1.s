@@ -93,6 +93,7 @@ erase_sector:
         str     r0, [r3, #AR]
         movs    r2, #CR_PER | CR_STRT
         str     r2, [r3, #CR]
+        dsb                             @ BSY is set by then
         b       settle
 
 @ ProgramPage(address, bytes, source) -> 0 or error bits, r1 = address. The flash is blank there. Half-words (or words)
@@ -145,12 +146,11 @@ done:   pop     {r4, r5, r6, lr}
 
 @ Waits for the operation's end and leaves no operation selected. r3 = FPEC -> r0 = 0 or error bits; r1 is kept.
 settle:
-        ldr     r0, [r3, #SR]
-        tst     r0, #SR_BSY
-        bne     settle
+        push    {lr}
+        bl      wait
+        pop     {lr}
         movs    r2, #0
         str     r2, [r3, #CR]
-        ands    r0, r0, #SR_ERRORS
         bx      lr
 
 @ Erases the option bytes and programs all of them anew: the host has put their 16 bytes at the beginning of the ring. Runs
@@ -173,12 +173,13 @@ options:
         str     r2, [r3, #CR]
         mov     r2, #CR_OPTWRE | CR_OPTER | CR_STRT
         str     r2, [r3, #CR]
+        dsb
+        ldr     r1, =OPTION_BYTES
         bl      wait
         cmp     r0, #0
         bne     failed
         mov     r2, #CR_OPTWRE | CR_OPTPG
         str     r2, [r3, #CR]
-        ldr     r1, =OPTION_BYTES
         ldr     r4, =OPTION_BYTES_END
         ldr     r5, width
 1:      cmp     r1, r4
@@ -195,8 +196,11 @@ options:
         bne     failed
         b       1b
 
-@ r3 = FPEC -> r0 = 0 or error bits, when the operation is over
+@ r3 = FPEC -> r0 = 0 or error bits, when the operation is over; r1 is kept. A mass erase can outlast a watchdog.
 wait:
+        ldr     r2, =IWDG_KR
+        movw    r0, #IWDG_RELOAD
+        str     r0, [r2]
         ldr     r0, [r3, #SR]
         tst     r0, #SR_BSY
         bne     wait
