@@ -33,12 +33,12 @@ pub enum Comparison {
     },
 }
 
-/// Bytes read at once: the longest that every probe takes in one transfer (ST-Link V2 6 KiB), in whole pages. At the slowest
-/// clock they take less than the second in which an interrupt has to be heard.
-pub(super) const CHUNK: usize = 6 * 1024;
-/// A wire that flips a bit now and then must not fail a board that is right: a page that reads wrong is read again. A page
-/// that is wrong does not become right by that.
-const READINGS: usize = 3;
+/// Bytes compared at once: the longest that every probe takes in one transfer (ST-Link V2 6 KiB), in whole pages.
+const CHUNK: usize = 6 * 1024;
+/// A wire that flips a bit now and then must not fail a board that is right: what reads wrong is read again, this often. But
+/// flash cells that an erase or a write has left half way read now one, now the other: then only two right readings in a row
+/// count.
+const AGAIN: usize = 4;
 
 impl Board<'_> {
     /// Reads every part and compares it.
@@ -62,15 +62,24 @@ impl Board<'_> {
     }
 
     fn differences(&mut self, address: u32, expected: &[u8]) -> Result<Vec<(u32, u8, u8)>, Error> {
-        let mut found = Vec::new();
-        for _ in 0..READINGS {
-            let bytes = self.read(address..address + expected.len() as u32)?;
-            let pairs = (address..).zip(expected.iter().zip(bytes));
-            found = pairs.filter(|(_, (e, f))| *e != f).map(|(a, (e, f))| (a, *e, f)).collect();
-            if found.is_empty() {
-                break;
+        let mut found = self.reading(address, expected)?;
+        let mut was_right = found.is_empty();
+        for _ in 0..if was_right { 0 } else { AGAIN } {
+            let again = self.reading(address, expected)?;
+            if was_right && again.is_empty() {
+                return Ok(again);
+            }
+            was_right = again.is_empty();
+            if !was_right {
+                found = again;
             }
         }
         Ok(found)
+    }
+
+    fn reading(&mut self, address: u32, expected: &[u8]) -> Result<Vec<(u32, u8, u8)>, Error> {
+        let bytes = self.read(address..address + expected.len() as u32)?;
+        let pairs = (address..).zip(expected.iter().zip(bytes));
+        Ok(pairs.filter(|(_, (e, f))| *e != f).map(|(a, (e, f))| (a, *e, f)).collect())
     }
 }

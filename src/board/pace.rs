@@ -50,7 +50,8 @@ impl Pace {
         }
     }
 
-    /// Calls `attempt` until it has an answer; `None` when there is none within `limit`. At least one attempt is made.
+    /// Calls `attempt` until it has an answer; `None` when there is none within `limit`. At least one attempt is made, also
+    /// of somebody who has asked to stop: what is over by then is not called interrupted.
     pub(super) fn poll<T>(
         &self,
         limit: Duration,
@@ -61,6 +62,7 @@ impl Pace {
             if let Some(answer) = attempt()? {
                 return Ok(Some(answer));
             }
+            self.check()?;
             if self.now() >= end {
                 return Ok(None);
             }
