@@ -42,7 +42,7 @@
 //!     extent: Extent::Changes,
 //!     intent: Intent::Write,
 //!     after: After::Run,
-//!     keep: Keep::Nothing,
+//!     keep: Keep::nothing(),
 //!     forced: vec![],
 //!     rehearsal: RehearsalImages::Allowed,
 //! };

@@ -80,7 +80,7 @@ fn run(scooter: &str, layout: &Layout, drv: &[u8], khz: u32, round_trip: Duratio
         extent: Extent::Changes,
         intent: Intent::Write,
         after: After::Stop,
-        keep: Keep::Nothing,
+        keep: Keep::nothing(),
         forced: GATES.iter().map(ToString::to_string).collect(),
         rehearsal: RehearsalImages::Allowed,
     };

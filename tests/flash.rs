@@ -128,7 +128,7 @@ pub(crate) fn a_locked_board_is_not_erased_without_consent(stand: &Stand) {
 #[test]
 fn a_bricked_board_gets_exactly_the_images_and_the_block() {
     let (board, stand) = Stand::scenario(Scenario::Bricked);
-    let request = FlashRequest { keep: Keep::Nothing, ..stand.request_with_data() };
+    let request = FlashRequest { keep: Keep::nothing(), ..stand.request_with_data() };
     let report = stand.flash(&request).unwrap();
 
     let vectors: serde_json::Value = serde_json::from_str(include_str!("data/data_block_vectors.json")).unwrap();

@@ -105,7 +105,7 @@ impl Stand {
             extent: Extent::Changes,
             intent: Intent::Write,
             after: After::Stop,
-            keep: Keep::InFolder(self.folder.path().to_owned()),
+            keep: Keep::in_folder(self.folder.path().to_owned()),
             forced: vec![],
             rehearsal: RehearsalImages::Allowed,
         }

@@ -40,7 +40,7 @@ pub enum Boot {
         #[serde(serialize_with = "hexadecimal")]
         pc: u32,
     },
-    /// The firmware could not be watched: contact ended. It says nothing about the firmware.
+    /// The firmware could not be watched: contact ended, or the chip shows no samples. It says nothing about the firmware.
     Unseen,
 }
 
@@ -87,7 +87,8 @@ impl Board<'_> {
             let Boot::Running { .. } = last else {
                 inside.0 = 0;
                 // A locked-up core has no program counter to show.
-                return Ok(if let Boot::Lost { .. } = last { stopped(&mut self.link)? } else { None });
+                let may_be_locked_up = matches!(last, Boot::Lost { .. } | Boot::Unseen);
+                return Ok(if may_be_locked_up { stopped(&mut self.link)? } else { None });
             };
             inside = if inside.0 == 0 { (1, now) } else { (inside.0 + 1, inside.1) };
             if inside.0 < SAMPLES || now.saturating_sub(inside.1) < SPAN {
@@ -130,7 +131,10 @@ fn stopped(link: &mut Link) -> Result<Option<Boot>, LinkError> {
 }
 
 fn locate(pc: u32, target: &Target) -> Boot {
-    if target.regions.drv.contains(&pc) {
+    // All ones from a core that does not run (DDI 0403E C1.8.5), zero where there are no samples.
+    if [0, u32::MAX].contains(&pc) {
+        Boot::Unseen
+    } else if target.regions.drv.contains(&pc) {
         Boot::Running { pc }
     } else if target.regions.boot.contains(&pc) {
         Boot::Bootloader { pc }

@@ -8,7 +8,7 @@ use probe_rs::{
 };
 
 use super::{
-    Error,
+    Error, Uid,
     access::Problem,
     link::{Link, LinkError, SharedMeter},
     probes::{Choice, ProbeEntry, Probes, Selector},
@@ -27,6 +27,9 @@ pub struct ConnectOptions {
     pub method: Method,
     /// How long to try.
     pub wait: Wait,
+    /// The board that has been reached before. Another one is refused, and a probe that cannot be opened is tried again:
+    /// it was in use, and one that is plugged in again needs a moment before the system lets anybody open it.
+    pub expect: Option<Uid>,
 }
 
 /// How to attach to a chip that runs.
@@ -51,6 +54,18 @@ pub enum Wait {
     For(Duration),
     /// Until the user stops it.
     Forever,
+}
+
+impl ConnectOptions {
+    /// Whether what keeps the probe from being used may pass while somebody waits.
+    fn awaits(&self, error: &Error) -> bool {
+        let passes = match error {
+            Error::ProbeAccess(Problem::Busy { .. } | Problem::Other { .. }) => true,
+            Error::ProbeAccess(_) => self.expect.is_some(),
+            error => error.is_absence(),
+        };
+        passes && self.wait != Wait::No
+    }
 }
 
 /// Clocks that are tried, in kHz, fastest first. 4600 is what probe-rs calls the fastest setting of an ST-Link V2; ST and
@@ -107,16 +122,13 @@ pub(super) fn reach(
     loop {
         let (need, last) = match round(probes, options, limit, &mut attempts) {
             Ok(contact) => return Ok(contact),
-            Err(Failure::Contact(last)) => (Need::Contact, Some(last)),
-            Err(Failure::Probe(
-                Error::NoProbe
-                | Error::ProbeNotFound { .. }
-                | Error::ProbeGone
-                | Error::ProbeAccess(Problem::Hung | Problem::Busy { .. } | Problem::Other { .. }),
-            )) if options.wait != Wait::No => (Need::Probe, None),
+            Err(Failure::Contact(last)) => (Need::Contact, Err(last)),
             // A clone that hangs comes back when it is plugged in again, and the user is asked to.
-            Err(Failure::Probe(Error::ProbeAccess(Problem::Hung))) => (Need::Replug, None),
-            Err(Failure::Probe(Error::NoProbe)) if replugging => (Need::Replug, None),
+            Err(Failure::Probe(hung @ Error::ProbeAccess(Problem::Hung))) => (Need::Replug, Ok(hung)),
+            Err(Failure::Probe(error)) if replugging && error.is_absence() => {
+                (Need::Replug, Ok(Error::ProbeAccess(Problem::Hung)))
+            }
+            Err(Failure::Probe(error)) if options.awaits(&error) => (Need::Probe, Ok(error)),
             Err(Failure::Probe(error)) => return Err(error),
         };
         let elapsed = pace.now().saturating_sub(began);
@@ -126,8 +138,7 @@ pub(super) fn reach(
             Wait::Forever => false,
         };
         if over {
-            let no_contact = |last| Error::NoContact { attempts, elapsed, last };
-            return Err(last.map_or(Error::ProbeAccess(Problem::Hung), no_contact));
+            return Err(last.unwrap_or_else(|last| Error::NoContact { attempts, elapsed, last }));
         }
         replugging = need == Need::Replug;
         progress.on(Event::Waiting { attempts, elapsed, need });
@@ -179,6 +190,8 @@ fn round(
             *attempts += 1;
             match attempt(probes, &choice, *speed, *method) {
                 Err(Failure::Contact(error)) => last = Some(error),
+                // Ours, not the user's: the next step of the ladder may do.
+                Err(Failure::Probe(Error::UnsupportedSpeed { .. })) if options.speed_khz.is_none() => {}
                 result => return result,
             }
         }
@@ -192,7 +205,10 @@ fn attempt(probes: &Probes, choice: &Choice, speed: u32, method: Method) -> Resu
     let mut probe = probes.open(choice).map_err(Failure::Probe)?;
     let driver = |error: DebugProbeError| Failure::from(LinkError::from_probe(error));
     probe.select_protocol(WireProtocol::Swd).map_err(driver)?;
-    probe.set_speed(speed).map_err(driver)?;
+    probe.set_speed(speed).map_err(|error| match error {
+        DebugProbeError::UnsupportedSpeed(khz) => Failure::Probe(Error::UnsupportedSpeed { khz }),
+        error => driver(error),
+    })?;
     if method == Method::Normal {
         return attach(probe, choice.entry.clone(), method, probes.meter()).map_err(Failure::from);
     }
@@ -218,7 +234,7 @@ fn attach(mut probe: Probe, entry: ProbeEntry, method: Method, meter: SharedMete
     let interface = probe
         .try_into_arm_debug_interface(DefaultArmSequence::create())
         .map_err(|(_, error)| LinkError::from_arm(CPUID, error))?;
-    let mut link = Link::new(interface, meter)?;
+    let mut link = Link::new(interface, speed_khz, meter)?;
     if method == Method::UnderReset {
         hold(&mut link)?;
     }

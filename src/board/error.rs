@@ -37,6 +37,12 @@ pub enum Error {
     /// The probe is there and cannot be used.
     #[error(transparent)]
     ProbeAccess(Problem),
+    /// The probe has no clock as slow as that.
+    #[error("the probe has no SWD clock of {khz} kHz or slower")]
+    UnsupportedSpeed {
+        /// What was asked for.
+        khz: u32,
+    },
     /// The probe works and no board answers.
     #[error("no board answers after {attempts} tries in {:.1} s", elapsed.as_secs_f32())]
     NoContact {
@@ -125,9 +131,6 @@ pub enum Error {
         /// What was read.
         found: String,
     },
-    /// Protection is not in force though it was set.
-    #[error("read-out protection is not in force after the reset")]
-    NotLocked,
     /// Protection is still on after the chip was reset and its power was cycled.
     #[error("read-out protection is still on")]
     StillProtected,
@@ -151,6 +154,11 @@ fn status_names(status: u32) -> String {
 }
 
 impl Error {
+    /// Whether there is no probe, or not the one that was asked for.
+    pub(super) fn is_absence(&self) -> bool {
+        matches!(self, Self::NoProbe | Self::ProbeNotFound { .. } | Self::ProbeGone)
+    }
+
     /// Whether a fresh connection may help: contact or the probe was lost, or what came over the wires made no sense.
     pub fn is_link(&self) -> bool {
         match self {

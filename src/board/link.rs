@@ -20,9 +20,12 @@ use super::meter::Meter;
 /// The AHB-AP of every chip on these boards.
 const AP: FullyQualifiedApAddress = FullyQualifiedApAddress::v1_with_default_dp(0);
 
-/// Words in one transfer. The buffer of an ST-Link holds 6 KiB; probe-rs keeps to that when it reads, and not when it
+/// Words in one transfer at most. The buffer of an ST-Link holds 6 KiB; probe-rs keeps to that when it reads, and not when it
 /// writes (0.32.0, `STLINK_MAX_WRITE_LEN`).
 const MAX_WORDS: usize = 6 * 1024 / 4;
+/// Words that half a second takes for each kHz of the clock: 46 bits a word and the idle clocks between (ADIv5 B4). No transfer
+/// takes longer, so that an interrupt is heard within a second at any clock.
+const WORDS_PER_KHZ: usize = 9;
 
 type Memory<'a> = Box<dyn ArmMemoryInterface + 'a>;
 
@@ -39,6 +42,7 @@ self_cell!(
 /// An attached probe.
 pub(super) struct Link {
     port: Port,
+    max_words: usize,
     meter: SharedMeter,
 }
 
@@ -88,10 +92,15 @@ pub enum LinkError {
 
 impl Link {
     /// Takes an attached probe and reaches its memory access port.
-    pub(super) fn new(mut interface: Box<dyn ArmDebugInterface>, meter: SharedMeter) -> Result<Self, LinkError> {
+    pub(super) fn new(
+        mut interface: Box<dyn ArmDebugInterface>,
+        speed_khz: u32,
+        meter: SharedMeter,
+    ) -> Result<Self, LinkError> {
+        let max_words = (speed_khz as usize * WORDS_PER_KHZ).clamp(1, MAX_WORDS);
         interface.select_debug_port(DpAddress::Default).map_err(|e| LinkError::from_arm(0, e))?;
         Port::try_new(MutBorrow::new(interface), |interface| interface.borrow_mut().memory_interface(&AP))
-            .map(|port| Self { port, meter })
+            .map(|port| Self { port, max_words, meter })
             .map_err(|e| LinkError::from_arm(0, e))
     }
 
@@ -124,7 +133,15 @@ impl Link {
     }
 
     pub(super) fn read_words(&mut self, address: u32, words: &mut [u32]) -> Result<(), LinkError> {
-        self.access(address, |memory| memory.read_32(address.into(), words))
+        for (words, address) in words.chunks_mut(self.max_words).zip((address..).step_by(4 * self.max_words)) {
+            self.access(address, |memory| memory.read_32(address.into(), words))?;
+        }
+        Ok(())
+    }
+
+    /// Bytes that go into one transfer at this clock.
+    pub(super) fn max_bytes(&self) -> usize {
+        4 * self.max_words
     }
 
     /// Reads `bytes` from an address that is a multiple of 4, by whole words.
@@ -142,7 +159,7 @@ impl Link {
     }
 
     pub(super) fn write_words(&mut self, address: u32, words: &[u32]) -> Result<(), LinkError> {
-        for (words, address) in words.chunks(MAX_WORDS).zip((address..).step_by(4 * MAX_WORDS)) {
+        for (words, address) in words.chunks(self.max_words).zip((address..).step_by(4 * self.max_words)) {
             self.access(address, |memory| memory.write_32(address.into(), words))?;
         }
         Ok(())

@@ -33,7 +33,7 @@ pub use self::{
     options::OptionBytes,
     probes::{ProbeEntry, Probes, Selector, SelectorError},
     program::{PageBefore, PageWrite},
-    protection::{EraseConsent, Protection, Status},
+    protection::{EraseConsent, Erasure, Protection, Status},
     rescue::{Rescue, Stranger},
 };
 
@@ -108,7 +108,13 @@ impl<'p> Board<'p> {
                     }
                     probes.pace().check()?;
                 }
-                result => return result,
+                Ok(board) => match options.expect {
+                    Some(expected) if board.uid != expected => {
+                        return Err(Error::OtherBoard { expected, found: board.uid });
+                    }
+                    _ => return Ok(board),
+                },
+                error => return error,
             }
         }
     }
@@ -147,8 +153,9 @@ impl<'p> Board<'p> {
         };
         // A chip that was reached without reset can be again, and must not be reset in the middle of its work.
         let method = if self.method == Method::Normal { Method::Normal } else { self.options.method };
-        let options = ConnectOptions { selector: Some(selector), method, ..self.options.clone() };
-        Recipe { probes: self.probes, options, speed_khz: self.speed_khz, uid: self.uid }
+        let options =
+            ConnectOptions { selector: Some(selector), method, expect: Some(self.uid), ..self.options.clone() };
+        Recipe { probes: self.probes, options, speed_khz: self.speed_khz }
     }
 
     /// Attaches anew over the open probe, so that what is read from then on shares no state with what was done before.
@@ -188,7 +195,8 @@ impl<'p> Board<'p> {
     /// Reads flash or SRAM; the range begins and ends at multiples of 4.
     pub fn read(&mut self, range: Range<u32>) -> Result<Vec<u8>, Error> {
         let mut bytes = vec![0; range.len()];
-        for (bytes, address) in bytes.chunks_mut(compare::CHUNK).zip((range.start..).step_by(compare::CHUNK)) {
+        let chunk = self.link.max_bytes();
+        for (bytes, address) in bytes.chunks_mut(chunk).zip((range.start..).step_by(chunk)) {
             self.link.read_bytes(address, bytes)?;
             self.pace.check()?;
         }
@@ -207,7 +215,6 @@ pub struct Recipe<'p> {
     probes: &'p Probes,
     options: ConnectOptions,
     speed_khz: u32,
-    uid: Uid,
 }
 
 /// Which clock to reconnect at.
@@ -236,7 +243,7 @@ impl<'p> Recipe<'p> {
         let options = ConnectOptions { wait, ..self.options.clone() };
         let mut board = Board::connect_at(self.probes, &options, Some(limit), progress)?;
         board.options.wait = self.options.wait;
-        if board.uid == self.uid { Ok(board) } else { Err(Error::OtherBoard { expected: self.uid, found: board.uid }) }
+        Ok(board)
     }
 }
 

@@ -51,6 +51,14 @@ impl OptionBytes {
         Self::from_values(values)
     }
 
+    /// The same, mended, with another USER.
+    #[must_use]
+    pub fn with_user(self, user: u8) -> Self {
+        let mut values = self.mended().values();
+        values[USER] = user;
+        Self::from_values(values)
+    }
+
     /// Whether this value is stored with its complement; an erased pair is not.
     fn is_valid(&self, index: usize) -> bool {
         self.0[2 * index] == !self.0[2 * index + 1]

@@ -16,6 +16,15 @@ use crate::target::Target;
 #[derive(Debug, Clone, Copy)]
 pub struct EraseConsent;
 
+/// What removing protection did to main flash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Erasure {
+    /// The chip erased all of it.
+    Everything,
+    /// It holds what it held.
+    Nothing,
+}
+
 /// Whether flash can be read through the debug port, as the chip itself says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -46,8 +55,9 @@ impl Status {
 }
 
 /// Time for everything that `options` in the flash algorithm does: an erase of the option area, a mass erase, eight
-/// half-words; DS5319 table 28 gives 40 ms at most for each erase, and worn chips take longer.
-const OPTIONS_LIMIT: Duration = Duration::from_secs(5);
+/// half-words; DS5319 table 28 gives 40 ms at most for each erase. Worn chips and those of other makers take longer, by as
+/// much as seconds.
+const OPTIONS_LIMIT: Duration = Duration::from_secs(20);
 /// How long a user has to take the power away and bring it back, where no waiting time was asked for.
 const POWER_CYCLE_LIMIT: Duration = Duration::from_secs(60);
 
@@ -75,41 +85,53 @@ impl Board<'_> {
         Ok((registers[fpec::OBR], registers[fpec::WRPR], read_option_bytes(&mut self.link)?))
     }
 
-    /// Removes read-out and write protection, whose state is given as [`Board::status`] read it. Where read-out protection was on, this erases the whole flash.
+    /// Removes read-out protection, whose state is given as [`Board::status`] read it, and write protection; USER is kept.
+    /// Where read-out protection is in force, this erases the whole flash.
     ///
     /// Afterwards the core stands before its first instruction, and protection and UID have been read again. Where the chip
     /// wants its power cycled first, waits for that.
     pub fn remove_protection(
         self,
         target: &Target,
-        status: &Status,
+        before: Protection,
+        user: u8,
         _consent: EraseConsent,
         progress: &mut dyn Progress,
-    ) -> Result<Self, Error> {
+    ) -> Result<(Self, Erasure), Error> {
         let mut board = self;
-        board.write_options(target, OptionBytes::open(status.option_bytes.user()))?;
+        board.prepare_options()?;
+        // What was set and not in force yet is by now, except on chips that wait for a power-on.
+        let erases = before == Protection::Read || board.status()?.protection == Protection::Read;
+        board.write_options(target, OptionBytes::open(user))?;
         board.reset_and_halt()?;
-        if board.status()?.protection == Protection::None {
-            return Ok(board);
+        if board.status()?.protection == Protection::Read {
+            board = board.await_power_cycle(progress)?;
         }
-        board.await_power_cycle(progress)
+        Ok((board, if erases { Erasure::Everything } else { Erasure::Nothing }))
     }
 
-    /// Turns read-out protection on, beside these option bytes; it is in force after the next reset.
+    /// Turns read-out protection on, beside these option bytes; it is in force after the next reset, on some chips after the
+    /// next power-on.
     pub fn set_protection(&mut self, target: &Target, options: OptionBytes) -> Result<(), Error> {
+        self.prepare_options()?;
         self.write_options(target, options.with_rdp(self.chip.kind.rdp_protected()))
     }
 
     /// Writes these option bytes, mended; they are in force after the next reset.
     pub fn restore_options(&mut self, target: &Target, options: OptionBytes) -> Result<(), Error> {
+        self.prepare_options()?;
         self.write_options(target, options.mended())
+    }
+
+    /// Puts clock and peripherals into the state after a reset, for the flash algorithm.
+    fn prepare_options(&mut self) -> Result<(), Error> {
+        self.pace.check()?;
+        self.reset_and_halt()
     }
 
     /// Erases the option bytes and programs all of them, in one go on the chip itself: once begun it ends even if contact
     /// is lost, so that the option area is never left erased by a slipped wire.
     fn write_options(&mut self, target: &Target, options: OptionBytes) -> Result<(), Error> {
-        self.pace.check()?;
-        self.reset_and_halt()?;
         self.run_options(target, options, OPTIONS_LIMIT)?;
         let found = read_option_bytes(&mut self.link)?;
         if found == options {
@@ -122,13 +144,18 @@ impl Board<'_> {
     /// Waits until the chip has lost its power and come back without protection.
     fn await_power_cycle(self, progress: &mut dyn Progress) -> Result<Self, Error> {
         let mut board = self;
+        let limit = match board.options.wait {
+            Wait::No => POWER_CYCLE_LIMIT,
+            Wait::For(limit) => limit.max(POWER_CYCLE_LIMIT),
+            Wait::Forever => Duration::MAX,
+        };
         let began = board.now();
         let mut attempts = 0;
         loop {
             attempts += 1;
             let elapsed = board.now().saturating_sub(began);
-            if elapsed >= POWER_CYCLE_LIMIT && board.options.wait == Wait::No {
-                return Err(Error::NoPowerCycle { limit: POWER_CYCLE_LIMIT });
+            if elapsed >= limit {
+                return Err(Error::NoPowerCycle { limit });
             }
             progress.on(Event::Waiting { attempts, elapsed, need: Need::PowerCycle });
             board.pace.pause(Duration::from_millis(200))?;

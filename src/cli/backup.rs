@@ -29,8 +29,8 @@ impl KeepArgs {
     /// What was chosen.
     pub(crate) fn keep(&self, context: &Context) -> anyhow::Result<Keep> {
         Ok(match &self.backup {
-            _ if self.no_backup => Keep::Nothing,
-            Some(file) => Keep::AsFile(file.clone()),
+            _ if self.no_backup => Keep::nothing().with_earlier(context.backups()),
+            Some(file) => Keep::in_file(file).with_earlier(context.backups()),
             None => context.keep()?,
         })
     }
@@ -42,6 +42,8 @@ pub(crate) struct RestoreArgs {
     file: PathBuf,
     #[command(flatten)]
     consent: ConsentArg,
+    #[command(flatten)]
+    keep: KeepArgs,
 }
 
 pub(crate) fn backup(context: &mut Context, file: &Path) -> Answer {
@@ -49,9 +51,12 @@ pub(crate) fn backup(context: &mut Context, file: &Path) -> Answer {
 }
 
 pub(crate) fn restore(context: &mut Context, args: &RestoreArgs) -> Answer {
-    let restore = |context: &mut Context, consent| ops::restore(&mut context.job(), &args.file, consent);
-    let report = args.consent.or_ask(context, &Keep::Nothing, restore)?;
-    Ok(Outcome::new(&report)?.on_board(BoardState::Written))
+    let keep = args.keep.keep(context)?;
+    let restore = |context: &mut Context, consent| ops::restore(&mut context.job(), &args.file, consent, &keep);
+    let report = args.consent.or_ask(context, &keep, restore)?;
+    let changed =
+        report.mass_erased || report.pages_erased > 0 || report.bytes_programmed > 0 || report.options_written;
+    Ok(Outcome::new(&report)?.on_board(if changed { BoardState::Written } else { BoardState::Untouched }))
 }
 
 impl Report for BackupReport {
@@ -76,6 +81,9 @@ impl Report for RestoreReport {
         page.row("uid", self.uid);
         page.row("programmed", format!("{} bytes; {} pages right already", self.bytes_programmed, self.pages_skipped));
         page.row("option bytes", hex::encode(self.option_bytes.0));
+        if let Some(backup) = &self.backup {
+            page.row("backup", backup.display());
+        }
         page.toned("verified", if self.verified { "yes" } else { "no" }, Tone::Good);
     }
 }

@@ -2,7 +2,6 @@
 
 use std::{
     io::{self, IsTerminal},
-    path::Path,
     sync::{
         atomic::Ordering,
         mpsc::{self, RecvTimeoutError},
@@ -14,7 +13,7 @@ use std::{
 use clap::Args;
 use m365_drv::{
     board::{self, EraseConsent},
-    ops::{self, BoardState, Keep, Stopped},
+    ops::{self, BoardState, Keep, Place, Stopped},
 };
 
 use super::{Context, Globals};
@@ -69,15 +68,15 @@ impl ConsentArg {
         keep: &Keep,
         mut work: impl FnMut(&mut Context, Option<EraseConsent>) -> Result<T, ops::Error>,
     ) -> Result<T, ops::Error> {
-        let refusal = match work(context, self.erase_all.then_some(EraseConsent)) {
-            Err(refusal @ ops::Error::Consent { .. }) if context.audience().answers() => refusal,
+        let (uid, refusal) = match work(context, self.erase_all.then_some(EraseConsent)) {
+            Err(refusal @ ops::Error::Consent { uid, .. }) if context.audience().answers() => (uid, refusal),
             ended => return ended,
         };
         context.say(&question(&refusal, keep));
         if !agrees(&answer(context)?) {
             return Err(refusal);
         }
-        context.wait_for_the_board();
+        context.wait_for(uid);
         work(context, Some(EraseConsent))
     }
 }
@@ -94,10 +93,9 @@ fn question(refusal: &ops::Error, keep: &Keep) -> String {
     if let ops::Error::Consent { data: Some((serial, mileage)), .. } = refusal {
         lines.push(format!("Known, and written again: serial number {serial}, mileage {mileage}."));
     }
-    let saved = |to: &Path| format!("What can be read is saved first, in {}.", to.display());
-    lines.push(match keep {
-        Keep::InFolder(path) | Keep::AsFile(path) => saved(path),
-        Keep::Nothing => "Nothing is saved first.".into(),
+    lines.push(match keep.place() {
+        Place::Folder(path) | Place::File(path) => format!("What can be read is saved first, in {}.", path.display()),
+        Place::Nowhere => "Nothing is saved first.".into(),
     });
     lines.push(format!("Type `{WORD}` to go on, anything else to stop:"));
     lines.join("\n")
@@ -133,7 +131,7 @@ fn answer(context: &Context) -> Result<String, ops::Error> {
 
 #[cfg(test)]
 mod tests {
-    use m365_drv::block::{Mileage, Serial};
+    use m365_drv::block::{Mileage, Serial, Uid};
 
     use super::*;
 
@@ -158,18 +156,18 @@ mod tests {
     fn the_question_says_what_is_lost_and_what_is_saved() {
         let serial = Serial::parse("21886/00012345", "#####/########").unwrap();
         let data = Some((serial, Mileage::from_km(1234).unwrap()));
-        let refusal = ops::Error::Consent { what: "read-protected", data };
+        let refusal = ops::Error::Consent { uid: Uid([1, 2, 3]), what: "read-protected", data };
         let text = "\nThe chip is read-protected. Removing that erases all of its flash: bootloader, firmware\n\
                     and data block, with everything that was set in it.\n\
                     Known, and written again: serial number 21886/00012345, mileage 1234.0 km.\n\
                     What can be read is saved first, in backups.\n\
                     Type `erase` to go on, anything else to stop:";
-        assert_eq!(question(&refusal, &Keep::InFolder("backups".into())), text);
+        assert_eq!(question(&refusal, &Keep::in_folder("backups")), text);
 
-        let refusal = ops::Error::Consent { what: "write-protected", data: None };
+        let refusal = ops::Error::Consent { uid: Uid([1, 2, 3]), what: "write-protected", data: None };
         let text = "\nThe chip is write-protected. To go on, that is removed and what is wrong is erased.\n\
                     Nothing is saved first.\n\
                     Type `erase` to go on, anything else to stop:";
-        assert_eq!(question(&refusal, &Keep::Nothing), text);
+        assert_eq!(question(&refusal, &Keep::nothing()), text);
     }
 }

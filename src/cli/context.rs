@@ -1,9 +1,13 @@
 //! From the arguments to the things that verbs work with.
 
-use std::time::Duration;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use indicatif::MultiProgress;
 use m365_drv::{
+    block::Uid,
     board::{
         ConnectOptions, Method, Probes, Wait,
         progress::{Event, Progress, Warning},
@@ -52,6 +56,7 @@ impl Context {
             speed_khz: globals.speed,
             method: globals.connect.into(),
             wait: globals.wait.unwrap_or_default(),
+            expect: None,
         };
         let teller = Teller::new(output, globals.quiet, bars, activity.clone());
         if let Some(rehearsal) = &rehearsal {
@@ -68,11 +73,21 @@ impl Context {
 
     /// Where backups go that were given no file.
     pub(crate) fn keep(&self) -> anyhow::Result<Keep> {
-        if let Some(rehearsal) = &self.rehearsal {
-            return Ok(rehearsal.keep());
+        match (&self.rehearsal, self.backups()) {
+            (_, Some(folder)) => Ok(Keep::in_folder(folder)),
+            // There are none of a board that is forgotten at the end.
+            (Some(_), None) => Ok(Keep::nothing()),
+            (None, None) => Err(refuse(Exit::Backup, "this user has no folder for backups")),
         }
-        let folder = files::data_folder().ok_or_else(|| refuse(Exit::Backup, "this user has no folder for backups"))?;
-        Ok(Keep::InFolder(folder.join("backups")))
+    }
+
+    /// Where this user's backups are; those of a simulated board are beside it.
+    pub(crate) fn backups(&self) -> Option<PathBuf> {
+        let folder = match &self.rehearsal {
+            Some(rehearsal) => rehearsal.home().map(Path::to_owned),
+            None => files::data_folder(),
+        };
+        folder.map(|folder| folder.join("backups"))
     }
 
     /// Whether images that drive no motor will do.
@@ -107,8 +122,9 @@ impl Context {
         self.teller.say(words);
     }
 
-    /// From now on the board has all the time it needs to answer.
-    pub(crate) fn wait_for_the_board(&mut self) {
+    /// From now on this board has all the time it needs to answer, and no other is taken for it.
+    pub(crate) fn wait_for(&mut self, uid: Uid) {
+        self.options.expect = Some(uid);
         self.options.wait = match self.options.wait {
             Wait::No => Wait::Forever,
             asked => asked,

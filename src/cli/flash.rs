@@ -84,8 +84,9 @@ pub(crate) fn run(context: &mut Context, args: &FlashArgs) -> Answer {
     if let Some(file) = image_out {
         file.fill(&report.image)?;
     }
-    let untouched = report.preview || report.bytes_programmed == 0 && report.pages_erased == 0 && !report.mass_erased;
-    let board = if untouched { BoardState::Untouched } else { BoardState::Written };
+    let changed =
+        report.mass_erased || report.options_written || report.pages_erased > 0 || report.bytes_programmed > 0;
+    let board = if changed && !report.preview { BoardState::Written } else { BoardState::Untouched };
     Ok(Outcome::new(&report)?.on_board(board))
 }
 

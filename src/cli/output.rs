@@ -267,7 +267,7 @@ fn state_in_words(board: BoardState) -> &'static str {
     match board {
         BoardState::Untouched => "untouched, as it was before",
         BoardState::Erased => "erased, it does not run until it is flashed",
-        BoardState::Partial => "partly written, it does not run until it is flashed",
+        BoardState::Partial => "changed, and not finished: the same command goes on",
         BoardState::Written => "written",
     }
 }

@@ -28,13 +28,17 @@ pub(crate) fn unlock(context: &mut Context, args: &UnlockArgs) -> Answer {
     let keep = args.keep.keep(context)?;
     let unlock = |context: &mut Context, consent| ops::unlock(&mut context.job(), consent, &keep);
     let report = args.consent.or_ask(context, &keep, unlock)?;
-    let board = if report.erased { BoardState::Erased } else { BoardState::Untouched };
+    let board = match (report.erased, report.options_written) {
+        (true, _) => BoardState::Erased,
+        (false, true) => BoardState::Written,
+        (false, false) => BoardState::Untouched,
+    };
     Ok(Outcome::new(&report)?.on_board(board))
 }
 
 pub(crate) fn lock(context: &mut Context) -> Answer {
     let report = ops::lock(&mut context.job())?;
-    let board = if report.before == report.protection { BoardState::Untouched } else { BoardState::Written };
+    let board = if report.options_written { BoardState::Written } else { BoardState::Untouched };
     Ok(Outcome::new(&report)?.on_board(board))
 }
 

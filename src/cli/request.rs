@@ -160,7 +160,7 @@ impl Wanted {
             consent: None,
             extent: Extent::Changes,
             intent: Intent::Preview,
-            keep: Keep::Nothing,
+            keep: Keep::nothing(),
             after: After::Stop,
             forced: self.forced.clone(),
             rehearsal: self.rehearsal,

@@ -1,11 +1,14 @@
 //! `--simulate`: which simulated board is meant, and what a rehearsal on it needs.
 
-use std::{fs, path::PathBuf, str::FromStr};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use m365_drv::{
     board::Probes,
     image::{Catalog, Image, Kind},
-    ops::Keep,
     sim::{APP_64, APP_128, BOOT, Layout, Scenario, SimBoard},
     target::Target,
 };
@@ -86,10 +89,9 @@ impl Rehearsal {
         &self.title
     }
 
-    /// Where the board's backups go: beside it, since the user's own folder holds those of real boards. There are none
-    /// of a board that is forgotten at the end.
-    pub(crate) fn keep(&self) -> Keep {
-        self.home.as_ref().map_or(Keep::Nothing, |folder| Keep::InFolder(folder.join("backups")))
+    /// The folder in which the board is kept, if it is.
+    pub(crate) fn home(&self) -> Option<&Path> {
+        self.home.as_deref()
     }
 
     /// Our own image, for a rehearsal that was given none; `None` where the board's own can stay.

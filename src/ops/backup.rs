@@ -1,32 +1,20 @@
 //! What a board held, in a file that survives whatever happens to the board.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
 
-use super::{Error, Job, job::untouched};
+use super::{Error, Job, held::Held, job::untouched};
 use crate::{
-    block::{DataBlock, LEN, Uid},
-    board::{Board, Comparison, LinkError, OptionBytes, Part, Protection, Status, progress::Step},
+    block::{DataBlock, Uid},
+    board::{Comparison, LinkError, OptionBytes, Part, Protection, progress::Step},
     image::sha256,
     target::Target,
 };
-
-/// Whether and where to keep a backup.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Keep {
-    /// In this folder, in a new file named after the board and the time; older ones of the same board are looked at where
-    /// the board itself does not hold its data any more.
-    InFolder(PathBuf),
-    /// In this file, which must not exist.
-    AsFile(PathBuf),
-    /// Nowhere; the user has said that nothing needs to be kept.
-    Nothing,
-}
 
 /// A board's contents before anything was changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,7 +72,7 @@ struct Document {
     tool: String,
     created: String,
     uid: String,
-    option_bytes: String,
+    option_bytes: Bytes,
     flash: Option<Bytes>,
     block: Option<Bytes>,
 }
@@ -119,7 +107,7 @@ impl Backup {
             tool: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).into(),
             created: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             uid: self.uid.to_string(),
-            option_bytes: hex::encode(self.option_bytes.0),
+            option_bytes: Bytes::new(&self.option_bytes.0),
             flash: self.flash.as_deref().map(Bytes::new),
             block: self.block.as_ref().map(|block| Bytes::new(block.as_bytes())),
         };
@@ -135,7 +123,7 @@ impl Backup {
         if document.schema != SCHEMA {
             return Err(format!("it has the form {}, this version reads {SCHEMA}", document.schema));
         }
-        let options = hex::decode(&document.option_bytes).ok().and_then(|bytes| bytes.try_into().ok());
+        let options = document.option_bytes.decode()?.try_into().map_err(|_| "its option bytes are not 16 bytes")?;
         let flash = document.flash.map(|bytes| bytes.decode()).transpose()?;
         if flash.as_ref().is_some_and(|flash| ![64, 128].contains(&(flash.len() / 1024)) || flash.len() % 1024 != 0) {
             return Err("its flash is neither 64 nor 128 KiB".into());
@@ -144,7 +132,7 @@ impl Backup {
         let block = block.map(|bytes| DataBlock::parse(&bytes)).transpose().map_err(|error| error.to_string())?;
         Ok(Self {
             uid: document.uid.parse().map_err(|_| "its unique id is none")?,
-            option_bytes: OptionBytes(options.ok_or("its option bytes are not 16 bytes")?),
+            option_bytes: OptionBytes(options),
             flash,
             block,
         })
@@ -184,91 +172,17 @@ impl Backup {
         })?;
         sync_folder(folder).map_err(io)
     }
-
-    /// The backups of this board in the folder, the newest first.
-    fn of_board(folder: &Path, uid: Uid) -> impl Iterator<Item = (PathBuf, Self)> {
-        let prefix = file_prefix(uid);
-        let entries = fs::read_dir(folder).into_iter().flatten();
-        let mut files: Vec<_> = entries
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| {
-                path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(&prefix))
-            })
-            .collect();
-        // The time in the name sorts as text.
-        files.sort();
-        let open = |path: PathBuf| Some((Self::open(&path).ok()?, path));
-        files.into_iter().rev().filter_map(open).filter(move |(backup, _)| backup.uid == uid).map(|(b, path)| (path, b))
-    }
-
-    /// The newest backup of this board in the folder that holds a whole data block; else the newest that holds any.
-    pub fn latest_block(folder: &Path, uid: Uid) -> Option<(PathBuf, DataBlock)> {
-        let mut newest = None;
-        for (path, block) in Self::of_board(folder, uid).filter_map(|(path, backup)| Some((path, backup.block?))) {
-            if block.is_whole(uid) {
-                return Some((path, block));
-            }
-            newest.get_or_insert((path, block));
-        }
-        newest
-    }
-}
-
-fn file_prefix(uid: Uid) -> String {
-    format!("{uid}-")
 }
 
 /// A rename is durable only when the folder is (fsync(2)); Windows has no such call.
 #[cfg(unix)]
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
 #[cfg(not(unix))]
-fn sync_folder(_folder: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(_folder: &Path) -> io::Result<()> {
     Ok(())
-}
-
-impl Keep {
-    /// Writes the backup; `None` where nothing is to be kept.
-    pub(super) fn save(&self, backup: &Backup) -> Result<Option<PathBuf>, BackupError> {
-        match self {
-            Self::Nothing => Ok(None),
-            Self::AsFile(path) => backup.save(path).map(|()| Some(path.clone())),
-            Self::InFolder(folder) => {
-                fs::create_dir_all(folder).map_err(|source| BackupError::Io {
-                    path: folder.clone(),
-                    what: "written",
-                    source,
-                })?;
-                loop {
-                    let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%.6fZ").to_string();
-                    let path = folder.join(format!("{}{time}.json", file_prefix(backup.uid)));
-                    match backup.save(&path) {
-                        // Another of the same microsecond, or of as long as the system's clock stands still.
-                        Err(BackupError::Exists(_)) => std::thread::sleep(std::time::Duration::from_millis(1)),
-                        saved => return saved.map(|()| Some(path)),
-                    }
-                }
-            }
-        }
-    }
-
-    /// What an earlier run saved of this board's data.
-    pub(super) fn earlier_block(&self, uid: Uid) -> Option<(PathBuf, DataBlock)> {
-        match self {
-            Self::InFolder(folder) => Backup::latest_block(folder, uid),
-            Self::AsFile(_) | Self::Nothing => None,
-        }
-    }
-
-    /// The option byte USER as an earlier run found it.
-    pub(super) fn earlier_user(&self, uid: Uid) -> Option<u8> {
-        match self {
-            Self::InFolder(folder) => Backup::of_board(folder, uid).find_map(|(_, b)| b.option_bytes.known_user()),
-            Self::AsFile(_) | Self::Nothing => None,
-        }
-    }
 }
 
 /// What `backup` saved.
@@ -313,53 +227,10 @@ pub fn backup(job: &mut Job<'_>, path: &Path) -> Result<BackupReport, Error> {
     Ok(BackupReport { uid, backup: path.to_owned(), flash_bytes, data, protection })
 }
 
-/// What a board holds before anything is changed.
-pub(super) struct Held {
-    /// All of main flash, where it can be read.
-    pub(super) flash: Option<Vec<u8>>,
-    /// The data block, and whether it comes from SRAM.
-    pub(super) block: Option<(DataBlock, super::report::Source)>,
-    /// Data blocks of other chips in SRAM.
-    pub(super) strangers: Vec<crate::board::Stranger>,
-}
-
-impl Held {
-    /// Reads flash where it can be read, and SRAM where flash holds no data block.
-    pub(super) fn read(board: &mut Board<'_>, status: &Status, target: &Target) -> Result<Self, crate::board::Error> {
-        use super::report::Source;
-        let mut held = Self { flash: None, block: None, strangers: Vec::new() };
-        if status.protection == Protection::None {
-            let end = target.flash.end.max(target.flash.start + board.chip.flash_kib * 1024);
-            let flash = board.read(target.flash.start..end)?;
-            let start = (target.regions.data.start - target.flash.start) as usize;
-            held.block = DataBlock::parse(&flash[start..start + LEN]).ok().map(|block| (block, Source::Flash));
-            // One wrong bit would end up in the scooter's serial number for good.
-            let data = target.regions.data.start;
-            if board.read(data..data + LEN as u32)? != flash[start..start + LEN] {
-                return Err(LinkError::Nonsense { what: "the data block", value: data }.into());
-            }
-            held.flash = Some(flash);
-        }
-        if held.block.is_none() {
-            let rescue = board.rescue(target)?;
-            held.block = rescue.block.map(|block| (block, Source::Sram));
-            held.strangers = rescue.strangers;
-        }
-        Ok(held)
-    }
-
-    pub(super) fn backup(&self, uid: Uid, status: &Status) -> Backup {
-        Backup {
-            uid,
-            option_bytes: status.option_bytes,
-            flash: self.flash.clone(),
-            block: self.block.as_ref().map(|(block, _)| block.clone()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn backup() -> Backup {
@@ -393,37 +264,5 @@ mod tests {
     fn one_flipped_digit_of_the_flash_is_noticed() {
         let text = backup().encode().replacen("5a5a", "5a5b", 1);
         assert!(Backup::decode(&text).is_err());
-    }
-
-    #[test]
-    fn the_newest_backup_with_a_data_block_of_this_board_is_found() {
-        let folder = tempfile::tempdir().unwrap();
-        let keep = Keep::InFolder(folder.path().to_owned());
-        let first = keep.save(&backup()).unwrap().unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(5));
-        keep.save(&Backup { block: None, ..backup() }).unwrap();
-        keep.save(&Backup { uid: Uid([9, 9, 9]), ..backup() }).unwrap();
-        let (path, block) = keep.earlier_block(Uid([1, 2, 3])).unwrap();
-        assert_eq!((path, Some(block)), (first, backup().block));
-    }
-
-    #[test]
-    fn a_whole_block_is_found_behind_newer_ones_that_are_not() {
-        let folder = tempfile::tempdir().unwrap();
-        let keep = Keep::InFolder(folder.path().to_owned());
-        let serial = crate::block::Serial::from_bytes(*b"21886/00012345").unwrap();
-        let whole = DataBlock::template().with_uid(Uid([1, 2, 3])).with_serial(serial);
-        let first = keep.save(&Backup { block: Some(whole.clone()), ..backup() }).unwrap().unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(5));
-        keep.save(&backup()).unwrap();
-        assert_eq!(keep.earlier_block(Uid([1, 2, 3])), Some((first, whole)));
-    }
-
-    #[test]
-    fn a_folder_that_cannot_be_written_is_an_error() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("file");
-        fs::write(&file, "").unwrap();
-        assert!(Keep::InFolder(file.join("below")).save(&backup()).is_err());
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::BackupError;
 use crate::{
-    block::{Mileage, Serial},
+    block::{Mileage, Serial, Uid},
     board,
     image::Kind,
 };
@@ -69,6 +69,8 @@ pub enum Error {
     /// Removing protection erases the chip, and nobody agreed to that.
     #[error("the chip is {what}; removing that erases it, which was not agreed to")]
     Consent {
+        /// The board that was asked about: agreeing to an erase is for this one.
+        uid: Uid,
         /// `read-protected` or `write-protected`.
         what: &'static str,
         /// Serial number and mileage that are to be written afterwards, where they are known by then.
@@ -201,12 +203,12 @@ fn of_board(state: BoardState, error: &board::Error) -> Category {
         E::Unsupported(_) | E::TooSmall { .. } | E::OtherBoard { .. } | E::PermanentProtection { .. } => {
             Category::WrongBoard
         }
+        E::UnsupportedSpeed { .. } => Category::Usage,
         E::Interrupted => Category::Interrupted,
         E::UnknownProtection { .. }
         | E::Flash { .. }
         | E::Stuck { .. }
         | E::OptionBytes { .. }
-        | E::NotLocked
         | E::StillProtected
         | E::NoPowerCycle { .. } => Category::Flash,
         // Whatever else has to do with the way to the board, once there was one.

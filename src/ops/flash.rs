@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use super::{
     BoardState, Error, Extent, FlashPlan, Job, Placed, Work,
-    backup::{Held, Keep},
-    job::untouched,
+    held::Held,
+    job::{refused, untouched},
+    keep::{Earlier, Keep},
     report::{Firmware, Source},
     write::{self, Known, Permit, Written},
 };
@@ -74,6 +75,7 @@ pub enum After {
 
 /// What `flash` did, or for a preview would do.
 #[derive(Debug, Clone, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own in the report")]
 pub struct FlashReport {
     /// The scooter, by its name on the command line.
     pub scooter: String,
@@ -93,6 +95,8 @@ pub struct FlashReport {
     pub drv: Option<Firmware>,
     /// Whether the chip was erased as a whole, to unlock it.
     pub mass_erased: bool,
+    /// Whether the option bytes were written.
+    pub options_written: bool,
     /// Pages erased one by one.
     pub pages_erased: u32,
     /// Pages that were right already.
@@ -150,8 +154,10 @@ pub fn flash(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
     let (board, status, prepared) = job.insist(|job, mut board| {
         contact = job.now();
         let status = job.step(Step::Identify, |_| board.status()).map_err(untouched)?;
-        let prepared = prepare(job, &mut board, &status, request)?;
-        Ok((board, status, prepared))
+        match prepare(job, &mut board, &status, request) {
+            Ok(prepared) => Ok((board, status, prepared)),
+            Err(error) => Err(refused(board, error)),
+        }
     })?;
     let own = prepared.held.block.as_ref().and_then(|(block, _)| block.serial());
     let rule = &request.target.serial;
@@ -161,29 +167,34 @@ pub fn flash(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
     let mut report = FlashReport::new(request, &prepared, &board);
 
     if request.intent == Intent::Preview {
-        report.foresee(request, &prepared);
+        report.foresee(request, &prepared, &status);
         board.resume().map_err(untouched)?;
         report.took_ms = millis(job.now().saturating_sub(began));
         return Ok(report);
     }
     let obstacle = write::obstacle(&status, &prepared.plan, request.target);
-    if let Some(what) = obstacle {
-        request.consent.ok_or(Error::Consent { what, data: Some((prepared.serial, prepared.mileage)) })?;
+    if let Some(what) = obstacle.filter(|_| request.consent.is_none()) {
+        let data = Some((prepared.serial, prepared.mileage));
+        return Err(refused(board, Error::Consent { uid: report.uid, what, data }));
     }
     let unfinished = write::is_unfinished(&status, request.consent);
-    if obstacle.is_some() || unfinished || !prepared.work(request).is_empty() {
+    let locks = request.after == After::LockAndRun;
+    if obstacle.is_some() || unfinished || locks || !prepared.work(request).is_empty() {
         let backup = prepared.held.backup(board.uid, &status);
-        report.backup = job.step(Step::Backup, |_| request.keep.save(&backup))?;
+        match job.step(Step::Backup, |_| request.keep.save(&backup)) {
+            Ok(path) => report.backup = path,
+            Err(error) => return Err(refused(board, error.into())),
+        }
     } else {
         job.skip(Step::Backup);
     }
 
     // Up to here nothing has been changed.
     let known = Known { status, flash: prepared.held.flash.as_deref() };
-    let user = status.option_bytes.known_user().or_else(|| request.keep.earlier_user(board.uid)).unwrap_or(0xFF);
+    let user = status.option_bytes.known_user().or_else(|| request.keep.earlier(report.uid).user()).unwrap_or(0xFF);
     let permit = Permit { target: request.target, consent: request.consent, extent: request.extent, user, known };
     let written = write::write(job, board, &prepared.plan, &permit)?;
-    report.finish(job, written, request, contact)?;
+    report.finish(job, written, request, user, contact)?;
     report.took_ms = millis(job.now().saturating_sub(began));
     Ok(report)
 }
@@ -268,22 +279,10 @@ fn is_pending(record: &[u8]) -> bool {
 impl FlashRequest<'_> {
     /// The data block to write: the board's own where there is one, with what the user gave in place of what it says.
     fn block(&self, job: &mut Job<'_>, held: &Held, uid: Uid) -> Result<(DataBlock, Source), Error> {
-        // Without a serial number, or with another chip's UID, it is what an interrupted write left, or what the firmware
-        // put in its place when it found none: what the board's data were is in the backup.
-        let mut base = held.block.clone().filter(|(block, _)| block.is_whole(uid));
-        base = base.or_else(|| self.data.clone().map(|block| (block, Source::File)));
-        if base.is_none()
-            && let Some((path, block)) = self.keep.earlier_block(uid)
-        {
-            job.warn(
-                "data-from-backup",
-                format!("the data block comes from the backup {} of this board", path.display()),
-            );
-            base = Some((block, Source::Backup));
-        }
-        // What has the magic and not the word that follows it was cut short.
-        let begins_well = |block: &DataBlock| block.as_bytes().starts_with(&SIGNATURE);
-        let base = base.or_else(|| held.block.clone().filter(|(block, _)| begins_well(block)));
+        let own = held.block.clone();
+        let base = own.clone().filter(|(block, _)| block.is_whole(uid));
+        let base = base.or_else(|| self.data.clone().map(|block| (block, Source::File)));
+        let base = base.or_else(|| next_best(job, own, &self.keep.earlier(uid), uid));
         let (mut block, source) = if let Some(base) = base {
             base
         } else {
@@ -305,6 +304,30 @@ impl FlashRequest<'_> {
     }
 }
 
+/// What to go by where the board's own block is not whole: without a serial number, or with another chip's UID, it is what an
+/// interrupted write left, or what the firmware put in its place when it found none.
+fn next_best(
+    job: &mut Job<'_>,
+    own: Option<(DataBlock, Source)>,
+    earlier: &Earlier,
+    uid: Uid,
+) -> Option<(DataBlock, Source)> {
+    for error in &earlier.unreadable {
+        job.warn("backup-unreadable", format!("an earlier backup is passed over: {error}"));
+    }
+    // What has the magic and not the word that follows it was cut short.
+    let begins_well = |block: &DataBlock| block.as_bytes().starts_with(&SIGNATURE);
+    let own = own.filter(|(block, _)| begins_well(block));
+    let saved = match &own {
+        Some((block, _)) if block.serial().is_some() => earlier.block(|block| block.is_whole(uid)),
+        _ => earlier.block(|block| block.is_whole(uid)).or_else(|| earlier.block(begins_well)),
+    };
+    let Some((path, block)) = saved else { return own };
+    let name = path.display();
+    job.warn("data-from-backup", format!("the data block comes from the backup {name} of this board"));
+    Some((block, Source::Backup))
+}
+
 impl FlashReport {
     fn new(request: &FlashRequest<'_>, prepared: &Prepared, board: &Board<'_>) -> Self {
         Self {
@@ -317,6 +340,7 @@ impl FlashReport {
             boot: prepared.boot.clone(),
             drv: prepared.drv.clone(),
             mass_erased: false,
+            options_written: false,
             pages_erased: 0,
             pages_skipped: 0,
             bytes_programmed: 0,
@@ -333,9 +357,9 @@ impl FlashReport {
     }
 
     /// Fills in what would be done.
-    fn foresee(&mut self, request: &FlashRequest<'_>, prepared: &Prepared) {
-        let work = prepared.work(request);
-        self.mass_erased = prepared.held.flash.is_none();
+    fn foresee(&mut self, request: &FlashRequest<'_>, prepared: &Prepared, status: &Status) {
+        self.mass_erased = write::is_locked(status);
+        let work = if self.mass_erased { prepared.plan.work_on_blank() } else { prepared.work(request) };
         self.pages_erased = work.erases();
         self.pages_skipped = work.skipped;
         self.bytes_programmed = work.programmed_bytes();
@@ -347,10 +371,12 @@ impl FlashReport {
         job: &mut Job<'_>,
         written: Written<'_>,
         request: &FlashRequest<'_>,
+        user: u8,
         contact: Duration,
     ) -> Result<(), Error> {
         let Written { mut board, tally } = written;
         self.mass_erased = tally.mass_erased;
+        self.options_written = tally.options_written;
         self.pages_erased = tally.pages_erased;
         self.pages_skipped = tally.pages_skipped;
         self.bytes_programmed = tally.bytes_programmed;
@@ -382,11 +408,13 @@ impl FlashReport {
             // connection to the next power-on.
             let lock = |_: &mut dyn board::progress::Progress| {
                 let mut board = board.reattach()?;
-                let options = board.status()?.option_bytes;
+                // The firmware may have written them meanwhile, and then without USER.
+                let options = board.status()?.option_bytes.with_user(user);
                 board.set_protection(request.target, options)?;
                 board.reset()
             };
-            job.step(Step::Lock, lock).map_err(&written)?;
+            job.step(Step::Lock, lock).map_err(Error::stopped(BoardState::Partial))?;
+            self.options_written = true;
             self.free_contact(job, contact);
         }
         Ok(())

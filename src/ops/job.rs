@@ -19,7 +19,28 @@ pub struct Job<'a> {
 }
 
 /// How often contact may be lost where no waiting time was asked for. Each time the clock goes down a step.
-pub(super) const LOSSES: u32 = 10;
+const LOSSES: u32 = 10;
+
+/// Losses of contact since something was achieved.
+#[derive(Debug, Default)]
+pub(super) struct Losses {
+    count: u32,
+    first: Option<Duration>,
+}
+
+impl Losses {
+    /// Counts one more, and says whether it is enough.
+    pub(super) fn is_enough(&mut self, job: &Job<'_>) -> bool {
+        let now = job.now();
+        let first = *self.first.get_or_insert(now);
+        self.count += 1;
+        match job.connect.wait {
+            Wait::No => self.count > LOSSES,
+            Wait::For(limit) => self.count > LOSSES && now.saturating_sub(first) >= limit,
+            Wait::Forever => false,
+        }
+    }
+}
 
 impl<'a> Job<'a> {
     /// Announces a step, does it, and says how long it took.
@@ -55,7 +76,7 @@ impl<'a> Job<'a> {
     ) -> Result<T, Error> {
         let (probes, options) = (self.probes, self.connect.clone());
         let mut board = self.step(Step::Connect, |progress| Board::connect(probes, &options, progress));
-        let mut losses = 0;
+        let mut losses = Losses::default();
         // What the work has left behind, in whichever try.
         let mut left = BoardState::Untouched;
         loop {
@@ -67,9 +88,7 @@ impl<'a> Job<'a> {
                 done => return done,
             };
             left = left.max(state);
-            losses += 1;
-            let wait = self.connect.wait;
-            if wait == Wait::No && losses > LOSSES {
+            if losses.is_enough(self) {
                 return Err(Error::stopped(left)(error));
             }
             board = self.rejoin(&recipe, error);
@@ -86,7 +105,9 @@ impl<'a> Job<'a> {
         };
         self.warn("contact-lost", format!("{lost}; going on as soon as the board answers again{patience}"));
         match self.step(Step::Connect, |progress| recipe.connect(Reclock::Slower, wait, progress)) {
-            Err(E::NoContact { .. } | E::NoProbe | E::ProbeNotFound { .. } | E::ProbeGone) => Err(lost),
+            Err(E::NoContact { .. } | E::NoProbe | E::ProbeNotFound { .. } | E::ProbeGone | E::ProbeAccess(_)) => {
+                Err(lost)
+            }
             reached => reached,
         }
     }
@@ -94,6 +115,13 @@ impl<'a> Job<'a> {
 
 /// How long contact may be lost where no waiting time was asked for.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A refusal before anything was changed: the board goes on as it was.
+pub(super) fn refused(board: Board<'_>, refusal: Error) -> Error {
+    // Where contact is lost by now, the refusal still is what the user has to know.
+    let _ = board.resume();
+    refusal
+}
 
 /// A failure before anything was changed.
 pub(super) fn untouched(error: board::Error) -> Error {

@@ -4,8 +4,10 @@ mod backup;
 mod choice;
 mod error;
 mod flash;
+mod held;
 mod info;
 mod job;
+mod keep;
 mod plan;
 mod protect;
 mod report;
@@ -14,11 +16,12 @@ mod verify;
 mod write;
 
 pub use self::{
-    backup::{Backup, BackupError, BackupReport, Keep, backup},
+    backup::{Backup, BackupError, BackupReport, backup},
     error::{BoardState, Category, Error, Stopped},
     flash::{After, DataSource, FlashReport, FlashRequest, Intent, flash},
     info::{InfoReport, Options, info},
     job::Job,
+    keep::{Keep, Place},
     plan::{Extent, FlashPlan, Placed, Work},
     protect::{LockReport, UnlockReport, lock, reset, unlock},
     report::{Data, Firmware},

@@ -6,12 +6,16 @@ use serde::Serialize;
 
 use super::{
     BoardState, Error, Job,
-    backup::{Held, Keep},
-    job::untouched,
+    held::Held,
+    job::{refused, untouched},
+    keep::Keep,
 };
 use crate::{
     block::Uid,
-    board::{Board, EraseConsent, OptionBytes, Protection, Status, progress::Step},
+    board::{
+        Board, EraseConsent, Erasure, Protection, Status,
+        progress::{Progress, Step},
+    },
     target::Target,
 };
 
@@ -26,6 +30,8 @@ pub struct UnlockReport {
     pub protection: Protection,
     /// Whether the flash was erased by it.
     pub erased: bool,
+    /// Whether the option bytes were written.
+    pub options_written: bool,
     /// The backup made before.
     pub backup: Option<PathBuf>,
 }
@@ -39,81 +45,110 @@ pub struct LockReport {
     pub before: Protection,
     /// Protection now.
     pub protection: Protection,
+    /// Whether the option bytes were written.
+    pub options_written: bool,
+}
+
+/// What was found and done before contact was lost: what the board holds by now may be another thing.
+#[derive(Debug)]
+struct Begun {
+    status: Status,
+    /// Whether the option bytes may have been written.
+    wrote: bool,
+    backup: Option<PathBuf>,
+}
+
+impl Begun {
+    fn new(status: Status) -> Self {
+        Self { status, wrote: false, backup: None }
+    }
+
+    fn unlocked(&self, uid: Uid, erasure: Erasure) -> UnlockReport {
+        UnlockReport {
+            uid,
+            before: self.status.protection,
+            protection: Protection::None,
+            erased: erasure == Erasure::Everything,
+            options_written: self.wrote,
+            backup: self.backup.clone(),
+        }
+    }
 }
 
 /// Removes read-out and write protection; erases the chip where read-out protection was on.
 pub fn unlock(job: &mut Job<'_>, consent: Option<EraseConsent>, keep: &Keep) -> Result<UnlockReport, Error> {
-    let mut saved = None;
-    job.insist(|job, board| remove(job, board, consent, keep, &mut saved))
+    let mut begun = None;
+    job.insist(|job, board| remove(job, board, consent, keep, &mut begun))
 }
 
-/// `saved` is the backup made before contact was lost: what the board holds by now is not what was to be kept.
 fn remove<'p>(
     job: &mut Job<'p>,
     mut board: Board<'p>,
     consent: Option<EraseConsent>,
     keep: &Keep,
-    saved: &mut Option<PathBuf>,
+    begun: &mut Option<Begun>,
 ) -> Result<UnlockReport, Error> {
     let uid = board.uid;
     let status = job.step(Step::Identify, |_| board.status()).map_err(untouched)?;
-    let before = status.protection;
-    let options = status.option_bytes;
+    let begun = begun.get_or_insert_with(|| Begun::new(status));
+    let (now, options) = (status.protection, status.option_bytes);
     let will_protect = options.protects();
-    if before == Protection::None && status.write_protection == u32::MAX && options.complements_right() && !will_protect
-    {
+    if now == Protection::None && status.write_protection == u32::MAX && options.complements_right() && !will_protect {
         job.skip(Step::Unlock);
         board.resume().map_err(untouched)?;
-        return Ok(UnlockReport { uid, before, protection: before, erased: false, backup: saved.clone() });
+        let was_locked = begun.status.protection == Protection::Read;
+        return Ok(begun.unlocked(uid, if was_locked { Erasure::Everything } else { Erasure::Nothing }));
     }
-    let what = match before {
+    let what = match now {
         Protection::None if will_protect => "about to be read-protected",
         Protection::None if status.write_protection == u32::MAX => "half unlocked",
         Protection::None => "write-protected",
         Protection::Read => "read-protected",
     };
-    let consent = consent.ok_or(Error::Consent { what, data: None })?;
+    let Some(consent) = consent else {
+        return Err(refused(board, Error::Consent { uid, what, data: None }));
+    };
     let target = Target::for_chip(board.chip.flash_kib);
-    if saved.is_none() {
+    if begun.backup.is_none() && !begun.wrote {
         let held = job.step(Step::Rescue, |_| Held::read(&mut board, &status, target)).map_err(untouched)?;
-        *saved = job.step(Step::Backup, |_| keep.save(&held.backup(uid, &status)))?;
+        match job.step(Step::Backup, |_| keep.save(&held.backup(uid, &status))) {
+            Ok(path) => begun.backup = path,
+            Err(error) => return Err(refused(board, error.into())),
+        }
     }
     board.check_contact().map_err(untouched)?;
-    let user = options.known_user().or_else(|| keep.earlier_user(uid)).unwrap_or(0xFF);
-    let status = Status { option_bytes: OptionBytes::open(user), ..status };
+    let user = begun.status.option_bytes.known_user().or_else(|| keep.earlier(uid).user()).unwrap_or(0xFF);
 
     // Up to here nothing has been changed.
+    begun.wrote = true;
     let changed = Error::stopped(BoardState::Partial);
-    let board = job
-        .step(Step::Unlock, |progress| board.remove_protection(target, &status, consent, progress))
-        .map_err(&changed)?;
+    let remove = |progress: &mut dyn Progress| board.remove_protection(target, now, user, consent, progress);
+    let (board, erasure) = job.step(Step::Unlock, remove).map_err(&changed)?;
     job.step(Step::Reset, |_| board.reset()).map_err(&changed)?;
-    Ok(UnlockReport {
-        uid,
-        before,
-        protection: Protection::None,
-        erased: before == Protection::Read || will_protect,
-        backup: saved.clone(),
-    })
+    // An earlier try may have erased what this one found open.
+    let erasure = if begun.status.protection == Protection::Read { Erasure::Everything } else { erasure };
+    Ok(begun.unlocked(uid, erasure))
 }
 
 /// Turns read-out protection on. The chip is reset, which puts it in force.
 pub fn lock(job: &mut Job<'_>) -> Result<LockReport, Error> {
-    let mut found = None;
-    job.insist(|job, board| set(job, board, &mut found))
+    let mut begun = None;
+    job.insist(|job, board| set(job, board, &mut begun))
 }
 
-/// `found` is the state before contact was lost: the option bytes may have been erased by then.
-fn set<'p>(job: &mut Job<'p>, mut board: Board<'p>, found: &mut Option<Status>) -> Result<LockReport, Error> {
+fn set<'p>(job: &mut Job<'p>, mut board: Board<'p>, begun: &mut Option<Begun>) -> Result<LockReport, Error> {
     let uid = board.uid;
     let status = job.step(Step::Identify, |_| board.status()).map_err(untouched)?;
-    let Status { protection: before, option_bytes: options, .. } = *found.get_or_insert(status);
-    if status.protection == Protection::Read && status.option_bytes.complements_right() {
+    let begun = begun.get_or_insert_with(|| Begun::new(status));
+    let Status { protection: before, option_bytes: options, .. } = begun.status;
+    let is_set = status.option_bytes.protects() && status.option_bytes.complements_right();
+    if status.protection == Protection::Read && is_set {
         job.skip(Step::Lock);
         board.resume().map_err(untouched)?;
-        return Ok(LockReport { uid, before, protection: Protection::Read });
+        return Ok(LockReport { uid, before, protection: Protection::Read, options_written: begun.wrote });
     }
     let target = Target::for_chip(board.chip.flash_kib);
+    begun.wrote = true;
     let changed = Error::stopped(BoardState::Partial);
     let protection = job
         .step(Step::Lock, |_| {
@@ -123,10 +158,11 @@ fn set<'p>(job: &mut Job<'p>, mut board: Board<'p>, found: &mut Option<Status>) 
         })
         .map_err(&changed)?;
     if protection == Protection::None {
-        return Err(changed(crate::board::Error::NotLocked));
+        // The option bytes have been read back: they are right.
+        job.warn("power-cycle", "the protection is set; on this chip it is in force after the next power-on");
     }
     job.step(Step::Reset, |_| board.reset()).map_err(&changed)?;
-    Ok(LockReport { uid, before, protection })
+    Ok(LockReport { uid, before, protection, options_written: true })
 }
 
 /// Resets the chip and lets it run.

@@ -1,18 +1,23 @@
 //! `restore`: puts a backup back, option bytes included.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::{
     BoardState, Error, Extent, FlashPlan, Job,
     backup::Backup,
-    job::untouched,
+    held::Held,
+    job::{refused, untouched},
+    keep::Keep,
     write::{self, Known, Permit},
 };
 use crate::{
     block::Uid,
-    board::{EraseConsent, Error as BoardError, OptionBytes, progress::Step},
+    board::{
+        EraseConsent, Error as BoardError, OptionBytes,
+        progress::{Progress, Step},
+    },
     target::Target,
 };
 
@@ -31,46 +36,80 @@ pub struct RestoreReport {
     pub mass_erased: bool,
     /// Whether everything was read back and is right.
     pub verified: bool,
-    /// The option bytes, as in the backup.
+    /// Whether the option bytes were written.
+    pub options_written: bool,
+    /// The option bytes: those of the backup, with right complements.
     pub option_bytes: OptionBytes,
+    /// The backup made before.
+    pub backup: Option<PathBuf>,
 }
 
-/// Puts flash and option bytes back to what the backup says.
-pub fn restore(job: &mut Job<'_>, path: &Path, consent: Option<EraseConsent>) -> Result<RestoreReport, Error> {
+/// Puts flash and option bytes back to what the backup says. What the board holds now is saved first.
+pub fn restore(
+    job: &mut Job<'_>,
+    path: &Path,
+    consent: Option<EraseConsent>,
+    keep: &Keep,
+) -> Result<RestoreReport, Error> {
     let backup = Backup::open(path)?;
     let flash = backup.flash.as_deref().ok_or(Error::BackupWithoutFlash)?;
     let uid = backup.uid;
-    let (board, status) = job.insist(|job, mut board| {
+    let target = Target::for_chip(flash.len() as u32 / 1024);
+    let options = backup.option_bytes.mended();
+    let (board, status, held) = job.insist(|job, mut board| {
         if board.uid != uid {
-            return Err(untouched(BoardError::OtherBoard { expected: uid, found: board.uid }));
+            let found = board.uid;
+            return Err(refused(board, untouched(BoardError::OtherBoard { expected: uid, found })));
+        }
+        let (found, needed) = (board.chip.flash_kib, target.flash_kib());
+        if found < needed {
+            return Err(refused(board, untouched(BoardError::TooSmall { found, needed })));
         }
         let status = job.step(Step::Identify, |_| board.status()).map_err(untouched)?;
-        Ok((board, status))
+        let held = job.step(Step::Rescue, |_| Held::read(&mut board, &status, target)).map_err(untouched)?;
+        Ok((board, status, held))
     })?;
-    let target = Target::for_chip(flash.len() as u32 / 1024);
-    if (board.chip.flash_kib as usize) < flash.len() / 1024 {
-        let (found, needed) = (board.chip.flash_kib, flash.len() as u32 / 1024);
-        return Err(untouched(BoardError::TooSmall { found, needed }));
-    }
     let plan = FlashPlan::whole(target, flash);
-    if let Some(what) = write::obstacle(&status, &plan, target) {
-        consent.ok_or(Error::Consent { what, data: None })?;
+    let is_right = |held: &[u8]| held[..flash.len()] == *flash && status.option_bytes == options;
+    let mut report = RestoreReport {
+        uid,
+        pages_erased: 0,
+        pages_skipped: flash.len() as u32 / target.page,
+        bytes_programmed: 0,
+        mass_erased: false,
+        options_written: false,
+        verified: true,
+        option_bytes: options,
+        backup: None,
+    };
+    if held.flash.as_deref().is_some_and(is_right) {
+        // All of it has just been read.
+        job.skip(Step::Program);
+        board.resume().map_err(untouched)?;
+        return Ok(report);
+    }
+    if let Some(what) = write::obstacle(&status, &plan, target).filter(|_| consent.is_none()) {
+        return Err(refused(board, Error::Consent { uid, what, data: None }));
+    }
+    match job.step(Step::Backup, |_| keep.save(&held.backup(uid, &status))) {
+        Ok(path) => report.backup = path,
+        Err(error) => return Err(refused(board, error.into())),
     }
 
-    let user = backup.option_bytes.user();
-    let permit = Permit { target, consent, extent: Extent::Changes, user, known: Known { status, flash: None } };
+    // Up to here nothing has been changed.
+    let known = Known { status, flash: held.flash.as_deref().map(|held| &held[..flash.len()]) };
+    let permit = Permit { target, consent, extent: Extent::Changes, user: options.user(), known };
     let mut written = write::write(job, board, &plan, &permit)?;
     let stopped = Error::stopped(BoardState::Written);
-    let same = written.board.status().map_err(&stopped)?.option_bytes == backup.option_bytes.mended();
-    if same {
+    report.options_written = written.tally.options_written;
+    if written.board.status().map_err(&stopped)?.option_bytes == options {
         job.skip(Step::Lock);
     } else {
-        let restore =
-            |_: &mut dyn crate::board::progress::Progress| written.board.restore_options(target, backup.option_bytes);
-        job.step(Step::Lock, restore).map_err(&stopped)?;
+        let restore = |_: &mut dyn Progress| written.board.restore_options(target, options);
+        job.step(Step::Lock, restore).map_err(Error::stopped(BoardState::Partial))?;
+        report.options_written = true;
     }
-    let option_bytes = backup.option_bytes;
     let write::Tally { pages_erased, pages_skipped, bytes_programmed, mass_erased, .. } = written.tally;
     job.step(Step::Reset, |_| written.board.reset()).map_err(&stopped)?;
-    Ok(RestoreReport { uid, pages_erased, pages_skipped, bytes_programmed, mass_erased, verified: true, option_bytes })
+    Ok(RestoreReport { pages_erased, pages_skipped, bytes_programmed, mass_erased, ..report })
 }

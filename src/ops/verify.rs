@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{
     BoardState, Error, FlashRequest, Job,
     flash::{DataSource, prepare},
-    job::untouched,
+    job::{refused, untouched},
     report::Firmware,
 };
 use crate::{
@@ -43,9 +43,12 @@ pub fn verify(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<VerifyRep
 fn compare<'p>(job: &mut Job<'p>, mut board: Board<'p>, request: &FlashRequest<'_>) -> Result<VerifyReport, Error> {
     let status = job.step(Step::Identify, |_| board.status()).map_err(untouched)?;
     if status.protection == Protection::Read {
-        return Err(Error::Unreadable);
+        return Err(refused(board, Error::Unreadable));
     }
-    let prepared = prepare(job, &mut board, &status, request)?;
+    let prepared = match prepare(job, &mut board, &status, request) {
+        Ok(prepared) => prepared,
+        Err(error) => return Err(refused(board, error)),
+    };
     let parts = prepared.plan.parts();
     let comparison =
         job.step(Step::Verify, |progress| board.compare(parts, Step::Verify, progress)).map_err(untouched)?;

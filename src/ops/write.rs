@@ -1,10 +1,10 @@
 //! The part of `flash` that changes the board, and that goes on after contact was lost.
 
-use super::{BoardState, Error, Extent, FlashPlan, Job, Work, job::LOSSES};
+use super::{BoardState, Error, Extent, FlashPlan, Job, Work, job::Losses};
 use crate::{
     board::{
-        Board, Comparison, EraseConsent, Error as BoardError, OptionBytes, Protection, Recipe, Status, Wait,
-        progress::Step,
+        Board, Comparison, EraseConsent, Erasure, Error as BoardError, Protection, Recipe, Status,
+        progress::{Progress, Step},
     },
     target::Target,
 };
@@ -42,6 +42,7 @@ pub(super) struct Written<'p> {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Tally {
     pub(super) mass_erased: bool,
+    pub(super) options_written: bool,
     pub(super) pages_erased: u32,
     pub(super) pages_skipped: u32,
     pub(super) bytes_programmed: u32,
@@ -62,6 +63,8 @@ pub(super) fn write<'p>(
         recipe: board.recipe(),
         state: BoardState::Untouched,
         tally: Tally::default(),
+        losses: Losses::default(),
+        left: usize::MAX,
         known: Some(permit.known),
     };
     let mut board = board;
@@ -90,7 +93,7 @@ pub(super) fn obstacle(status: &Status, plan: &FlashPlan, target: &Target) -> Op
 }
 
 /// Whether flash cannot be read, or cannot after the next reset: where somebody was interrupted while locking.
-fn is_locked(status: &Status) -> bool {
+pub(super) fn is_locked(status: &Status) -> bool {
     status.protection == Protection::Read || status.option_bytes.protects()
 }
 
@@ -121,6 +124,9 @@ struct Run<'p, 'k> {
     recipe: Recipe<'p>,
     state: BoardState,
     tally: Tally,
+    losses: Losses,
+    /// Pages that were wrong when last looked at.
+    left: usize,
     known: Option<Known<'k>>,
 }
 
@@ -139,27 +145,36 @@ impl<'p> Run<'p, '_> {
             Some(known) => known.status,
             None => board.status()?,
         };
-        let locked = is_locked(&status);
-        if locked || is_unfinished(&status, permit.consent) || is_write_protected(&status, plan, target) {
+        let to_unlock =
+            is_locked(&status) || is_unfinished(&status, permit.consent) || is_write_protected(&status, plan, target);
+        let mut erasure = Erasure::Nothing;
+        if to_unlock {
             // Asked for and given before the first pass; a board that locks itself on the way had to be erased anyway.
             let Some(consent) = permit.consent else { return Err(BoardError::StillProtected) };
             board.check_contact()?;
-            // Where the option bytes have been erased meanwhile, only this run knows what USER was.
-            let status = Status { option_bytes: OptionBytes::open(permit.user), ..status };
             self.state = self.state.max(BoardState::Partial);
-            board = job.step(Step::Unlock, |progress| board.remove_protection(target, &status, consent, progress))?;
-            self.tally.mass_erased |= locked;
-            if locked {
+            self.tally.options_written = true;
+            self.tally.mass_erased |= status.protection == Protection::Read;
+            // Where the option bytes have been erased meanwhile, only this run knows what USER was.
+            let unlock = |progress: &mut dyn Progress| {
+                board.remove_protection(target, status.protection, permit.user, consent, progress)
+            };
+            (board, erasure) = job.step(Step::Unlock, unlock)?;
+            if erasure == Erasure::Everything {
+                self.tally.mass_erased = true;
                 self.state = BoardState::Erased;
             }
         } else {
             job.skip(Step::Unlock);
-            board.reset_and_halt()?;
+            if known.is_none() {
+                // What runs may be the flash algorithm, from before contact was lost.
+                board.reset_and_halt()?;
+            }
         }
 
         let extent = if self.state == BoardState::Untouched { permit.extent } else { Extent::Changes };
         let work = match known.and_then(|known| known.flash) {
-            _ if locked => {
+            _ if erasure == Erasure::Everything => {
                 job.skip(Step::Examine);
                 plan.work_on_blank()
             }
@@ -169,6 +184,14 @@ impl<'p> Run<'p, '_> {
             }
             None => job.step(Step::Examine, |_| examine(&mut board, plan, extent))?,
         };
+        if !to_unlock && known.is_some() && !work.is_empty() {
+            // The algorithm needs the clock and the peripherals as a reset leaves them.
+            board.reset_and_halt()?;
+        }
+        if work.pages.len() < self.left {
+            self.left = work.pages.len();
+            self.losses = Losses::default();
+        }
         self.tally.pages_skipped = work.skipped;
         if work.is_empty() {
             job.skip(Step::Program);
@@ -189,7 +212,7 @@ impl<'p> Run<'p, '_> {
     /// Reaches the board again, if that is what it takes.
     fn recover(&mut self, job: &mut Job<'p>, error: BoardError) -> Result<Board<'p>, Error> {
         let stopped = Error::stopped(self.state);
-        if !error.is_link() || job.connect.wait == Wait::No && self.tally.reconnects == LOSSES {
+        if !error.is_link() || self.losses.is_enough(job) {
             return Err(stopped(error));
         }
         self.tally.reconnects += 1;

@@ -227,6 +227,11 @@ impl SimBoard {
         flash.loaded = options::Loaded::from(&bytes);
     }
 
+    /// Overwrites main flash, from its beginning.
+    pub fn set_flash(&self, bytes: &[u8]) {
+        self.machine().board.bus.flash.cells.bytes[..bytes.len()].copy_from_slice(bytes);
+    }
+
     /// Main flash.
     pub fn flash(&self) -> Vec<u8> {
         self.machine().board.bus.flash.cells.bytes.clone()

@@ -24,13 +24,28 @@ fn board(scenario: Scenario) -> (SimBoard, Stand) {
     (board, stand)
 }
 
-fn unlock(stand: &Stand) -> Result<(), ops::Error> {
-    let keep = Keep::InFolder(stand.folder.path().to_owned());
-    stand.run(|job| ops::unlock(job, Some(EraseConsent), &keep)).map(drop)
+/// What the end of a run says of the board.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Says {
+    Changed,
+    AsItWas,
 }
 
-fn lock(stand: &Stand) -> Result<(), ops::Error> {
-    stand.run(ops::lock).map(drop)
+impl Says {
+    fn changed(changed: bool) -> Self {
+        if changed { Self::Changed } else { Self::AsItWas }
+    }
+}
+
+fn unlock(stand: &Stand) -> Result<Says, ops::Error> {
+    let keep = Keep::in_folder(stand.folder.path());
+    let report = stand.run(|job| ops::unlock(job, Some(EraseConsent), &keep))?;
+    assert_eq!(report.erased, report.options_written, "a locked board is erased by it");
+    Ok(Says::changed(report.erased))
+}
+
+fn lock(stand: &Stand) -> Result<Says, ops::Error> {
+    Ok(Says::changed(stand.run(ops::lock)?.options_written))
 }
 
 /// A loss at any transfer of `command`, and the command again. `is_right` looks at what it shall lead to, `is_kept` at what
@@ -38,7 +53,7 @@ fn lock(stand: &Stand) -> Result<(), ops::Error> {
 fn survive(
     name: &str,
     scenario: Scenario,
-    command: fn(&Stand) -> Result<(), ops::Error>,
+    command: fn(&Stand) -> Result<Says, ops::Error>,
     is_right: fn(&SimBoard) -> bool,
     is_kept: fn(&Contents, &Contents) -> bool,
 ) {
@@ -56,14 +71,14 @@ fn survive(
             let result = command(&stand);
             let after = stand.contents();
             let lies = match &result {
-                Ok(()) => !is_right(&board),
+                Ok(says) => !is_right(&board) || *says != Says::changed(after != before),
                 Err(error) => {
                     let wrong_code = error.category() != Category::LinkLost && error.board() != BoardState::Untouched;
                     wrong_code || error.board() == BoardState::Untouched && after != before
                 }
             };
             let end = match &result {
-                Ok(()) => End::Success,
+                Ok(_) => End::Success,
                 Err(error) => End::Failure(error.category(), error.board()),
             };
             tally.ended(fault, end);
@@ -79,10 +94,10 @@ fn survive(
                 _ if lies => Some(format!("FALSE SUCCESS or a false word: {result:?}")),
                 _ if !is_kept(&before, &after) => Some("something was lost".into()),
                 Err(error) => Some(format!("run again: {error}")),
-                Ok(()) if !is_right(&board) || !is_kept(&before, &stand.contents()) => {
+                Ok(_) if !is_right(&board) || !is_kept(&before, &stand.contents()) => {
                     Some(format!("run again, the option bytes are {}", hex::encode(board.option_bytes())))
                 }
-                Ok(()) => None,
+                Ok(_) => None,
             };
             match failure {
                 Some(what) => tally.failed(format!("{fault} at {nth}: {what}")),

@@ -1,0 +1,64 @@
+//! What a board holds, read before anything is changed.
+
+use super::{backup::Backup, report::Source};
+use crate::{
+    block::{DataBlock, LEN, Uid},
+    board::{Board, Error, LinkError, Protection, Status, Stranger},
+    target::Target,
+};
+
+/// What a board holds before anything is changed.
+pub(super) struct Held {
+    /// All of main flash, where it can be read.
+    pub(super) flash: Option<Vec<u8>>,
+    /// The data block, and whether it comes from SRAM.
+    pub(super) block: Option<(DataBlock, Source)>,
+    /// Data blocks of other chips in SRAM, where this one's is nowhere.
+    pub(super) strangers: Vec<Stranger>,
+}
+
+impl Held {
+    /// Reads flash where it can be read, and SRAM where flash does not hold a whole data block: firmware that was stopped
+    /// while it saved its block still has it there.
+    pub(super) fn read(board: &mut Board<'_>, status: &Status, target: &Target) -> Result<Self, Error> {
+        let mut held = Self { flash: None, block: None, strangers: Vec::new() };
+        if status.protection == Protection::None {
+            let end = target.flash.end.max(target.flash.start + board.chip.flash_kib * 1024);
+            let flash = board.read(target.flash.start..end)?;
+            let start = (target.regions.data.start - target.flash.start) as usize;
+            held.block = DataBlock::parse(&flash[start..start + LEN]).ok().map(|block| (block, Source::Flash));
+            // One wrong bit would end up in the scooter's serial number for good.
+            let data = target.regions.data.start;
+            if board.read(data..data + LEN as u32)? != flash[start..start + LEN] {
+                return Err(LinkError::Nonsense { what: "the data block", value: data }.into());
+            }
+            held.flash = Some(flash);
+        }
+        if !held.has_whole_block(board.uid) {
+            let rescue = board.rescue(target)?;
+            match rescue.block {
+                Some(block) if held.block.is_none() || block.is_whole(board.uid) => {
+                    held.block = Some((block, Source::Sram));
+                }
+                None if held.block.is_none() => held.strangers = rescue.strangers,
+                _ => {}
+            }
+        }
+        Ok(held)
+    }
+
+    /// Whether there is a data block of this chip that is not cut short.
+    pub(super) fn has_whole_block(&self, uid: Uid) -> bool {
+        self.block.as_ref().is_some_and(|(block, _)| block.is_whole(uid))
+    }
+
+    /// All of it, to be saved.
+    pub(super) fn backup(&self, uid: Uid, status: &Status) -> Backup {
+        Backup {
+            uid,
+            option_bytes: status.option_bytes,
+            flash: self.flash.clone(),
+            block: self.block.as_ref().map(|(block, _)| block.clone()),
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! Where a backup is kept, and where those of earlier runs are found again.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
+
+use super::backup::{Backup, BackupError, sync_folder};
+use crate::block::{DataBlock, Uid};
+
+/// Where to keep a backup, and where to look for earlier ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keep {
+    place: Place,
+    earlier: Option<PathBuf>,
+}
+
+/// Where a new backup goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// Into this folder, in a new file named after the board and the time.
+    Folder(PathBuf),
+    /// Into this file. Where a run that was cut short has left one there that the board's data are in, the next goes beside
+    /// it; any other file is an error.
+    File(PathBuf),
+    /// Nowhere; the user has said that nothing needs to be kept.
+    Nowhere,
+}
+
+/// What earlier runs have saved of a board, the newest first.
+#[derive(Debug, Default)]
+pub(super) struct Earlier {
+    backups: Vec<(PathBuf, Backup)>,
+    /// Files that cannot be read, or are no backups any more.
+    pub(super) unreadable: Vec<BackupError>,
+}
+
+impl Keep {
+    /// In this folder, with all the others.
+    pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
+        let folder = folder.into();
+        Self { place: Place::Folder(folder.clone()), earlier: Some(folder) }
+    }
+
+    /// In this file.
+    pub fn in_file(path: impl Into<PathBuf>) -> Self {
+        Self { place: Place::File(path.into()), earlier: None }
+    }
+
+    /// Not at all.
+    pub fn nothing() -> Self {
+        Self { place: Place::Nowhere, earlier: None }
+    }
+
+    /// With a folder in which those of earlier runs may be.
+    #[must_use]
+    pub fn with_earlier(self, folder: Option<PathBuf>) -> Self {
+        Self { earlier: folder, ..self }
+    }
+
+    /// Where a new one goes.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Writes the backup; `None` where nothing is to be kept.
+    pub(super) fn save(&self, backup: &Backup) -> Result<Option<PathBuf>, BackupError> {
+        match &self.place {
+            Place::Nowhere => Ok(None),
+            Place::File(path) => match backup.save(path) {
+                Err(BackupError::Exists(_)) if continues(path, backup) => save_beside(path, backup).map(Some),
+                saved => saved.map(|()| Some(path.clone())),
+            },
+            Place::Folder(folder) => save_in(folder, backup).map(Some),
+        }
+    }
+
+    /// What earlier runs have saved of this board.
+    pub(super) fn earlier(&self, uid: Uid) -> Earlier {
+        let mut earlier = Earlier::default();
+        if let Place::File(path) = &self.place
+            && path.exists()
+        {
+            earlier.take(path.clone(), uid);
+        }
+        let Some(folder) = &self.earlier else { return earlier };
+        let named =
+            |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix(uid)));
+        let mut files: Vec<_> = match fs::read_dir(folder) {
+            Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())).filter(named).collect(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(source) => {
+                let path = folder.clone();
+                earlier.unreadable.push(BackupError::Io { path, what: "read", source });
+                Vec::new()
+            }
+        };
+        // The time in the name sorts as text.
+        files.sort();
+        files.into_iter().rev().for_each(|path| earlier.take(path, uid));
+        earlier
+    }
+}
+
+impl Earlier {
+    fn take(&mut self, path: PathBuf, uid: Uid) {
+        match Backup::open(&path) {
+            Ok(backup) if backup.uid == uid => self.backups.push((path, backup)),
+            Ok(_) => {}
+            Err(error) => self.unreadable.push(error),
+        }
+    }
+
+    /// The newest data block of which this is true.
+    pub(super) fn block(&self, is_wanted: impl Fn(&DataBlock) -> bool) -> Option<(PathBuf, DataBlock)> {
+        let blocks = self.backups.iter().filter_map(|(path, backup)| Some((path, backup.block.as_ref()?)));
+        blocks.filter(|(_, block)| is_wanted(block)).map(|(path, block)| (path.clone(), block.clone())).next()
+    }
+
+    /// The option byte USER, as the newest run that could read it has found it.
+    pub(super) fn user(&self) -> Option<u8> {
+        self.backups.iter().find_map(|(_, backup)| backup.option_bytes.known_user())
+    }
+}
+
+fn prefix(uid: Uid) -> String {
+    format!("{uid}-")
+}
+
+/// Whether the file holds the data of the board that is to be saved: it comes from a run that is gone on with.
+fn continues(path: &Path, backup: &Backup) -> bool {
+    let has_newer = |saved: &Backup| {
+        backup.block != saved.block && backup.block.as_ref().is_some_and(|block| block.is_whole(backup.uid))
+    };
+    Backup::open(path).is_ok_and(|saved| saved.uid == backup.uid && !has_newer(&saved))
+}
+
+/// Beside a file that stays: `board.json`, `board-2.json`, `board-3.json`.
+fn save_beside(path: &Path, backup: &Backup) -> Result<PathBuf, BackupError> {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let extension = path.extension().map(|extension| format!(".{}", extension.to_string_lossy())).unwrap_or_default();
+    let mut number = 2;
+    loop {
+        let path = path.with_file_name(format!("{stem}-{number}{extension}"));
+        match backup.save(&path) {
+            Err(BackupError::Exists(_)) => number += 1,
+            saved => return saved.map(|()| path),
+        }
+    }
+}
+
+fn save_in(folder: &Path, backup: &Backup) -> Result<PathBuf, BackupError> {
+    make(folder).map_err(|source| BackupError::Io { path: folder.to_owned(), what: "written", source })?;
+    loop {
+        let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%.6fZ").to_string();
+        let path = folder.join(format!("{}{time}.json", prefix(backup.uid)));
+        match backup.save(&path) {
+            // Another of the same microsecond, or of as long as the system's clock stands still.
+            Err(BackupError::Exists(_)) => thread::sleep(Duration::from_millis(1)),
+            saved => return saved.map(|()| path),
+        }
+    }
+}
+
+/// Makes the folder and those above it, each of which is durable when the one above it is.
+fn make(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let above = folder.parent().filter(|above| !above.as_os_str().is_empty());
+    above.map_or(Ok(()), make)?;
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists || File::open(folder).is_err() => Err(error),
+        _ => sync_folder(above.unwrap_or(Path::new("."))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{block::Serial, board::OptionBytes};
+
+    const UID: Uid = Uid([1, 2, 3]);
+
+    fn backup() -> Backup {
+        let block = DataBlock::template().with_uid(UID);
+        Backup { uid: UID, option_bytes: OptionBytes::open(0xFE), flash: None, block: Some(block) }
+    }
+
+    fn whole() -> DataBlock {
+        let serial = Serial::from_bytes(*b"21886/00012345").unwrap();
+        DataBlock::template().with_uid(UID).with_serial(serial)
+    }
+
+    fn is_whole(block: &DataBlock) -> bool {
+        block.is_whole(UID)
+    }
+
+    #[test]
+    fn the_newest_backup_with_a_data_block_of_this_board_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let keep = Keep::in_folder(folder.path());
+        keep.save(&backup()).unwrap();
+        let second = keep.save(&backup()).unwrap().unwrap();
+        keep.save(&Backup { block: None, ..backup() }).unwrap();
+        keep.save(&Backup { uid: Uid([9, 9, 9]), ..backup() }).unwrap();
+        let (path, block) = keep.earlier(UID).block(|_| true).unwrap();
+        assert_eq!((path, Some(block)), (second, backup().block));
+        assert_eq!(keep.earlier(UID).user(), Some(0xFE));
+    }
+
+    #[test]
+    fn a_whole_block_is_found_behind_newer_ones_that_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let keep = Keep::in_folder(folder.path());
+        let first = keep.save(&Backup { block: Some(whole()), ..backup() }).unwrap().unwrap();
+        keep.save(&backup()).unwrap();
+        assert_eq!(keep.earlier(UID).block(is_whole), Some((first, whole())));
+    }
+
+    #[test]
+    fn a_damaged_backup_is_passed_over_and_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let keep = Keep::in_folder(folder.path());
+        let first = keep.save(&Backup { block: Some(whole()), ..backup() }).unwrap().unwrap();
+        let second = keep.save(&backup()).unwrap().unwrap();
+        fs::write(&second, "{").unwrap();
+        let earlier = keep.earlier(UID);
+        assert_eq!(earlier.block(is_whole), Some((first, whole())));
+        assert_eq!(earlier.unreadable.len(), 1);
+    }
+
+    #[test]
+    fn a_file_of_the_same_run_is_gone_on_with_and_never_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("board.json");
+        let keep = Keep::in_file(&path);
+        let first = Backup { block: Some(whole()), ..backup() };
+        assert_eq!(keep.save(&first).unwrap().as_ref(), Some(&path));
+        let text = fs::read(&path).unwrap();
+        // The board was erased on the way, then it was written again.
+        let erased = Backup { block: None, ..backup() };
+        assert_eq!(keep.save(&erased).unwrap(), Some(folder.path().join("board-2.json")));
+        assert_eq!(keep.save(&first).unwrap(), Some(folder.path().join("board-3.json")));
+        assert_eq!(keep.earlier(UID).block(is_whole), Some((path.clone(), whole())));
+
+        let newer = whole().with_mileage(crate::block::Mileage::from_km(5).unwrap());
+        assert!(matches!(keep.save(&Backup { block: Some(newer), ..backup() }), Err(BackupError::Exists(_))));
+        let other = Backup { uid: Uid([9, 9, 9]), block: None, ..backup() };
+        assert!(matches!(keep.save(&other), Err(BackupError::Exists(_))));
+        assert_eq!(fs::read(&path).unwrap(), text);
+    }
+
+    #[test]
+    fn without_a_new_backup_earlier_ones_are_found_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        Keep::in_folder(folder.path()).save(&Backup { block: Some(whole()), ..backup() }).unwrap();
+        let keep = Keep::nothing().with_earlier(Some(folder.path().to_owned()));
+        assert_eq!(keep.save(&backup()).unwrap(), None);
+        assert!(keep.earlier(UID).block(is_whole).is_some());
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert!(Keep::in_folder(file.join("below")).save(&backup()).is_err());
+        Keep::in_folder(folder.path().join("a/b/c")).save(&backup()).unwrap();
+    }
+}
