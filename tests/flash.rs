@@ -24,7 +24,12 @@ fn assert_holds(contents: &Contents, flash: &[u8], options: OptionBytes) {
 
 /// A refusal of this category, of a board that is as it was.
 #[track_caller]
-fn assert_refused<T>(stand: &Stand, before: &Contents, result: Result<T, Error>, category: Category) -> Error {
+pub(crate) fn assert_refused<T>(
+    stand: &Stand,
+    before: &Contents,
+    result: Result<T, Error>,
+    category: Category,
+) -> Error {
     let Err(error) = result else { panic!("not refused") };
     assert_eq!((error.category(), error.board()), (category, BoardState::Untouched), "{error}");
     assert!(stand.contents() == *before, "a refusal changed the board");

@@ -13,6 +13,7 @@ mod flash;
 mod hardware;
 mod image;
 mod json;
+mod limits;
 mod packages;
 mod rehearsal;
 mod rooms;

@@ -85,8 +85,13 @@ impl<'p> Board<'p> {
     ) -> Result<Self, Error> {
         let began = probes.pace().now();
         let (first, mut limit) = (limit, limit);
+        let mut lost = None;
         loop {
-            let contact = connect::reach(probes, options, limit, progress)?;
+            let contact = match connect::reach(probes, options, limit, progress) {
+                // It was there a moment ago.
+                Err(error) if error.is_absence() => return Err(lost.unwrap_or(error)),
+                reached => reached?,
+            };
             let speed_khz = contact.speed_khz;
             match Self::take(probes, options, contact) {
                 // Contact was there and did not last for twenty words: a slower clock is more robust.
@@ -101,6 +106,7 @@ impl<'p> Board<'p> {
                     if over {
                         return Err(error);
                     }
+                    lost = Some(error);
                     // Who waits for a hand to find contact begins again where it is fast.
                     limit = if is_last { first } else { Some(speed_khz - 1) };
                     if !is_last {

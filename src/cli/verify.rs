@@ -1,6 +1,6 @@
 //! `verify`: compares the board with what `flash` would write.
 
-use m365_drv::ops::{self, VerifyReport};
+use m365_drv::ops::{self, FlashRequest, Keep, VerifyReport};
 
 use super::{
     Context,
@@ -13,7 +13,9 @@ use super::{
 
 pub(crate) fn run(context: &mut Context, args: &WantedArgs) -> Answer {
     let wanted = args.read(context)?;
-    Outcome::new(&ops::verify(&mut context.job(), &wanted.request())?)
+    // What `flash` would find in an earlier backup, it finds too.
+    let keep = Keep::nothing().with_earlier(context.backups());
+    Outcome::new(&ops::verify(&mut context.job(), &FlashRequest { keep, ..wanted.request() })?)
 }
 
 impl Report for VerifyReport {

@@ -200,17 +200,17 @@ fn of_board(state: BoardState, error: &board::Error) -> Category {
         }
         E::ProbeAccess(_) if state == BoardState::Untouched => Category::ProbeAccess,
         E::NoContact { .. } | E::PoorContact { .. } if state == BoardState::Untouched => Category::NoContact,
-        E::Unsupported(_) | E::TooSmall { .. } | E::OtherBoard { .. } | E::PermanentProtection { .. } => {
-            Category::WrongBoard
-        }
+        // Nothing is written over a state that is not understood.
+        E::Unsupported(_)
+        | E::TooSmall { .. }
+        | E::OtherBoard { .. }
+        | E::PermanentProtection { .. }
+        | E::UnknownProtection { .. } => Category::WrongBoard,
         E::UnsupportedSpeed { .. } => Category::Usage,
         E::Interrupted => Category::Interrupted,
-        E::UnknownProtection { .. }
-        | E::Flash { .. }
-        | E::Stuck { .. }
-        | E::OptionBytes { .. }
-        | E::StillProtected
-        | E::NoPowerCycle { .. } => Category::Flash,
+        E::Flash { .. } | E::Stuck { .. } | E::OptionBytes { .. } | E::StillProtected | E::NoPowerCycle { .. } => {
+            Category::Flash
+        }
         // Whatever else has to do with the way to the board, once there was one.
         _ => Category::LinkLost,
     }

@@ -107,6 +107,8 @@ pub struct FlashReport {
     pub verified: bool,
     /// Whether this was a preview and nothing was written.
     pub preview: bool,
+    /// What has to be removed first, in a preview: `read-protected` or `write-protected`.
+    pub needs_consent: Option<&'static str>,
     /// How often contact was lost and made again.
     pub reconnects: u32,
     /// How the firmware started; `None` where it was not let run.
@@ -154,10 +156,14 @@ pub fn flash(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
     let (board, status, prepared) = job.insist(|job, mut board| {
         contact = job.now();
         let status = job.step(Step::Identify, |_| board.status()).map_err(untouched)?;
-        match prepare(job, &mut board, &status, request) {
-            Ok(prepared) => Ok((board, status, prepared)),
-            Err(error) => Err(refused(board, error)),
+        let prepared = match prepare(job, &mut board, &status, request) {
+            Ok(prepared) => prepared,
+            Err(error) => return Err(refused(board, error)),
+        };
+        if request.intent == Intent::Write && request.keep.keeps() {
+            prepared.held.confirm(&mut board, request.target, &prepared.work(request)).map_err(untouched)?;
         }
+        Ok((board, status, prepared))
     })?;
     let own = prepared.held.block.as_ref().and_then(|(block, _)| block.serial());
     let rule = &request.target.serial;
@@ -231,7 +237,10 @@ pub(super) fn prepare(
         Placed { address: target.regions.boot.start, bytes: &boot },
         Placed { address: target.regions.drv.start, bytes: &drv },
     ];
-    let mut plan = FlashPlan::new(target, &images, &block);
+    let mut plan = FlashPlan::new(target, &images, &block).map_err(|overlap| {
+        let kind = if overlap.address == target.regions.boot.start { Kind::Boot } else { Kind::Drv };
+        Error::Gate { kind, gate: "size", detail: overlap.to_string() }
+    })?;
     if held.flash.as_deref().is_some_and(|flash| is_pending(slice(target, flash, &target.regions.update))) {
         // The bootloader would copy what is staged over the firmware at its first start.
         plan.blank(target.regions.update.start);
@@ -346,6 +355,7 @@ impl FlashReport {
             bytes_programmed: 0,
             verified: false,
             preview: request.intent == Intent::Preview,
+            needs_consent: None,
             reconnects: 0,
             boot_check: None,
             backup: None,
@@ -358,6 +368,7 @@ impl FlashReport {
 
     /// Fills in what would be done.
     fn foresee(&mut self, request: &FlashRequest<'_>, prepared: &Prepared, status: &Status) {
+        self.needs_consent = write::obstacle(status, &prepared.plan, request.target);
         self.mass_erased = write::is_locked(status);
         let work = if self.mass_erased { prepared.plan.work_on_blank() } else { prepared.work(request) };
         self.pages_erased = work.erases();

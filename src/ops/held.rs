@@ -1,9 +1,9 @@
 //! What a board holds, read before anything is changed.
 
-use super::{backup::Backup, report::Source};
+use super::{Work, backup::Backup, report::Source};
 use crate::{
     block::{DataBlock, LEN, Uid},
-    board::{Board, Error, LinkError, Protection, Status, Stranger},
+    board::{Board, Error, LinkError, PageBefore, Protection, Status, Stranger},
     target::Target,
 };
 
@@ -50,6 +50,23 @@ impl Held {
     /// Whether there is a data block of this chip that is not cut short.
     pub(super) fn has_whole_block(&self, uid: Uid) -> bool {
         self.block.as_ref().is_some_and(|(block, _)| block.is_whole(uid))
+    }
+
+    /// Reads the pages that are to be erased once more: what is saved of them is all that will be left.
+    pub(super) fn confirm(&self, board: &mut Board<'_>, target: &Target, work: &Work) -> Result<(), Error> {
+        let Some(flash) = &self.flash else { return Ok(()) };
+        for pages in work.pages.chunk_by(|page, next| page.address + target.page == next.address) {
+            let (first, last) = (pages[0].address, pages[pages.len() - 1].address);
+            if pages.iter().all(|page| page.before == PageBefore::Blank) {
+                continue;
+            }
+            let range = first..last + target.page;
+            let held = &flash[(range.start - target.flash.start) as usize..(range.end - target.flash.start) as usize];
+            if board.read(range)? != held {
+                return Err(LinkError::Nonsense { what: "flash", value: first }.into());
+            }
+        }
+        Ok(())
     }
 
     /// All of it, to be saved.

@@ -66,6 +66,11 @@ impl Keep {
         &self.place
     }
 
+    /// Whether anything is kept.
+    pub(super) fn keeps(&self) -> bool {
+        self.place != Place::Nowhere
+    }
+
     /// Writes the backup; `None` where nothing is to be kept.
     pub(super) fn save(&self, backup: &Backup) -> Result<Option<PathBuf>, BackupError> {
         match &self.place {

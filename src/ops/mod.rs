@@ -22,7 +22,7 @@ pub use self::{
     info::{InfoReport, Options, info},
     job::Job,
     keep::{Keep, Place},
-    plan::{Extent, FlashPlan, Placed, Work},
+    plan::{Extent, FlashPlan, Overlap, Placed, Work},
     protect::{LockReport, UnlockReport, lock, reset, unlock},
     report::{Data, Firmware},
     restore::{RestoreReport, restore},

@@ -23,6 +23,18 @@ pub struct Work {
     pub skipped: u32,
 }
 
+/// An image that does not end before what is planned behind it. No gate that is lifted makes room for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{bytes} bytes from {address:#010x} reach into what stands at {end:#010x}")]
+pub struct Overlap {
+    /// Where the image begins.
+    pub address: u32,
+    /// Its length.
+    pub bytes: usize,
+    /// Where it has to end.
+    pub end: u32,
+}
+
 /// An image and the region it goes to.
 #[derive(Debug, Clone, Copy)]
 pub struct Placed<'a> {
@@ -34,7 +46,7 @@ pub struct Placed<'a> {
 
 impl FlashPlan {
     /// Plans the images, and the data block in its page.
-    pub fn new(target: &Target, images: &[Placed<'_>], block: &DataBlock) -> Self {
+    pub fn new(target: &Target, images: &[Placed<'_>], block: &DataBlock) -> Result<Self, Overlap> {
         let data = Placed { address: target.regions.data.start, bytes: block.as_bytes() };
         let mut plan = Self { parts: Vec::new(), page: target.page };
         for placed in images.iter().chain([&data]) {
@@ -43,7 +55,14 @@ impl FlashPlan {
             plan.parts.push(Part { address: placed.address, bytes });
         }
         plan.parts.sort_by_key(|part| part.address);
-        plan
+        let ends = plan.parts.iter().skip(1).map(|next| next.address).chain([target.flash.end]);
+        for (part, end) in plan.parts.iter().zip(ends) {
+            let room = end.saturating_sub(part.address) as usize;
+            if part.bytes.len() > room {
+                return Err(Overlap { address: part.address, bytes: part.bytes.len(), end });
+            }
+        }
+        Ok(plan)
     }
 
     /// Plans all of flash to be this.
@@ -155,7 +174,24 @@ mod tests {
         let regions = &pro().regions;
         let images =
             [Placed { address: regions.boot.start, bytes: boot }, Placed { address: regions.drv.start, bytes: drv }];
-        FlashPlan::new(pro(), &images, &DataBlock::template())
+        FlashPlan::new(pro(), &images, &DataBlock::template()).unwrap()
+    }
+
+    #[test]
+    fn an_image_that_reaches_into_the_next_is_never_planned() {
+        let regions = &pro().regions;
+        let overlap = |boot: usize, drv: usize| {
+            let (boot, drv) = (vec![1; boot], vec![2; drv]);
+            let images = [
+                Placed { address: regions.boot.start, bytes: &boot },
+                Placed { address: regions.drv.start, bytes: &drv },
+            ];
+            FlashPlan::new(pro(), &images, &DataBlock::template()).map_err(|overlap| overlap.end)
+        };
+        assert!(overlap(0x1000, 0xE800).is_ok());
+        assert_eq!(overlap(0x1001, 100), Err(regions.drv.start));
+        assert_eq!(overlap(100, 0xE801), Err(regions.data.start));
+        assert_eq!(overlap(100, 200_000), Err(regions.data.start));
     }
 
     fn contents(plan: &FlashPlan) -> Vec<Vec<u8>> {

@@ -56,6 +56,7 @@ pub fn restore(
     let uid = backup.uid;
     let target = Target::for_chip(flash.len() as u32 / 1024);
     let options = backup.option_bytes.mended();
+    let plan = FlashPlan::whole(target, flash);
     let (board, status, held) = job.insist(|job, mut board| {
         if board.uid != uid {
             let found = board.uid;
@@ -67,9 +68,12 @@ pub fn restore(
         }
         let status = job.step(Step::Identify, |_| board.status()).map_err(untouched)?;
         let held = job.step(Step::Rescue, |_| Held::read(&mut board, &status, target)).map_err(untouched)?;
+        if let Some(now) = held.flash.as_deref().filter(|_| keep.keeps()) {
+            let work = plan.work_on_flash(target, now, Extent::Changes);
+            held.confirm(&mut board, target, &work).map_err(untouched)?;
+        }
         Ok((board, status, held))
     })?;
-    let plan = FlashPlan::whole(target, flash);
     let is_right = |held: &[u8]| held[..flash.len()] == *flash && status.option_bytes == options;
     let mut report = RestoreReport {
         uid,

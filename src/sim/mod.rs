@@ -227,6 +227,11 @@ impl SimBoard {
         flash.loaded = options::Loaded::from(&bytes);
     }
 
+    /// Overwrites option bytes as a write does: they are in force from the next reset on.
+    pub fn put_option_bytes(&self, bytes: [u8; 16]) {
+        self.machine().board.bus.flash.cells.options = bytes;
+    }
+
     /// Overwrites main flash, from its beginning.
     pub fn set_flash(&self, bytes: &[u8]) {
         self.machine().board.bus.flash.cells.bytes[..bytes.len()].copy_from_slice(bytes);
