@@ -9,6 +9,7 @@ mod info;
 mod job;
 mod keep;
 mod plan;
+mod prepare;
 mod protect;
 mod report;
 mod restore;

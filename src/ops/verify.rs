@@ -4,8 +4,9 @@ use serde::Serialize;
 
 use super::{
     BoardState, Error, FlashRequest, Job,
-    flash::{DataSource, prepare},
+    flash::DataSource,
     job::{refused, untouched},
+    prepare::prepare,
     report::Firmware,
 };
 use crate::{

@@ -1,0 +1,170 @@
+//! What is decided before anything is changed: what the board holds, and what it shall hold.
+
+use std::ops::Range;
+
+use super::{
+    Error, FlashPlan, FlashRequest, Job, Placed, Work,
+    held::Held,
+    job::untouched,
+    keep::Earlier,
+    report::{Firmware, Source},
+};
+use crate::{
+    block::{DataBlock, Mileage, SIGNATURE, Serial, Uid},
+    board::{self, Board, ChipKind, Status, progress::Step},
+    image::{Catalog, Image, Kind},
+    target::Target,
+};
+
+/// Everything that is decided before anything is changed.
+pub(super) struct Prepared {
+    pub(super) plan: FlashPlan,
+    pub(super) serial: Serial,
+    pub(super) mileage: Mileage,
+    pub(super) data_source: Source,
+    pub(super) boot: Option<Firmware>,
+    pub(super) drv: Option<Firmware>,
+    pub(super) held: Held,
+}
+
+impl Prepared {
+    /// What there is to do. Flash that cannot be read is blank once it is unlocked.
+    pub(super) fn work(&self, request: &FlashRequest<'_>) -> Work {
+        match &self.held.flash {
+            Some(flash) => self.plan.work_on_flash(request.target, flash, request.extent),
+            None => self.plan.work_on_blank(),
+        }
+    }
+}
+
+/// Finds out what the board holds and what it shall hold.
+pub(super) fn prepare(
+    job: &mut Job<'_>,
+    board: &mut Board<'_>,
+    status: &Status,
+    request: &FlashRequest<'_>,
+) -> Result<Prepared, Error> {
+    let target = request.target;
+    if board.chip.flash_kib < target.flash_kib() {
+        let (found, needed) = (board.chip.flash_kib, target.flash_kib());
+        return Err(untouched(board::Error::TooSmall { found, needed }));
+    }
+    let chip = board.chip.kind;
+    let (boot, drv) = (request.choose(Kind::Boot, chip)?, request.choose(Kind::Drv, chip)?);
+
+    let held = job.step(Step::Rescue, |_| Held::read(board, status, target)).map_err(untouched)?;
+    for stranger in &held.strangers {
+        let board::Stranger { uid, serial } = stranger;
+        job.warn(
+            "data-of-another-chip",
+            format!("SRAM holds the data block of another chip, serial {serial}, UID {uid}; it is not used"),
+        );
+    }
+    let boot = held.image(request, Kind::Boot, boot, chip)?;
+    let drv = held.image(request, Kind::Drv, drv, chip)?;
+    let (block, data_source) = request.block(job, &held, board.uid)?;
+    let (serial, mileage) = (block.serial().ok_or(Error::NoSerial)?, block.mileage());
+
+    let images = [
+        Placed { address: target.regions.boot.start, bytes: &boot },
+        Placed { address: target.regions.drv.start, bytes: &drv },
+    ];
+    let mut plan = FlashPlan::new(target, &images, &block).map_err(|overlap| {
+        let kind = if overlap.address == target.regions.boot.start { Kind::Boot } else { Kind::Drv };
+        Error::Gate { kind, gate: "size", detail: overlap.to_string() }
+    })?;
+    if held.flash.as_deref().is_some_and(|flash| is_pending(slice(target, flash, &target.regions.update))) {
+        // The bootloader would copy what is staged over the firmware at its first start.
+        plan.blank(target.regions.update.start);
+    }
+    Ok(Prepared { plan, serial, mileage, data_source, boot: Firmware::of(&boot), drv: Firmware::of(&drv), held })
+}
+
+impl Held {
+    /// The image to plan: the chosen one, else the board's own where that is known to be right.
+    fn image(
+        &self,
+        request: &FlashRequest<'_>,
+        kind: Kind,
+        chosen: Option<&Image>,
+        chip: ChipKind,
+    ) -> Result<Vec<u8>, Error> {
+        if let Some(image) = chosen {
+            return Ok(image.bytes.clone());
+        }
+        let refuse = |reason| Error::NoImage { kind, reason };
+        let flash = self.flash.as_ref().ok_or(refuse("the chip is read-protected, and unlocking erases it"))?;
+        let regions = &request.target.regions;
+        let region = slice(request.target, flash, if kind == Kind::Boot { &regions.boot } else { &regions.drv });
+        let known = Catalog::builtin().identify(region).ok_or(refuse("it is not a known one"))?;
+        let entry = known.entry;
+        if entry.kind != kind || !entry.is_for(&request.target.name) || !entry.runs_on(chip.firmware_name()) {
+            return Err(refuse("it is not for this scooter"));
+        }
+        // With the update cipher's checksum behind it, where it came with one: what is right stays as it is.
+        let end = region.iter().rposition(|byte| *byte != 0xFF).map_or(0, |last| last + 1);
+        Ok(region[..end].to_vec())
+    }
+}
+
+fn slice<'f>(target: &Target, flash: &'f [u8], region: &Range<u32>) -> &'f [u8] {
+    &flash[(region.start - target.flash.start) as usize..(region.end - target.flash.start) as usize]
+}
+
+/// The bootloader's update record: magic and a flag that is not zero (boot.bin, disassembled).
+fn is_pending(record: &[u8]) -> bool {
+    let word = |at: usize| u32::from_le_bytes([record[at], record[at + 1], record[at + 2], record[at + 3]]);
+    word(0) == 0x505A && word(4) != 0
+}
+
+impl FlashRequest<'_> {
+    /// The data block to write: the board's own where there is one, with what the user gave in place of what it says.
+    fn block(&self, job: &mut Job<'_>, held: &Held, uid: Uid) -> Result<(DataBlock, Source), Error> {
+        let own = held.block.clone();
+        let base = own.clone().filter(|(block, _)| block.is_whole(uid));
+        let base = base.or_else(|| self.data.clone().map(|block| (block, Source::File)));
+        let base = base.or_else(|| next_best(job, own, &self.keep.earlier(uid), uid));
+        let (mut block, source) = if let Some(base) = base {
+            base
+        } else {
+            self.serial.as_ref().ok_or(Error::NoSerial)?;
+            self.mileage.ok_or(Error::NoMileage)?;
+            (DataBlock::template(), Source::Template)
+        };
+        if block.serial().is_none() {
+            // A factory default counts as none: with it the firmware shows error 35 for ever.
+            block = block.with_serial(self.serial.ok_or(Error::NoSerial)?).with_activation();
+        }
+        if let Some(serial) = self.serial {
+            block = block.with_serial(serial);
+        }
+        if let Some(mileage) = self.mileage {
+            block = block.with_mileage(mileage);
+        }
+        Ok((block.with_uid(uid), source))
+    }
+}
+
+/// What to go by where the board's own block is not whole: without a serial number, or with another chip's UID, it is what an
+/// interrupted write left, or what the firmware put in its place when it found none.
+fn next_best(
+    job: &mut Job<'_>,
+    own: Option<(DataBlock, Source)>,
+    earlier: &Earlier,
+    uid: Uid,
+) -> Option<(DataBlock, Source)> {
+    for error in &earlier.unreadable {
+        job.warn("backup-unreadable", format!("an earlier backup is passed over: {error}"));
+    }
+    // What has the magic and not the word that follows it was cut short.
+    let begins_well = |block: &DataBlock| block.as_bytes().starts_with(&SIGNATURE);
+    let own = own.filter(|(block, _)| begins_well(block));
+    let saved = match &own {
+        Some((block, _)) if block.serial().is_some() => earlier.block(|block| block.is_whole(uid)),
+        _ => earlier.block(|block| block.is_whole(uid)).or_else(|| earlier.block(begins_well)),
+    };
+    let Some((path, block)) = saved else { return own };
+    let name = path.display();
+    job.warn("data-from-backup", format!("the data block comes from the backup {name} of this board"));
+    Some((block, Source::Backup))
+}
