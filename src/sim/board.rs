@@ -165,6 +165,7 @@ impl Board {
         if debug::is_debug_register(address) {
             return Ok(self.core.read_debug(address));
         }
+        self.bus.system.active = self.core.registers.psr.ipsr();
         self.bus.read(address, width, Master::Debugger, self.now)
     }
 

@@ -140,6 +140,7 @@ pub(super) fn enter(
     registers.psr.set_ipsr(number);
     registers.pc = vector & !1;
     registers.event = true;
+    bus.system.nesting += 1;
     Ok(())
 }
 
@@ -170,6 +171,7 @@ pub(super) fn leave(registers: &mut CoreRegisters, bus: &mut Bus, target: u32, n
     registers.control.set_spsel(spsel);
     *registers.sp_mut() = frame.wrapping_add(0x20) | (psr >> 9 & 1) << 2;
     registers.event = true;
+    bus.system.nesting = bus.system.nesting.saturating_sub(1);
     Ok(())
 }
 

@@ -29,6 +29,10 @@ pub(super) struct System {
     pub(super) cfsr: u32,
     pub(super) hfsr: u32,
     pub(super) bfar: u32,
+    /// IPSR, which the core tells before an access can ask for it.
+    pub(super) active: u32,
+    /// Exceptions that have been entered and not left.
+    pub(super) nesting: u32,
     /// Priorities, enables of faults and whatever else is only kept.
     kept: Vec<u32>,
     enabled: [u32; 8],
@@ -90,6 +94,8 @@ impl System {
             cfsr: 0,
             hfsr: 0,
             bfar: 0,
+            active: 0,
+            nesting: 0,
             kept: vec![0; 0x400],
             enabled: [0; 8],
             pended: [0; 8],
@@ -108,24 +114,47 @@ impl System {
     /// Takes the pending exception with the lowest number. Priorities are not modelled: an exception waits for the one
     /// before to return.
     pub(super) fn take_pending(&mut self, now: Nanos) -> Option<u32> {
+        let number = self.pending(now)?;
+        match number {
+            PEND_SV => self.pend_sv = false,
+            SYS_TICK => self.pend_tick = false,
+            _ => {
+                let interrupt = number - 16;
+                self.pended[interrupt as usize / 32] &= !(1 << (interrupt % 32));
+            }
+        }
+        Some(number)
+    }
+
+    fn pending(&mut self, now: Nanos) -> Option<u32> {
         if self.tick.wraps(now) && self.tick.control & 2 != 0 {
             self.pend_tick = true;
         }
-        if std::mem::take(&mut self.pend_sv) {
+        if self.pend_sv {
             return Some(PEND_SV);
         }
-        if std::mem::take(&mut self.pend_tick) {
+        if self.pend_tick {
             return Some(SYS_TICK);
         }
-        for (index, pended) in self.pended.iter_mut().enumerate() {
-            let ready = *pended & self.enabled[index];
-            if ready != 0 {
-                let bit = ready.trailing_zeros();
-                *pended &= !(1 << bit);
-                return Some(16 + 32 * index as u32 + bit);
-            }
-        }
-        None
+        let mut ready = (16..).step_by(32).zip(self.pended.iter().zip(&self.enabled));
+        ready.find_map(|(first, (pended, enabled))| {
+            let ready = pended & enabled;
+            (ready != 0).then(|| first + ready.trailing_zeros())
+        })
+    }
+
+    /// B3.2.4.
+    fn icsr(&mut self, now: Nanos) -> u32 {
+        let pending = self.pending(now).unwrap_or(0);
+        let flags = [
+            // RETTOBASE: no exception is active but this one.
+            (11, self.active != 0 && self.nesting < 2),
+            // ISRPENDING.
+            (22, self.pended != [0; 8]),
+            (26, self.pend_tick),
+            (28, self.pend_sv),
+        ];
+        flags.iter().fold(self.active | pending << 12, |word, &(bit, set)| word | u32::from(set) << bit)
     }
 
     /// Whether [`System::take_pending`] is worth a look: cheap, for the core asks at every instruction.
@@ -145,7 +174,7 @@ impl System {
             at @ (0x100..0x120 | 0x180..0x1A0) => (self.enabled[(at as usize >> 2) & 7], false),
             at @ (0x200..0x220 | 0x280..0x2A0) => (self.pended[(at as usize >> 2) & 7], false),
             0xD00 => (self.cpuid, false),
-            ICSR => (u32::from(self.pend_sv) << 28 | u32::from(self.pend_tick) << 26, false),
+            ICSR => (self.icsr(now), false),
             VTOR => (self.vtor, false),
             AIRCR => (0xFA05_0000 | self.keep(AIRCR) & 0x700, false),
             CCR => (self.ccr, false),

@@ -279,6 +279,7 @@ impl Engine {
             return self.fault(core, pc, UNDEFINSTR, None);
         }
         let before = self.processor.registers;
+        self.port.borrow_mut().bus.system.active = before.psr.ipsr();
         self.processor.registers.pc = pc.wrapping_add(4);
         let condition = instruction.as_ref().and_then(|instruction| instruction.condition());
         let condition = condition.or(it.current_condition()).unwrap_or(Condition::Always);

@@ -177,6 +177,35 @@ fn interrupts_of_the_system_timer_come_and_return() {
 }
 
 #[test]
+fn the_active_exception_shows_in_icsr_to_the_core_and_to_the_debugger() {
+    const ICSR: u32 = 0xE000_ED04;
+    let mut debugger = attach(&blank());
+    debugger.halt();
+    assert_eq!(debugger.read(ICSR), 0);
+    // Vector table in SRAM, PendSV's handler: ldr r6, [r7]; b .
+    debugger.write(0x2000_0038, 0x2000_0101);
+    debugger.try_write(0x2000_0100, &code(&[0x683E, 0xE7FE])).unwrap();
+    debugger.write(0xE000_ED08, 0x2000_0000);
+    debugger.write(ICSR, 1 << 28);
+    assert_eq!(debugger.read(ICSR), 1 << 28 | 14 << 12, "VECTPENDING");
+    for (register, value) in [(7, ICSR), (13, 0x2000_4000), (16, 1 << 24), (15, 0x2000_0100)] {
+        debugger.set_register(register, value);
+    }
+    debugger.write(DHCSR, RUN);
+    debugger.sleep(Duration::from_millis(1));
+    assert_eq!(debugger.read(ICSR), 1 << 11 | 14, "RETTOBASE, PendSV");
+    debugger.halt();
+    assert_eq!(debugger.register(6), 1 << 11 | 14);
+    // A fault inside the handler.
+    debugger.write(0x2000_000C, 0x2000_0103);
+    debugger.set_register(15, 0x2000_0200);
+    debugger.write(0x2000_0200, 0xDE00);
+    debugger.write(DHCSR, RUN);
+    debugger.sleep(Duration::from_millis(1));
+    assert_eq!(debugger.read(ICSR), 3, "HardFault, and PendSV below it");
+}
+
+#[test]
 fn a_breakpoint_stops_before_its_instruction() {
     let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
     let mut debugger = attach(&board);
