@@ -5,7 +5,7 @@ use std::{slice::from_ref, time::Duration};
 
 use m365_drv::{
     block::{DataBlock, Uid},
-    board::{Boot, EraseConsent, Error as BoardError, OptionBytes, Protection, Unsupported, Wait},
+    board::{Boot, EraseConsent, Error as BoardError, Method, OptionBytes, Protection, Unsupported, Wait},
     image::Image,
     ops::{
         self, After, BoardState, Category, DataSource, Error, Extent, FlashReport, FlashRequest, Intent, Keep, Stopped,
@@ -483,6 +483,17 @@ fn a_chip_whose_flash_is_too_small_or_unknown_is_refused() {
         other => panic!("{other:?}"),
     }
     assert_eq!(stand.target.name, target("es2").name);
+}
+
+#[test]
+fn a_board_that_is_reached_under_reset_keeps_its_block() {
+    let (board, mut stand) = Stand::scenario(Scenario::Locked);
+    let live = live_block(&board);
+    board.wire_nrst();
+    stand.connect.method = Method::UnderReset;
+    stand.flash(&stand.request()).unwrap();
+    assert_holds(&stand.contents(), &stand.expected_on_blank(live.as_bytes()), open_options(0xFF));
+    assert_eq!(board.violations(), [""; 0]);
 }
 
 #[test]

@@ -85,21 +85,26 @@ impl Board {
     fn reset(&mut self, kind: ResetKind, cause: u32) {
         self.bus.flash.tally.resets += 1;
         self.bus.reset(kind, cause, self.now + RESET_TIME);
-        self.core.reset(&mut self.bus, kind, self.now + RESET_TIME);
+        self.core.enter_reset(kind);
+        if !self.nrst_low {
+            self.core.leave_reset(&mut self.bus, self.now + RESET_TIME);
+        }
     }
 
     /// NRST, by a finger or by the probe.
     pub(super) fn set_nrst_low(&mut self) {
-        if self.powered && !self.nrst_low {
+        let falls = !std::mem::replace(&mut self.nrst_low, true);
+        if falls && self.powered {
             self.reset(ResetKind::System, peripherals::RESET_PIN);
         }
-        self.nrst_low = true;
     }
 
     /// NRST let go: the core starts, or halts where `VC_CORERESET` says so.
     pub(super) fn release_nrst(&mut self) {
         if std::mem::take(&mut self.nrst_low) && self.powered {
-            self.reset(ResetKind::System, peripherals::RESET_PIN);
+            // A watchdog that the option bytes start begins to count.
+            self.bus.reset(ResetKind::System, peripherals::RESET_PIN, self.now + RESET_TIME);
+            self.core.leave_reset(&mut self.bus, self.now + RESET_TIME);
         }
     }
 

@@ -52,8 +52,8 @@ impl Core {
         }
     }
 
-    /// Reset, B1.5.5: SP and PC come from the vectors at zero, where main flash is mapped.
-    pub(super) fn reset(&mut self, bus: &mut Bus, kind: ResetKind, now: Nanos) {
+    /// Into reset, B1.5.5.
+    pub(super) fn enter_reset(&mut self, kind: ResetKind) {
         if kind == ResetKind::PowerOn {
             self.debug = super::debug::DebugState::new();
         }
@@ -61,6 +61,11 @@ impl Core {
         self.registers.lr = u32::MAX;
         self.basepri = 0;
         self.activity = Activity::Running;
+        self.debug.enter_reset();
+    }
+
+    /// Out of reset: SP and PC come from the vectors at zero, where main flash is mapped.
+    pub(super) fn leave_reset(&mut self, bus: &mut Bus, now: Nanos) {
         self.time = now;
         self.started = now;
         let mut vector = |index: u32| bus.fetch(4 * index, Width::Word, now);
@@ -72,8 +77,7 @@ impl Core {
             }
             _ => self.lock_up(),
         }
-        self.debug.was_reset = true;
-        self.debug.catch_reset();
+        self.debug.leave_reset();
     }
 
     pub(super) fn lock_up(&mut self) {

@@ -32,7 +32,7 @@ const HALTED: u32 = 1;
 const BKPT: u32 = 1 << 1;
 const VCATCH: u32 = 1 << 3;
 
-/// The debug logic of the core. A system reset leaves it alone, power-on clears it (C1.4.2).
+/// The debug logic of the core. A system reset leaves most of it alone, power-on clears it (C1.4.2).
 #[derive(Debug)]
 pub(super) struct DebugState {
     pub(super) halted: bool,
@@ -41,7 +41,9 @@ pub(super) struct DebugState {
     pub(super) demcr: u32,
     dfsr: u32,
     /// `S_RESET_ST`.
-    pub(super) was_reset: bool,
+    was_reset: bool,
+    /// The reset lasts: NRST is low.
+    in_reset: bool,
     fp_on: bool,
     comparators: [u32; 8],
 }
@@ -55,6 +57,7 @@ impl DebugState {
             demcr: 0,
             dfsr: 0,
             was_reset: false,
+            in_reset: false,
             fp_on: false,
             comparators: [0; 8],
         }
@@ -68,12 +71,19 @@ impl DebugState {
         self.enabled() && self.control & C_MASKINTS != 0
     }
 
-    /// `VC_CORERESET` halts before the first instruction.
-    pub(super) fn catch_reset(&mut self) {
-        self.halted = self.enabled() && (self.demcr & VC_CORERESET != 0 || self.control & C_HALT != 0);
-        if self.halted {
-            self.control |= C_HALT;
-            self.dfsr |= if self.demcr & VC_CORERESET == 0 { HALTED } else { VCATCH };
+    /// C_HALT is cleared by every reset (Cortex-M3 TRM, DDI 0337G 10.2), and with it what hangs on it.
+    pub(super) fn enter_reset(&mut self) {
+        self.control &= !(C_HALT | C_STEP | C_MASKINTS);
+        (self.halted, self.was_reset, self.in_reset) = (false, true, true);
+    }
+
+    /// `VC_CORERESET` halts before the first instruction, and so does a `C_HALT` written while the reset lasted.
+    pub(super) fn leave_reset(&mut self) {
+        self.in_reset = false;
+        if self.enabled() && self.demcr & VC_CORERESET != 0 {
+            self.halt(VCATCH);
+        } else if self.control & C_HALT != 0 {
+            self.halt(HALTED);
         }
     }
 
@@ -137,13 +147,15 @@ impl Core {
     }
 
     fn status(&mut self) -> u32 {
+        // Sticky: read while the reset lasts it stays.
+        let was_reset = std::mem::replace(&mut self.debug.was_reset, self.debug.in_reset);
         let flags = [
             (16, true),
             (17, self.debug.halted),
             (18, self.activity == Activity::Sleeping),
             (19, self.activity == Activity::LockedUp && !self.debug.halted),
             (24, std::mem::take(&mut self.retired)),
-            (25, std::mem::take(&mut self.debug.was_reset)),
+            (25, was_reset),
         ];
         flags.iter().fold(self.debug.control, |status, &(bit, set)| status | u32::from(set) << bit)
     }
@@ -169,6 +181,10 @@ impl Core {
         self.debug.control = value & C_KEEP;
         if !self.debug.enabled() {
             self.debug.control = 0;
+        }
+        // A core in reset does not enter debug state.
+        if self.debug.in_reset {
+            return;
         }
         let halt = self.debug.control & C_HALT != 0;
         if halt && !was_halted {

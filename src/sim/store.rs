@@ -151,7 +151,8 @@ pub(super) fn save(machine: &Machine, folder: &Path) -> Result<(), StoreError> {
             Contact::Markov { .. } => Wires::Flaky,
         },
         needs_power_cycle: flash.needs_power_cycle,
-        running: board.powered.then(|| Running {
+        // Held in reset, it begins anew.
+        running: (board.powered && !board.nrst_low).then(|| Running {
             protection_in_force: flash.loaded.protected,
             debugger_seen: flash.debugged,
             vector_table: board.bus.system.vtor,

@@ -251,16 +251,50 @@ fn a_program_that_waits_is_found_everywhere_in_its_loop() {
 }
 
 #[test]
+fn a_reset_ends_halting_unless_vector_catch_is_on() {
+    let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
+    let mut debugger = attach(&board);
+    debugger.halt();
+    // C_MASKINTS, and C_STEP beside it.
+    debugger.write(DHCSR, HALT | 0xC);
+    debugger.system_reset();
+    assert_eq!(debugger.read(DHCSR) & (S_HALT | 0xF), 1, "C_DEBUGEN alone");
+    debugger.sleep(Duration::from_millis(50));
+    assert!((0x0800_1100..0x0800_1198).contains(&board.pc()));
+}
+
+#[test]
 fn while_reset_is_held_the_core_stands_and_only_its_own_bus_answers() {
+    for (demcr, cause) in [(1, 8), (0, 1)] {
+        let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
+        board.press_reset(Nrst::Low);
+        let mut debugger = attach(&board);
+        assert!(debugger.try_read(0x2000_0000, 1).is_err());
+        debugger.write(DHCSR, HALT);
+        debugger.write(DEMCR, demcr);
+        for _ in 0..2 {
+            assert_eq!(debugger.read(DHCSR) & (S_HALT | S_RESET_ST), S_RESET_ST, "no debug state in reset");
+        }
+        let resets = board.counts().resets;
+        board.press_reset(Nrst::Released);
+        assert_eq!(board.counts().resets, resets, "still the same one");
+        assert_eq!(debugger.read(DHCSR) & (S_HALT | S_RESET_ST), S_HALT | S_RESET_ST);
+        assert_eq!(debugger.read(DHCSR) & S_RESET_ST, 0);
+        assert_eq!(debugger.register(15), 0x0800_0120, "not one instruction was executed");
+        assert_eq!(debugger.read(0xE000_ED30) & 9, cause, "DFSR");
+    }
+}
+
+#[test]
+fn a_board_that_gets_its_power_while_reset_is_held_starts_when_it_is_let_go() {
     let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
     board.press_reset(Nrst::Low);
-    let mut debugger = attach(&board);
-    assert!(debugger.try_read(0x2000_0000, 1).is_err());
-    debugger.write(DHCSR, HALT);
-    debugger.write(DEMCR, 1);
+    board.power_cycle();
+    board.clock().sleep(Duration::from_millis(50));
+    assert_eq!(board.pc(), 0);
     board.press_reset(Nrst::Released);
-    assert_ne!(debugger.read(DHCSR) & S_HALT, 0);
-    assert_eq!(debugger.register(15), 0x0800_0120, "not one instruction was executed");
+    board.clock().sleep(Duration::from_millis(50));
+    assert!((0x0800_1100..0x0800_1198).contains(&board.pc()));
 }
 
 #[test]
