@@ -178,9 +178,15 @@ impl Core {
     /// C1.6.2.
     fn write_control(&mut self, bus: &mut Bus, value: u32, now: Nanos) {
         let was_halted = self.debug.halted;
-        self.debug.control = value & C_KEEP;
+        let before = std::mem::replace(&mut self.debug.control, value & C_KEEP);
         if !self.debug.enabled() {
             self.debug.control = 0;
+        }
+        let masks_change = self.debug.enabled() && (before ^ self.debug.control) & C_MASKINTS != 0;
+        if masks_change && before & self.debug.control & C_HALT == 0 {
+            bus.flash
+                .violations
+                .note(Master::Debugger, "C_MASKINTS changed other than with C_HALT set before and after".into());
         }
         // A core in reset does not enter debug state.
         if self.debug.in_reset {

@@ -314,6 +314,20 @@ fn a_watchdog_resets_the_chip_unless_the_debugger_stops_it() {
 }
 
 #[test]
+fn c_maskints_is_changed_while_halted_and_not_by_the_write_that_ends_it() {
+    let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
+    let mut debugger = attach(&board);
+    for good in [HALT, HALT | 8, RUN | 8, HALT | 8, HALT, RUN] {
+        debugger.write(DHCSR, good);
+    }
+    assert!(board.violations().is_empty(), "{:?}", board.violations());
+    for bad in [RUN | 8, HALT, RUN | 8] {
+        debugger.write(DHCSR, bad);
+    }
+    assert_eq!(board.violations().len(), 3);
+}
+
+#[test]
 fn waiting_for_a_running_application_costs_no_real_time() {
     let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
     let start = Instant::now();
