@@ -20,12 +20,16 @@ pub(super) enum LinkError {
     Timeout,
     /// No acknowledge from the chip.
     Silence,
+    /// The chip acknowledged with WAIT for longer than the probe repeats a transfer.
+    Wait,
     /// The chip acknowledged with FAULT; the sticky flag is cleared again, as drivers do.
     Fault,
 }
 
 /// A probe waits so long before it gives up.
 const TIMEOUT: Nanos = 1_000_000_000;
+/// A transfer that is answered with WAIT is repeated for so long (chosen; probes differ, and none does it for ever).
+const PATIENCE: Nanos = 2_000_000;
 /// Bits on the wire for one transfer: request, acknowledge, data, parity, turnarounds and eight idle ones.
 const TRANSFER_BITS: u64 = 54;
 /// Clocks the probe offers, in kHz: a selection of an ST-Link V2's, and the 4000 that others have.
@@ -361,15 +365,19 @@ impl Machine {
     }
 
     fn until_ready(&mut self, register: Register, write: Option<u32>) -> Result<u32, LinkError> {
+        let gives_up = self.now + PATIENCE;
         loop {
             let answer = self.board.transfer(register, write);
             self.see_to_faults();
             return match answer {
                 Ok(value) => Ok(value),
                 Err(Answer::Wait(until)) => {
-                    self.pass_to(until.max(self.now + 1));
+                    self.pass_to(until.clamp(self.now + 1, gives_up.max(self.now + 1)));
                     if !self.touches() {
                         return Err(LinkError::Silence);
+                    }
+                    if until > gives_up {
+                        return Err(LinkError::Wait);
                     }
                     continue;
                 }

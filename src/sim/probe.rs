@@ -91,6 +91,7 @@ fn report(error: LinkError) -> ArmError {
         LinkError::Gone => gone().into(),
         LinkError::Timeout => DebugProbeError::Timeout.into(),
         LinkError::Silence => DapError::NoAcknowledge.into(),
+        LinkError::Wait => DapError::WaitResponse.into(),
         LinkError::Fault => DapError::FaultResponse.into(),
     }
 }

@@ -105,17 +105,27 @@ fn what_is_locked_or_busy_refuses_and_says_so() {
 }
 
 #[test]
-fn reading_busy_flash_waits_for_it() {
+fn a_probe_waits_for_a_half_word_and_not_for_an_erase() {
     let board = open();
     let mut debugger = attach(&board);
     debugger.halt();
     debugger.unlock_flash();
+    board.set_round_trip(Duration::ZERO);
+    debugger.write(CR, 1);
+    debugger.write_16(0x0800_8000, 0x1234);
+    assert_eq!(debugger.read(0x0800_8000), 0xFFFF_1234);
     debugger.write(CR, 2);
     debugger.write(AR, 0x0800_1000);
     debugger.write(CR, 0x42);
-    let start = board.clock().now();
+    for address in [0x0800_1000, 0x1FFF_F800] {
+        let start = board.clock().now();
+        let refused = debugger.try_read(address, 1).unwrap_err();
+        assert!(!is_fault(&refused));
+        assert!(since(&board, start) < Duration::from_millis(5), "{refused}");
+    }
+    debugger.wait_flash();
     assert_eq!(debugger.read(0x0800_1000), u32::MAX);
-    assert!(since(&board, start) > Duration::from_millis(15));
+    assert!(board.violations().is_empty(), "{:?}", board.violations());
 }
 
 #[test]
