@@ -102,13 +102,18 @@ impl Bus {
         }
         self.flash.reset(kind);
         self.peripherals.reset(cause);
-        if self.flash.loaded.hardware_watchdog() && self.chip.family == Family::F1 {
-            self.peripherals.watchdog.start(now);
-        }
+        self.start_hardware_watchdog(now);
         if kind == ResetKind::PowerOn {
             // RM0008 31.16.3: a system reset leaves DBGMCU_CR alone.
             self.dbgmcu = 0;
             self.cycles_on = false;
+        }
+    }
+
+    /// Starts the watchdog where the option bytes want it.
+    pub(super) fn start_hardware_watchdog(&mut self, now: Nanos) {
+        if self.flash.loaded.hardware_watchdog() && self.chip.family == Family::F1 {
+            self.peripherals.watchdog.start(now);
         }
     }
 
@@ -207,6 +212,7 @@ impl Bus {
         now: Nanos,
     ) -> Result<(), Refusal> {
         self.touched = true;
+        let value = width.cut(value);
         if let Some(offset) = self.sram_offset(address) {
             return put(&mut self.sram, offset, width, value);
         }
@@ -259,8 +265,20 @@ impl Bus {
     fn read_peripheral(&mut self, address: u32, width: Width, master: Master, now: Nanos) -> Result<u32, Refusal> {
         if let Some(offset) = flash_register(address) {
             self.words_only(address, width, master)?;
-            return self.flash.read_register(offset, master, now);
+            if offset == flash::STATUS
+                && master == Master::Core
+                && let Some(until) = self.flash.busy_until(now)
+            {
+                // A core that looks at BSY looks again until it is clear: the model lets it skip the looking, unless a
+                // watchdog wants to be reloaded meanwhile.
+                if self.peripherals.watchdog.expires.is_none() {
+                    return Err(Refusal::Busy(until));
+                }
+                self.touched = true;
+            }
+            return Ok(self.flash.read_register(offset, now));
         }
+        self.answers(address)?;
         Ok(self.peripherals.read(address - peripherals::BASE, width))
     }
 
@@ -276,8 +294,15 @@ impl Bus {
             self.words_only(address, width, master)?;
             return self.flash.write_register(offset, value, master, now);
         }
+        self.answers(address)?;
         self.peripherals.write(address - peripherals::BASE, width, value, now);
         Ok(())
+    }
+
+    /// The gaps between ST's peripherals; the clones have some there.
+    fn answers(&self, address: u32) -> Result<(), Refusal> {
+        let reserved = self.chip.kind == ChipKind::Stm32f103 && peripherals::is_reserved(address - peripherals::BASE);
+        if reserved { Err(Refusal::Fault) } else { Ok(()) }
     }
 
     /// PM0075 3: "the peripheral registers have to be accessed by words".
@@ -352,12 +377,7 @@ fn with_bit(word: u32, bit: u32, value: u32) -> u32 {
 }
 
 fn lane(word: u32, address: u32, width: Width) -> u32 {
-    let lane = word >> (8 * (address & 3));
-    match width {
-        Width::Byte => lane & 0xFF,
-        Width::Half => lane & 0xFFFF,
-        Width::Word => lane,
-    }
+    width.cut(word >> (8 * (address & 3)))
 }
 
 fn get(bytes: &[u8], offset: usize, width: Width) -> Result<u32, Refusal> {

@@ -11,6 +11,8 @@ use super::{
 
 /// First address of the registers, RM0008 3.3.
 pub(super) const REGISTERS: u32 = 0x4002_2000;
+/// `FLASH_SR`.
+pub(super) const STATUS: u32 = 0x0C;
 /// Where `GigaDevice` keeps a product number, as the vendor's chip test reads it.
 const PRODUCT_ID: u32 = 0x100;
 
@@ -30,8 +32,11 @@ const CR_OPTER: u32 = 1 << 5;
 const CR_STRT: u32 = 1 << 6;
 const CR_LOCK: u32 = 1 << 7;
 const CR_OPTWRE: u32 = 1 << 9;
+/// `FMC_WS` of the GD32E103: programs double words. In the place of `FLASH_ACR`.
+const WS_PGW: u32 = 1 << 15;
+const CR_OPERATIONS: u32 = CR_PG | CR_PER | CR_MER | CR_OPTPG | CR_OPTER;
 /// The bits that keep what is written: operations and interrupt enables.
-const CR_PLAIN: u32 = CR_PG | CR_PER | CR_MER | CR_OPTPG | CR_OPTER | 1 << 10 | 1 << 12;
+const CR_PLAIN: u32 = CR_OPERATIONS | 1 << 10 | 1 << 12;
 
 /// Why an access is not answered with data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +63,15 @@ impl Width {
             Self::Word => 4,
         }
     }
+
+    /// As much of `value` as an access of this width carries.
+    pub(super) fn cut(self, value: u32) -> u32 {
+        match self {
+            Self::Byte => value & 0xFF,
+            Self::Half => value & 0xFFFF,
+            Self::Word => value,
+        }
+    }
 }
 
 /// Progress of a two-key sequence.
@@ -81,7 +95,6 @@ pub(super) struct Flash {
     pub(super) debugged: bool,
     /// Whether taking protection off needs a power-on reset, as PM0075 2.4.2 words it, or a system reset does, as seen.
     pub(super) needs_power_cycle: bool,
-    permanent: bool,
     lock: Lock,
     option_lock: Lock,
     acr: u32,
@@ -89,6 +102,8 @@ pub(super) struct Flash {
     cr: u32,
     ar: u32,
     work: Option<Work>,
+    pub(super) page_erase: Nanos,
+    pub(super) mass_erase: Nanos,
     pub(super) tally: Tally,
     pub(super) violations: Violations,
     pub(super) faults: Faults,
@@ -107,7 +122,6 @@ impl Flash {
             loaded,
             debugged: false,
             needs_power_cycle: false,
-            permanent: false,
             lock: Lock::Closed,
             option_lock: Lock::Closed,
             acr: 0x30,
@@ -115,6 +129,8 @@ impl Flash {
             cr: CR_LOCK,
             ar: 0,
             work: None,
+            page_erase: PAGE_ERASE,
+            mass_erase: MASS_ERASE,
             tally,
             violations: Violations::default(),
             faults: Faults::default(),
@@ -128,7 +144,7 @@ impl Flash {
         let before = self.loaded;
         self.loaded = Loaded::from(&self.cells.options);
         let stays = self.needs_power_cycle && kind != ResetKind::PowerOn && before.protected;
-        if stays || self.permanent {
+        if stays {
             self.loaded.protected = true;
         }
         if kind == ResetKind::PowerOn {
@@ -173,23 +189,19 @@ impl Flash {
         !self.loaded.protected || (master == Master::Core && !self.debugged)
     }
 
-    pub(super) fn read_register(&mut self, offset: u32, master: Master, now: Nanos) -> Result<u32, Refusal> {
+    pub(super) fn read_register(&mut self, offset: u32, now: Nanos) -> u32 {
         self.settle(now);
-        Ok(match offset {
+        match offset {
             0x00 => self.acr,
-            0x0C => match (&self.work, master) {
-                // A core that looks at BSY looks again until it is clear: the model lets it skip the looking.
-                (Some(work), Master::Core) => return Err(Refusal::Busy(work.ends)),
-                (Some(_), Master::Debugger) => self.sr | SR_BSY,
-                (None, _) => self.sr,
-            },
+            STATUS if self.work.is_some() => self.sr | SR_BSY,
+            STATUS => self.sr,
             0x10 => self.cr,
             0x14 => self.ar,
             0x1C => self.loaded.obr(),
             0x20 => self.loaded.wrpr,
             PRODUCT_ID => self.product_id,
             _ => 0,
-        })
+        }
     }
 
     pub(super) fn write_register(
@@ -202,11 +214,14 @@ impl Flash {
         self.settle(now);
         match offset {
             // Prefetch, half cycle and latency; PRFTBS (bit 5) follows PRFTBE.
-            0x00 => self.acr = value & 0x1F | (value & 0x10) << 1,
+            0x00 => {
+                let width = if self.granule == Granule::Word { value & WS_PGW } else { 0 };
+                self.acr = width | value & 0x1F | (value & 0x10) << 1;
+            }
             0x04 => return self.write_key(value, master),
             0x08 => return self.write_option_key(value, master),
             // Flags are cleared by writing 1.
-            0x0C => self.sr &= !(value & (SR_PGERR | SR_WRPRTERR | SR_EOP)),
+            STATUS => self.sr &= !(value & (SR_PGERR | SR_WRPRTERR | SR_EOP)),
             0x10 => self.write_control(value, master, now),
             0x14 if self.work.is_some() => self.breach(master, "FLASH_AR written while the flash is busy"),
             0x14 => self.ar = value,
@@ -271,11 +286,17 @@ impl Flash {
         if self.cr & CR_OPTWRE == 0 && self.option_lock == Lock::Open {
             self.option_lock = Lock::Closed;
         }
+        // PM0075 3.5 has each operation selected alone, and LOCK written for itself.
+        if (value & CR_OPERATIONS).count_ones() > 1 {
+            self.breach(master, "FLASH_CR with more than one operation selected");
+        }
         if value & CR_LOCK != 0 {
             self.cr |= CR_LOCK;
             self.lock = Lock::Closed;
-        }
-        if value & CR_STRT != 0 {
+            if value & CR_STRT != 0 {
+                self.breach(master, "STRT together with LOCK");
+            }
+        } else if value & CR_STRT != 0 {
             self.start(master, now);
             if self.work.is_some() {
                 self.cr |= CR_STRT;
@@ -291,22 +312,28 @@ impl Flash {
                 Some(page) if self.refuses(page, master) => self.sr |= SR_WRPRTERR,
                 Some(page) => {
                     self.tally.page_erases[page] += 1;
-                    self.begin(Operation::ErasePage(page), Step::PageErase, now, PAGE_ERASE);
+                    self.begin(Operation::ErasePage(page), Step::PageErase, now, self.page_erase);
                 }
             },
             // PM0075 2.4.2: a write-protected page refuses a mass erase; pages 0 to 3 of a read-protected chip do not.
             CR_MER if (0..self.cells.pages()).any(|page| self.loaded.write_protects(page)) => self.sr |= SR_WRPRTERR,
             CR_MER => {
                 self.tally.mass_erases += 1;
-                self.begin(Operation::EraseAll, Step::MassErase, now, MASS_ERASE);
+                self.begin(Operation::EraseAll, Step::MassErase, now, self.mass_erase);
             }
             CR_OPTER if self.cr & CR_OPTWRE == 0 => self.breach(master, "option erase without OPTWRE"),
+            CR_OPTER if self.is_permanent() => self.sr |= SR_WRPRTERR,
             CR_OPTER => {
                 self.tally.option_erases += 1;
-                self.begin(Operation::EraseOptions, Step::OptionErase, now, PAGE_ERASE);
+                self.begin(Operation::EraseOptions, Step::OptionErase, now, self.page_erase);
             }
             _ => self.breach(master, "STRT without exactly one of PER, MER and OPTER"),
         }
+    }
+
+    /// Protected for good: such option bytes never change again (`chosen`; sisters of the GD32E103 are documented so).
+    fn is_permanent(&self) -> bool {
+        self.granule == Granule::Word && self.cells.options[..2] == [options::PERMANENT, !options::PERMANENT]
     }
 
     /// PM0075 2.4.1 and 2.4.2: a page in a protected group; on a read-protected chip pages 0 to 3, and with a debugger all.
@@ -337,9 +364,10 @@ impl Flash {
         if !self.fits(width, master) {
             return Ok(());
         }
-        // PM0075 2.3.3: only an erased half-word can be programmed, or any to zero.
+        // PM0075 2.3.3: only an erased half-word can be programmed, or any to zero. No manual says so of words.
         let erased = self.cells.bytes[offset..offset + width.bytes()].iter().all(|&byte| byte == 0xFF);
-        if !erased && value != 0 {
+        let to_zero = value == 0 && self.granule == Granule::HalfWord;
+        if !erased && !to_zero {
             self.sr |= SR_PGERR;
             self.breach(master, &format!("flash programmed at offset {offset:#x}, which is not erased"));
             return Ok(());
@@ -375,14 +403,13 @@ impl Flash {
         self.tally.option_programs += 1;
         let low = value as u8;
         if offset == 0 && self.granule == Granule::Word && low == options::PERMANENT {
-            self.permanent = true;
             self.breach(master, "0xcc programmed, which protects a GD32 for good");
         }
         let program = Operation::ProgramOption { offset, width, value };
         // PM0075 2.4.2: unprotecting "first forces a mass erase of the main flash memory".
-        if offset == 0 && low == options::UNPROTECTED && self.loaded.protected && !self.permanent {
+        if offset == 0 && low == options::UNPROTECTED && self.loaded.protected {
             self.tally.mass_erases += 1;
-            self.begin(Operation::EraseAll, Step::MassErase, now, MASS_ERASE + PROGRAM);
+            self.begin(Operation::EraseAll, Step::MassErase, now, self.mass_erase + PROGRAM);
             let both = self.work.as_mut().filter(|work| work.operation == Operation::EraseAll);
             if let Some(work) = both {
                 work.operation = Operation::Unprotect { width, value };
@@ -408,14 +435,17 @@ impl Flash {
         Err(Refusal::Fault)
     }
 
-    /// A half-word on a chip that programs words: an error flag and nothing written.
+    /// Another width than the chip programs: an error flag and nothing written.
     fn fits(&mut self, width: Width, master: Master) -> bool {
-        let fits = self.granule == Granule::HalfWord || width == Width::Word;
-        if !fits {
-            self.sr |= SR_PGERR;
-            self.breach(master, "a half-word programmed on a chip that programs words");
-        }
-        fits
+        let misfit = match self.granule {
+            Granule::HalfWord => return true,
+            Granule::Word if width != Width::Word => "a half-word programmed on a chip that programs words",
+            Granule::Word if self.acr & WS_PGW != 0 => "a word programmed while double words are selected",
+            Granule::Word => return true,
+        };
+        self.sr |= SR_PGERR;
+        self.breach(master, misfit);
+        false
     }
 
     /// The bus waits for the flash, but a program that relies on it forgot to look at BSY.

@@ -1,6 +1,8 @@
 //! The peripherals at 0x40000000: plain memory to running firmware, but for the few that a program waits for or that reach
 //! outside themselves. RM0008: RCC (7.3), independent watchdog (19), CRC unit (4).
 
+use std::ops::Range;
+
 use super::{flash::Width, time::Nanos};
 
 /// First address and size of what is modelled.
@@ -14,6 +16,17 @@ const RCC_AHBENR: u32 = RCC + 0x14;
 const RCC_BDCR: u32 = RCC + 0x20;
 const RCC_CSR: u32 = RCC + 0x24;
 const CRC: u32 = 0x2_3000;
+
+/// What no peripheral of a medium-density chip's family has, as offsets: the larger gaps of RM0008 table 3.
+const RESERVED: [Range<u32>; 7] = [
+    0x7800..0x1_0000,
+    0x1_5800..0x1_8000,
+    0x1_8400..0x2_0000,
+    0x2_0800..RCC,
+    RCC + 0x400..0x2_2000,
+    0x2_2400..CRC,
+    CRC + 0x400..SIZE,
+];
 
 /// `RCC_CSR` reset flags, RM0008 7.3.10.
 pub(super) const RESET_PIN: u32 = 1 << 26;
@@ -61,9 +74,13 @@ impl Watchdog {
 
     fn write(&mut self, offset: u32, value: u32, now: Nanos) {
         match (offset, value & 0xFFFF) {
-            (0, 0xCCCC) => self.start(now),
-            (0, 0xAAAA) if self.expires.is_some() => self.start(now),
-            (0, key) => self.unlocked = key == 0x5555,
+            (0, key) => {
+                // RM0008 19.3.2: any other key protects PR and RLR again.
+                self.unlocked = key == 0x5555;
+                if key == 0xCCCC || key == 0xAAAA && self.expires.is_some() {
+                    self.start(now);
+                }
+            }
             (4, prescaler) if self.unlocked => self.prescaler = prescaler & 7,
             (8, reload) if self.unlocked => self.reload = reload & 0xFFF,
             _ => {}
@@ -77,6 +94,11 @@ impl Watchdog {
             _ => 0,
         }
     }
+}
+
+/// Whether no peripheral is there; `offset` counts from [`BASE`].
+pub(super) fn is_reserved(offset: u32) -> bool {
+    RESERVED.iter().any(|gap| gap.contains(&offset))
 }
 
 impl Peripherals {
@@ -110,22 +132,13 @@ impl Peripherals {
             CRC => self.crc,
             at => self.word(at),
         };
-        let lane = word >> (8 * (offset & 3));
-        match width {
-            Width::Byte => lane & 0xFF,
-            Width::Half => lane & 0xFFFF,
-            Width::Word => lane,
-        }
+        width.cut(word >> (8 * (offset & 3)))
     }
 
     pub(super) fn write(&mut self, offset: u32, width: Width, value: u32, now: Nanos) {
         let at = offset & !3;
         let shift = 8 * (offset & 3);
-        let mask = match width {
-            Width::Byte => 0xFF << shift,
-            Width::Half => 0xFFFF << shift,
-            Width::Word => u32::MAX,
-        };
+        let mask = width.cut(u32::MAX) << shift;
         let value = self.word(at) & !mask | value << shift & mask;
         match at {
             IWDG..0x3400 => self.watchdog.write(at - IWDG, value, now),
@@ -197,5 +210,16 @@ mod tests {
         chip.write(IWDG, Width::Word, 0xCCCC, 1000);
         // 100 ticks of 40 kHz / 16.
         assert_eq!(chip.watchdog.expires, Some(1000 + 40_000_000));
+    }
+
+    #[test]
+    fn each_key_but_one_protects_the_watchdogs_registers() {
+        for key in [0xCCCC, 0xAAAA, 0] {
+            let mut chip = Peripherals::new();
+            chip.write(IWDG, Width::Word, 0x5555, 0);
+            chip.write(IWDG, Width::Word, key, 0);
+            chip.write(IWDG + 8, Width::Word, 99, 0);
+            assert_eq!(chip.read(IWDG + 8, Width::Word), 0xFFF, "{key:#x}");
+        }
     }
 }

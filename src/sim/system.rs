@@ -183,13 +183,7 @@ impl System {
             BFAR => (self.bfar, false),
             at => (self.keep(at), false),
         };
-        let lane = word >> (8 * (offset & 3));
-        let value = match width {
-            Width::Byte => lane & 0xFF,
-            Width::Half => lane & 0xFFFF,
-            Width::Word => lane,
-        };
-        (value, volatile)
+        (width.cut(word >> (8 * (offset & 3))), volatile)
     }
 
     pub(super) fn write(&mut self, offset: u32, width: Width, value: u32, now: Nanos) {
@@ -237,7 +231,7 @@ impl System {
     /// Priorities are written by bytes.
     fn write_narrow(&mut self, offset: u32, width: Width, value: u32) {
         let shift = 8 * (offset & 3);
-        let mask = if width == Width::Byte { 0xFF } else { 0xFFFF } << shift;
+        let mask = width.cut(u32::MAX) << shift;
         let word = self.keep(offset) & !mask | value << shift & mask;
         self.put(offset, word);
     }

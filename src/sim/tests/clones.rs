@@ -1,7 +1,7 @@
 //! The clones, and the chips that are none.
 
 use super::debugger::{CR, Debugger, KEYS, OBR, OPTKEYR, SR, attach, is_fault};
-use crate::sim::{Layout, Scenario, SimBoard, UID};
+use crate::sim::{ChipKind, Layout, Scenario, SimBoard, UID};
 
 fn board(scenario: Scenario) -> SimBoard {
     SimBoard::new(scenario, &Layout::XIAOMI)
@@ -75,9 +75,41 @@ fn a_gd32e103_that_was_given_0xcc_stays_protected_for_good() {
     let board = board(Scenario::Gd32e103);
     let mut debugger = attach(&board);
     unlock_by_word(&mut debugger, 0xFFFF_00CC);
+    assert_eq!(board.violations().len(), 1);
     unlock_by_word(&mut debugger, 0xFFFF_00A5);
     assert!(board.is_protected());
-    assert_eq!(board.violations().len(), 1);
+    assert_eq!(board.option_bytes()[..2], [0xCC, 0x33]);
+    drop(debugger);
+
+    let folder = tempfile::tempdir().unwrap();
+    board.save(folder.path()).unwrap();
+    let board = SimBoard::load(folder.path()).unwrap();
+    unlock_by_word(&mut attach(&board), 0xFFFF_00A5);
+    board.power_cycle();
+    assert!(board.is_protected());
+}
+
+#[test]
+fn a_gd32e103_programs_erased_words_only_and_not_while_double_words_are_selected() {
+    let board = SimBoard::with_flash(ChipKind::Gd32e103, 64, &[0x5A; 4]);
+    let mut debugger = attach(&board);
+    debugger.halt();
+    debugger.unlock_flash();
+    debugger.write(CR, 1);
+    debugger.write(0x0800_0000, 0);
+    assert_eq!(debugger.read(SR) & 4, 4, "PGERR, though to zero");
+    debugger.write(SR, 4);
+    debugger.write(0x4002_2000, 1 << 15);
+    debugger.write(0x0800_8000, 0x1234_5678);
+    assert_eq!(debugger.read(SR) & 4, 4, "PGERR, PGW is set");
+    assert_eq!(board.violations().len(), 2);
+    debugger.write(SR, 4);
+    debugger.write(0x4002_2000, 0);
+    debugger.write(0x0800_8000, 0x1234_5678);
+    debugger.wait_flash();
+    assert_eq!(debugger.try_read(0x0800_0000, 1).unwrap(), [0x5A5A_5A5A]);
+    assert_eq!(debugger.try_read(0x0800_8000, 1).unwrap(), [0x1234_5678]);
+    assert_eq!(board.violations().len(), 2);
 }
 
 #[test]

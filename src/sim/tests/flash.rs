@@ -129,6 +129,22 @@ fn a_probe_waits_for_a_half_word_and_not_for_an_erase() {
 }
 
 #[test]
+fn each_operation_is_selected_alone_and_a_locked_interface_starts_none() {
+    for (control, starts) in [(0x41, false), (0x50, false), (0x46, false), (0x43, true), (0xC2, false), (0xC4, false)] {
+        let board = open();
+        let mut debugger = attach(&board);
+        debugger.halt();
+        debugger.unlock_flash();
+        debugger.write(AR, 0x0800_1000);
+        debugger.write(CR, control);
+        assert_eq!(debugger.read(SR) & 1, u32::from(starts), "{control:#x}");
+        assert!(!board.violations().is_empty(), "{control:#x}");
+        let counts = board.counts();
+        assert_eq!(counts.page_erases.iter().sum::<u32>() + counts.mass_erases, u32::from(starts), "{control:#x}");
+    }
+}
+
+#[test]
 fn a_mass_erase_clears_everything_but_the_option_bytes() {
     let board = open();
     let options = board.option_bytes();
