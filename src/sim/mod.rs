@@ -10,7 +10,7 @@
 //! Time is the model's own: each transfer and each USB round trip takes some, flash operations take what the data sheet
 //! says, and [`SimBoard::clock`] reads it. A minute of waiting costs no minute. The core executes for all the time that
 //! passes, with two short cuts: a loop in which nothing changes is skipped up to the next event, and of a program that
-//! has run from flash for half a second only the beginning of longer waits is executed.
+//! has run from flash for half a second, and is not watched by a watchdog, only the beginning of longer waits is executed.
 //!
 //! ```
 //! use m365_drv::sim::{Layout, Scenario, SimBoard};
@@ -202,6 +202,13 @@ impl SimBoard {
         }
     }
 
+    /// Sets how long the flash takes to erase a page, or the option bytes, and everything. 20 ms at first, the least that the
+    /// data sheet gives; worn chips take longer than its most.
+    pub fn set_erase_times(&self, page: Duration, mass: Duration) {
+        let flash = &mut self.machine().board.bus.flash;
+        (flash.page_erase, flash.mass_erase) = (time::nanos(page), time::nanos(mass));
+    }
+
     /// Makes new option bytes that take the protection off count only from the next power-on, as PM0075 2.4.2 words it.
     /// A system reset is enough at first, as seen on boards.
     pub fn need_power_cycle(&self) {
@@ -222,9 +229,12 @@ impl SimBoard {
 
     /// Overwrites option bytes as if they had been so at power-on, complements included.
     pub fn set_option_bytes(&self, bytes: [u8; 16]) {
-        let flash = &mut self.machine().board.bus.flash;
-        flash.cells.options = bytes;
-        flash.loaded = options::Loaded::from(&bytes);
+        let board = &mut self.machine().board;
+        let now = board.now();
+        let bus = &mut board.bus;
+        bus.flash.cells.options = bytes;
+        bus.flash.loaded = options::Loaded::from(&bytes);
+        bus.start_hardware_watchdog(now);
     }
 
     /// Overwrites option bytes as a write does: they are in force from the next reset on.

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::debugger::{AIRCR, DEMCR, DHCSR, HALT, RUN, attach};
-use crate::sim::{Layout, Nrst, Scenario, SimBoard};
+use super::debugger::{AIRCR, CR, DEMCR, DHCSR, HALT, RUN, attach};
+use crate::sim::{Layout, Nrst, Scenario, SimBoard, options};
 
 const S_HALT: u32 = 1 << 17;
 const S_LOCKUP: u32 = 1 << 19;
@@ -311,6 +311,78 @@ fn a_watchdog_resets_the_chip_unless_the_debugger_stops_it() {
     debugger.sleep(Duration::from_secs(2));
     assert!(board.counts().resets > resets);
     assert_ne!(debugger.read(0x4002_1024) & 1 << 29, 0, "IWDGRSTF");
+}
+
+#[test]
+fn the_debugger_stops_a_watchdog_only_while_the_core_is_halted() {
+    let board = blank();
+    let mut debugger = attach(&board);
+    debugger.halt();
+    // str r1, [r0]; b .
+    debugger.try_write(0x2000_0000, &code(&[0x6001, 0xE7FE])).unwrap();
+    debugger.set_register(0, 0x4000_3000);
+    debugger.set_register(1, 0xCCCC);
+    debugger.write(0xE004_2004, 0x300);
+    debugger.start(0x2000_0000);
+    let resets = board.counts().resets;
+    debugger.sleep(Duration::from_millis(300));
+    debugger.write(DHCSR, HALT | 8);
+    debugger.sleep(Duration::from_secs(2));
+    debugger.write(DHCSR, RUN | 8);
+    debugger.sleep(Duration::from_millis(90));
+    assert_eq!(board.counts().resets, resets);
+    debugger.sleep(Duration::from_millis(30));
+    assert_eq!(board.counts().resets, resets + 1, "4096 periods of 40 kHz / 4 are 410 ms");
+}
+
+#[test]
+fn a_watchdog_that_the_option_bytes_start_runs_through_every_reset() {
+    let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
+    board.set_option_bytes(options::from_bytes([0xA5, 0xFE, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]));
+    let resets = board.counts().resets;
+    board.clock().sleep(Duration::from_millis(2100));
+    assert_eq!(board.counts().resets, resets + 5);
+    let mut debugger = attach(&board);
+    debugger.write(0xE004_2004, 0x100);
+    debugger.halt();
+    let resets = board.counts().resets;
+    debugger.sleep(Duration::from_secs(2));
+    assert_eq!(board.counts().resets, resets);
+}
+
+/// r0 flash registers, r1 the watchdog's key register, r3 its key: starts what r2 says, and reloads while it waits.
+const PATIENT: [u16; 6] = [
+    0x6102, // str r2, [r0, #16]
+    0x600B, // again: str r3, [r1]
+    0x68C4, // ldr r4, [r0, #12]
+    0x07E4, // lsls r4, r4, #31
+    0xD1FB, // bne again
+    0xBE00, // bkpt
+];
+
+#[test]
+fn a_program_that_reloads_the_watchdog_may_wait_for_the_flash_as_long_as_it_takes() {
+    for (reload, survives) in [(0x600B, true), (0xBF00, false)] {
+        let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
+        board.set_erase_times(Duration::from_millis(40), Duration::from_millis(900));
+        let mut debugger = attach(&board);
+        debugger.halt();
+        debugger.unlock_flash();
+        let mut patient = PATIENT;
+        patient[1] = reload;
+        debugger.try_write(0x2000_3000, &code(&patient)).unwrap();
+        debugger.write(CR, 4);
+        for (register, value) in [(0, 0x4002_2000), (1, 0x4000_3000), (2, 0x44), (3, 0xAAAA)] {
+            debugger.set_register(register, value);
+        }
+        debugger.write(0x4000_3000, 0xCCCC);
+        let resets = board.counts().resets;
+        debugger.start(0x2000_3000);
+        debugger.sleep(Duration::from_millis(1000));
+        assert_eq!(board.counts().resets == resets, survives);
+        assert_eq!(board.flash().iter().all(|&byte| byte == 0xFF), survives);
+        assert_eq!(debugger.read(DHCSR) & S_HALT != 0, survives);
+    }
 }
 
 #[test]

@@ -145,6 +145,24 @@ fn each_operation_is_selected_alone_and_a_locked_interface_starts_none() {
 }
 
 #[test]
+fn erases_take_as_long_as_they_are_set_to() {
+    let board = open();
+    board.set_erase_times(Duration::from_millis(40), Duration::from_millis(700));
+    let mut debugger = attach(&board);
+    debugger.halt();
+    debugger.unlock_flash();
+    for (operation, least) in [(2, 40), (4, 700)] {
+        debugger.write(CR, operation);
+        debugger.write(AR, 0x0800_1000);
+        debugger.write(CR, 0x40 | operation);
+        debugger.sleep(Duration::from_millis(least - 5));
+        assert_eq!(debugger.read(SR) & 1, 1);
+        debugger.sleep(Duration::from_millis(5));
+        assert_eq!(debugger.read(SR) & 1, 0);
+    }
+}
+
+#[test]
 fn a_mass_erase_clears_everything_but_the_option_bytes() {
     let board = open();
     let options = board.option_bytes();
