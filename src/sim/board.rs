@@ -148,7 +148,7 @@ impl Board {
         }
         match thumb::run(&mut self.core, &mut self.bus, limit) {
             thumb::Stop::Time => self.now = limit,
-            thumb::Stop::Halted | thumb::Stop::LockedUp | thumb::Stop::Outcome => {
+            thumb::Stop::Halted | thumb::Stop::LockedUp | thumb::Stop::Outcome | thumb::Stop::Watched => {
                 self.now = self.core.time.clamp(self.now, limit);
             }
             thumb::Stop::Reset => {

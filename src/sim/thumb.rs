@@ -38,6 +38,8 @@ pub(super) enum Stop {
     LockedUp,
     /// It asked for a reset.
     Reset,
+    /// It started the watchdog, which bounds from now on how long it may be left alone.
+    Watched,
     /// A flash operation set off a fault that someone else has to see to.
     Outcome,
 }
@@ -151,6 +153,7 @@ impl Engine {
         let mut executed = 0;
         let breakpoints = core.debug.has_breakpoints();
         let resumed_at = self.processor.registers.pc;
+        let watched = self.port.borrow().bus.peripherals.watchdog.expires.is_some();
         while core.time < until && executed < limit {
             self.port.borrow_mut().now = core.time;
             if let Some(stop) = self.interrupts(core, until) {
@@ -192,6 +195,9 @@ impl Engine {
             }
             if port.bus.flash.outcome.is_some() {
                 return Stop::Outcome;
+            }
+            if !watched && port.bus.peripherals.watchdog.expires.is_some() {
+                return Stop::Watched;
             }
         }
         Stop::Time

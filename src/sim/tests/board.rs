@@ -60,7 +60,7 @@ fn memory_reads_back_in_every_width_across_the_address_wrap() {
 fn nothing_answers_where_nothing_is_and_the_link_stays_usable() {
     let board = SimBoard::new(Scenario::New, &Layout::XIAOMI);
     let mut debugger = attach(&board);
-    for address in [0x0801_0000, 0x2000_5000, 0x6000_0000, 0x1FFF_E000, 0x4000_8000, 0x4002_4000, 0x4260_0000] {
+    for address in [0x0801_0000, 0x2000_5000, 0x6000_0000, 0x1FFF_E000, 0x4000_8000, 0x4002_4000, 0x4210_0000] {
         assert!(super::debugger::is_fault(&debugger.try_read(address, 1).unwrap_err()), "{address:#010x}");
         assert_eq!(debugger.read(0xE000_ED00), 0x411F_C231);
     }
