@@ -448,6 +448,32 @@ fn the_watchdog_setting_survives_the_unlock() {
     assert_eq!(board.option_bytes(), open_options(0xFD).0);
 }
 
+/// Boards whose option bytes start the watchdog: 410 ms unless it is reloaded, and stopped by the debugger only while the
+/// core is halted.
+fn flashes_watched_boards(mass_erase: Duration) {
+    for scenario in [Scenario::Locked, Scenario::Bricked, Scenario::Gd32e103] {
+        let (board, stand) = Stand::scenario(scenario);
+        board.set_option_bytes(OptionBytes::from_values([0, 0xFE, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]).0);
+        board.set_erase_times(Duration::from_millis(40), mass_erase);
+        let report = stand.flash(&stand.request_with_data()).unwrap();
+        assert!(report.verified && report.mass_erased, "{scenario}");
+        let flash = board.flash();
+        assert_holds(&stand.contents(), &stand.expected_on_blank(&flash[0xF800..0xFA00]), open_options(0xFE));
+        assert_eq!(board.violations(), [""; 0], "{scenario}");
+    }
+}
+
+#[test]
+fn a_watchdog_that_the_option_bytes_start_does_not_disturb() {
+    flashes_watched_boards(Duration::from_millis(40));
+}
+
+#[test]
+#[ignore = "for a loader that reloads the watchdog while it waits for the flash"]
+fn a_watchdog_that_the_option_bytes_start_outlasts_a_slow_mass_erase() {
+    flashes_watched_boards(Duration::from_millis(600));
+}
+
 #[test]
 fn boards_that_are_none_of_ours_are_refused_by_name() {
     let expected = [
