@@ -40,12 +40,19 @@ pub(super) struct DebugState {
     dcrdr: u32,
     pub(super) demcr: u32,
     dfsr: u32,
-    /// `S_RESET_ST`.
-    was_reset: bool,
-    /// The reset lasts: NRST is low.
-    in_reset: bool,
+    reset: Reset,
     fp_on: bool,
     comparators: [u32; 8],
+}
+
+/// What `S_RESET_ST` has to tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reset {
+    /// NRST is low.
+    Lasts,
+    /// There was one since the last look.
+    Was,
+    Told,
 }
 
 impl DebugState {
@@ -56,8 +63,7 @@ impl DebugState {
             dcrdr: 0,
             demcr: 0,
             dfsr: 0,
-            was_reset: false,
-            in_reset: false,
+            reset: Reset::Told,
             fp_on: false,
             comparators: [0; 8],
         }
@@ -71,15 +77,15 @@ impl DebugState {
         self.enabled() && self.control & C_MASKINTS != 0
     }
 
-    /// C_HALT is cleared by every reset (Cortex-M3 TRM, DDI 0337G 10.2), and with it what hangs on it.
+    /// `C_HALT` is cleared by every reset (Cortex-M3 TRM, DDI 0337G 10.2), and with it what hangs on it.
     pub(super) fn enter_reset(&mut self) {
         self.control &= !(C_HALT | C_STEP | C_MASKINTS);
-        (self.halted, self.was_reset, self.in_reset) = (false, true, true);
+        (self.halted, self.reset) = (false, Reset::Lasts);
     }
 
     /// `VC_CORERESET` halts before the first instruction, and so does a `C_HALT` written while the reset lasted.
     pub(super) fn leave_reset(&mut self) {
-        self.in_reset = false;
+        self.reset = Reset::Was;
         if self.enabled() && self.demcr & VC_CORERESET != 0 {
             self.halt(VCATCH);
         } else if self.control & C_HALT != 0 {
@@ -147,15 +153,17 @@ impl Core {
     }
 
     fn status(&mut self) -> u32 {
-        // Sticky: read while the reset lasts it stays.
-        let was_reset = std::mem::replace(&mut self.debug.was_reset, self.debug.in_reset);
+        let reset = self.debug.reset;
+        if reset == Reset::Was {
+            self.debug.reset = Reset::Told;
+        }
         let flags = [
             (16, true),
             (17, self.debug.halted),
             (18, self.activity == Activity::Sleeping),
             (19, self.activity == Activity::LockedUp && !self.debug.halted),
             (24, std::mem::take(&mut self.retired)),
-            (25, was_reset),
+            (25, reset != Reset::Told),
         ];
         flags.iter().fold(self.debug.control, |status, &(bit, set)| status | u32::from(set) << bit)
     }
@@ -189,7 +197,7 @@ impl Core {
                 .note(Master::Debugger, "C_MASKINTS changed other than with C_HALT set before and after".into());
         }
         // A core in reset does not enter debug state.
-        if self.debug.in_reset {
+        if self.debug.reset == Reset::Lasts {
             return;
         }
         let halt = self.debug.control & C_HALT != 0;

@@ -437,11 +437,14 @@ impl Flash {
 
     /// Another width than the chip programs: an error flag and nothing written.
     fn fits(&mut self, width: Width, master: Master) -> bool {
-        let misfit = match self.granule {
-            Granule::HalfWord => return true,
-            Granule::Word if width != Width::Word => "a half-word programmed on a chip that programs words",
-            Granule::Word if self.acr & WS_PGW != 0 => "a word programmed while double words are selected",
-            Granule::Word => return true,
+        let misfit = if self.granule == Granule::HalfWord {
+            return true;
+        } else if width != Width::Word {
+            "a half-word programmed on a chip that programs words"
+        } else if self.acr & WS_PGW != 0 {
+            "a word programmed while double words are selected"
+        } else {
+            return true;
         };
         self.sr |= SR_PGERR;
         self.breach(master, misfit);

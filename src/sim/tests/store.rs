@@ -5,7 +5,7 @@ use std::{fs, path::Path, time::Duration};
 use proptest::prelude::*;
 
 use super::debugger::attach;
-use crate::sim::{Layout, Scenario, SimBoard};
+use crate::sim::{Layout, Nrst, Scenario, SimBoard};
 
 fn saved(scenario: Scenario) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -48,6 +48,17 @@ fn a_halted_core_stays_halted() {
     let again = SimBoard::load(folder.path()).unwrap();
     again.clock().sleep(Duration::from_secs(1));
     same(&board, &again);
+}
+
+#[test]
+fn a_board_saved_in_reset_begins_anew() {
+    let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
+    board.press_reset(Nrst::Low);
+    let folder = tempfile::tempdir().unwrap();
+    board.save(folder.path()).unwrap();
+    let again = SimBoard::load(folder.path()).unwrap();
+    again.clock().sleep(Duration::from_millis(50));
+    assert!((0x0800_1100..0x0800_1198).contains(&again.pc()), "{:#010x}", again.pc());
 }
 
 #[test]
