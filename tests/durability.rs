@@ -124,6 +124,37 @@ fn mounted(options: &str) -> Option<String> {
     None
 }
 
+/// The room is taken before the work, so that what was written to the board is not followed by a failure.
+#[test]
+fn an_image_that_a_disk_has_no_room_for_is_refused_before_the_board_is_asked() {
+    let Some(mount) = mounted("size=16k") else { return };
+    let bench = Bench::new();
+    fs::create_dir(bench.path("disk")).unwrap();
+    let line = "--json --simulate=open flash pro --km 77 --no-backup --image-out disk/flash.bin";
+    let script = format!("{mount} && \"$0\" \"$@\"; code=$?; ls -A disk >&2; exit $code");
+    let words = line.split_whitespace();
+    let output = apart(&bench).arg(script).arg(env!("CARGO_BIN_EXE_m365-drv")).args(words).output().unwrap();
+    let (stdout, stderr) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert_eq!((output.status.code(), stderr.as_str()), (Some(2), ""), "{stdout}");
+    assert!(stdout.contains("cannot write disk/flash.bin") && !stdout.contains("\"event\":\"step\""), "{stdout}");
+}
+
+/// The name is free until there is something under it, so that the same command can be given again.
+#[test]
+fn an_image_out_killed_on_the_way_leaves_its_name_free() {
+    let bench = Bench::new();
+    let line = "--simulate=open flash pro --km 77 --no-backup --image-out flash.bin";
+    for part in 1..5 {
+        let mut child = m365(&bench, line).spawn().unwrap();
+        thread::sleep(std::time::Duration::from_millis(20 * part));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let size = fs::metadata(bench.path("flash.bin")).map(|file| file.len()).ok();
+        assert!(size.is_none_or(|size| size == 0x1_0000), "{size:?}");
+        let _ = fs::remove_file(bench.path("flash.bin"));
+    }
+}
+
 #[test]
 fn a_full_or_read_only_disk_is_said_and_nothing_is_erased() {
     for options in ["size=4k", "ro"] {

@@ -144,6 +144,39 @@ fn an_image_out_is_not_left_behind_by_a_run_that_failed() {
 }
 
 #[test]
+fn an_output_that_cannot_be_written_is_bad_usage_and_the_board_is_untouched() {
+    let bench = Bench::new();
+    let lines = bench.m365("--simulate=B:open flash pro --km 77 --image-out no/flash.bin").exit(2).json();
+    assert_eq!((lines.message(), steps(&lines).len()), ("cannot write no/flash.bin", 0));
+    assert_eq!(lines.result()["error"]["causes"], json!(["No such file or directory (os error 2)"]));
+    bench.m365("data new --serial 21886/00012345 -o no/block.bin").exit(2).json();
+}
+
+/// A path of bytes is one on Linux; elsewhere the system wants text.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_path_that_is_no_text_does_not_spoil_the_report() {
+    use std::os::unix::ffi::OsStringExt as _;
+    let bench = Bench::new();
+    let path = |name: &str| std::ffi::OsString::from_vec([b"\xFF", name.as_bytes()].concat());
+    for (line, name, board) in [
+        ("--simulate=B:open flash pro --km 77 --backup", "a.json", "written"),
+        ("--simulate=B:open backup", "b.json", "untouched"),
+        ("--simulate=B lock", "", "written"),
+        ("--simulate=B unlock --erase-all --backup", "c.json", "erased"),
+    ] {
+        let words = Some(path(name)).filter(|_| !name.is_empty());
+        let lines = bench.m365(line).args(words).json();
+        assert_eq!(lines.result()["board"], board, "{line}");
+        if !name.is_empty() {
+            assert_eq!(lines.report()["backup"], format!("\u{FFFD}{name}"), "{line}");
+        }
+    }
+    let lines = bench.m365("--simulate=B restore --backup").args([path("d.json"), path("a.json")]).json();
+    assert_eq!((&lines.result()["board"], &lines.report()["backup"]), (&json!("written"), &json!("\u{FFFD}d.json")));
+}
+
+#[test]
 fn images_are_refused_before_the_board_is_asked() {
     let bench = Bench::new();
     bench.write("long.bin", [rehearsal("app64.bin"), vec![1; 20_000]].concat()).write("block.bin", [0x5C; 512]);

@@ -56,7 +56,7 @@ pub(crate) fn restore(context: &mut Context, args: &RestoreArgs) -> Answer {
     let report = args.consent.or_ask(context, &keep, restore)?;
     let changed =
         report.mass_erased || report.pages_erased > 0 || report.bytes_programmed > 0 || report.options_written;
-    Ok(Outcome::new(&report)?.on_board(if changed { BoardState::Written } else { BoardState::Untouched }))
+    Outcome::after(if changed { BoardState::Written } else { BoardState::Untouched }, &report)
 }
 
 impl Report for BackupReport {

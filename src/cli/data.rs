@@ -127,7 +127,7 @@ fn open(path: &Path) -> anyhow::Result<DataBlock> {
 }
 
 fn save(block: &DataBlock, path: &Path) -> Answer {
-    files::write_new(path, block.as_bytes(), Exit::Data)?;
+    files::write_new(path, block.as_bytes(), Exit::Usage)?;
     Outcome::new(&Saved { file: path.display().to_string(), summary: block.summary() })
 }
 

@@ -65,8 +65,8 @@ pub(crate) const TABLE: [Row; 15] = [
         name: "usage",
         meaning: "the command line is wrong",
         board: "untouched",
-        causes: "An unknown option or command, a value that does not read, an output file that exists already, or a \
-                 folder that is no saved board. Nothing was sent to the probe.",
+        causes: "An unknown option or command, a value that does not read, an output file that exists already or \
+                 cannot be written, or a folder that is no saved board. Nothing was sent to the probe.",
     },
     Row {
         exit: Exit::Consent,
@@ -233,13 +233,21 @@ pub(crate) fn stopped(activity: &Activity) -> anyhow::Error {
 
 /// Attaches an exit code to an error that does not know its own.
 pub(crate) trait Meaning<T> {
-    /// `message` says what was attempted; the error itself becomes the cause.
-    fn meaning(self, exit: Exit, message: impl FnOnce() -> String) -> anyhow::Result<T>;
+    /// `message` says what was attempted; the error itself becomes the cause. The board is untouched.
+    fn meaning(self, exit: Exit, message: impl FnOnce() -> String) -> anyhow::Result<T>
+    where
+        Self: Sized,
+    {
+        self.meaning_after(BoardState::Untouched, exit, message)
+    }
+
+    /// The same, when the board has become this.
+    fn meaning_after(self, board: BoardState, exit: Exit, message: impl FnOnce() -> String) -> anyhow::Result<T>;
 }
 
 impl<T, E: Into<anyhow::Error>> Meaning<T> for Result<T, E> {
-    fn meaning(self, exit: Exit, message: impl FnOnce() -> String) -> anyhow::Result<T> {
-        self.map_err(|error| error.into().context(Refusal::new(exit, BoardState::Untouched, message())))
+    fn meaning_after(self, board: BoardState, exit: Exit, message: impl FnOnce() -> String) -> anyhow::Result<T> {
+        self.map_err(|error| error.into().context(Refusal::new(exit, board, message())))
     }
 }
 
@@ -295,7 +303,14 @@ mod tests {
         let error = Err::<(), _>(std::io::Error::other("disk on fire"))
             .meaning(Exit::Data, || "cannot write x".into())
             .unwrap_err();
-        assert_eq!(classify(&error).0, Exit::Data);
+        assert_eq!(classify(&error), (Exit::Data, BoardState::Untouched));
         assert_eq!(error.chain().map(ToString::to_string).collect::<Vec<_>>(), ["cannot write x", "disk on fire"]);
+    }
+
+    #[test]
+    fn a_failure_after_the_work_does_not_forget_the_board() {
+        let full = Err::<(), _>(std::io::Error::other("the disk is full"));
+        let error = full.meaning_after(BoardState::Written, Exit::Internal, || "cannot write x".into()).unwrap_err();
+        assert_eq!(classify(&error), (Exit::Internal, BoardState::Written));
     }
 }

@@ -2,71 +2,142 @@
 
 use std::{
     fs::{self, File},
-    io::{ErrorKind, Write},
+    io::{self, Read as _, Seek as _, Write as _},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use directories::ProjectDirs;
+use m365_drv::ops::BoardState;
+use tempfile::NamedTempFile;
 
 use super::exit::{Exit, Meaning, refuse};
 
 /// Nothing this program reads is bigger; a device or a disk image named by mistake must not fill the memory.
 const MAX_LEN: u64 = 16 << 20;
 
+/// The files that are reserved and not filled: an end without unwinding has to take them away.
+static RESERVED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
 /// Where this user's backups and firmware are; `None` where the system has no such place.
 pub(crate) fn data_folder() -> Option<PathBuf> {
     ProjectDirs::from("", "", "m365-drv").map(|folders| folders.data_dir().to_owned())
 }
 
-/// Reads a whole file; `exit` is what an unreadable one means.
+/// Reads a whole file; `exit` is what an unreadable one means. What has no length of its own, a pipe or a device, is read
+/// as far as a file may be long.
 pub(crate) fn read(path: &Path, exit: Exit) -> anyhow::Result<Vec<u8>> {
-    let what = || format!("cannot read {}", path.display());
-    let len = fs::metadata(path).meaning(exit, what)?.len();
-    if len > MAX_LEN {
-        return Err(refuse(exit, format!("{} is too big: {len} bytes", path.display())));
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MAX_LEN + 1).read_to_end(&mut bytes));
+    read.meaning(exit, || format!("cannot read {}", path.display()))?;
+    if bytes.len() as u64 > MAX_LEN {
+        return Err(refuse(exit, format!("{} is too big: more than {} MiB", path.display(), MAX_LEN >> 20)));
     }
-    fs::read(path).meaning(exit, what)
+    Ok(bytes)
 }
 
 /// Writes a new file, never over another one; `exit` is what a failure means.
 pub(crate) fn write_new(path: &Path, bytes: &[u8], exit: Exit) -> anyhow::Result<()> {
-    NewFile::reserve(path, exit)?.fill(bytes)
+    NewFile::reserve(path, bytes.len(), exit)?.fill(bytes, BoardState::Untouched, exit)
 }
 
-/// A file that did not exist and does not exist again until it is filled: reserved before long work whose result it
-/// shall hold.
+/// Tries whether a new file can be made here.
+pub(crate) fn try_new(path: &Path) -> io::Result<()> {
+    room_beside(path).map(drop)
+}
+
+/// An empty file beside this one, which is gone again when it is dropped.
+fn room_beside(path: &Path) -> io::Result<NamedTempFile> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    tempfile::Builder::new().prefix(".m365-drv-").make_in(folder, |path| File::create_new(path))
+}
+
+/// Takes away what is reserved and not filled.
+pub(crate) fn discard() {
+    for path in RESERVED.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        let _ = fs::remove_file(path);
+    }
+}
+
+/// A file that does not exist until it is filled: its room is reserved, beside it and under another name, before long work
+/// whose result it shall hold.
 pub(crate) struct NewFile {
     path: PathBuf,
-    file: File,
-    exit: Exit,
-    filled: bool,
+    room: NamedTempFile,
 }
 
 impl NewFile {
-    /// Makes the file, empty; `exit` is what a failure means.
-    pub(crate) fn reserve(path: &Path, exit: Exit) -> anyhow::Result<Self> {
-        match File::create_new(path) {
-            Ok(file) => Ok(Self { path: path.to_owned(), file, exit, filled: false }),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                Err(refuse(Exit::Usage, format!("{} exists already", path.display())))
-            }
-            Err(error) => Err(error).meaning(exit, || format!("cannot write {}", path.display())),
+    /// Takes this many bytes of the disk; `exit` is what a failure means.
+    pub(crate) fn reserve(path: &Path, len: usize, exit: Exit) -> anyhow::Result<Self> {
+        if path.symlink_metadata().is_ok() {
+            return Err(refuse(Exit::Usage, format!("{} exists already", path.display())));
         }
+        let reserve = || {
+            let mut room = room_beside(path)?;
+            RESERVED.lock().unwrap_or_else(PoisonError::into_inner).push(room.path().to_owned());
+            room.as_file_mut().write_all(&vec![0xFF; len])?;
+            room.as_file().sync_all()?;
+            Ok::<_, io::Error>(Self { path: path.to_owned(), room })
+        };
+        reserve().meaning(exit, || format!("cannot write {}", path.display()))
     }
 
-    /// Writes it.
-    pub(crate) fn fill(mut self, bytes: &[u8]) -> anyhow::Result<()> {
-        let written = self.file.write_all(bytes).and_then(|()| self.file.sync_all());
-        self.filled = written.is_ok();
-        written.meaning(self.exit, || format!("cannot write {}", self.path.display()))
+    /// Writes it, and gives it its name; what has that name by now stays. Work has left the board in this state, and a
+    /// failure means `exit`.
+    pub(crate) fn fill(self, bytes: &[u8], board: BoardState, exit: Exit) -> anyhow::Result<()> {
+        let Self { path, mut room } = self;
+        let write = |file: &mut File| {
+            file.rewind()?;
+            file.write_all(bytes)?;
+            file.set_len(bytes.len() as u64)?;
+            file.sync_all()
+        };
+        let written = write(room.as_file_mut());
+        let named = written.and_then(|()| room.persist_noclobber(&path).map_err(|failed| failed.error));
+        named.map(drop).meaning_after(board, exit, || format!("cannot write {}", path.display()))
     }
 }
 
-impl Drop for NewFile {
-    /// Half a file looks like a whole one to the next command.
-    fn drop(&mut self) {
-        if !self.filled {
-            let _ = fs::remove_file(&self.path);
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::exit;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_reserved_file_takes_its_room_and_has_no_name_before_it_is_filled() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.bin");
+        let file = NewFile::reserve(&path, 1024, Exit::Usage).unwrap();
+        assert_eq!(file.room.as_file().metadata().unwrap().len(), 1024);
+        assert!(!path.exists());
+        file.fill(b"short", BoardState::Untouched, Exit::Usage).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"short");
+        assert_eq!(names(folder.path()), ["a.bin"]);
+    }
+
+    #[test]
+    fn a_file_that_came_meanwhile_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.bin");
+        let file = NewFile::reserve(&path, 4, Exit::Usage).unwrap();
+        fs::write(&path, "mine").unwrap();
+        let error = file.fill(b"ours", BoardState::Written, Exit::Internal).unwrap_err();
+        assert_eq!(exit::classify(&error), (Exit::Internal, BoardState::Written));
+        assert_eq!(fs::read(&path).unwrap(), b"mine");
+        assert_eq!(names(folder.path()), ["a.bin"]);
+    }
+
+    #[test]
+    fn what_is_reserved_is_gone_after_a_sudden_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = NewFile::reserve(&folder.path().join("a.bin"), 4, Exit::Usage).unwrap();
+        std::mem::forget(file);
+        discard();
+        assert!(names(folder.path()).is_empty());
     }
 }

@@ -64,7 +64,8 @@ impl FlashArgs {
 pub(crate) fn run(context: &mut Context, args: &FlashArgs) -> Answer {
     let wanted = args.wanted.read(context)?;
     let keep = args.keep.keep(context)?;
-    let image_out = args.image_out.as_deref().map(|path| NewFile::reserve(path, Exit::Usage)).transpose()?;
+    let len = args.scooter().flash.len();
+    let image_out = args.image_out.as_deref().map(|path| NewFile::reserve(path, len, Exit::Usage)).transpose()?;
     let after = match (args.no_run, args.lock) {
         (true, _) => After::Stop,
         (false, true) => After::LockAndRun,
@@ -81,13 +82,13 @@ pub(crate) fn run(context: &mut Context, args: &FlashArgs) -> Answer {
         request.consent = consent;
         ops::flash(&mut context.job(), &request)
     })?;
-    if let Some(file) = image_out {
-        file.fill(&report.image)?;
-    }
     let changed =
         report.mass_erased || report.options_written || report.pages_erased > 0 || report.bytes_programmed > 0;
     let board = if changed && !report.preview { BoardState::Written } else { BoardState::Untouched };
-    Ok(Outcome::new(&report)?.on_board(board))
+    if let Some(file) = image_out {
+        file.fill(&report.image, board, Exit::Internal)?;
+    }
+    Outcome::after(board, &report)
 }
 
 impl Report for FlashReport {

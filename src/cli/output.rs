@@ -44,16 +44,15 @@ impl Outcome {
     /// A report; the board is as it was.
     pub(crate) fn new(report: &impl Report) -> Answer {
         let json = serde_json::value::to_raw_value(report)
-            .meaning(Exit::Internal, || "the report cannot be written as JSON".into())?;
-        let mut page = Page::default();
-        report.text(&mut page);
-        Ok(Self { json, page, board: BoardState::Untouched })
+            .meaning_after(board, Exit::Internal, || "the report cannot be written as JSON".into())?;
+        Self::after(BoardState::Untouched, report)
     }
 
-    /// The same, the board being left in this state.
-    pub(crate) fn on_board(mut self, board: BoardState) -> Self {
-        self.board = board;
-        self
+    /// A report of work that has left the board in this state.
+    pub(crate) fn after(board: BoardState, report: &impl Report) -> Answer {
+        let mut page = Page::default();
+        report.text(&mut page);
+        Ok(Self { json, page, board })
     }
 }
 
@@ -262,6 +261,18 @@ fn causes(error: &anyhow::Error) -> Vec<String> {
 fn put(mut stream: impl Write, text: &str) {
     let _ = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
 }
+/// What is wrong with a command line, and what clap says to it: missing arguments, possible values, a tip.
+fn usage_in_words(kind: ErrorKind, text: &str) -> (String, Vec<String>) {
+    if kind == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return ("a command is missing".into(), Vec::new());
+    }
+    let mut lines = text.lines();
+    let message = lines.next().unwrap_or_default();
+    let message = message.strip_prefix("error: ").unwrap_or(message).trim_end_matches(':').to_owned();
+    let about = lines.take_while(|line| !line.starts_with("Usage:")).filter(|line| line.starts_with(' '));
+    (message, about.map(|line| line.trim().to_owned()).collect())
+}
+
 
 fn state_in_words(board: BoardState) -> &'static str {
     match board {

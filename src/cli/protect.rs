@@ -33,13 +33,12 @@ pub(crate) fn unlock(context: &mut Context, args: &UnlockArgs) -> Answer {
         (false, true) => BoardState::Written,
         (false, false) => BoardState::Untouched,
     };
-    Ok(Outcome::new(&report)?.on_board(board))
+    Outcome::after(board, &report)
 }
 
 pub(crate) fn lock(context: &mut Context) -> Answer {
     let report = ops::lock(&mut context.job())?;
-    let board = if report.options_written { BoardState::Written } else { BoardState::Untouched };
-    Ok(Outcome::new(&report)?.on_board(board))
+    Outcome::after(if report.options_written { BoardState::Written } else { BoardState::Untouched }, &report)
 }
 
 pub(crate) fn reset(context: &mut Context) -> Answer {

@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Error, Job, held::Held, job::untouched};
+use super::{Error, Job, held::Held, job::untouched, report};
 use crate::{
     block::{DataBlock, Uid},
     board::{Comparison, LinkError, OptionBytes, Part, Protection, progress::Step},
@@ -191,6 +191,7 @@ pub struct BackupReport {
     /// The chip's unique id.
     pub uid: Uid,
     /// The file.
+    #[serde(serialize_with = "report::path")]
     pub backup: PathBuf,
     /// Bytes of flash in it; 0 where flash cannot be read.
     pub flash_bytes: usize,

@@ -9,7 +9,7 @@ use super::{
     job::{refused, untouched},
     keep::Keep,
     prepare::{Prepared, prepare},
-    report::Firmware,
+    report::{self, Firmware},
     write::{self, Known, Permit, Written},
 };
 use crate::{
@@ -114,6 +114,7 @@ pub struct FlashReport {
     /// How the firmware started; `None` where it was not let run.
     pub boot_check: Option<Boot>,
     /// The backup made before anything was erased.
+    #[serde(serialize_with = "report::some_path")]
     pub backup: Option<std::path::PathBuf>,
     /// SWD clock in kHz at the end.
     pub speed_khz: u32,

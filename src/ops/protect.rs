@@ -9,6 +9,7 @@ use super::{
     held::Held,
     job::{refused, untouched},
     keep::Keep,
+    report,
 };
 use crate::{
     block::Uid,
@@ -33,6 +34,7 @@ pub struct UnlockReport {
     /// Whether the option bytes were written.
     pub options_written: bool,
     /// The backup made before.
+    #[serde(serialize_with = "report::some_path")]
     pub backup: Option<PathBuf>,
 }
 

@@ -1,6 +1,8 @@
 //! What reports say about firmware and data.
 
-use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+use serde::{Serialize, Serializer};
 
 use crate::{
     block::{DataBlock, Summary},
@@ -36,6 +38,17 @@ impl Firmware {
             None => Self { sha256: sha256(bytes), name: None, version: inspect(bytes).version, known: false },
         })
     }
+}
+
+/// A path in a report. Not every path is text; a report is, and must not fail after the work.
+pub(super) fn path<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
+}
+
+/// The same, where there may be none.
+#[expect(clippy::ref_option, reason = "serde hands over the field as it is")]
+pub(super) fn some_path<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+    path.as_ref().map(|path| path.display().to_string()).serialize(serializer)
 }
 
 /// Where a data block came from.

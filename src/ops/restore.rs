@@ -10,6 +10,7 @@ use super::{
     held::Held,
     job::{refused, untouched},
     keep::Keep,
+    report,
     write::{self, Known, Permit},
 };
 use crate::{
@@ -41,6 +42,7 @@ pub struct RestoreReport {
     /// The option bytes: those of the backup, with right complements.
     pub option_bytes: OptionBytes,
     /// The backup made before.
+    #[serde(serialize_with = "report::some_path")]
     pub backup: Option<PathBuf>,
 }
 
