@@ -16,17 +16,18 @@ use crate::cli::{Answer, Cli, Context, Output, Typed, defect, start_log};
 fn main() -> ExitCode {
     let (typed, cli) = Typed::read(&env::args_os().collect::<Vec<_>>());
     typed.color.write_global();
-    let output = Output::begin(Arc::new(typed));
+    let typed = Arc::new(typed);
+    let output = Output::begin(typed.clone());
     match cli {
-        Ok(cli) => output.end(run(&cli, &output)),
+        Ok(cli) => output.end(run(&cli, &typed, &output)),
         Err(error) => output.end_by_clap(&error),
     }
 }
 
 /// A simulated board is saved however the command ended, so that it can be looked at and gone on with.
-fn run(cli: &Cli, output: &Output) -> Answer {
+fn run(cli: &Cli, typed: &Typed, output: &Output) -> Answer {
     let bars = MultiProgress::new();
-    start_log(&cli.globals, bars.clone())?;
+    start_log(&cli.globals, typed, bars.clone())?;
     let mut context = Context::new(cli, output, bars)?;
     let answer = panic::catch_unwind(AssertUnwindSafe(|| cli.command.run(&mut context)))
         .unwrap_or_else(|payload| Err(defect(payload.as_ref(), context.activity())));

@@ -60,6 +60,40 @@ fn a_file_is_never_written_over() {
 }
 
 #[test]
+fn a_log_is_written_into_no_other_file_and_goes_on_in_its_own() {
+    let bench = Bench::new();
+    bench.write("backup.json", "{}");
+    let stderr = "error: backup.json is no log of this program\nnext: m365-drv scooters --help\n\
+                  exit 2: `m365-drv explain usage` tells more\n";
+    bench.m365("--log-file backup.json scooters").exit(2).stderr(stderr).check();
+    assert_eq!(bench.read("backup.json"), b"{}");
+
+    let stderr = "error: a.bin is named twice: a log goes into a file of its own\nnext: m365-drv data new --help\n\
+                  exit 2: `m365-drv explain usage` tells more\n";
+    bench.m365("--log-file a.bin data new --serial 21886/00012345 -o a.bin").exit(2).stderr(stderr).check();
+    assert_eq!(bench.files(), ["backup.json"]);
+
+    bench.m365("--log-file log.txt --simulate info").json();
+    let first = bench.read("log.txt");
+    bench.m365("--log-file log.txt --simulate info").json();
+    assert!(!first.is_empty() && bench.read("log.txt").starts_with(&first));
+    assert!(bench.read("log.txt").len() > first.len());
+}
+
+#[test]
+fn an_empty_variable_is_as_none_and_a_wrong_one_is_named() {
+    let bench = Bench::new();
+    for name in ["M365_DRV_PROBE", "M365_DRV_SPEED"] {
+        bench.m365("--probe usb:99-99 --simulate probes").env(name, "").json();
+        bench.m365("info --probe usb:99-99").env(name, "").exit(4).json();
+        // What needs no board does not look.
+        bench.m365("scooters").env(name, ":").json();
+        let lines = bench.m365("info").env(name, ":").exit(2).json();
+        assert!(lines.message().contains(name), "{}", lines.message());
+    }
+}
+
+#[test]
 fn a_serial_of_no_scooter_is_refused_and_nothing_is_written() {
     let bench = Bench::new();
     let stderr = "error: serial `21886-00012345` is not of the form [..]\nnext: m365-drv data new --help\n\

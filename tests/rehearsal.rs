@@ -212,6 +212,35 @@ fn what_is_no_motor_controller_is_refused_by_name() {
 }
 
 #[test]
+fn the_probe_of_the_environment_is_not_sought_in_a_rehearsal() {
+    let bench = Bench::new();
+    bench.m365("--simulate info").env("M365_DRV_PROBE", "usb:99-99").json();
+    bench.m365("--simulate info --probe usb:99-99").exit(4).json();
+}
+
+#[test]
+fn a_hint_stays_on_the_same_board() {
+    let bench = Bench::new();
+    let hint = |line: &str, exit: i32| bench.m365(line).exit(exit).json().result()["error"]["hint"].clone();
+    bench.write("mine.json", "mine");
+    bench.m365("--simulate=open backup b.json").json();
+    for (line, next) in [
+        ("unlock --backup mine.json --erase-all", "unlock --backup FILE --erase-all"),
+        ("flash pro --erase-all --backup=mine.json", "flash pro --erase-all --backup=FILE"),
+        ("restore --backup mine.json --erase-all b.json", "restore --backup FILE --erase-all b.json"),
+    ] {
+        assert_eq!(hint(&format!("--simulate {line}"), 10), format!("m365-drv --json --simulate {next}"));
+    }
+    assert_eq!(hint("--simulate=ble flash pro --erase-all", 7), "m365-drv --simulate=ble info");
+    assert_eq!(hint("--simulate info --probe usb:99-99", 4), "m365-drv --simulate probes");
+    bench.m365("--simulate=L:locked backup l.json").json();
+    assert_eq!(
+        hint("--simulate=L restore --probe #1 l.json", 10),
+        "m365-drv --simulate=L --probe '#1' flash SCOOTER --data l.json"
+    );
+}
+
+#[test]
 fn a_backup_is_restored_exactly() {
     let bench = Bench::new();
     bench.m365("--simulate=B:open backup a.json").json();

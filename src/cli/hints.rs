@@ -1,12 +1,19 @@
 //! Advice: for each way to fail, the next command to type. It stands here and nowhere else.
 
-use m365_drv::{board, image::Kind, ops};
+use m365_drv::{
+    board,
+    image::Kind,
+    ops::{self, BackupError},
+};
 
 use super::{
     cures::{self, System},
     exit::{self, Exit},
     typed::Typed,
 };
+
+/// The options that say where a board is and how it is reached.
+const TO_BOARD: [&str; 5] = ["--simulate", "--probe", "--speed", "--connect", "--wait"];
 
 /// The next command after a run that ended like this; `None` where nothing can be typed.
 pub(crate) fn next(exit: Exit, error: Option<&anyhow::Error>, typed: &Typed) -> Option<String> {
@@ -28,10 +35,15 @@ fn for_error(error: &anyhow::Error, typed: &Typed) -> Option<String> {
             let km = if typed.has("--mileage-m") { vec![] } else { missing("--km", "KM") };
             Some(typed.again(&[missing("--serial", "SERIAL"), km].concat()))
         }
-        ops::Error::Gate { kind, .. } => Some(format!("m365-drv image show {}", typed.quoted(option_of(*kind))?)),
-        ops::Error::BackupWithoutFlash => Some(format!("m365-drv flash SCOOTER --data {}", typed.argument())),
+        ops::Error::Gate { kind, .. } => Some(typed.other(&["image", "show", typed.value(option_of(*kind))?], &[])),
+        ops::Error::Backup(BackupError::Malformed { .. } | BackupError::Io { what: "read", .. }) => {
+            Some("m365-drv explain backup".into())
+        }
+        ops::Error::BackupWithoutFlash => {
+            Some(typed.other(&["flash", "SCOOTER", "--data", typed.argument()?], &TO_BOARD))
+        }
         ops::Error::NoImage { kind, .. } | ops::Error::SeveralImages { kind, .. } => {
-            Some(typed.again(&[option_of(*kind), "FILE"]))
+            Some(typed.again_with(option_of(*kind), "FILE"))
         }
         _ => None,
     }
@@ -53,12 +65,12 @@ fn for_exit(exit: Exit, typed: &Typed) -> Option<String> {
             None => "m365-drv --help".to_owned(),
         },
         Exit::Consent => typed.again(&["--erase-all"]),
-        Exit::NoProbe | Exit::ProbeAccess => "m365-drv probes".to_owned(),
+        Exit::NoProbe | Exit::ProbeAccess => typed.other(&["probes"], &["--simulate"]),
         Exit::NoContact if typed.has("--wait") => "m365-drv explain wiring".to_owned(),
         Exit::NoContact => typed.again(&["--wait"]),
         Exit::WrongBoard if command == Some("info") => "m365-drv explain wrong-board".to_owned(),
-        Exit::WrongBoard => "m365-drv info".to_owned(),
-        Exit::Backup if command == Some("flash") => typed.again(&["--backup", "FILE"]),
+        Exit::WrongBoard => typed.other(&["info"], &TO_BOARD),
+        Exit::Backup if matches!(command, Some("flash" | "unlock" | "restore")) => typed.again_with("--backup", "FILE"),
         Exit::Backup => "m365-drv explain backup".to_owned(),
         Exit::Verify if command == Some("verify") => typed.as_command("flash"),
         Exit::Flash | Exit::Verify | Exit::LinkLost | Exit::Interrupted => typed.again(&[]),

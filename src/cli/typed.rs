@@ -1,16 +1,20 @@
 //! The command line as it was typed: known before, and even where, clap refuses it.
 
-use std::ffi::OsString;
+use std::{
+    ffi::OsString,
+    fs,
+    path::{self, Path},
+};
 
 use anstream::ColorChoice;
-use clap::{ArgMatches, CommandFactory, FromArgMatches, ValueEnum};
+use clap::{Command, CommandFactory, FromArgMatches, ValueEnum};
 
 use super::{Cli, ColorArg};
 
 /// What was typed, and the little that must be known of it to tell about anything, bad usage included.
 pub(crate) struct Typed {
     /// The words after the program's name.
-    words: Vec<String>,
+    words: Vec<Word>,
     /// The command's name (`"data show"` for a command of a command); `None` where there is none.
     pub(crate) command: Option<String>,
     /// Whether JSON Lines are wanted.
@@ -23,20 +27,45 @@ pub(crate) struct Typed {
     pub(crate) has_board: bool,
 }
 
+/// A word of the command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Word {
+    text: String,
+    role: Role,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// An option, with its value where that is behind a `=`.
+    Option,
+    /// The value of the option before it.
+    Value,
+    /// The command, or one of its arguments.
+    Plain,
+    /// The two dashes after which nothing is an option.
+    Dashes,
+}
+
+impl Word {
+    /// Whether it is this option, with or without a value.
+    fn is(&self, option: &str) -> bool {
+        let is_named = |rest: &str| rest.is_empty() || rest.starts_with('=');
+        self.role == Role::Option && self.text.strip_prefix(option).is_some_and(is_named)
+    }
+}
+
 impl Typed {
     /// Reads the command line. A refused one still tells its command and whether it wants JSON.
     pub(crate) fn read(arguments: &[OsString]) -> (Self, Result<Cli, clap::Error>) {
-        let words: Vec<String> = arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+        let words = with_roles(arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned()));
         // Wrapped help that is wider than this is hard to read on a wide terminal.
-        let command = || Cli::command().max_term_width(100);
-        let (cli, matches) = match command().try_get_matches_from(arguments) {
-            Ok(matches) => (Cli::from_arg_matches(&matches), Some(matches)),
-            Err(error) => (Err(error), command().ignore_errors(true).try_get_matches_from(arguments).ok()),
-        };
+        let matches = Cli::command().max_term_width(100).try_get_matches_from(arguments);
+        let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches));
+        let has = |option| words.iter().any(|word| word.is(option));
         let typed = Self {
-            command: matches.as_ref().and_then(name_of),
-            json: has_flag(&words, "--json"),
-            simulated: has_flag(&words, "--simulate"),
+            command: command_in(&words),
+            json: has("--json"),
+            simulated: has("--simulate"),
             color: cli.as_ref().map_or_else(|_| color_of(&words), |cli| cli.globals.color).into(),
             has_board: cli.as_ref().is_ok_and(|cli| cli.command.uses_board()),
             words,
@@ -44,58 +73,133 @@ impl Typed {
         (typed, cli)
     }
 
-    /// The same command line again, as it can be pasted into a shell, with these words after it.
+    /// The same command line again, as it can be pasted into a shell, with these options more.
     pub(crate) fn again(&self, more: &[&str]) -> String {
-        let words = self.words.iter().map(String::as_str).chain(more.iter().copied());
-        words.fold("m365-drv".to_owned(), |line, word| line + " " + &quote(word))
+        let end = self.words.iter().position(|word| word.role == Role::Dashes).unwrap_or(self.words.len());
+        let (before, after) = self.words.split_at(end);
+        line(texts(before).chain(more.iter().copied()).chain(texts(after)))
+    }
+
+    /// The same command line again, with this value of an option in place of the one that it has, if it has one.
+    pub(crate) fn again_with(&self, option: &str, value: &str) -> String {
+        let Some(at) = self.words.iter().position(|word| word.is(option)) else {
+            return self.again(&[option, value]);
+        };
+        let mut words = self.words.clone();
+        match words.get_mut(at + 1).filter(|word| word.role == Role::Value) {
+            Some(word) => value.clone_into(&mut word.text),
+            None => words[at].text = format!("{option}={value}"),
+        }
+        line(texts(&words))
     }
 
     /// The same command line with another command in place of this one.
     pub(crate) fn as_command(&self, other: &str) -> String {
-        let at = self.words.iter().position(|word| Some(word) == self.command.as_ref());
-        let word = |(place, word): (usize, &String)| if Some(place) == at { other.to_owned() } else { quote(word) };
-        self.words.iter().enumerate().map(word).fold("m365-drv".to_owned(), |line, word| line + " " + &word)
+        let mut words = self.words.clone();
+        if let Some(word) = words.iter_mut().find(|word| word.role == Role::Plain) {
+            other.clone_into(&mut word.text);
+        }
+        line(texts(&words))
     }
 
-    /// The value of this option, quoted as a shell wants it.
-    pub(crate) fn quoted(&self, option: &str) -> Option<String> {
-        let at = self.words.iter().position(|word| has_flag(std::slice::from_ref(word), option))?;
-        let value = self.words[at].split_once('=').map(|(_, value)| value.to_owned());
-        value.or_else(|| self.words.get(at + 1).cloned()).map(|value| quote(&value))
+    /// Another command, with those of these options that this command line has.
+    pub(crate) fn other(&self, command: &[&str], keep: &[&str]) -> String {
+        let kept = |at: usize| keep.iter().any(|option| self.words[at].is(option));
+        let is_kept = |at: &usize| kept(*at) || (self.words[*at].role == Role::Value && kept(at - 1));
+        let words = (0..self.words.len()).filter(is_kept).map(|at| self.words[at].text.as_str());
+        line(words.chain(command.iter().copied()))
     }
 
-    /// The argument of the command, where it takes one.
-    pub(crate) fn argument(&self) -> String {
-        let after = self.words.iter().skip_while(|word| Some(*word) != self.command.as_ref()).skip(1);
-        after.filter(|word| !word.starts_with('-')).map(|word| quote(word)).next().unwrap_or_default()
+    /// The value of this option.
+    pub(crate) fn value(&self, option: &str) -> Option<&str> {
+        let at = self.words.iter().position(|word| word.is(option))?;
+        let behind = self.words[at].text.split_once('=').map(|(_, value)| value);
+        behind.or_else(|| self.words.get(at + 1).map(|word| word.text.as_str()))
+    }
+
+    /// The first argument of the command, where it has one.
+    pub(crate) fn argument(&self) -> Option<&str> {
+        let names = self.command.as_deref().map_or(0, |command| command.split(' ').count());
+        self.words.iter().filter(|word| word.role == Role::Plain).nth(names).map(|word| word.text.as_str())
     }
 
     /// Whether this option was typed, with or without a value.
     pub(crate) fn has(&self, option: &str) -> bool {
-        has_flag(&self.words, option)
+        self.words.iter().any(|word| word.is(option))
+    }
+
+    /// Whether anything but the value of this option names this file.
+    pub(crate) fn names_besides(&self, option: &str, file: &Path) -> bool {
+        let same = |text: &str| match (fs::canonicalize(text), fs::canonicalize(file)) {
+            (Ok(one), Ok(other)) => one == other,
+            _ => path::absolute(text).ok() == path::absolute(file).ok(),
+        };
+        let of_option = |at: usize| {
+            self.words[at].is(option) || (self.words[at].role == Role::Value && self.words[at - 1].is(option))
+        };
+        let others = (0..self.words.len()).filter(|at| !of_option(*at)).map(|at| &*self.words[at].text);
+        others.flat_map(|text| [Some(text), text.split_once('=').map(|(_, value)| value)]).flatten().any(same)
     }
 }
 
+/// What each word is, as far as that can be known without its command.
+fn with_roles(texts: impl Iterator<Item = String>) -> Vec<Word> {
+    let with_value = options_with_value(&Cli::command());
+    let (mut words, mut takes_value, mut all_plain) = (Vec::new(), false, false);
+    for text in texts {
+        let role = match &*text {
+            _ if all_plain => Role::Plain,
+            "--" => Role::Dashes,
+            option if option.starts_with('-') && option.len() > 1 => Role::Option,
+            _ if takes_value => Role::Value,
+            _ => Role::Plain,
+        };
+        takes_value = role == Role::Option && with_value.contains(&text);
+        all_plain |= role == Role::Dashes;
+        words.push(Word { text, role });
+    }
+    words
+}
+
+/// The options whose value is the next word.
+fn options_with_value(command: &Command) -> Vec<String> {
+    let taking = |arg: &&clap::Arg| arg.get_action().takes_values() && !arg.is_require_equals_set();
+    let names = |arg: &clap::Arg| {
+        let long = arg.get_long().map(|long| format!("--{long}"));
+        long.into_iter().chain(arg.get_short().map(|short| format!("-{short}")))
+    };
+    let own = command.get_arguments().filter(taking).flat_map(names);
+    own.chain(command.get_subcommands().flat_map(options_with_value)).collect()
+}
+
 /// The names of the command and of the command within it.
-fn name_of(matches: &ArgMatches) -> Option<String> {
-    let (name, within) = matches.subcommand()?;
-    Some(within.subcommand_name().map_or_else(|| name.to_owned(), |inner| format!("{name} {inner}")))
+fn command_in(words: &[Word]) -> Option<String> {
+    let root = Cli::command();
+    let (mut command, mut names) = (&root, Vec::new());
+    for word in words.iter().filter(|word| word.role == Role::Plain) {
+        let Some(inner) = command.find_subcommand(&word.text) else { break };
+        command = inner;
+        names.push(word.text.as_str());
+    }
+    (!names.is_empty()).then(|| names.join(" "))
+}
+
+fn texts(words: &[Word]) -> impl Iterator<Item = &str> {
+    words.iter().map(|word| word.text.as_str())
+}
+
+/// A command line that can be pasted into a shell.
+fn line<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    words.fold("m365-drv".to_owned(), |line, word| line + " " + &quote(word))
 }
 
 /// The colours that a refused command line asks for.
-fn color_of(words: &[String]) -> ColorArg {
-    let value = words.iter().zip(words.iter().skip(1).map(Some).chain([None])).find_map(|(word, next)| {
-        let rest = word.strip_prefix("--color")?;
-        rest.strip_prefix('=').or_else(|| next.filter(|_| rest.is_empty()).map(String::as_str))
+fn color_of(words: &[Word]) -> ColorArg {
+    let value = words.iter().enumerate().filter(|(_, word)| word.is("--color")).find_map(|(at, word)| {
+        let behind = word.text.split_once('=').map(|(_, value)| value);
+        behind.or_else(|| words.get(at + 1).map(|word| word.text.as_str()))
     });
     value.and_then(|value| ColorArg::from_str(value, true).ok()).unwrap_or(ColorArg::Auto)
-}
-
-fn has_flag(words: &[String], option: &str) -> bool {
-    words
-        .iter()
-        .take_while(|word| *word != "--")
-        .any(|word| word.strip_prefix(option).is_some_and(|rest| rest.is_empty() || rest.starts_with('=')))
 }
 
 /// Quotes a word where a shell would take it apart.
@@ -144,5 +248,48 @@ mod tests {
     fn the_line_can_be_pasted_again() {
         let typed = Typed::read(&["m365-drv", "data", "show", "my file's.bin"].map(OsString::from)).0;
         assert_eq!(typed.again(&["--json"]), r"m365-drv data show 'my file'\''s.bin' --json");
+    }
+
+    #[test]
+    fn the_command_is_known_where_its_help_is_asked_for() {
+        assert_eq!(read("m365-drv --json flash --help").0.command.as_deref(), Some("flash"));
+        assert_eq!(read("m365-drv --probe flash data show").0.command.as_deref(), Some("data show"));
+    }
+
+    #[test]
+    fn an_option_goes_before_two_dashes_and_in_place_of_itself() {
+        let typed = read("m365-drv restore -- -odd.json").0;
+        assert_eq!(typed.again(&["--erase-all"]), "m365-drv restore --erase-all -- -odd.json");
+        assert_eq!(typed.again_with("--backup", "FILE"), "m365-drv restore --backup FILE -- -odd.json");
+        let typed = read("m365-drv flash pro --backup a.json --km 5").0;
+        assert_eq!(typed.again_with("--backup", "FILE"), "m365-drv flash pro --backup FILE --km 5");
+        let typed = read("m365-drv flash pro --backup=a.json").0;
+        assert_eq!(typed.again_with("--backup", "FILE"), "m365-drv flash pro --backup=FILE");
+    }
+
+    #[test]
+    fn another_command_keeps_the_options_that_it_is_given() {
+        let typed = read("m365-drv --probe 1234:5678 --simulate=B flash pro --km 5").0;
+        assert_eq!(typed.other(&["info"], &["--probe", "--simulate"]), "m365-drv --probe 1234:5678 --simulate=B info");
+        assert_eq!(
+            read("m365-drv --simulate=verify verify pro").0.as_command("flash").split(' ').nth(2),
+            Some("flash")
+        );
+    }
+
+    #[test]
+    fn the_value_of_an_option_is_no_argument() {
+        assert_eq!(read("m365-drv restore --probe usb:1-1 l.json").0.argument(), Some("l.json"));
+        assert_eq!(read("m365-drv data edit -o b.bin a.bin").0.argument(), Some("a.bin"));
+        assert_eq!(read("m365-drv info").0.argument(), None);
+    }
+
+    #[test]
+    fn a_file_is_named_besides_an_option_in_whatever_way() {
+        let named = |line: &str| read(line).0.names_besides("--log-file", Path::new("a.bin"));
+        assert!(!named("m365-drv --log-file a.bin info") && !named("m365-drv --log-file=a.bin info"));
+        assert!(named("m365-drv --log-file a.bin data show a.bin"));
+        assert!(named("m365-drv --log-file a.bin flash pro --drv=./a.bin"));
+        assert!(named("m365-drv --log-file a.bin flash pro --image-out a.bin"));
     }
 }
