@@ -123,6 +123,14 @@ fn bytes_that_are_no_block_are_refused() {
     bench.m365("data show blank.bin").exit(9).stderr(&refused("a data block begins with 0x515c, not 0xffff")).check();
 }
 
+#[cfg(unix)]
+#[test]
+fn what_has_no_end_is_read_as_far_as_a_file_may_be_long() {
+    let stderr = "error: /dev/zero is too big: more than 16 MiB\nnext: m365-drv data show --help\n\
+                  exit 9: `m365-drv explain data` tells more\n";
+    Bench::new().m365("data show /dev/zero").exit(9).stderr(stderr).check();
+}
+
 #[test]
 fn a_number_is_the_scooters_code_before_it_is_an_exit_code() {
     let bench = Bench::new();
@@ -157,14 +165,6 @@ fn colours_only_where_they_are_asked_for() {
     bench.m365("--color always explain ok").stdout("\u{1b}[1mexit code 0: ok\u{1b}[0m\n...\n").check();
     let plain = "error: nothing is known about `99`\n...\n";
     bench.m365("--color never explain 99").env("CLICOLOR_FORCE", "1").exit(2).stderr(plain).check();
-#[cfg(unix)]
-#[test]
-fn what_has_no_end_is_read_as_far_as_a_file_may_be_long() {
-    let stderr = "error: /dev/zero is too big: more than 16 MiB\nnext: m365-drv data show --help\n\
-                  exit 9: `m365-drv explain data` tells more\n";
-    Bench::new().m365("data show /dev/zero").exit(9).stderr(stderr).check();
-}
-
 }
 
 #[test]

@@ -26,6 +26,57 @@ fn bad_usage_names_the_command_where_it_can() {
     assert_eq!(hello("scooters --nonsense"), "scooters");
     assert_eq!(hello("data show"), "data show");
     assert_eq!(hello("fly"), Value::Null);
+    let help = Bench::new().m365("flash --help").json();
+    assert_eq!(help.events("hello").next().unwrap()["command"], "flash");
+}
+
+#[test]
+fn bad_usage_says_what_is_missing_and_what_there_is() {
+    let error = |line: &str| {
+        let lines = Bench::new().m365(line).exit(2).json();
+        (lines.message().to_owned(), lines.result()["error"]["causes"].clone())
+    };
+    let missing = "the following required arguments were not provided".to_owned();
+    assert_eq!(error("data new"), (missing, json!(["--serial <S>", "--output <FILE>"])));
+    let (message, causes) = error("flash prro");
+    assert_eq!(message, "invalid value 'prro' for '<SCOOTER>'");
+    assert_eq!(causes[0], "[possible values: m365, pro, 1s, pro2, lite, mi3, es2]");
+    assert_eq!(error("data"), ("a command is missing".into(), json!([])));
+}
+
+/// A pipe that nobody writes into makes the program wait.
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_what_uses_no_board_with_a_result() {
+    use std::process::{Command, Stdio};
+    let bench = Bench::new();
+    assert!(Command::new("mkfifo").arg(bench.path("pipe")).status().unwrap().success());
+    let mut program = Command::new(env!("CARGO_BIN_EXE_m365-drv"));
+    program.args(["--json", "data", "show", "pipe"]).current_dir(bench.path("")).stdout(Stdio::piped());
+    let child = program.spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let result: Value = serde_json::from_slice(output.stdout.split(|byte| *byte == b'\n').nth(1).unwrap()).unwrap();
+    assert_eq!(
+        (&result["event"], &result["exit"], &result["board"]),
+        (&json!("result"), &json!(130), &json!("untouched"))
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_read_like_a_file() {
+    let bench = Bench::new();
+    bench.m365("data new --serial 21886/00012345 -o b.bin").json();
+    let script = "\"$0\" --json data show <(cat b.bin)";
+    let mut shell = std::process::Command::new("bash");
+    shell.args(["-c", script, env!("CARGO_BIN_EXE_m365-drv")]).current_dir(bench.path(""));
+    // Not every system has this shell.
+    if let Ok(output) = shell.output() {
+        assert!(output.status.success() && String::from_utf8_lossy(&output.stdout).contains("21886/00012345"));
+    }
 }
 
 #[test]

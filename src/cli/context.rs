@@ -1,6 +1,8 @@
 //! From the arguments to the things that verbs work with.
 
 use std::{
+    env,
+    fmt::Display,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -27,6 +29,10 @@ use super::{
     simulate::Rehearsal,
 };
 
+/// The variables that stand in for `--probe` and `--speed`.
+const PROBE: &str = "M365_DRV_PROBE";
+const SPEED: &str = "M365_DRV_SPEED";
+
 /// What a verb works with.
 pub(crate) struct Context {
     /// Where the probes come from: USB, or a simulated board.
@@ -43,17 +49,19 @@ impl Context {
     /// Makes ready what the options ask for.
     pub(crate) fn new(cli: &Cli, output: &Output, bars: MultiProgress) -> anyhow::Result<Self> {
         let globals = &cli.globals;
-        let wanted = globals.simulate.as_ref().filter(|_| cli.command.uses_board());
+        let uses_board = cli.command.uses_board();
+        let wanted = globals.simulate.as_ref().filter(|_| uses_board);
+        // What the environment says of a real probe is not for the simulated one.
+        let selector = or_from_environment(globals.probe.clone(), PROBE, uses_board && wanted.is_none(), str::parse)?;
+        let speed_khz = or_from_environment(globals.speed, SPEED, uses_board, parse_khz)?;
         let rehearsal = wanted.map(|board| Rehearsal::begin(board, cli.command.scooter())).transpose()?;
         // The one line that differs between a real run and a rehearsal.
         let probes = rehearsal.as_ref().map_or_else(Probes::usb, Rehearsal::probes);
         let activity = Activity::default();
-        if cli.command.uses_board() {
-            interrupt::obey(probes.interrupt(), activity.clone(), output.clone());
-        }
+        interrupt::obey(probes.interrupt(), activity.clone(), output.clone());
         let options = ConnectOptions {
-            selector: globals.probe.clone(),
-            speed_khz: globals.speed,
+            selector,
+            speed_khz,
             method: globals.connect.into(),
             wait: globals.wait.unwrap_or_default(),
             expect: None,
@@ -148,6 +156,25 @@ impl From<ConnectArg> for Method {
             ConnectArg::UnderReset => Self::UnderReset,
         }
     }
+}
+
+/// What was typed, else what the environment says where that counts; an empty variable is as none.
+fn or_from_environment<T, E: Display>(
+    typed: Option<T>,
+    name: &str,
+    counts: bool,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> anyhow::Result<Option<T>> {
+    let value = if counts && typed.is_none() { env::var_os(name) } else { None };
+    let Some(value) = value.filter(|value| !value.is_empty()) else { return Ok(typed) };
+    let value = parse(&value.to_string_lossy());
+    value.map(Some).map_err(|error| refuse(Exit::Usage, format!("the variable {name} is not understood: {error}")))
+}
+
+/// Reads the value of `--speed`.
+pub(super) fn parse_khz(text: &str) -> Result<u32, String> {
+    let khz = text.parse().ok().filter(|khz| (1..=50_000).contains(khz));
+    khz.ok_or_else(|| format!("{text:?} is no clock: a number of kHz from 1 to 50000"))
 }
 
 /// Reads the value of `--wait`.

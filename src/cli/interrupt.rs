@@ -1,5 +1,5 @@
-//! Ctrl-C: the first asks the procedure to stop at a good place, a second ends the program, unless flash is
-//! being written.
+//! Ctrl-C: before anything is done with a board it ends the program. From then on the first asks the procedure to stop at
+//! a good place, a second ends the program, unless flash is being written.
 
 use std::{
     process,
@@ -12,6 +12,7 @@ use std::{
 
 use super::{
     exit::{self, Exit},
+    files,
     output::Output,
     progress::Activity,
 };
@@ -25,8 +26,9 @@ pub(crate) fn obey(wish: Arc<AtomicBool>, activity: Activity, output: Output) {
     let handler = move || {
         wish.store(true, Ordering::SeqCst);
         let again = first.get_or_init(Instant::now).elapsed() > APART;
-        if again && !activity.is_writing() && !output.has_ended() {
-            let _ = output.end(Err(exit::stopped(&activity)));
+        let at_once = again || !activity.has_begun();
+        if at_once && !activity.is_writing() && output.cut_short(|| exit::stopped(&activity)) {
+            files::discard();
             process::exit(Exit::Interrupted.row().code.into());
         }
     };

@@ -72,16 +72,15 @@ pub(crate) struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Globals {
-    /// Which probe; needed only where more than one is attached.
+    /// Which probe; needed only where more than one is attached [env: `M365_DRV_PROBE`].
     ///
     /// `VID:PID`, `VID:PID:SERIAL`, a serial or its unique prefix, `usb:BUS-PORT[.PORT]`, or `#N` as `probes` numbers
     /// them.
-    #[arg(long, global = true, value_name = "SEL", env = "M365_DRV_PROBE", hide_env_values = true)]
+    #[arg(long, global = true, value_name = "SEL")]
     pub(crate) probe: Option<Selector>,
 
-    /// SWD clock; by default the fastest up to 4000 that works.
-    #[arg(long, global = true, value_name = "KHZ", env = "M365_DRV_SPEED", hide_env_values = true)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=50_000))]
+    /// SWD clock; by default the fastest up to 4000 that works [env: `M365_DRV_SPEED`].
+    #[arg(long, global = true, value_name = "KHZ", value_parser = context::parse_khz)]
     pub(crate) speed: Option<u32>,
 
     /// Rehearse on a simulated board; no hardware is touched.

@@ -7,8 +7,10 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
 };
 
+use clap::error::ErrorKind;
 use m365_drv::ops::BoardState;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -43,13 +45,13 @@ pub(crate) type Answer = anyhow::Result<Outcome>;
 impl Outcome {
     /// A report; the board is as it was.
     pub(crate) fn new(report: &impl Report) -> Answer {
-        let json = serde_json::value::to_raw_value(report)
-            .meaning_after(board, Exit::Internal, || "the report cannot be written as JSON".into())?;
         Self::after(BoardState::Untouched, report)
     }
 
     /// A report of work that has left the board in this state.
     pub(crate) fn after(board: BoardState, report: &impl Report) -> Answer {
+        let json = serde_json::value::to_raw_value(report)
+            .meaning_after(board, Exit::Internal, || "the report cannot be written as JSON".into())?;
         let mut page = Page::default();
         report.text(&mut page);
         Ok(Self { json, page, board })
@@ -158,22 +160,30 @@ impl Output {
         lines.seq += 1;
     }
 
-    /// Whether the run has told its end.
-    pub(crate) fn has_ended(&self) -> bool {
-        self.ended.load(Ordering::SeqCst)
+    /// Ends the run before it is over, for who then ends the program; false where it has told its end already.
+    pub(crate) fn cut_short(&self, error: impl FnOnce() -> anyhow::Error) -> bool {
+        let first = !self.ended.swap(true, Ordering::SeqCst);
+        if first {
+            self.tell_end(Err(error()));
+        }
+        first
     }
 
-    /// Ends the run: the report, or what went wrong and how to go on. Only the first end of a run is told.
+    /// Ends the run: the report, or what went wrong and how to go on.
     pub(crate) fn end(&self, answer: Answer) -> ExitCode {
+        while self.ended.swap(true, Ordering::SeqCst) {
+            // It was cut short, and so will be the program.
+            thread::park();
+        }
+        self.tell_end(answer)
+    }
+
+    fn tell_end(&self, answer: Answer) -> ExitCode {
         let (report, board, error) = match answer {
             Ok(outcome) => (Some((outcome.json, outcome.page)), outcome.board, None),
             Err(error) => (None, exit::classify(&error).1, Some(error)),
         };
         let exit = error.as_ref().map_or(Exit::Ok, |error| exit::classify(error).0);
-        let code = ExitCode::from(exit.row().code);
-        if self.ended.swap(true, Ordering::SeqCst) {
-            return code;
-        }
         let (json, page) = report.unzip();
         if self.is_json() {
             let error = error.map(|error| self.error_line(exit, &error));
@@ -186,7 +196,7 @@ impl Output {
                 put(anstream::stderr(), &self.failure(exit, board, &error));
             }
         }
-        code
+        ExitCode::from(exit.row().code)
     }
 
     /// Ends a run that clap ended: help and version on request, or a command line that is wrong.
@@ -201,15 +211,9 @@ impl Output {
                 self.result(exit, BoardState::Untouched, report.ok().as_deref(), None);
             }
             (true, _) => {
-                let text = text.to_string();
-                let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-                let message = lines.next().unwrap_or_default();
-                let error = ErrorLine {
-                    name: exit.row().name,
-                    message: message.strip_prefix("error: ").unwrap_or(message).to_owned(),
-                    causes: Vec::new(),
-                    hint: hints::next(exit, None, &self.typed),
-                };
+                let (message, causes) = usage_in_words(error.kind(), &text.to_string());
+                let hint = hints::next(exit, None, &self.typed);
+                let error = ErrorLine { name: exit.row().name, message, causes, hint };
                 self.result(exit, BoardState::Untouched, None, Some(error));
             }
         }
@@ -257,10 +261,6 @@ fn causes(error: &anyhow::Error) -> Vec<String> {
     chain.chain(exit::details(error).iter().cloned()).chain(probes::named_by(error)).collect()
 }
 
-/// Whoever reads may have gone (`| head`): that must not stop a board from being written.
-fn put(mut stream: impl Write, text: &str) {
-    let _ = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
-}
 /// What is wrong with a command line, and what clap says to it: missing arguments, possible values, a tip.
 fn usage_in_words(kind: ErrorKind, text: &str) -> (String, Vec<String>) {
     if kind == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
@@ -273,6 +273,10 @@ fn usage_in_words(kind: ErrorKind, text: &str) -> (String, Vec<String>) {
     (message, about.map(|line| line.trim().to_owned()).collect())
 }
 
+/// Whoever reads may have gone (`| head`): that must not stop a board from being written.
+fn put(mut stream: impl Write, text: &str) {
+    let _ = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
+}
 
 fn state_in_words(board: BoardState) -> &'static str {
     match board {
@@ -280,5 +284,28 @@ fn state_in_words(board: BoardState) -> &'static str {
         BoardState::Erased => "erased, it does not run until it is flashed",
         BoardState::Partial => "changed, and not finished: the same command goes on",
         BoardState::Written => "written",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Odd;
+
+    impl Serialize for Odd {
+        fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(serde::ser::Error::custom("odd"))
+        }
+    }
+
+    impl Report for Odd {
+        fn text(&self, _page: &mut Page) {}
+    }
+
+    #[test]
+    fn a_report_that_is_no_json_does_not_forget_the_board() {
+        let error = Outcome::after(BoardState::Written, &Odd).err().unwrap();
+        assert_eq!(exit::classify(&error), (Exit::Internal, BoardState::Written));
     }
 }

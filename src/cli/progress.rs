@@ -29,11 +29,17 @@ const PARTS: u64 = 32;
 /// What is being done to the board, for those who may have to end the program: Ctrl-C, and the report of a defect.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Activity {
+    begun: Arc<AtomicBool>,
     writing: Arc<AtomicBool>,
     changed: Arc<AtomicBool>,
 }
 
 impl Activity {
+    /// True from the first step on that uses the board.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.begun.load(Ordering::SeqCst)
+    }
+
     /// True while flash or option bytes are being changed.
     pub(crate) fn is_writing(&self) -> bool {
         self.writing.load(Ordering::SeqCst)
@@ -46,6 +52,7 @@ impl Activity {
 
     fn note(&self, event: &Event) {
         let changes = |step: &Step| matches!(step, Step::Unlock | Step::Program | Step::Lock);
+        self.begun.fetch_or(matches!(event, Event::Started { .. }), Ordering::SeqCst);
         match event {
             Event::Started { step } if changes(step) => {
                 self.changed.store(true, Ordering::SeqCst);
@@ -298,8 +305,9 @@ mod tests {
     #[test]
     fn only_steps_that_change_the_board_count_as_writing() {
         let activity = Activity::default();
+        assert!(!activity.has_begun());
         activity.note(&Event::Started { step: Step::Verify });
-        assert!(!activity.is_writing() && activity.board() == BoardState::Untouched);
+        assert!(activity.has_begun() && !activity.is_writing() && activity.board() == BoardState::Untouched);
         activity.note(&Event::Started { step: Step::Program });
         assert!(activity.is_writing());
         activity.note(&Event::Finished { step: Step::Program, took: Duration::ZERO });
