@@ -111,7 +111,7 @@ fn the_steps_of_a_whole_job_are_told_in_order() {
             "connect finished",
             "identify finished",
             "rescue finished",
-            "backup finished",
+            "backup skipped",
             "unlock finished",
             "examine skipped",
             "program finished",
@@ -297,8 +297,8 @@ fn the_board_has_the_flash_of_the_named_scooter() {
 
 #[test]
 fn a_table_of_the_phases_is_told_on_request() {
-    let stderr = "...\nyou may let go now\nboot[..]\nstep            ms    bytes   KiB/s\nconnect  [..]\nidentify [..]\n\
-                  rescue   [..]\nbackup   [..]\nunlock   [..]\nprogram  [..] 17248 [..].[..]\nverify   [..] 18432 [..].[..]\n\
+    let stderr = "...\nyou may let go now\nboot[..]\n...\nstep            ms    bytes   KiB/s\nconnect  [..]\nidentify [..]\n\
+                  rescue   [..]\nunlock   [..]\nprogram  [..] 17248 [..].[..]\nverify   [..] 18432 [..].[..]\n\
                   boot     [..]\nall      [..]\n";
     Bench::new().m365("-v --simulate flash pro --erase-all").stdout("...\n").stderr(stderr).check();
 }

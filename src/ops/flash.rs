@@ -167,7 +167,7 @@ pub fn flash(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
     let locks = request.after == After::LockAndRun;
     if obstacle.is_some() || unfinished || locks || !prepared.work(request).is_empty() {
         let backup = prepared.held.backup(board.uid, &status);
-        match job.step(Step::Backup, |_| request.keep.save(&backup)) {
+        match request.keep.save_for(job, &backup) {
             Ok(path) => report.backup = path,
             Err(error) => return Err(refused(board, error.into())),
         }

@@ -8,8 +8,14 @@ use std::{
     time::Duration,
 };
 
-use super::backup::{Backup, BackupError, sync_folder};
-use crate::block::{DataBlock, Uid};
+use super::{
+    Job,
+    backup::{Backup, BackupError, sync_folder},
+};
+use crate::{
+    block::{DataBlock, Uid},
+    board::progress::Step,
+};
 
 /// Where to keep a backup, and where to look for earlier ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +87,15 @@ impl Keep {
             },
             Place::Folder(folder) => save_in(folder, backup).map(Some),
         }
+    }
+
+    /// The same as a step of a job, which is skipped where nothing is to be kept.
+    pub(super) fn save_for(&self, job: &mut Job<'_>, backup: &Backup) -> Result<Option<PathBuf>, BackupError> {
+        if self.place == Place::Nowhere {
+            job.skip(Step::Backup);
+            return Ok(None);
+        }
+        job.step(Step::Backup, |_| self.save(backup))
     }
 
     /// What earlier runs have saved of this board.

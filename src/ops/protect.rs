@@ -113,7 +113,7 @@ fn remove<'p>(
     let target = Target::for_chip(board.chip.flash_kib);
     if begun.backup.is_none() && !begun.wrote {
         let held = job.step(Step::Rescue, |_| Held::read(&mut board, &status, target)).map_err(untouched)?;
-        match job.step(Step::Backup, |_| keep.save(&held.backup(uid, &status))) {
+        match keep.save_for(job, &held.backup(uid, &status)) {
             Ok(path) => begun.backup = path,
             Err(error) => return Err(refused(board, error.into())),
         }

@@ -97,7 +97,7 @@ pub fn restore(
     if let Some(what) = write::obstacle(&status, &plan, target).filter(|_| consent.is_none()) {
         return Err(refused(board, Error::Consent { uid, what, data: None }));
     }
-    match job.step(Step::Backup, |_| keep.save(&held.backup(uid, &status))) {
+    match keep.save_for(job, &held.backup(uid, &status)) {
         Ok(path) => report.backup = path,
         Err(error) => return Err(refused(board, error.into())),
     }
