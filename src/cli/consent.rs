@@ -84,12 +84,15 @@ impl ConsentArg {
 /// What is lost, what is not, and how to agree.
 fn question(refusal: &ops::Error, keep: &Keep) -> String {
     let mut lines = vec![String::new()];
-    if let ops::Error::Consent { what: "write-protected", .. } = refusal {
-        lines.push("The chip is write-protected. To go on, that is removed and what is wrong is erased.".into());
-    } else {
-        lines.push("The chip is read-protected. Removing that erases all of its flash: bootloader, firmware".into());
-        lines.push("and data block, with everything that was set in it.".into());
-    }
+    let what = if let ops::Error::Consent { what, .. } = refusal { *what } else { "protected" };
+    lines.push(match what {
+        "write-protected" => format!("The chip is {what}. To go on, that is removed; the chip is not erased by it."),
+        "half unlocked" => format!("The chip is {what}. To go on, that is finished; the chip is not erased by it."),
+        _ => format!(
+            "The chip is {what}. Removing that erases all of its flash: bootloader, firmware\n\
+             and data block, with everything that was set in it."
+        ),
+    });
     if let ops::Error::Consent { data: Some((serial, mileage)), .. } = refusal {
         lines.push(format!("Known, and written again: serial number {serial}, mileage {mileage}."));
     }
@@ -164,10 +167,15 @@ mod tests {
                     Type `erase` to go on, anything else to stop:";
         assert_eq!(question(&refusal, &Keep::in_folder("backups")), text);
 
-        let refusal = ops::Error::Consent { uid: Uid([1, 2, 3]), what: "write-protected", data: None };
-        let text = "\nThe chip is write-protected. To go on, that is removed and what is wrong is erased.\n\
-                    Nothing is saved first.\n\
-                    Type `erase` to go on, anything else to stop:";
-        assert_eq!(question(&refusal, &Keep::nothing()), text);
+        for (what, words) in [
+            ("write-protected", "To go on, that is removed; the chip is not erased by it."),
+            ("half unlocked", "To go on, that is finished; the chip is not erased by it."),
+        ] {
+            let refusal = ops::Error::Consent { uid: Uid([1, 2, 3]), what, data: None };
+            let text = format!(
+                "\nThe chip is {what}. {words}\nNothing is saved first.\nType `erase` to go on, anything else to stop:"
+            );
+            assert_eq!(question(&refusal, &Keep::nothing()), text);
+        }
     }
 }

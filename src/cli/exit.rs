@@ -74,8 +74,9 @@ pub(crate) const TABLE: [Row; 15] = [
         name: "consent",
         meaning: "needs --erase-all or a yes that was not given",
         board: "untouched",
-        causes: "The chip is read-protected. Removing the protection makes the chip erase its whole flash, so it is \
-                 done only when you say so.",
+        causes: "The chip is read-protected, or will be at its next reset: removing that makes it erase its whole flash. \
+                 Or it is write-protected or half unlocked: removing that writes its option bytes. Either is done only \
+                 when you say so.",
     },
     Row {
         exit: Exit::NoProbe,

@@ -66,12 +66,12 @@ pub enum Error {
     /// Something between this program and the board.
     #[error(transparent)]
     Board(Stopped),
-    /// Removing protection erases the chip, and nobody agreed to that.
-    #[error("the chip is {what}; removing that erases it, which was not agreed to")]
+    /// Removing protection changes the chip, read-out protection even erases it, and nobody agreed to that.
+    #[error("the chip is {what}; {}, which was not agreed to", removing(what))]
     Consent {
         /// The board that was asked about: agreeing to an erase is for this one.
         uid: Uid,
-        /// `read-protected` or `write-protected`.
+        /// `read-protected`, `about to be read-protected`, `write-protected` or `half unlocked`.
         what: &'static str,
         /// Serial number and mileage that are to be written afterwards, where they are known by then.
         data: Option<(Serial, Mileage)>,
@@ -187,6 +187,15 @@ impl Error {
             Self::DoesNotStart { .. } => BoardState::Written,
             _ => BoardState::Untouched,
         }
+    }
+}
+
+/// What it means to remove a protection.
+fn removing(what: &str) -> &'static str {
+    match what {
+        "write-protected" => "that has to be removed",
+        "half unlocked" => "that has to be finished",
+        _ => "removing that erases it",
     }
 }
 
