@@ -16,6 +16,7 @@ mod hints;
 mod image;
 mod info;
 mod interrupt;
+mod lines;
 mod logging;
 mod output;
 mod page;

@@ -278,6 +278,11 @@ fn put(mut stream: impl Write, text: &str) {
     let _ = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
 }
 
+/// Prints a line on stderr, through anstream, which knows whether colours are wanted.
+pub(crate) fn eprint_line(line: &str) {
+    put(anstream::stderr(), &format!("{line}\n"));
+}
+
 fn state_in_words(board: BoardState) -> &'static str {
     match board {
         BoardState::Untouched => "untouched, as it was before",

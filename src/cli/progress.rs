@@ -1,7 +1,8 @@
 //! Progress while a procedure runs: bars on a terminal, a line a second elsewhere, events with `--json`.
 
 use std::{
-    io::IsTerminal,
+    env,
+    io::{self, IsTerminal as _, Write as _},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -16,11 +17,12 @@ use m365_drv::{
 };
 
 use super::{
-    output::{Line, Output},
+    lines::{Lines, waiting_in_words},
+    output::{Line, Output, eprint_line},
     phases::{Phases, kib_per_second},
 };
 
-/// How often a wait or a long step says something where no bar can move.
+/// How often the lines of JSON say that the program waits.
 const EVERY: Duration = Duration::from_secs(1);
 
 /// Into how many parts the progress lines of JSON divide a step, at most.
@@ -70,9 +72,9 @@ pub(crate) struct Teller {
     voice: Voice,
     phases: Phases,
     step: Step,
-    /// When the last line of a running step was given. By the computer's clock: a simulated board's runs faster.
+    /// When JSON was last told of a wait. By the computer's clock: a simulated board's runs faster.
     last_line: Option<Instant>,
-    begun: Instant,
+    warned: Vec<Warning>,
     done_bytes: u64,
     told_bytes: u64,
 }
@@ -80,22 +82,22 @@ pub(crate) struct Teller {
 enum Voice {
     Quiet,
     Json(Output),
-    Lines(MultiProgress),
+    Lines(Lines),
     Bars(MultiProgress, ProgressBar),
 }
 
 impl Teller {
-    /// Bars where stderr is a terminal, unless JSON or silence is wanted.
+    /// Bars where stderr is a terminal that can move its cursor, unless JSON or silence is wanted.
     pub(crate) fn new(output: &Output, quiet: bool, bars: MultiProgress, activity: Activity) -> Self {
         let voice = if output.is_json() {
             Voice::Json(output.clone())
         } else if quiet {
             Voice::Quiet
-        } else if std::io::stderr().is_terminal() {
+        } else if io::stderr().is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb") {
             Voice::Bars(bars, ProgressBar::hidden())
         } else {
             bars.set_draw_target(ProgressDrawTarget::hidden());
-            Voice::Lines(bars)
+            Voice::Lines(Lines::new())
         };
         Self {
             activity,
@@ -103,7 +105,7 @@ impl Teller {
             phases: Phases::default(),
             step: Step::Connect,
             last_line: None,
-            begun: Instant::now(),
+            warned: Vec::new(),
             done_bytes: 0,
             told_bytes: 0,
         }
@@ -113,7 +115,8 @@ impl Teller {
     pub(crate) fn say(&self, words: &str) {
         match &self.voice {
             Voice::Quiet | Voice::Json(_) => {}
-            Voice::Lines(bars) | Voice::Bars(bars, _) => bars.suspend(|| eprint_line(words)),
+            Voice::Lines(_) => eprint_line(words),
+            Voice::Bars(bars, _) => bars.suspend(|| eprint_line(words)),
         }
     }
 
@@ -126,9 +129,9 @@ impl Teller {
 
     fn started(&mut self, step: Step) {
         (self.step, self.last_line, self.done_bytes, self.told_bytes) = (step, None, 0, 0);
-        self.begun = Instant::now();
         match &mut self.voice {
-            Voice::Quiet | Voice::Lines(_) => {}
+            Voice::Quiet => {}
+            Voice::Lines(lines) => lines.started(step),
             Voice::Json(output) => {
                 output.emit(&Line::Step { step: &step.to_string(), state: "started", took_ms: None });
             }
@@ -153,7 +156,7 @@ impl Teller {
                 let took_ms = took.map(|took| took.as_millis() as u64);
                 output.emit(&Line::Step { step: &step.to_string(), state, took_ms });
             }
-            Voice::Lines(_) => eprint_line(&format!("{:<10}{words}", step.to_string())),
+            Voice::Lines(lines) => lines.ended(step, words),
             Voice::Bars(bars, bar) => {
                 bar.finish_and_clear();
                 bars.remove(bar);
@@ -180,13 +183,7 @@ impl Teller {
                     });
                 }
             }
-            Voice::Lines(_) => {
-                let since = self.last_line.unwrap_or(self.begun);
-                if since.elapsed() >= EVERY {
-                    self.last_line = Some(Instant::now());
-                    eprint_line(&line_of(step, done_bytes, total_bytes, self.begun.elapsed()));
-                }
-            }
+            Voice::Lines(lines) => lines.advanced(done_bytes, total_bytes),
             Voice::Bars(_, bar) => {
                 if bar.length() != Some(total_bytes) {
                     bar.set_length(total_bytes);
@@ -198,35 +195,51 @@ impl Teller {
     }
 
     fn waiting(&mut self, attempts: u32, elapsed: Duration, need: Need) {
-        let words = || format!("{}; {attempts} tries, {} s", plea(need), elapsed.as_secs());
-        let due = self.last_line.is_none_or(|last| last.elapsed() >= EVERY);
         match &self.voice {
-            Voice::Bars(_, bar) => bar.set_message(format!("{:<10}{}", self.step.to_string(), words())),
-            Voice::Lines(_) if due => eprint_line(&format!("{:<10}{}", self.step.to_string(), words())),
-            Voice::Json(output) if due => output.emit(&Line::Progress {
-                step: &self.step.to_string(),
-                done_bytes: 0,
-                total_bytes: 0,
-                attempts: Some(attempts),
-                waited_ms: Some(elapsed.as_millis() as u64),
-            }),
-            Voice::Quiet | Voice::Lines(_) | Voice::Json(_) => return,
-        }
-        if due {
-            self.last_line = Some(Instant::now());
+            Voice::Quiet => {}
+            Voice::Bars(_, bar) => {
+                let words = waiting_in_words(attempts, elapsed, need);
+                bar.set_message(format!("{:<10}{words}", self.step.to_string()));
+            }
+            Voice::Lines(lines) => lines.waiting(attempts, elapsed, need),
+            Voice::Json(output) => {
+                if self.last_line.is_none_or(|last| last.elapsed() >= EVERY) {
+                    self.last_line = Some(Instant::now());
+                    output.emit(&Line::Progress {
+                        step: &self.step.to_string(),
+                        done_bytes: 0,
+                        total_bytes: 0,
+                        attempts: Some(attempts),
+                        waited_ms: Some(elapsed.as_millis() as u64),
+                    });
+                }
+            }
         }
     }
 
-    fn warning(&self, warning: &Warning) {
+    /// Whether a warning was not given yet. What is done again after a question, or after contact was lost, would give it
+    /// again; only that contact was lost is news each time.
+    fn is_news(&mut self, warning: &Warning) -> bool {
+        let is_news = warning.name == "contact-lost" || !self.warned.contains(warning);
+        if is_news {
+            self.warned.push(warning.clone());
+        }
+        is_news
+    }
+
+    fn warning(&mut self, warning: &Warning) {
+        if !self.is_news(warning) {
+            return;
+        }
+        let yellow = anstyle::AnsiColor::Yellow.on_default().bold();
+        let line = format!("{yellow}warning:{yellow:#} {warning}");
         match &self.voice {
             Voice::Quiet => {}
             Voice::Json(output) => {
                 output.emit(&Line::Warning { name: warning.name, message: warning.message.clone() });
             }
-            Voice::Lines(bars) | Voice::Bars(bars, _) => {
-                let yellow = anstyle::AnsiColor::Yellow.on_default().bold();
-                bars.suspend(|| eprint_line(&format!("{yellow}warning:{yellow:#} {warning}")));
-            }
+            Voice::Lines(_) => eprint_line(&line),
+            Voice::Bars(bars, _) => bars.suspend(|| eprint_line(&line)),
         }
     }
 
@@ -236,8 +249,14 @@ impl Teller {
             Voice::Json(output) => {
                 output.emit(&Line::Step { step: "contact-free", state: "finished", took_ms: None });
             }
-            Voice::Lines(_) => eprint_line("you may let go now"),
-            Voice::Bars(bars, _) => bars.suspend(|| eprint_line("\x07  you may let go now")),
+            Voice::Lines(_) => {
+                ring();
+                eprint_line("you may let go now");
+            }
+            Voice::Bars(bars, _) => bars.suspend(|| {
+                ring();
+                eprint_line("  you may let go now");
+            }),
         }
     }
 }
@@ -271,36 +290,18 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
-/// Lines go through anstream, which knows whether colours are wanted. A closed stderr must not stop a board from being
-/// written, so its errors are dropped.
-fn eprint_line(line: &str) {
-    use std::io::Write as _;
-    let _ = writeln!(anstream::stderr(), "{line}");
-}
-
-/// What the user can do while the program waits.
-fn plea(need: Need) -> &'static str {
-    match need {
-        Need::Contact => "hold the wires on, or tap NRST",
-        Need::PowerCycle => "take the board's power away and give it back",
-        Need::Probe => "plug the probe in",
-        Need::Replug => "the probe hangs: unplug it and plug it in again",
+/// Rings the terminal's bell. It is no colour: who wants none still wants to hear it.
+fn ring() {
+    let mut stderr = io::stderr();
+    if stderr.is_terminal() {
+        let _ = stderr.write_all(b"\x07");
     }
-}
-
-fn line_of(step: Step, done_bytes: u64, total_bytes: u64, took: Duration) -> String {
-    let kib = |bytes: u64| bytes.div_ceil(1024);
-    let line = format!("{:<10}{} of {} KiB", step.to_string(), kib(done_bytes), kib(total_bytes));
-    if let Some(rate) = kib_per_second(done_bytes, took) {
-        let left = total_bytes.saturating_sub(done_bytes) * took.as_secs().max(1) / done_bytes.max(1);
-        return format!("{line}, {rate} KiB/s, {left} s left");
-    }
-    line
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::Typed;
 
     #[test]
     fn only_steps_that_change_the_board_count_as_writing() {
@@ -315,8 +316,12 @@ mod tests {
     }
 
     #[test]
-    fn a_line_tells_how_far_how_fast_and_how_long() {
-        let line = line_of(Step::Program, 10 * 1024, 30 * 1024, Duration::from_secs(2));
-        assert_eq!(line, "program   10 of 30 KiB, 5.0 KiB/s, 4 s left");
+    fn a_warning_is_given_once_and_lost_contact_each_time() {
+        let output = Output::begin(Arc::new(Typed::read(&[]).0));
+        let mut teller = Teller::new(&output, true, MultiProgress::new(), Activity::default());
+        let mut is_news = |name, message| teller.is_news(&Warning::new(name, message));
+        assert!(is_news("region", "one") && is_news("region", "another"));
+        assert!(!is_news("region", "one"));
+        assert!(is_news("contact-lost", "a wire") && is_news("contact-lost", "a wire"));
     }
 }
