@@ -110,6 +110,19 @@ fn a_mileage_beyond_the_register_is_refused() {
     let stderr = "error: a mileage of 2147484 km is more than [..]\nnext: m365-drv data new --help\n\
                   exit 9: `m365-drv explain data` tells more\n";
     Bench::new().m365("data new --serial 21886/00012345 --km 2147484 -o a").exit(9).stderr(stderr).check();
+    for (option, unit) in
+        [("--km 5000000000", "km"), ("--km 99999999999999999999", "km"), ("--mileage-m 5000000000", "m")]
+    {
+        let line = format!("data new --serial 21886/00012345 {option} -o a");
+        let lines = Bench::new().m365(&line).exit(9).json();
+        assert!(lines.message().ends_with(&format!(" {unit} that the scooter can hold")), "{}", lines.message());
+    }
+}
+
+#[test]
+fn a_serial_in_small_letters_is_told_every_form() {
+    let lines = Bench::new().m365("data new --serial n2gea1601c0002 -o a").exit(9).json();
+    assert!(lines.message().contains("#####/######## or @@@@@@@@@@@@@@"), "{}", lines.message());
 }
 
 #[test]
@@ -165,6 +178,29 @@ fn colours_only_where_they_are_asked_for() {
     bench.m365("--color always explain ok").stdout("\u{1b}[1mexit code 0: ok\u{1b}[0m\n...\n").check();
     let plain = "error: nothing is known about `99`\n...\n";
     bench.m365("--color never explain 99").env("CLICOLOR_FORCE", "1").exit(2).stderr(plain).check();
+}
+
+#[test]
+fn a_block_is_shown_on_40_columns() {
+    let bench = Bench::new();
+    bench.m365("data new --serial 21886/00012345 -o b.bin").json();
+    let expected = "...\n00  20828           magic 0x515c, the\n                    only validity check\n...\n";
+    bench.m365("data show b.bin").env("COLUMNS", "40").stdout(expected).check();
+}
+
+#[test]
+fn the_help_names_every_scenario_and_the_manual_every_option() {
+    let bench = Bench::new();
+    let text = |line: &str| bench.m365(line).json().report()["text"].as_str().unwrap().replace('\\', "");
+    let help = text("--help");
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    let all = "new, locked, bricked, open, half-flashed, wrp, gd32f103, gd32e103, at32, m0, ble, flaky, absent";
+    assert!(help.contains(all), "{help}");
+    let manual = text("man");
+    for option in ["--image-out", "--no-backup", "--uid", "--erase-all", "--simulate"] {
+        assert!(manual.contains(option), "{option}");
+    }
+    assert!(manual.contains("m365-drv data edit"));
 }
 
 #[test]

@@ -12,10 +12,13 @@ pub struct Mileage(u32);
 
 /// A mileage that the register cannot hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a mileage of {km} km is more than the {} km that the scooter can hold", Mileage::MAX_KM)]
-pub struct MileageError {
-    /// What was asked for, in whole kilometres.
-    pub km: u32,
+pub enum MileageError {
+    /// In whole kilometres.
+    #[error("a mileage of {0} km is more than the {max} km that the scooter can hold", max = Mileage::MAX_KM)]
+    Km(u64),
+    /// In metres.
+    #[error("a mileage of {0} m is more than the {max} m that the scooter can hold", max = i32::MAX)]
+    Metres(u64),
 }
 
 impl Mileage {
@@ -25,7 +28,7 @@ impl Mileage {
     /// Takes whole kilometres.
     pub fn from_km(km: u32) -> Result<Self, MileageError> {
         if km > Self::MAX_KM {
-            return Err(MileageError { km });
+            return Err(MileageError::Km(km.into()));
         }
         Ok(Self(km * 1000))
     }
@@ -33,7 +36,7 @@ impl Mileage {
     /// Takes metres.
     pub fn from_metres(metres: u32) -> Result<Self, MileageError> {
         if i32::try_from(metres).is_err() {
-            return Err(MileageError { km: metres / 1000 });
+            return Err(MileageError::Metres(metres.into()));
         }
         Ok(Self(metres))
     }
@@ -63,10 +66,14 @@ mod tests {
     fn kilometres_become_metres_up_to_the_signed_bound() {
         assert_eq!(Mileage::from_km(1234).unwrap().metres(), 1_234_000);
         assert_eq!(Mileage::from_km(2_147_483).unwrap().metres(), 2_147_483_000);
-        assert_eq!(Mileage::from_km(2_147_484), Err(MileageError { km: 2_147_484 }));
-        assert_eq!(Mileage::from_km(u32::MAX), Err(MileageError { km: u32::MAX }));
+        assert_eq!(Mileage::from_km(2_147_484), Err(MileageError::Km(2_147_484)));
+        assert_eq!(Mileage::from_km(u32::MAX), Err(MileageError::Km(u32::MAX.into())));
         assert!(Mileage::from_metres(i32::MAX as u32).is_ok());
-        assert!(Mileage::from_metres(i32::MAX as u32 + 1).is_err());
+        let error = Mileage::from_metres(i32::MAX as u32 + 1).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "a mileage of 2147483648 m is more than the 2147483647 m that the scooter can hold"
+        );
     }
 
     #[test]

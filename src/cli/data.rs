@@ -1,10 +1,13 @@
 //! `data new|show|edit`: data blocks as files, no board needed.
 
-use std::path::{Path, PathBuf};
+use std::{
+    num::{IntErrorKind, ParseIntError},
+    path::{Path, PathBuf},
+};
 
 use clap::{Args, Subcommand};
 use m365_drv::{
-    block::{DataBlock, Mileage, Register, Serial, Summary, Uid, Value},
+    block::{DataBlock, Mileage, MileageError, Register, Serial, SerialError, Summary, Uid, Value},
     ops::DataSource,
     target::Target,
 };
@@ -60,22 +63,30 @@ pub(crate) enum DataCommand {
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct MileageArgs {
     /// Total mileage in whole kilometres
-    #[arg(long, value_name = "N")]
-    km: Option<u32>,
+    #[arg(long, value_name = "N", value_parser = parse_number)]
+    km: Option<u64>,
     /// Total mileage in metres
-    #[arg(long, value_name = "N", conflicts_with = "km")]
-    mileage_m: Option<u32>,
+    #[arg(long, value_name = "N", value_parser = parse_number, conflicts_with = "km")]
+    mileage_m: Option<u64>,
 }
 
 impl MileageArgs {
     /// The mileage given, if one was.
     pub(crate) fn mileage(self) -> anyhow::Result<Option<Mileage>> {
         let mileage = match (self.km, self.mileage_m) {
-            (Some(km), _) => Mileage::from_km(km),
-            (None, Some(metres)) => Mileage::from_metres(metres),
+            (Some(km), _) => u32::try_from(km).map_err(|_| MileageError::Km(km)).and_then(Mileage::from_km),
+            (None, Some(m)) => u32::try_from(m).map_err(|_| MileageError::Metres(m)).and_then(Mileage::from_metres),
             (None, None) => return Ok(None),
         };
         mileage.map(Some).map_err(|error| refuse(Exit::Data, error.to_string()))
+    }
+}
+
+/// Reads a whole number. One that is too big for a number is too big for a scooter, which is told elsewhere.
+fn parse_number(text: &str) -> Result<u64, ParseIntError> {
+    match text.parse::<u64>() {
+        Err(error) if *error.kind() == IntErrorKind::PosOverflow => Ok(u64::MAX),
+        number => number,
     }
 }
 
@@ -92,6 +103,9 @@ pub(crate) fn run(command: &DataCommand) -> Answer {
         }
     }
 }
+
+/// The longest value that stands before its meaning: with longer ones nothing would be left of 40 columns.
+const LABEL: usize = 16;
 
 /// The fields that can be given.
 struct Fields {
@@ -133,16 +147,18 @@ fn save(block: &DataBlock, path: &Path) -> Answer {
 
 /// A block belongs to no scooter yet, so the form of any known scooter will do.
 fn parse_serial(text: &str) -> anyhow::Result<Serial> {
-    let forms = Target::all().iter().map(|target| Serial::parse(text, &target.serial.pattern));
-    let mut refused = None;
-    for serial in forms {
-        match serial {
+    let mut forms: Vec<&str> = Target::all().iter().map(|target| &*target.serial.pattern).collect();
+    forms.sort_unstable();
+    forms.dedup();
+    for form in &forms {
+        match Serial::parse(text, form) {
             Ok(serial) => return Ok(serial),
-            Err(error) => refused = refused.or(Some(error)),
+            Err(SerialError::Form { .. }) => {}
+            Err(error) => return Err(refuse(Exit::Data, error.to_string())),
         }
     }
-    let reason = refused.map_or_else(|| "no scooter is known".to_owned(), |error| error.to_string());
-    Err(refuse(Exit::Data, reason))
+    let error = SerialError::Form { text: text.into(), pattern: forms.join(" or ") };
+    Err(refuse(Exit::Data, error.to_string()))
 }
 
 /// What `data new` and `data edit` wrote.
@@ -197,8 +213,12 @@ impl Report for Shown {
         summary_rows(&self.summary, page);
         page.blank().heading("Registers");
         for RegisterRow { register, value, unit, meaning, .. } in &self.registers {
-            let unit = if unit.is_empty() { String::new() } else { format!(" {unit}") };
-            page.row(format!("{register}  {value}{unit}"), meaning);
+            let value = if unit.is_empty() { value.to_string() } else { format!("{value} {unit}") };
+            if value.len() > LABEL {
+                page.row(register, format!("{value} {meaning}"));
+            } else {
+                page.row(format!("{register}  {value}"), meaning);
+            }
         }
     }
 }

@@ -1,6 +1,8 @@
 //! `completions` and `man`: generated from the definition of the command line.
 
-use clap::{Args, CommandFactory};
+use std::io;
+
+use clap::{Args, Command, CommandFactory};
 use clap_complete::Shell;
 use serde::Serialize;
 
@@ -39,8 +41,14 @@ pub(crate) fn completions(args: &CompletionsArgs) -> Answer {
 
 pub(crate) fn man() -> Answer {
     let mut manual = Vec::new();
-    clap_mangen::Man::new(Cli::command())
-        .render(&mut manual)
+    pages(&Cli::command(), "m365-drv", &mut manual)
         .meaning(Exit::Internal, || "the manual page cannot be made".into())?;
     Outcome::new(&Generated { text: String::from_utf8_lossy(&manual).into_owned() })
+}
+
+/// The page of a command, and then those of the commands within it. The global options stand on the first one.
+fn pages(command: &Command, name: &str, manual: &mut Vec<u8>) -> io::Result<()> {
+    let named = command.clone().bin_name(name).display_name(name.replace(' ', "-"));
+    clap_mangen::Man::new(named).render(manual)?;
+    command.get_subcommands().try_for_each(|inner| pages(inner, &format!("{name} {}", inner.get_name()), manual))
 }

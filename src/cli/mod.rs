@@ -85,11 +85,8 @@ pub(crate) struct Globals {
     pub(crate) speed: Option<u32>,
 
     /// Rehearse on a simulated board; no hardware is touched.
-    ///
-    /// BOARD is a scenario (`new`, `locked`, `bricked`, `open`, `half-flashed`, `wrp`, `absent`), or a folder that
-    /// holds a saved board. A folder that does not exist is made from scenario `locked`, or from the one named as
-    /// `FOLDER:SCENARIO`; the board is written back after each command.
     #[arg(long, global = true, value_name = "BOARD", num_args = 0..=1, require_equals = true)]
+    #[arg(long_help = simulate::help())]
     #[arg(default_missing_value = "locked")]
     pub(crate) simulate: Option<SimulateArg>,
 

@@ -15,6 +15,20 @@ use m365_drv::{
 
 use super::exit::{Exit, Meaning};
 
+/// What `--simulate` does, with all the boards that there are.
+pub(super) fn help() -> String {
+    format!(
+        "Rehearse on a simulated board; no hardware is touched.\n\nBOARD is a scenario ({}), or a folder that holds a \
+         saved board. A folder that does not exist is made from scenario `locked`, or from the one named as \
+         `FOLDER:SCENARIO`; the board is written back after each command.",
+        names()
+    )
+}
+
+fn names() -> String {
+    Scenario::all().map(|scenario| scenario.to_string()).collect::<Vec<_>>().join(", ")
+}
+
 /// What `--simulate` names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SimulateArg {
@@ -39,10 +53,7 @@ impl FromStr for SimulateArg {
             Ok(scenario) => Ok(Self::Folder { path: folder.into(), scenario }),
             // `C:\boards\mine` is a path. `mine:briked` is a slip: a folder of that name is nobody's wish.
             Err(_) if name.contains(['/', '\\']) => Ok(whole),
-            Err(error) => {
-                let names: Vec<_> = Scenario::all().map(|scenario| scenario.to_string()).collect();
-                Err(format!("{error}; there are {}", names.join(", ")))
-            }
+            Err(error) => Err(format!("{error}; there are {}", names())),
         }
     }
 }
