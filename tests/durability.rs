@@ -124,6 +124,20 @@ fn mounted(options: &str) -> Option<String> {
     None
 }
 
+/// Each file of a saved board is the old one or the new one.
+#[test]
+fn a_saved_board_whose_saving_is_killed_is_whole() {
+    let bench = Bench::new();
+    bench.m365("--simulate=B:open info").json();
+    for limit in [0, 1, 64, 127] {
+        let status =
+            m365_after(&bench, &format!("ulimit -f {limit}"), "--simulate=B flash pro --km 9").status().unwrap();
+        assert_eq!(status.signal(), Some(FILE_SIZE), "{status} at {limit} blocks");
+        assert_eq!(bench.read("B/flash.bin").len(), 0x1_0000, "at {limit} blocks");
+        bench.m365("--simulate=B info").json();
+    }
+}
+
 /// The room is taken before the work, so that what was written to the board is not followed by a failure.
 #[test]
 fn an_image_that_a_disk_has_no_room_for_is_refused_before_the_board_is_asked() {

@@ -1,7 +1,8 @@
 //! A board as a folder of files.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -164,12 +165,20 @@ pub(super) fn save(machine: &Machine, folder: &Path) -> Result<(), StoreError> {
     let text =
         yaml_serde::to_string(&description).map_err(|source| StoreError::Description { path: path.clone(), source })?;
     let write =
-        |path: PathBuf, bytes: &[u8]| fs::write(&path, bytes).map_err(|source| StoreError::File { path, source });
+        |path: PathBuf, bytes: &[u8]| replace(&path, folder, bytes).map_err(|source| StoreError::File { path, source });
     fs::create_dir_all(folder).map_err(|source| StoreError::File { path: folder.into(), source })?;
     write(folder.join(FLASH), &flash.cells.bytes)?;
     write(folder.join(SRAM), &board.bus.sram)?;
     write(folder.join(OPTIONS), &flash.cells.options)?;
     write(path, text.as_bytes())
+}
+
+/// Puts a whole file in the place of an earlier one: a program that is killed meanwhile leaves one or the other.
+fn replace(path: &Path, folder: &Path, bytes: &[u8]) -> io::Result<()> {
+    let make = |path: &Path| File::create_new(path);
+    let mut file = tempfile::Builder::new().prefix(".m365-drv-").make_in(folder, make)?;
+    file.as_file_mut().write_all(bytes)?;
+    file.persist(path).map(drop).map_err(|failed| failed.error)
 }
 
 pub(super) fn load(folder: &Path) -> Result<Machine, StoreError> {
