@@ -212,6 +212,58 @@ fn what_is_no_motor_controller_is_refused_by_name() {
 }
 
 #[test]
+fn a_backup_that_cannot_be_written_is_noticed_before_the_board_is_asked() {
+    let bench = Bench::new();
+    bench.write("mine.json", "mine");
+    for line in ["flash pro --km 7 --backup", "unlock --backup", "backup", "restore b.json --backup"] {
+        for (file, message) in [("mine.json", "mine.json exists already"), ("no/b.json", "no/b.json cannot be written")]
+        {
+            let lines = bench.m365("--simulate=open").args(line.split(' ')).args([file]).exit(10).json();
+            assert_eq!((lines.message(), steps(&lines).len()), (message, 0), "{line}");
+        }
+    }
+    assert_eq!(bench.files(), ["mine.json"]);
+}
+
+#[test]
+fn a_step_is_skipped_where_nothing_is_kept() {
+    let bench = Bench::new();
+    bench.m365("--simulate=open backup b.json").json();
+    for line in ["flash pro --km 7", "unlock", "restore b.json"] {
+        let lines =
+            bench.m365("--simulate=wrp --no-input").args(line.split(' ')).args(["--no-backup", "--erase-all"]).json();
+        assert!(steps(&lines).contains(&"backup skipped".to_owned()), "{line}: {:?}", steps(&lines));
+    }
+}
+
+#[test]
+fn consent_is_asked_for_what_will_be_done() {
+    let message = |line: &str| Bench::new().m365(line).exit(3).json().message().to_owned();
+    let erases = "the chip is read-protected; removing that erases it, which was not agreed to";
+    assert_eq!(message("--simulate=locked unlock"), erases);
+    let keeps = "the chip is write-protected; that has to be removed, which was not agreed to";
+    assert_eq!(message("--simulate=wrp unlock"), keeps);
+    assert_eq!(message("--simulate=wrp flash pro"), keeps);
+}
+
+/// `script` runs a program at a terminal of its own. Not every system has it.
+#[cfg(target_os = "linux")]
+#[test]
+fn at_a_terminal_the_bell_rings_whatever_the_colours_and_a_dumb_one_is_told_in_lines() {
+    let bench = Bench::new();
+    let line = format!("{} --simulate=open flash pro --km 7 --no-backup", env!("CARGO_BIN_EXE_m365-drv"));
+    for (name, value) in [("NO_COLOR", "1"), ("TERM", "dumb"), ("TERM", "xterm")] {
+        let mut script = std::process::Command::new("script");
+        script.args(["-qec", &line, "/dev/null"]).current_dir(bench.path("")).env("TERM", "xterm").env(name, value);
+        let Ok(output) = script.output() else { return };
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(text.contains('\u{7}'), "{name}={value}: {text}");
+        let dumb = value == "dumb";
+        assert_eq!(text.contains("\r\nprogram   ") && !text.contains('\u{1b}'), dumb, "{name}={value}: {text}");
+    }
+}
+
+#[test]
 fn the_probe_of_the_environment_is_not_sought_in_a_rehearsal() {
     let bench = Bench::new();
     bench.m365("--simulate info").env("M365_DRV_PROBE", "usb:99-99").json();

@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use m365_drv::ops::{self, BackupReport, BoardState, Keep, RestoreReport};
+use m365_drv::ops::{self, Backup, BackupReport, BoardState, Keep, RestoreReport};
 
 use super::{
     Context,
     consent::ConsentArg,
+    exit::{Exit, Meaning, refuse},
+    files,
     info::protection_row,
     output::{Answer, Outcome, Report},
     page::{Page, Tone},
@@ -30,7 +32,10 @@ impl KeepArgs {
     pub(crate) fn keep(&self, context: &Context) -> anyhow::Result<Keep> {
         Ok(match &self.backup {
             _ if self.no_backup => Keep::nothing().with_earlier(context.backups()),
-            Some(file) => Keep::in_file(file).with_earlier(context.backups()),
+            Some(file) => {
+                check(file)?;
+                Keep::in_file(file).with_earlier(context.backups())
+            }
             None => context.keep()?,
         })
     }
@@ -46,7 +51,19 @@ pub(crate) struct RestoreArgs {
     keep: KeepArgs,
 }
 
+/// Finds out whether a backup can be written before anybody holds wires for it. One that is there may be of a run that is
+/// gone on with, which only the board can tell.
+fn check(file: &Path) -> anyhow::Result<()> {
+    if file.symlink_metadata().is_err() {
+        return files::try_new(file).meaning(Exit::Backup, || format!("{} cannot be written", file.display()));
+    }
+    Backup::open(file).map(drop).map_err(|_| refuse(Exit::Backup, format!("{} exists already", file.display())))
+}
+
 pub(crate) fn backup(context: &mut Context, file: &Path) -> Answer {
+    if file.symlink_metadata().is_err() {
+        check(file)?;
+    }
     Outcome::new(&ops::backup(&mut context.job(), file)?)
 }
 
