@@ -54,7 +54,8 @@ fn an_interrupt_ends_what_uses_no_board_with_a_result() {
     let mut program = Command::new(env!("CARGO_BIN_EXE_m365-drv"));
     program.args(["--json", "data", "show", "pipe"]).current_dir(bench.path("")).stdout(Stdio::piped());
     let child = program.spawn().unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    // Opens only together with the other end, which the program reads.
+    let _pipe = std::fs::OpenOptions::new().write(true).open(bench.path("pipe")).unwrap();
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130));

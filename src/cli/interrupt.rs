@@ -27,7 +27,11 @@ pub(crate) fn obey(wish: Arc<AtomicBool>, activity: Activity, output: Output) {
         wish.store(true, Ordering::SeqCst);
         let again = first.get_or_init(Instant::now).elapsed() > APART;
         let at_once = again || !activity.has_begun();
-        if at_once && !activity.is_writing() && output.cut_short(|| exit::stopped(&activity)) {
+        if !at_once || activity.is_writing() {
+            return;
+        }
+        // Once the end is told, only a reader who takes nothing can keep the program from ending.
+        if output.cut_short(|| exit::stopped(&activity)) || again {
             files::discard();
             process::exit(Exit::Interrupted.row().code.into());
         }

@@ -11,7 +11,7 @@ use m365_drv::board::progress::{Need, Step};
 use super::{output::eprint_line, phases::kib_per_second};
 
 /// How long a step may take before its name stands on the screen.
-const SOON: Duration = Duration::from_millis(100);
+const SOON: Duration = Duration::from_millis(60);
 
 /// How often a step says something after that.
 const EVERY: Duration = Duration::from_secs(1);

@@ -117,7 +117,7 @@ pub(crate) struct Globals {
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
 
-    /// Write a full log to this file, whatever the screen shows.
+    /// Write a full log at the end of this file, whatever the screen shows.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) log_file: Option<PathBuf>,
 
