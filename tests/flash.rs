@@ -469,7 +469,6 @@ fn a_watchdog_that_the_option_bytes_start_does_not_disturb() {
 }
 
 #[test]
-#[ignore = "for a loader that reloads the watchdog while it waits for the flash"]
 fn a_watchdog_that_the_option_bytes_start_outlasts_a_slow_mass_erase() {
     flashes_watched_boards(Duration::from_millis(600));
 }
