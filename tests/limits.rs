@@ -99,6 +99,22 @@ fn a_chip_that_is_about_to_be_protected_is_erased_knowingly() {
     assert_eq!(board.counts().mass_erases, 1);
 }
 
+/// Its last half-words are erased flash instead of the zeros that belong there.
+#[test]
+fn an_image_on_the_board_that_lacks_its_end_cannot_stay() {
+    let (board, stand) = Stand::scenario(Scenario::Open);
+    let mut flash = board.flash();
+    let boot = sim::BOOT;
+    let zeros = boot.iter().rev().take_while(|byte| **byte == 0).count();
+    assert!(zeros >= 2, "our own bootloader ends in zeros");
+    flash[boot.len() - 2..boot.len()].fill(0xFF);
+    board.set_flash(&flash);
+    let before = stand.contents();
+    let request = FlashRequest { boot: &[], ..stand.request() };
+    let error = assert_refused(&stand, &before, stand.flash(&request), Category::Image);
+    assert_eq!(error.to_string(), "no bootloader image, and the board's own cannot stay: its end is missing");
+}
+
 #[test]
 fn a_lifted_size_gate_makes_no_room() {
     let (_, mut stand) = Stand::scenario(Scenario::Locked);

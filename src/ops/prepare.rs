@@ -12,7 +12,7 @@ use super::{
 use crate::{
     block::{DataBlock, Mileage, SIGNATURE, Serial, Uid},
     board::{self, Board, ChipKind, Status, progress::Step},
-    image::{Catalog, Image, Kind},
+    image::{Catalog, Exactness, Image, Kind},
     target::Target,
 };
 
@@ -97,6 +97,9 @@ impl Held {
         let regions = &request.target.regions;
         let region = slice(request.target, flash, if kind == Kind::Boot { &regions.boot } else { &regions.drv });
         let known = Catalog::builtin().identify(region).ok_or(refuse("it is not a known one"))?;
+        if known.exactness == Exactness::Stripped {
+            return Err(refuse("its end is missing"));
+        }
         let entry = known.entry;
         if entry.kind != kind || !entry.is_for(&request.target.name) || !entry.runs_on(chip.firmware_name()) {
             return Err(refuse("it is not for this scooter"));
