@@ -41,10 +41,11 @@ const RING: u32 = 0x400;
 /// Bytes in the ring (`RING_BITS` in the source).
 const RING_BYTES: u32 = 0x4000;
 /// Bytes sent at once. The chip programs them in 54 ms, an ST-Link at 1 MHz takes 40 ms to send them, a faster one 12 ms: after
-/// the first the flash never waits.
+/// the first ones the flash never waits.
 const CHUNK: u32 = 2048;
-/// The first write is short, so that programming begins at once.
-const FIRST_CHUNK: u32 = 1024;
+/// The first write is short, so that programming begins at once, and each one after it twice as long until they are long
+/// enough: while the chip programs one, the next can be sent.
+const FIRST_CHUNK: u32 = 512;
 
 // The control words, in words from the symbol `control`.
 const HEAD: u32 = 0;
@@ -168,7 +169,7 @@ impl Board<'_> {
         let mut moved = self.pace.now();
         loop {
             self.pace.check()?;
-            let next = chunk.min(total - sent);
+            let next = chunk.min(sent).min(total - sent);
             if next > 0 && next <= RING_BYTES - (sent - taken) {
                 // Up to the end of the ring; what is left goes to its beginning in the next turn.
                 let offset = sent % RING_BYTES;

@@ -74,8 +74,7 @@ impl Board<'_> {
         if self.chip.kind == ChipKind::Gd32E103 && option_bytes.rdp() == 0xCC {
             return Err(Error::PermanentProtection { rdp: option_bytes.rdp() });
         }
-        let protection = if obr & fpec::OBR_RDPRT == 0 { Protection::None } else { Protection::Read };
-        Ok(Status { protection, write_protection, option_bytes })
+        Ok(Status { protection: protection(obr), write_protection, option_bytes })
     }
 
     /// OBR, WRPR and the option bytes.
@@ -104,7 +103,8 @@ impl Board<'_> {
         let erases = before == Protection::Read || board.status()?.protection == Protection::Read;
         board.write_options(target, OptionBytes::open(user))?;
         board.reset_and_halt()?;
-        if board.status()?.protection == Protection::Read {
+        // One reading is enough here: a wrong one is found out by waiting, or by programming.
+        if protection(board.link.read(fpec::ACR + 4 * fpec::OBR as u32)?) == Protection::Read {
             board = board.await_power_cycle(progress)?;
         }
         Ok((board, if erases { Erasure::Everything } else { Erasure::Nothing }))
@@ -174,6 +174,11 @@ impl Board<'_> {
             };
         }
     }
+}
+
+/// What `FLASH_OBR` says of reading (PM0075 4.7).
+fn protection(obr: u32) -> Protection {
+    if obr & fpec::OBR_RDPRT == 0 { Protection::None } else { Protection::Read }
 }
 
 fn read_option_bytes(link: &mut Link) -> Result<OptionBytes, LinkError> {
