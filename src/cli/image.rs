@@ -108,7 +108,8 @@ impl Report for image::Report {
 /// What the image is; rows without a value are left out.
 fn identity_rows(report: &image::Report, page: &mut Page) {
     match &report.name {
-        Some(name) => page.row("image", name),
+        Some(name) if report.known => page.row("image", name),
+        Some(name) => page.toned("image", format!("{name} without its last bytes"), Tone::Bad),
         None => page.toned("image", "not in the catalog", Tone::Remark),
     };
     if let Some(near) = &report.near {

@@ -119,7 +119,7 @@ pub enum Exactness {
     Padded,
     /// Followed by the update cipher's checksum, and perhaps padding.
     WithChecksum,
-    /// All but up to eight zeros at its end.
+    /// All but up to eight zeros at its end: a board that holds this reads 0xFF in their place.
     Stripped,
 }
 
@@ -130,6 +130,13 @@ pub struct Identified {
     pub entry: &'static Entry,
     /// How exactly.
     pub exactness: Exactness,
+}
+
+impl Identified {
+    /// False where bytes of the image are missing. Such bytes may be named after it, but do not count as right.
+    pub fn is_whole(&self) -> bool {
+        self.exactness != Exactness::Stripped
+    }
 }
 
 impl Catalog {
@@ -155,29 +162,38 @@ impl Catalog {
 
     /// The known image that these bytes are, from their first to their last: a file, or a region read from flash.
     pub fn identify(&'static self, bytes: &[u8]) -> Option<Identified> {
-        // Erased flash behind an image; no known image ends in 0xFF.
+        // Erased flash behind an image; the AT32 bootloader ends in some of its own.
         let end = bytes.iter().rposition(|&byte| byte != 0xFF)? + 1;
         let data = &bytes[..end];
-        self.prefixes(data).find_map(|entry| {
+        let whole = self.prefixes(bytes).find_map(|entry| {
             let exactness = entry.rest(data, bytes.len())?;
             Some(Identified { entry, exactness })
-        })
+        });
+        whole.or_else(|| Some(Identified { entry: self.stripped(data)?, exactness: Exactness::Stripped }))
     }
 
-    /// The rows whose digest is that of the first bytes, up to [`MAX_PADDING`] zeros added. One pass over the bytes.
-    fn prefixes<'a>(&'static self, data: &'a [u8]) -> impl Iterator<Item = &'static Entry> + 'a {
-        let padded = data.len() + MAX_PADDING;
-        let mut rows: Vec<&'static Entry> = self.images.iter().filter(|row| row.size <= padded).collect();
+    /// The rows whose digest is that of the first bytes. One pass over the bytes.
+    fn prefixes<'a>(&'static self, bytes: &'a [u8]) -> impl Iterator<Item = &'static Entry> + 'a {
+        let mut rows: Vec<&'static Entry> = self.images.iter().filter(|row| row.size <= bytes.len()).collect();
         rows.sort_by_key(|row| row.size);
         let mut hasher = Sha256::new();
         let mut done = 0;
         rows.into_iter().filter(move |row| {
-            let whole = row.size.min(data.len());
-            hasher.update(&data[done.min(whole)..whole]);
-            let zeros = row.size.saturating_sub(done.max(data.len()));
-            hasher.update(&[0; MAX_PADDING][..zeros]);
+            hasher.update(&bytes[done..row.size]);
             done = row.size;
             Sha256Digest(hasher.clone().finalize().into()) == row.sha256
+        })
+    }
+
+    /// The row whose digest is that of all these bytes with up to [`MAX_PADDING`] zeros added.
+    fn stripped(&'static self, data: &[u8]) -> Option<&'static Entry> {
+        let lengths = data.len() + 1..=data.len() + MAX_PADDING;
+        let mut rows = self.images.iter().filter(|row| lengths.contains(&row.size)).peekable();
+        rows.peek()?;
+        let hasher = Sha256::new_with_prefix(data);
+        rows.find(|row| {
+            let zeros = &[0; MAX_PADDING][..row.size - data.len()];
+            Sha256Digest(hasher.clone().chain_update(zeros).finalize().into()) == row.sha256
         })
     }
 
@@ -224,7 +240,7 @@ impl Entry {
     /// What stands behind the image; none where it is more than padding and checksum. `data` ends where erased flash
     /// begins, `len` counts that too.
     fn rest(&self, data: &[u8], len: usize) -> Option<Exactness> {
-        let Some(rest) = data.get(self.size..) else { return Some(Exactness::Stripped) };
+        let rest = data.get(self.size..).unwrap_or_default();
         let zeros = rest.iter().take_while(|&&byte| byte == 0).count();
         if zeros == rest.len() {
             return Some(if len == self.size { Exactness::Exact } else { Exactness::Padded });
@@ -339,6 +355,27 @@ mod tests {
         assert_eq!(exactness(catalog, b"alpha\xFF\xFF"), stripped("sample 0"));
         assert_eq!(exactness(catalog, b"beta"), None, "nine are too many");
         assert_eq!(exactness(catalog, b"beta\0"), stripped("sample 1"));
+    }
+
+    #[test]
+    fn an_image_without_its_last_zeros_is_not_whole() {
+        let catalog = catalog_of(&[(b"alpha\0\0\0", None)]);
+        let is_whole = |bytes: &[u8]| catalog.identify(bytes).map(|known| known.is_whole());
+        for whole in [&b"alpha\0\0\0"[..], b"alpha\0\0\0\0", b"alpha\0\0\0\xFF\xFF"] {
+            assert_eq!(is_whole(whole), Some(true), "{whole:?}");
+        }
+        for cut in [&b"alpha\0\0"[..], b"alpha\0\0\xFF", b"alpha\xFF\xFF\xFF\xFF\xFF"] {
+            assert_eq!(is_whole(cut), Some(false), "{cut:?}");
+        }
+    }
+
+    #[test]
+    fn an_image_that_ends_in_erased_flash_is_known() {
+        let catalog = catalog_of(&[(b"alpha\xFF\xFF", None)]);
+        assert_eq!(exactness(catalog, b"alpha\xFF\xFF"), Some(("sample 0", Exactness::Exact)));
+        assert_eq!(exactness(catalog, b"alpha\xFF\xFF\xFF"), Some(("sample 0", Exactness::Padded)));
+        assert_eq!(exactness(catalog, b"alpha\xFF"), None);
+        assert_eq!(exactness(catalog, b"alpha"), None);
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::{
-    Catalog, Exactness, Fit, Format, Gate, Image, Kind, Layout, Md5Digest, Near, Package, Protects, Sha256Digest,
-    gates, inspect,
+    Catalog, Exactness, Fit, Format, Gate, Identified, Image, Kind, Layout, Md5Digest, Near, Package, Protects,
+    Sha256Digest, gates, inspect,
     inspect::{DRV, FLASH},
     md5,
 };
@@ -31,7 +31,7 @@ pub struct Report {
     pub sha256: Sha256Digest,
     /// MD5 of the plain bytes.
     pub md5: Md5Digest,
-    /// Whether it is in the catalog.
+    /// Whether it is in the catalog, with every byte.
     pub known: bool,
     /// How exactly it is that image.
     pub exactness: Option<Exactness>,
@@ -64,7 +64,7 @@ pub struct PartReport {
     pub address: String,
     /// What it is.
     pub kind: Kind,
-    /// What the catalog calls it; none where it is not known.
+    /// What the catalog calls it; none where it is not known, or not whole.
     pub name: Option<String>,
     /// Its version.
     pub version: Option<Version>,
@@ -104,7 +104,7 @@ impl Report {
             size: image.bytes.len(),
             sha256: image.digest(),
             md5: md5(&image.bytes),
-            known: known.is_some(),
+            known: known.is_some_and(|known| known.is_whole()),
             exactness: known.map(|known| known.exactness),
             near,
             base: image.base.map(address),
@@ -136,7 +136,8 @@ fn parts(image: &Image) -> Vec<PartReport> {
         .into_iter()
         .filter_map(|region| {
             let part = image.clone().part(&region).ok()?;
-            let known = Catalog::builtin().identify(&part.bytes).map(|known| known.entry);
+            let known = Catalog::builtin().identify(&part.bytes).filter(Identified::is_whole);
+            let known = known.map(|known| known.entry);
             let is_block = region.start == data && part.bytes.starts_with(&[0x5C, 0x51]);
             let kind = if is_block { Kind::Data } else { Image { format: Format::Bin, ..part.clone() }.kind() };
             Some(PartReport {

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use crate::{
     block::{DataBlock, Summary},
-    image::{Catalog, Sha256Digest, inspect, sha256},
+    image::{Catalog, Identified, Sha256Digest, inspect, sha256},
     version::Version,
 };
 
@@ -15,11 +15,11 @@ use crate::{
 pub struct Firmware {
     /// SHA-256 of the image without what only fills its region.
     pub sha256: Sha256Digest,
-    /// The catalog's name for it.
+    /// The catalog's name for it, where it is whole.
     pub name: Option<String>,
     /// Its version.
     pub version: Option<Version>,
-    /// Whether the catalog has it.
+    /// Whether the catalog has it, with every byte.
     pub known: bool,
 }
 
@@ -27,8 +27,9 @@ impl Firmware {
     /// What is in these bytes, an image or a whole region of flash; `None` where that is blank.
     pub fn of(bytes: &[u8]) -> Option<Self> {
         let end = bytes.iter().rposition(|byte| *byte != 0xFF)? + 1;
+        let whole = Catalog::builtin().identify(bytes).filter(Identified::is_whole);
         let bytes = &bytes[..end.next_multiple_of(4).min(bytes.len())];
-        Some(match Catalog::builtin().identify(bytes) {
+        Some(match whole {
             Some(identified) => Self {
                 sha256: identified.entry.sha256,
                 name: Some(identified.entry.name.clone()),
@@ -80,5 +81,25 @@ pub struct Data {
 impl Data {
     pub(super) fn new(source: Source, block: &DataBlock) -> Self {
         Self { source, block: block.summary() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::BOOT;
+
+    #[test]
+    fn an_image_that_lacks_its_last_zeros_is_unknown_and_goes_by_its_real_bytes() {
+        let whole = Firmware::of(BOOT).unwrap();
+        assert!(whole.known && whole.sha256 == sha256(BOOT));
+
+        let mut region = vec![0xFF; 4096];
+        region[..BOOT.len()].copy_from_slice(BOOT);
+        assert_eq!(Firmware::of(&region), Some(whole));
+        // It ends in two zeros.
+        region[BOOT.len() - 2..BOOT.len()].fill(0xFF);
+        let cut = Firmware::of(&region).unwrap();
+        assert_eq!((cut.known, cut.name, cut.sha256), (false, None, sha256(&region[..BOOT.len()])));
     }
 }
