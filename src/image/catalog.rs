@@ -1,6 +1,6 @@
 //! The known images, and which of them some bytes are.
 
-use std::{fmt, sync::LazyLock};
+use std::{collections::BTreeMap, fmt, sync::LazyLock};
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 use sha2::{Digest, Sha256};
@@ -21,7 +21,8 @@ const MAX_PADDING: usize = 8;
 pub struct Catalog {
     images: Vec<Entry>,
     models: Vec<Model>,
-    devices: Vec<Device>,
+    devices: Vec<Named>,
+    idents: Vec<Named>,
 }
 
 /// One known image.
@@ -57,6 +58,8 @@ pub struct Entry {
     /// What else is to be known.
     #[serde(default)]
     pub remarks: Option<String>,
+    #[serde(default)]
+    cautions: BTreeMap<String, String>,
     /// Bytes that the published image lacks at its end, by its own start-up table; 0 for a whole one.
     #[serde(default)]
     pub missing: usize,
@@ -101,10 +104,10 @@ struct Model {
     scooters: Vec<String>,
 }
 
-/// What an `info.txt` calls a scooter.
+/// What an `info.txt` or an image itself calls a scooter.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Device {
+struct Named {
     name: String,
     scooters: Vec<String>,
 }
@@ -214,6 +217,11 @@ impl Catalog {
         Some(&model.board)
     }
 
+    /// The scooters whose images carry an ident, unsupported ones too; none where nobody has seen it.
+    pub(super) fn ident(&self, text: &str) -> Option<&[String]> {
+        self.idents.iter().find(|ident| ident.name == text).map(|ident| &*ident.scooters)
+    }
+
     /// The scooters that an `info.txt` means; capitals do not matter.
     pub(super) fn device(&self, name: &str) -> &[String] {
         let device = self.devices.iter().find(|device| device.name.eq_ignore_ascii_case(name));
@@ -225,6 +233,11 @@ impl Entry {
     /// True where the image was made for a scooter.
     pub fn is_for(&self, scooter: &str) -> bool {
         self.scooters.iter().any(|name| name == scooter)
+    }
+
+    /// What to be told before the image goes onto a chip that it runs on.
+    pub fn caution(&self, chip: &str) -> Option<&str> {
+        self.cautions.get(chip).map(String::as_str)
     }
 
     /// True for our own, which are for the simulated board only.
@@ -292,11 +305,12 @@ mod tests {
             origin: "here".into(),
             files: vec![],
             remarks: None,
+            cautions: BTreeMap::new(),
             missing: 0,
             tail: tail.map(Into::into),
             pages: vec![],
         });
-        Box::leak(Box::new(Catalog { images: rows.collect(), models: vec![], devices: vec![] }))
+        Box::leak(Box::new(Catalog { images: rows.collect(), models: vec![], devices: vec![], idents: vec![] }))
     }
 
     fn exactness(catalog: &'static Catalog, bytes: &[u8]) -> Option<(&'static str, Exactness)> {
@@ -315,13 +329,16 @@ mod tests {
             assert!(entry.files.iter().all(|file| file.size > entry.size), "{entry}");
             assert!(entry.pages.is_empty() || entry.pages.len() == entry.size.div_ceil(1024), "{entry}");
             assert!(!entry.origin.is_empty() && !entry.chips.is_empty(), "{entry}");
-            assert!(entry.version.is_some() || entry.kind != Kind::Drv || entry.origin == "rehearsal", "{entry}");
+            let is_ours = entry.scooters.iter().any(|scooter| catalog.board(scooter).is_some());
+            assert!(entry.version.is_some() || entry.kind != Kind::Drv || !is_ours, "{entry}");
+            assert!(entry.cautions.keys().all(|chip| entry.runs_on(chip)), "{entry}");
         }
         for scooter in ["m365", "pro", "1s", "pro2", "lite", "mi3", "es2"] {
             assert!(!catalog.of(scooter, Kind::Boot).is_empty(), "{scooter}");
             assert!(catalog.of(scooter, Kind::Drv).is_sorted_by_key(|entry| entry.version), "{scooter}");
             assert!(catalog.board(scooter).is_some() && !catalog.device(scooter).is_empty() || scooter == "es2");
         }
+        assert_eq!(catalog.ident("Scooter_Mi1S_V0"), Some(&["1s".to_owned(), "lite".into(), "pro".into()][..]));
         assert_eq!(catalog.device("M365").len(), 6);
         assert_eq!(catalog.device("ES"), ["es2"]);
     }

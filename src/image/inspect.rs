@@ -3,7 +3,7 @@
 //! Found by disassembling the vendor's images and checked on all of them; addresses are those of the bootloader's flash
 //! maps (`boot.bin` and `es2_boot.bin` of `M365_DRV_STLINK`).
 
-use std::fmt;
+use std::{fmt, ops::Range};
 
 use serde::Serialize;
 
@@ -14,6 +14,9 @@ use crate::version::Version;
 pub(super) const FLASH: u32 = 0x0800_0000;
 /// First address of the DRV on every board.
 pub(super) const DRV: u32 = 0x0800_1000;
+
+/// Where the chip keeps its unique id, which every DRV compares with its data block.
+const UID: u32 = 0x1FFF_F7E8;
 
 /// The two flash maps that DRV images are linked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -54,6 +57,11 @@ impl Layout {
         }
     }
 
+    /// What every DRV of this layout names.
+    const fn addresses(self) -> [u32; 4] {
+        [self.data_block(), self.update_record(), self.staging(), UID]
+    }
+
     /// The layout with its data block at an address.
     pub fn of_data_block(address: u32) -> Option<Self> {
         Self::ALL.into_iter().find(|layout| layout.data_block() == address)
@@ -76,12 +84,14 @@ pub struct Inspection {
     pub stack_pointer: Option<u32>,
     /// Reset vector, the second word.
     pub reset: Option<u32>,
-    /// Printable text at 0x100, which newer DRV images carry before their code: `Scooter_Mi1S_V0`.
+    /// Printable text at 0x100 or 0x400, which newer DRV images carry before their code: `Scooter_Mi1S_V0`.
     pub ident: Option<String>,
     /// The version that the code writes into register 0x1A.
     pub version: Option<Version>,
     /// The flash map whose addresses the code holds; none where it holds those of neither or of both.
     pub layout: Option<Layout>,
+    /// The addresses that every DRV of that flash map names and this image does not.
+    pub unnamed: Vec<u32>,
     /// True where the code compares the chip's product number with those of GD32E103 and GD32F103, as all images do
     /// that can program these chips.
     pub gd32_aware: bool,
@@ -93,17 +103,19 @@ pub struct Inspection {
 
 /// Looks at the bytes of one image, beginning with its vector table.
 pub fn inspect(bytes: &[u8]) -> Inspection {
-    let [on_64, on_128] = Layout::ALL.map(|layout| names(bytes, layout));
+    let layout = match Layout::ALL.map(|layout| names(bytes, layout)) {
+        [true, false] => Some(Layout::Kib64),
+        [false, true] => Some(Layout::Kib128),
+        _ => None,
+    };
+    let addresses = layout.into_iter().flat_map(Layout::addresses);
     Inspection {
         stack_pointer: thumb::word(bytes, 0),
         reset: thumb::word(bytes, 4),
         ident: ident(bytes),
         version: version(bytes),
-        layout: match (on_64, on_128) {
-            (true, false) => Some(Layout::Kib64),
-            (false, true) => Some(Layout::Kib128),
-            _ => None,
-        },
+        layout,
+        unnamed: addresses.filter(|&address| !thumb::holds(bytes, address)).collect(),
         // FMC_PID at 0x40022100: 0x48424333 GD32E103, 0x41424333 GD32F103 (the vendor's own test in 1S 3.1.9).
         gd32_aware: [0x4842_4333, 0x4142_4333].iter().all(|&product| thumb::holds(bytes, product)),
         length: declared_length(bytes),
@@ -117,10 +129,13 @@ fn names(bytes: &[u8], layout: Layout) -> bool {
 }
 
 fn ident(bytes: &[u8]) -> Option<String> {
-    let field = bytes.get(0x100..0x110)?;
-    let text = field.split(|&byte| byte == 0).next()?;
-    // Code at 0x100 is now and then printable for a few bytes; idents seen have 15 characters.
-    (text.len() >= 8 && text.iter().all(u8::is_ascii_graphic)).then(|| String::from_utf8_lossy(text).into_owned())
+    let text = |field: Range<usize>| {
+        let text = bytes.get(field)?.split(|&byte| byte == 0).next()?;
+        // Code is now and then printable for a few bytes; idents seen have 14 to 23 characters.
+        (text.len() >= 8 && text.iter().all(u8::is_ascii_graphic)).then(|| String::from_utf8_lossy(text).into_owned())
+    };
+    // Mi 3, 4 Pro and newer Ninebots have it at 0x400, where others have code.
+    text(0x100..0x110).or_else(|| text(0x400..0x420).filter(|text| text.contains("Scooter")))
 }
 
 /// Register 0x1A stands at 0x34 of the data block: the code that stores a constant there names its version. It does so
@@ -184,7 +199,21 @@ mod tests {
         assert_eq!((seen.stack_pointer, seen.reset), (Some(0x2000_2300), Some(0x0800_1101)));
         assert_eq!((seen.ident.as_deref(), seen.layout), (Some("Scooter_Mi1S_V0"), Some(Layout::Kib64)));
         assert!(!seen.gd32_aware);
-        assert_eq!(inspect(&Sample::drv(2000).layout(Layout::Kib128).bytes()).layout, Some(Layout::Kib128));
+        let wide = inspect(&Sample::drv(2000).layout(Layout::Kib128).bytes());
+        assert_eq!((wide.layout, wide.unnamed), (Some(Layout::Kib128), vec![]));
+        let other = inspect(&Sample::drv(2000).only_update_record(Layout::Kib64).bytes());
+        assert_eq!((other.layout, other.unnamed), (Some(Layout::Kib64), vec![0x0800_F800, 0x0800_8400, UID]));
+    }
+
+    #[test]
+    fn an_ident_may_stand_behind_the_first_code() {
+        let later = |text: &[u8]| {
+            let mut bytes = Sample::drv(2000).bytes();
+            bytes[0x400..0x400 + text.len()].copy_from_slice(text);
+            inspect(&bytes).ident
+        };
+        assert_eq!(later(b"Scooter_Mi4P_ST_F103_V8\0").as_deref(), Some("Scooter_Mi4P_ST_F103_V8"));
+        assert_eq!(later(b"printable_code\0"), None);
     }
 
     #[test]

@@ -38,8 +38,13 @@ impl Sample {
     }
 
     pub(crate) fn layout(self, layout: Layout) -> Self {
-        let pool = [layout.data_block(), layout.update_record()];
+        let pool = [layout.data_block(), layout.update_record(), layout.staging(), 0x1FFF_F7E8];
         self.put(POOL, &bytes_of(&pool))
+    }
+
+    /// What firmware of a battery has of a layout.
+    pub(crate) fn only_update_record(self, layout: Layout) -> Self {
+        self.put(POOL, &[0; 16]).put(POOL, &bytes_of(&[layout.update_record()]))
     }
 
     pub(crate) fn ident(self, text: &str) -> Self {
