@@ -126,8 +126,10 @@ fn place(zip: &[u8], entry: &[u8]) -> Result<Range<usize>, DirectoryError> {
     }
     // Flags, method, time and date; then CRC and sizes; then the name.
     let same_kind = local[6..14] == entry[8..16];
-    let behind = u16_at(entry, 8) & SIZES_BEHIND != 0 && local[14..26] == [0; 12];
-    let same_sizes = behind || local[14..26] == entry[16..28];
+    // Where they stand behind the member, macOS fills in some of them all the same.
+    let behind = u16_at(entry, 8) & SIZES_BEHIND != 0;
+    let same = |(own, stated): (&[u8], &[u8])| own == stated || behind && own == [0; 4];
+    let same_sizes = local[14..26].chunks(4).zip(entry[16..28].chunks(4)).all(same);
     let name = &entry[ENTRY_SIZE..ENTRY_SIZE + usize::from(u16_at(entry, 28))];
     if !same_kind || !same_sizes || local[LOCAL_SIZE..LOCAL_SIZE + name_len] != *name {
         return Err(Damaged("a member's own header says something else"));
@@ -276,6 +278,18 @@ mod tests {
         assert!(read(&[&zip[..], b"x"].concat()).is_err(), "something behind");
         for len in 0..zip.len() {
             assert!(matches!(read(&zip[..len]), Err(Damaged(_))), "{len}");
+        }
+    }
+
+    #[test]
+    fn sizes_behind_a_member_may_stand_before_it_too() {
+        let zip = zip(&[Raw { flags: SIZES_BEHIND, ..file("FIRM.bin") }]);
+        for field in [14, 18, 22] {
+            let mut none = zip.clone();
+            none[field..field + 4].fill(0);
+            assert!(read(&none).is_ok(), "{field}");
+            none[field] = 77;
+            assert!(matches!(read(&none), Err(Damaged(_))), "{field}");
         }
     }
 
