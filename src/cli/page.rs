@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
+use m365_drv::image::printable;
 
 /// How a value is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +69,7 @@ pub(crate) struct Page {
 impl Page {
     /// A line that names what follows.
     pub(crate) fn heading(&mut self, text: impl Into<String>) -> &mut Self {
-        self.push(Item::Heading(text.into()))
+        self.push(Item::Heading(printable(&text.into()).into_owned()))
     }
 
     /// A label and its value; the rows that stand together are aligned.
@@ -79,7 +80,8 @@ impl Page {
     /// As [`Page::row`], the value coloured by what it means.
     #[expect(clippy::needless_pass_by_value, reason = "numbers, texts and formatted values are handed over alike")]
     pub(crate) fn toned(&mut self, label: impl Into<String>, value: impl ToString, tone: Tone) -> &mut Self {
-        self.push(Item::Row { label: label.into(), value: value.to_string(), tone })
+        let (label, value) = (printable(&label.into()).into_owned(), printable(&value.to_string()).into_owned());
+        self.push(Item::Row { label, value, tone })
     }
 
     /// A line that is printed as it is.
@@ -184,6 +186,14 @@ mod tests {
         let mut page = Page::default();
         page.row("chip", "STM32F103").row("protection", "none").blank().row("a", "b");
         assert_eq!(plain(&page, width(40)), "chip        STM32F103\nprotection  none\n\na  b\n");
+    }
+
+    #[test]
+    fn a_value_cannot_write_to_the_terminal() {
+        let mut page = Page::default();
+        page.row("title", "\u{1b}]0;owned\u{7}\u{1b}[2J");
+        let text = page.render(Width::of_a_pipe());
+        assert_eq!(anstream::adapter::strip_str(&text).to_string(), "title  \\u{1b}]0;owned\\u{7}\\u{1b}[2J\n");
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod hex;
 mod inspect;
 mod near;
 mod package;
+mod printable;
 mod report;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -37,6 +38,7 @@ pub use self::{
     inspect::{Inspection, Layout, inspect},
     near::{Change, Near},
     package::{DirectoryError, FirmwareType, Generation, InfoError, Model, Package, PackageError},
+    printable::printable,
     report::{PartReport, Report},
 };
 

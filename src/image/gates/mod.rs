@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::{
     Catalog, Exactness, Format, Identified, Image, Inspection, Kind, Layout, Near, inspect,
     inspect::{DRV, FLASH},
+    printable,
 };
 
 /// Above this an image is no code but ciphertext: vendor code has 6.0 to 7.1 bits a byte, ciphertext of its length 7.98.
@@ -124,9 +125,13 @@ pub fn gates(image: &Image, fit: &Fit) -> Vec<Gate> {
         layout: Layout::of_data_block(fit.data_block),
     };
     let asked = ALL.iter().filter_map(|(name, ask)| Some((*name, ask(&case)?)));
-    asked
-        .map(|(name, answer)| Gate { name, passed: answer.is_ok(), detail: answer.unwrap_or_else(|fault| fault) })
-        .collect()
+    asked.map(|(name, answer)| Gate { name, passed: answer.is_ok(), detail: detail(answer) }).collect()
+}
+
+/// A package's own words may be in it.
+fn detail(answer: Result<String, String>) -> String {
+    let (Ok(text) | Err(text)) = answer;
+    printable(&text).into_owned()
 }
 
 impl Case<'_> {

@@ -1,0 +1,32 @@
+//! Text from files, made harmless for a terminal.
+
+use std::borrow::Cow;
+
+/// The text with every character escaped that a terminal obeys instead of showing: control characters, and those that
+/// turn the direction of writing.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_obeyed) {
+        return text.into();
+    }
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_obeyed(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
+    }
+    shown.into()
+}
+
+fn is_obeyed(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_obeys_is_escaped_and_the_rest_stays() {
+        assert_eq!(printable("Pro 2 für 25 km/h"), "Pro 2 für 25 km/h");
+        assert_eq!(printable("a\u{1b}[31mb\r\n"), r"a\u{1b}[31mb\u{d}\u{a}");
+        assert_eq!(printable("gpj.\u{202e}exe\u{9b}2J"), r"gpj.\u{202e}exe\u{9b}2J");
+    }
+}
