@@ -11,7 +11,7 @@ const MAX_SPAN: u64 = 256 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HexError {
     /// A line that is no record.
-    #[error("line {line}: {source}")]
+    #[error("line {line} is no record")]
     Record {
         /// The line.
         line: usize,

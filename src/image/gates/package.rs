@@ -6,13 +6,8 @@ use super::{
 };
 
 pub(super) fn firmware_type(case: &Case) -> Answer {
-    match case.image.package.as_ref()?.firmware {
-        FirmwareType::Drv => pass("firmware of the motor controller"),
-        FirmwareType::Ble => {
-            fail("a BLE package: firmware of the dashboard's Bluetooth board, not of the motor controller")
-        }
-        FirmwareType::Bms => fail("a BMS package: firmware of the battery's own board, not of the motor controller"),
-    }
+    let firmware = case.image.package.as_ref()?.firmware;
+    if firmware == FirmwareType::Drv { pass(firmware.to_string()) } else { fail(firmware.to_string()) }
 }
 
 pub(super) fn members(case: &Case) -> Answer {
@@ -27,15 +22,18 @@ pub(super) fn md5(case: &Case) -> Answer {
 
 pub(super) fn model(case: &Case) -> Answer {
     let package = case.image.package.as_ref()?;
-    let wanted = case.fit.scooter;
-    let name = package.model.name();
-    if package.scooters().iter().any(|scooter| scooter == wanted) {
-        pass(format!("made for {name}"))
-    } else if matches!(package.model, Model::Suggested(_)) {
-        pass(format!("made for {name}, others allowed"))
-    } else {
-        fail(format!("made for {name} only, not for {wanted}"))
-    }
+    let ask = |model: &Model| {
+        let (name, wanted) = (model.name(), case.fit.scooter);
+        if model.scooters().iter().any(|scooter| scooter == wanted) {
+            Ok(format!("made for {name}"))
+        } else if matches!(model, Model::Suggested(_)) {
+            Ok(format!("made for {name}, others allowed"))
+        } else {
+            Err(format!("made for {name} only, not for {wanted}"))
+        }
+    };
+    let second = package.second_model.as_ref().map(ask);
+    Some(ask(&package.model).and_then(|first| second.unwrap_or(Ok(first.clone())).and(Ok(first))))
 }
 
 /// The list names controllers as `mi_DRV_GD32E103CxT6`: maker or model, board, chip.
@@ -126,6 +124,31 @@ mod tests {
         let ninebot = v3("esx", "true", "DRV", r#"["esx_DRV_STM32F103CxT6"]"#);
         let names: Vec<_> = failed(&ninebot, "pro", None).into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["package-model", "package-compatible"]);
+    }
+
+    #[test]
+    fn both_descriptions_of_a_universal_package_have_to_agree_with_the_scooter() {
+        let drv = drv();
+        let digest = md5(&drv);
+        let package = |model: &str, device: &str| {
+            let json = format!(
+                r#"{{"schemaVersion": 1, "firmware": {{"displayName": "x", "model": "{model}", "enforceModel": false,
+                "type": "DRV", "compatible": {GD32E103}, "encryption": "plain", "md5": {{"bin": "{digest}"}}}}}}"#
+            );
+            let text = format!("dev: {device};\nnam: x;\nenc: N;\ntyp: DRV;\nmd5: {digest};\n");
+            let infos = [("info.json", json.as_bytes()), ("info.txt", text.as_bytes()), ("FIRM.bin", &drv)];
+            zip(&infos.map(|(name, bytes)| Raw::new(name, bytes)))
+        };
+        assert_eq!(failed(&package("pro", "M365"), "pro", None), []);
+        let fault = ("package-model", "made for ES only, not for pro".to_owned());
+        assert_eq!(failed(&package("pro", "ES"), "pro", None), [fault]);
+    }
+
+    #[test]
+    fn what_a_package_says_cannot_write_to_a_terminal() {
+        let package = v2("\u{1b}]0;owned\u{7}", &md5(&drv()).to_string(), &cipher::encrypt(&drv()));
+        let fault = r"made for \u{1b}]0;owned\u{7} only, not for pro";
+        assert_eq!(failed(&package, "pro", None), [("package-model", fault.to_owned())]);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! What a package says of itself: `info.json` and `info.txt`.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
-use super::super::digest::Md5Digest;
+use super::super::{Catalog, digest::Md5Digest, printable};
 
 /// Which board a package's firmware is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +16,16 @@ pub enum FirmwareType {
     Ble,
     /// The battery's own controller.
     Bms,
+}
+
+impl fmt::Display for FirmwareType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Drv => "firmware of the motor controller",
+            Self::Ble => "a BLE package: firmware of the dashboard's Bluetooth board, not of the motor controller",
+            Self::Bms => "a BMS package: firmware of the battery's own board, not of the motor controller",
+        })
+    }
 }
 
 /// What a package says of itself, from one of its two files.
@@ -49,6 +61,15 @@ impl Model {
             Self::Enforced(name) | Self::Suggested(name) | Self::Device(name) => name,
         }
     }
+
+    /// The scooters meant, by their names on the command line; empty where none of those is.
+    pub fn scooters(&self) -> &'static [String] {
+        let catalog = Catalog::builtin();
+        match self {
+            Self::Enforced(name) | Self::Suggested(name) => catalog.model(name),
+            Self::Device(name) => catalog.device(name),
+        }
+    }
 }
 
 /// Which members a package says it has.
@@ -65,7 +86,7 @@ pub(super) enum Members {
 pub enum InfoError {
     /// No JSON of the known form.
     #[error("info.json: {0}")]
-    Json(#[source] serde_json::Error),
+    Json(String),
     /// A form of `info.json` this program does not know.
     #[error("info.json has the unknown schema version {0}")]
     Schema(u64),
@@ -87,6 +108,9 @@ pub enum InfoError {
         /// The field.
         field: &'static str,
     },
+    /// A field that stands there twice.
+    #[error("info.txt has two {0}")]
+    Twice(&'static str),
     /// A text file that is no text.
     #[error("info.txt is no text")]
     Text,
@@ -125,11 +149,13 @@ struct JsonMd5 {
 /// Reads an `info.json` (scooterhacking/fw-zip-package-v3). Unknown keys are let be, known ones must obey their rules.
 pub(super) fn json(bytes: &[u8]) -> Result<Info, InfoError> {
     // Another schema may have other fields, so its number comes first.
-    let JsonVersion { schema_version } = serde_json::from_slice(bytes).map_err(InfoError::Json)?;
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    let no_json = |error: serde_json::Error| InfoError::Json(printable(&error.to_string()).into_owned());
+    let JsonVersion { schema_version } = serde_json::from_slice(bytes).map_err(no_json)?;
     if schema_version != 1 {
         return Err(InfoError::Schema(schema_version));
     }
-    let Json { firmware } = serde_json::from_slice(bytes).map_err(InfoError::Json)?;
+    let Json { firmware } = serde_json::from_slice(bytes).map_err(no_json)?;
     let file = "info.json";
     let model = firmware.model;
     if !(1..=10).contains(&model.len()) || !model.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
@@ -153,16 +179,19 @@ pub(super) fn json(bytes: &[u8]) -> Result<Info, InfoError> {
 pub(super) fn text(bytes: &[u8]) -> Result<Info, InfoError> {
     let file = "info.txt";
     let text = str::from_utf8(bytes).map_err(|_| InfoError::Text)?.trim_start_matches('\u{FEFF}');
-    let find = |key: &str| {
-        text.lines().find_map(|line| {
+    let find = |key: &'static str| {
+        let mut values = text.lines().filter_map(|line| {
             let (name, value) = line.trim().trim_end_matches(';').split_once(':')?;
             name.trim().eq_ignore_ascii_case(key).then(|| value.trim().to_owned())
-        })
+        });
+        let value = values.next();
+        // Of two, other readers take the other one.
+        if values.next().is_some() { Err(InfoError::Twice(key)) } else { Ok(value) }
     };
-    let need = |field: &'static str| find(field).ok_or(InfoError::Missing { file, field });
+    let need = |field: &'static str| find(field)?.ok_or(InfoError::Missing { file, field });
     let bad = |field, value| InfoError::Value { file, field, value };
     let digest = |field: &'static str| {
-        let Some(value) = find(field) else { return Ok(None) };
+        let Some(value) = find(field)? else { return Ok(None) };
         value.to_ascii_lowercase().parse().map(Some).map_err(|_| bad(field, value))
     };
     let firmware = need("typ")?;
@@ -176,7 +205,7 @@ pub(super) fn text(bytes: &[u8]) -> Result<Info, InfoError> {
             _ => return Err(bad("typ", firmware)),
         },
         model: Model::Device(need("dev")?),
-        title: find("nam"),
+        title: find("nam")?,
         compatible: vec![],
         members: match members.to_ascii_uppercase().as_str() {
             "B" => Members::Both,
@@ -205,6 +234,7 @@ mod tests {
         let info = json(JSON.as_bytes()).unwrap();
         assert_eq!((info.firmware, info.model), (FirmwareType::Drv, Model::Suggested("pro".into())));
         assert_eq!((info.members, info.md5), (Members::Both, Some(md5(b""))));
+        assert!(json(format!("\u{FEFF}{JSON}").as_bytes()).is_ok(), "as some editors save it");
         let enforced = json(JSON.replace("false", "true").as_bytes()).unwrap();
         assert_eq!(enforced.model, Model::Enforced("pro".into()));
     }
@@ -231,6 +261,14 @@ mod tests {
     }
 
     #[test]
+    fn a_broken_json_form_is_told_once_and_cannot_write_to_a_terminal() {
+        let error = json(JSON.replace("\"both\"", "\"\\u001b[2J\"").as_bytes()).unwrap_err();
+        assert!(std::error::Error::source(&error).is_none());
+        let text = error.to_string();
+        assert!(text.contains(r"\u{1b}[2J") && !text.contains('\u{1b}'), "{text}");
+    }
+
+    #[test]
     fn the_text_form_is_read_as_people_write_it() {
         let info =
             text(b"dev: M365;\nnam: DRV155;\nenc: B;\ntyp: DRV;\nmd5: d41d8cd98f00b204e9800998ecf8427e;\n").unwrap();
@@ -248,6 +286,8 @@ mod tests {
             (b"typ: ESC;\nenc: B;", "info.txt has the bad typ \"ESC\""),
             (b"typ: DRV;\nenc: X;\ndev: ES", "info.txt has the bad enc \"X\""),
             (b"typ: DRV;\nenc: N;\ndev: ES\nmd5: 0", "info.txt has the bad md5 \"0\""),
+            (b"typ: DRV;\nenc: N;\ndev: ES\nDev: M365", "info.txt has two dev"),
+            (b"typ: DRV;\nenc: N;\ndev: ES\nmd5: 0\nmd5: 1", "info.txt has two md5"),
             (b"typ: \xFF", "info.txt is no text"),
         ] {
             assert_eq!(text(bytes).unwrap_err().to_string(), message);

@@ -19,13 +19,14 @@ pub use self::{
     info::{FirmwareType, InfoError, Model},
 };
 use super::{
-    catalog::Catalog,
     cipher::{self, CipherError},
     digest::{Md5Digest, md5},
 };
 
 const PLAIN: &str = "FIRM.bin";
 const ENCRYPTED: &str = "FIRM.bin.enc";
+/// Bytes of a description that are read of a package that is refused anyway.
+const MAX_INFO: u64 = 4096;
 
 /// What a package is and says, beside its firmware.
 #[derive(Debug, Clone, Serialize)]
@@ -37,6 +38,9 @@ pub struct Package {
     pub firmware: FirmwareType,
     /// Which scooter it is for.
     pub model: Model,
+    /// What the `info.txt` beside an `info.json` says of that.
+    #[serde(skip)]
+    pub(super) second_model: Option<Model>,
     /// What its maker calls it.
     pub title: Option<String>,
     /// The controllers it lists; empty where it knows no chips (v1, v2).
@@ -69,6 +73,9 @@ pub enum PackageError {
     /// Its table of contents is refused.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
+    /// Firmware of another board, too large for any motor controller.
+    #[error("{0}")]
+    OtherBoard(FirmwareType),
     /// The zip cannot be read.
     #[error("the zip is damaged")]
     Zip(#[source] ZipError),
@@ -105,17 +112,18 @@ pub enum PackageError {
 impl Package {
     /// The scooters it is for, by their names on the command line; empty where none of those is meant.
     pub fn scooters(&self) -> &'static [String] {
-        let catalog = Catalog::builtin();
-        match &self.model {
-            Model::Enforced(name) | Model::Suggested(name) => catalog.model(name),
-            Model::Device(name) => catalog.device(name),
-        }
+        self.model.scooters()
+    }
+
+    /// Where it does not hold what it says: wrong MD5s, members that are missing or differ.
+    pub fn faults(&self) -> impl Iterator<Item = &str> {
+        self.md5_faults.iter().chain(&self.member_faults).map(String::as_str)
     }
 }
 
 /// The firmware of a package, plain, and what the package says of it.
 pub(super) fn read(zip: &[u8]) -> Result<(Vec<u8>, Package), PackageError> {
-    let members = unpack(zip)?;
+    let members = unpack(zip).map_err(|error| other_board(zip).map_or(error, PackageError::OtherBoard))?;
     let find = |name: &str| members.iter().find(|(found, _)| found == name).map(|(_, bytes)| bytes.as_slice());
     let json = find("info.json").map(info::json).transpose()?;
     let text = find("info.txt").map(info::text).transpose()?;
@@ -149,8 +157,27 @@ pub(super) fn read(zip: &[u8]) -> Result<(Vec<u8>, Package), PackageError> {
         (None, Some(encrypted)) => cipher::decrypt(encrypted).map_err(PackageError::Cipher)?,
         (None, None) => return Err(PackageError::NoFirmware),
     };
+    let second_model = json.as_ref().and(text.as_ref()).map(|text| text.model.clone());
     let Info { firmware: kind, model, title, compatible, .. } = json.or(text).ok_or(PackageError::NoInfo)?;
-    Ok((firmware, Package { generation, firmware: kind, model, title, compatible, md5_faults, member_faults }))
+    let package =
+        Package { generation, firmware: kind, model, second_model, title, compatible, md5_faults, member_faults };
+    Ok((firmware, package))
+}
+
+/// What a package of large members is, where its description says so: dashboards have more flash than controllers.
+fn other_board(zip: &[u8]) -> Option<FirmwareType> {
+    if !matches!(directory::read(zip), Err(DirectoryError::Size { .. })) {
+        return None;
+    }
+    let mut archive = ZipArchive::new(Cursor::new(zip)).ok()?;
+    let mut read = |name: &str| {
+        let mut bytes = Vec::new();
+        archive.by_name(name).ok()?.take(MAX_INFO).read_to_end(&mut bytes).ok()?;
+        Some(bytes)
+    };
+    let json = read("info.json").and_then(|bytes| info::json(&bytes).ok());
+    let info = json.or_else(|| info::text(&read("info.txt")?).ok())?;
+    Some(info.firmware).filter(|firmware| *firmware != FirmwareType::Drv)
 }
 
 /// All members, each checked against its CRC.
@@ -265,6 +292,19 @@ mod tests {
         let plain = b"some firmware";
         let (_, package) = read(&zip(&[Raw::new(PLAIN, plain), text("B", &format!("md5: {};", md5(plain)))])).unwrap();
         assert_eq!(package.member_faults, ["there should be a FIRM.bin.enc, there is none"]);
+    }
+
+    #[test]
+    fn a_package_of_another_board_is_called_so_though_it_is_too_large() {
+        let large = vec![7; 140_000];
+        let info = |kind| Raw::new("info.txt", format!("dev: M365;\nenc: N;\ntyp: {kind};\n").as_bytes());
+        let message = |kind| read(&zip(&[Raw::new(PLAIN, &large), info(kind)])).unwrap_err().to_string();
+        assert_eq!(
+            message("BLE"),
+            "a BLE package: firmware of the dashboard's Bluetooth board, not of the motor controller"
+        );
+        assert_eq!(message("BMS"), "a BMS package: firmware of the battery's own board, not of the motor controller");
+        assert!(message("DRV").contains("says it has 140000 bytes"));
     }
 
     #[test]
