@@ -7,6 +7,7 @@ use std::{
     fs,
     ops::Range,
     path::{Path, PathBuf},
+    sync::atomic::AtomicBool,
 };
 
 use m365_drv::{
@@ -213,7 +214,7 @@ fn a_changed_vendor_image_is_named_after_its_original() {
 #[test]
 fn every_vendor_image_is_found_for_its_scooter_and_chip() {
     let Some(folders) = std::env::var_os("M365_DRV_FIRMWARE") else { return };
-    let shelf = find(&std::env::split_paths(&folders).collect::<Vec<_>>()).unwrap();
+    let shelf = find(&std::env::split_paths(&folders).collect::<Vec<_>>(), &AtomicBool::new(false)).unwrap();
     let on_disk: BTreeSet<_> = vendor_images().map(|(_, _, entry)| &entry.name).collect();
     let found: BTreeSet<_> = shelf.all().iter().map(|found| &found.entry.name).collect();
     assert!(on_disk.is_subset(&found));

@@ -1,12 +1,12 @@
 //! Where firmware is looked for, and what of it is for a scooter.
 
-use std::{env, path::PathBuf};
+use std::{env, path::PathBuf, sync::atomic::AtomicBool};
 
 use clap::Args;
-use m365_drv::image::{self, Found, Kind, Shelf};
+use m365_drv::image::{self, FindError, Found, Image, Kind, Shelf};
 
 use super::{
-    exit::{Exit, Meaning},
+    exit::{Exit, Meaning, refuse},
     files,
 };
 
@@ -25,30 +25,45 @@ pub(crate) struct FirmwareArgs {
 pub(crate) struct AtHand(Vec<Shelf>);
 
 impl FirmwareArgs {
-    /// Looks into all of the folders.
-    pub(crate) fn search(&self) -> anyhow::Result<AtHand> {
+    /// Looks into all of the folders, unless `stop` is set before the end.
+    pub(crate) fn search(&self, stop: &AtomicBool) -> anyhow::Result<AtHand> {
         let named = env::var_os("M365_DRV_FIRMWARE");
         let named = named.iter().flat_map(env::split_paths).filter(|path| !path.as_os_str().is_empty());
         let own = files::data_folder().map(|folder| folder.join("firmware")).filter(|folder| folder.is_dir());
         let places = [self.firmware.clone(), named.collect(), own.into_iter().collect()];
-        let shelves = places.iter().map(|folders| image::find(folders)).collect::<Result<_, _>>();
-        shelves.map(AtHand).meaning(Exit::Image, || "the firmware folders cannot be searched".into())
+        let shelves = places.iter().map(|folders| image::find(folders, stop)).collect::<Result<_, _>>();
+        match shelves {
+            Err(stopped @ FindError::Interrupted) => Err(refuse(Exit::Interrupted, stopped.to_string())),
+            shelves => shelves.map(AtHand).meaning(Exit::Image, || "the firmware folders cannot be searched".into()),
+        }
     }
 }
 
+/// Images for the simulated board are not at hand for any scooter.
+fn for_scooters<'s>(shelf: &'s Shelf, scooter: &str, kind: Kind) -> impl Iterator<Item = &'s Found> + use<'s> {
+    shelf.suitable(scooter, kind, None).into_iter().filter(|found| !found.entry.is_rehearsal())
+}
+
 impl AtHand {
-    /// What may be flashed to a scooter, newest last, with one chip or another. Images for the simulated board are not at
-    /// hand for any scooter.
+    /// What may be flashed to a scooter, newest last, with one chip or another. What earlier places have for every chip of
+    /// an image hides it.
     pub(crate) fn suitable(&self, scooter: &str, kind: Kind) -> Vec<&Found> {
         let mut suitable: Vec<&Found> = Vec::new();
         for shelf in &self.0 {
-            let served = |found: &&Found| {
-                suitable.iter().any(|earlier| found.entry.chips.iter().any(|chip| earlier.entry.runs_on(chip)))
-            };
-            let fits = |found: &&Found| !found.entry.is_rehearsal() && !served(found);
-            let more: Vec<_> = shelf.suitable(scooter, kind, None).into_iter().filter(fits).collect();
+            let served = |chip: &String| suitable.iter().any(|earlier| earlier.entry.runs_on(chip));
+            let more: Vec<_> =
+                for_scooters(shelf, scooter, kind).filter(|found| !found.entry.chips.iter().all(served)).collect();
             suitable.extend(more);
         }
         suitable
+    }
+
+    /// The images to choose from once the chip is known: hidden ones too, in case the others are refused.
+    pub(crate) fn images(&self, scooter: &str, kind: Kind) -> Vec<Image> {
+        let places = self.0.iter().enumerate();
+        let of_place = |(place, shelf)| {
+            for_scooters(shelf, scooter, kind).map(move |found| Image { place: Some(place), ..found.image.clone() })
+        };
+        places.flat_map(of_place).collect()
     }
 }

@@ -82,7 +82,8 @@ impl WantedArgs {
         let serial = serial.transpose().map_err(|error| refuse(Exit::Data, error.to_string()))?;
         let mileage = self.mileage.mileage()?;
         let data = self.data.as_deref().map(|path| data_block(path, target)).transpose()?;
-        let at_hand = if self.boot.is_none() || self.drv.is_none() { Some(self.firmware.search()?) } else { None };
+        let searches = self.boot.is_none() || self.drv.is_none();
+        let at_hand = searches.then(|| self.firmware.search(&context.probes.interrupt())).transpose()?;
         let mut images = |kind, file: Option<&Path>| match (file, &at_hand) {
             (Some(file), _) => Ok(vec![self.image(kind, file, context)?]),
             (None, Some(at_hand)) => Ok(self.found(kind, at_hand, context)),
@@ -111,11 +112,8 @@ impl WantedArgs {
 
     /// The images at hand, among which the chip decides; where there is none, in a rehearsal our own.
     fn found(&self, kind: Kind, at_hand: &AtHand, context: &mut Context) -> Vec<Image> {
-        let found = at_hand.suitable(&self.scooter.name, kind);
-        if found.is_empty() {
-            return context.stand_in(kind, self.scooter).into_iter().collect();
-        }
-        found.into_iter().map(|found| found.image.clone()).collect()
+        let found = at_hand.images(&self.scooter.name, kind);
+        if found.is_empty() { context.stand_in(kind, self.scooter).into_iter().collect() } else { found }
     }
 }
 

@@ -1,6 +1,6 @@
 //! `scooters`: what this program knows of each scooter.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{collections::BTreeMap, ops::Range, sync::atomic::AtomicBool};
 
 use m365_drv::{
     image::{Catalog, Entry, Found, Kind, Sha256Digest},
@@ -59,7 +59,8 @@ struct Region {
 struct Scooters(Vec<Scooter>);
 
 pub(crate) fn run(args: &FirmwareArgs) -> Answer {
-    let at_hand = args.search()?;
+    // Without a board Ctrl-C ends the program where it stands.
+    let at_hand = args.search(&AtomicBool::new(false))?;
     Outcome::new(&Scooters(Target::all().iter().map(|target| Scooter::of(target, &at_hand)).collect()))
 }
 

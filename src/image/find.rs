@@ -4,13 +4,17 @@ use std::{
     cmp::Reverse,
     collections::BTreeMap,
     fs,
+    io::Read,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
-use super::{Catalog, Entry, Exactness, Format, Image, Kind, Layout, MAX_FILE, inspect};
+use super::{Catalog, Entry, Exactness, FirmwareType, Format, Image, Kind, Layout, MAX_FILE, inspect};
 
 /// Files looked at in one search, at most: a clone of a firmware collection has some hundreds.
 const MAX_FILES: usize = 20_000;
+/// The longest file that is an image or a dump as it stands; only packages and Intel HEX files are longer.
+const MAX_PLAIN: u64 = 0x2_0000;
 /// Folders inside folders, at most.
 const MAX_DEPTH: usize = 12;
 
@@ -38,6 +42,9 @@ pub enum FindError {
         /// What went wrong.
         source: std::io::Error,
     },
+    /// It was told to stop.
+    #[error("stopped while searching the firmware folders")]
+    Interrupted,
     /// Too much to look at: somebody's home rather than a collection of firmware.
     #[error("the folder {} holds more than {MAX_FILES} files", path.display())]
     TooMany {
@@ -53,14 +60,17 @@ pub struct Shelf {
 }
 
 /// Looks into every file below the given folders, packages and dumps included. Hidden folders, links to folders, files
-/// that are no image and images that are not known are passed over; of several files with one image, the most exact and
-/// then the first by path is kept.
-pub fn find(folders: &[PathBuf]) -> Result<Shelf, FindError> {
+/// that are no image and images that are not known are passed over; of several files with one image, the one with the
+/// least against it and then the first by path is kept. Ends early where `stop` is set.
+pub fn find(folders: &[PathBuf], stop: &AtomicBool) -> Result<Shelf, FindError> {
     let mut best: BTreeMap<_, Found> = BTreeMap::new();
     for folder in folders {
         for path in files(folder)? {
+            if stop.load(Ordering::Relaxed) {
+                return Err(FindError::Interrupted);
+            }
             for found in known_in(&path) {
-                let worse = |kept: &Found| (found.exactness as u8) < kept.exactness as u8;
+                let worse = |kept: &Found| found.faults() < kept.faults();
                 if best.get(&found.entry.sha256).is_none_or(worse) {
                     best.insert(found.entry.sha256, found);
                 }
@@ -71,6 +81,17 @@ pub fn find(folders: &[PathBuf]) -> Result<Shelf, FindError> {
     // Of two with one version the official one comes last: changed ones have a remark behind the same name.
     found.sort_by_key(|found| (found.entry.kind, found.entry.version, Reverse(&found.entry.name)));
     Ok(Shelf { found })
+}
+
+impl Found {
+    /// What is against it, the gravest first: a package that a gate refuses whatever the scooter, or an image without its
+    /// last bytes; any package, which a gate may refuse for its scooter; what stands behind the image.
+    fn faults(&self) -> (bool, bool, u8) {
+        let package = self.image.package.as_ref();
+        let refused =
+            package.is_some_and(|package| package.firmware != FirmwareType::Drv || package.faults().next().is_some());
+        (refused || self.exactness == Exactness::Stripped, package.is_some(), self.exactness as u8)
+    }
 }
 
 impl Shelf {
@@ -124,7 +145,9 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, FindError> {
 
 /// The known images in one file: one, or in a dump several.
 fn known_in(path: &Path) -> Vec<Found> {
-    let usable = |data: fs::Metadata| data.is_file() && data.len() <= MAX_FILE as u64;
+    let usable = |data: fs::Metadata| {
+        data.is_file() && data.len() <= MAX_FILE as u64 && (data.len() <= MAX_PLAIN || may_be_longer(path))
+    };
     if !fs::metadata(path).is_ok_and(usable) {
         return vec![];
     }
@@ -138,15 +161,31 @@ fn known_in(path: &Path) -> Vec<Found> {
     };
     let found = |image: Image| {
         let known = Catalog::builtin().identify(&image.bytes)?;
+        let image = Image { place: Some(0), ..image };
         Some(Found { entry: known.entry, exactness: known.exactness, path: path.into(), image })
     };
     images.into_iter().filter_map(found).collect()
 }
 
+/// True for the beginning of a zip or of an Intel HEX file.
+fn may_be_longer(path: &Path) -> bool {
+    let mut begin = [0; 16];
+    let read = fs::File::open(path).and_then(|mut file| file.read(&mut begin));
+    let begin = read.map_or(&[][..], |len| &begin[..len]);
+    let text = begin.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(begin);
+    begin.starts_with(b"PK") || text.trim_ascii_start().starts_with(b":")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image::sample::Sample;
+    use crate::image::{
+        md5,
+        package::sample::{Raw, zip},
+        sample::Sample,
+    };
+
+    static GO_ON: AtomicBool = AtomicBool::new(false);
 
     fn folder_of(files: &[(&str, &[u8])]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
@@ -172,7 +211,47 @@ mod tests {
 
     #[test]
     fn a_folder_that_is_not_there_is_an_error() {
-        assert!(matches!(find(&["/nowhere/at/all".into()]), Err(FindError::Read { .. })));
+        assert!(matches!(find(&["/nowhere/at/all".into()], &GO_ON), Err(FindError::Read { .. })));
+    }
+
+    #[test]
+    fn a_search_can_be_stopped() {
+        let folder = folder_of(&[("a.bin", b"x")]);
+        assert!(matches!(find(&[folder.path().into()], &AtomicBool::new(true)), Err(FindError::Interrupted)));
+    }
+
+    #[test]
+    fn only_zips_and_hex_files_may_be_longer_than_a_flash() {
+        let folder =
+            folder_of(&[("a.zip", b"PK\x03\x04"), ("a.hex", b"\xEF\xBB\xBF\r\n:10"), ("a.mkv", b"\x1AE"), ("b", b"")]);
+        let longer = |name| may_be_longer(&folder.path().join(name));
+        assert_eq!(["a.zip", "a.hex", "a.mkv", "b", "c"].map(longer), [true, true, false, false, false]);
+    }
+
+    #[test]
+    fn a_package_that_is_refused_does_not_hide_the_same_image_elsewhere() {
+        let drv = crate::sim::APP_64;
+        let info = |digest| Raw::new("info.txt", format!("dev: ES;\nenc: N;\ntyp: DRV;\nmd5: {digest};\n").as_bytes());
+        let package = |digest| zip(&[Raw::new("FIRM.bin", drv), info(digest)]);
+        let (bad, good) = (package(md5(b"")), package(md5(drv)));
+        let padded = [drv, &[0xFF; 8]].concat();
+        let found = |files: &[(&str, &[u8])]| {
+            let folder = folder_of(files);
+            let shelf = find(&[folder.path().into()], &GO_ON).unwrap();
+            let [found] = shelf.all() else { panic!("{:?}", shelf.all()) };
+            found.path.file_name().unwrap().to_str().unwrap().to_owned()
+        };
+        assert_eq!(found(&[("a.zip", &bad), ("b.zip", &good)]), "b.zip");
+        assert_eq!(found(&[("a.zip", &good), ("b.bin", &padded)]), "b.bin");
+        assert_eq!(found(&[("a.bin", &padded), ("b.bin", drv)]), "b.bin");
+        assert_eq!(found(&[("a.bin", drv), ("b.bin", drv)]), "a.bin");
+    }
+
+    #[test]
+    fn an_image_says_in_which_place_it_was_found() {
+        let folder = folder_of(&[("a.bin", crate::sim::APP_64)]);
+        let shelf = find(&[folder.path().into()], &GO_ON).unwrap();
+        assert_eq!(shelf.all()[0].image.place, Some(0));
     }
 
     #[test]
@@ -185,7 +264,7 @@ mod tests {
             ("own.bin", &Sample::drv(5000).bytes()),
             ("dump.bin", &vec![0xFF; 0x1_0000]),
         ]);
-        let shelf = find(&[folder.path().into()]).unwrap();
+        let shelf = find(&[folder.path().into()], &GO_ON).unwrap();
         assert!(shelf.all().is_empty());
         assert!(shelf.suitable("pro", Kind::Drv, None).is_empty());
     }
@@ -196,6 +275,6 @@ mod tests {
         let folder = folder_of(&[("a/b.bin", b"x")]);
         std::os::unix::fs::symlink(folder.path(), folder.path().join("a/again")).unwrap();
         std::os::unix::fs::symlink("/dev/zero", folder.path().join("a/zeros")).unwrap();
-        assert!(find(&[folder.path().into()]).unwrap().all().is_empty());
+        assert!(find(&[folder.path().into()], &GO_ON).unwrap().all().is_empty());
     }
 }

@@ -116,6 +116,9 @@ pub struct Image {
     pub package: Option<Package>,
     /// The file that it was read from, where it came from one.
     pub file: Option<PathBuf>,
+    /// For an image that was found and not named: which of the places searched has it. Of several images that fit, those of
+    /// the first place go first.
+    pub place: Option<usize>,
 }
 
 /// Why a file is no image at all.
@@ -157,7 +160,7 @@ impl Image {
 
     /// Takes the bytes of a file.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ImageError> {
-        let image = |bytes: Vec<u8>, base, format| Self { bytes, base, format, package: None, file: None };
+        let image = |bytes: Vec<u8>, base, format| Self { bytes, base, format, package: None, file: None, place: None };
         if bytes.is_empty() {
             return Err(ImageError::Empty);
         }
