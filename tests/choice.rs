@@ -63,6 +63,40 @@ fn what_no_chip_can_decide_is_refused_without_a_board() {
 }
 
 #[test]
+fn an_image_of_the_first_place_goes_first_where_it_fits() {
+    let in_place = |place, image| Image { place: Some(place), ..image };
+    let candidates = [in_place(1, image(sim::APP_64)), in_place(0, unaware())];
+    for (scenario, drv) in [(Scenario::Locked, &candidates[1]), (Scenario::Gd32e103, &candidates[0])] {
+        let (board, stand) = Stand::scenario(scenario);
+        stand.flash(&FlashRequest { drv: &candidates, ..stand.request_with_data() }).expect("the job");
+        assert_eq!(drv_of(&board), drv.bytes);
+    }
+}
+
+#[test]
+fn the_list_waits_for_the_chip_where_it_depends_on_it() {
+    let mut other = sim::APP_64.to_vec();
+    other[0x3F00] ^= 1;
+    let candidates = [image(sim::APP_64), image(&other), unaware()];
+    for (scenario, count) in [(Scenario::Locked, 3), (Scenario::Gd32e103, 2)] {
+        let (board, stand) = Stand::scenario(scenario);
+        match refused(&stand, &candidates) {
+            Error::SeveralImages { fitting, .. } => assert_eq!(fitting.len(), count),
+            error => panic!("{error:?}"),
+        }
+        assert_ne!(board.counts().transfers, 0);
+    }
+}
+
+#[test]
+fn a_refused_image_that_nobody_named_goes_by_its_file() {
+    let (_, stand) = Stand::scenario(Scenario::Locked);
+    let found = Image { place: Some(0), file: Some("shelf/bad.zip".into()), ..image(sim::APP_128) };
+    let error = refused(&stand, &[found]).to_string();
+    assert!(error.ends_with(", in shelf/bad.zip"), "{error}");
+}
+
+#[test]
 fn where_none_fits_the_last_says_why() {
     let (board, stand) = Stand::scenario(Scenario::Locked);
     let error = refused(&stand, &[image(&[0xFF; 2048]), image(sim::APP_128)]);

@@ -3,7 +3,7 @@
 use super::{Error, FlashRequest};
 use crate::{
     board::ChipKind,
-    image::{self, Catalog, Fit, Gate, Image, Kind},
+    image::{self, Catalog, Fit, Gate, Image, Kind, printable},
 };
 
 impl FlashRequest<'_> {
@@ -11,11 +11,12 @@ impl FlashRequest<'_> {
     pub(super) fn check_images(&self) -> Result<(), Error> {
         for kind in [Kind::Boot, Kind::Drv] {
             self.fitting(kind, None)?;
-            let mut choices = ChipKind::ALL.map(|chip| self.choose(kind, chip)).into_iter();
-            if let Some(Err(refusal)) = choices.next()
-                && choices.all(|choice| choice.is_err())
+            let refusals: Option<Vec<_>> =
+                ChipKind::ALL.into_iter().map(|chip| self.choose(kind, chip).err()).collect();
+            if let Some(refusals) = refusals
+                && refusals.windows(2).all(|pair| are_alike(&pair[0], &pair[1]))
             {
-                return Err(refusal);
+                return refusals.into_iter().next().map_or(Ok(()), Err);
             }
         }
         Ok(())
@@ -51,13 +52,36 @@ impl FlashRequest<'_> {
         for image in images {
             match image::gates(image, &fit).into_iter().find(failed) {
                 None => fitting.push(image),
-                Some(Gate { name: gate, detail, .. }) => refusal = Some(Error::Gate { kind, gate, detail }),
+                Some(Gate { name: gate, detail, .. }) => {
+                    refusal = Some(Error::Gate { kind, gate, detail: with_file(detail, image) });
+                }
             }
         }
         match refusal {
             Some(refusal) if fitting.is_empty() => Err(refusal),
-            _ => Ok(fitting),
+            _ => {
+                let first = fitting.iter().map(|image| image.place).min();
+                fitting.retain(|image| Some(image.place) == first);
+                Ok(fitting)
+            }
         }
+    }
+}
+
+/// True where the chip makes no difference: all images fail, or the same ones are left to choose from.
+fn are_alike(one: &Error, other: &Error) -> bool {
+    match (one, other) {
+        (Error::SeveralImages { fitting: one, .. }, Error::SeveralImages { fitting: other, .. }) => one == other,
+        (Error::SeveralImages { .. }, _) | (_, Error::SeveralImages { .. }) => false,
+        _ => true,
+    }
+}
+
+/// An image that the user did not name goes by its file.
+fn with_file(detail: String, image: &Image) -> String {
+    match (&image.file, image.place) {
+        (Some(file), Some(_)) => format!("{detail}, in {}", printable(&file.display().to_string())),
+        _ => detail,
     }
 }
 
@@ -68,7 +92,7 @@ fn title(image: &Image) -> String {
         None => format!("unknown, sha256 {}", image.digest()),
     };
     match &image.file {
-        Some(file) => format!("{name}: {}", file.display()),
+        Some(file) => format!("{name}: {}", printable(&file.display().to_string())),
         None => name,
     }
 }
