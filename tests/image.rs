@@ -12,8 +12,8 @@ use std::{
 
 use m365_drv::{
     image::{
-        Catalog, Entry, Fit, Format, Image, Kind, PublishedFile, RehearsalImages, Report, cipher, find, gates, inspect,
-        md5, sha256,
+        Catalog, Entry, Fit, Format, Image, ImageError, Kind, PackageError, PublishedFile, RehearsalImages, Report,
+        cipher, find, gates, inspect, md5, sha256,
     },
     target::Target,
     version::Version,
@@ -163,7 +163,12 @@ fn every_vendor_update_file_is_decrypted_to_a_known_image() {
 #[test]
 fn every_vendor_package_passes_for_its_scooter() {
     for path in vendor_files().into_iter().filter(|path| path.extension().is_some_and(|end| end == "zip")) {
-        let image = Image::open(&path).unwrap();
+        let image = match Image::open(&path) {
+            Ok(image) => image,
+            // [FW] publishes one of a D, which packs a folder.
+            Err(ImageError::Package(PackageError::NoInfo)) => continue,
+            Err(error) => panic!("{path:?}: {error}"),
+        };
         let Some(known) = Catalog::builtin().identify(&image.bytes).filter(|known| is_ours(known.entry)) else {
             continue;
         };

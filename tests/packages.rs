@@ -180,6 +180,62 @@ fn a_member_changed_by_someone_who_mended_the_zip_fails_by_its_md5() {
 }
 
 #[test]
+fn nothing_is_decrypted_that_is_not_what_it_says() {
+    let bench = Bench::new();
+    let refused = |what: &str| {
+        format!(
+            "error: in is {what}\nnext: m365-drv image decrypt --help\nexit 8: `m365-drv explain image` tells more\n"
+        )
+    };
+    let info = info_txt("M365", "DRV", "N", &format!("md5: {};\n", md5(b"other")));
+    bench.write("in", deflated(&[(PLAIN, APP_64), (INFO, info.as_bytes())]));
+    let fault = refused("refused: the MD5 of FIRM.bin is [..], stated is [..]");
+    bench.m365("image decrypt in -o out").exit(8).stderr(&fault).check();
+    let info = info_txt("M365", "DRV", "B", &format!("md5: {};\n", md5(APP_64)));
+    bench.write("in", deflated(&[(PLAIN, APP_64), (INFO, info.as_bytes())]));
+    let fault = refused("refused: there should be a FIRM.bin.enc, there is none");
+    bench.m365("image decrypt in -o out").exit(8).stderr(&fault).check();
+
+    let mut flipped = cipher::encrypt(APP_64);
+    flipped[5000] ^= 1;
+    bench.write("in", flipped);
+    let fault = "error: in does not decrypt\n  cause: the checksum is [..], the data make it [..]\n...\n";
+    bench.m365("image decrypt in -o out").exit(8).stderr(fault).check();
+    bench.write("in", APP_64);
+    bench.m365("image decrypt in -o out").exit(8).stderr(&refused("not encrypted: plain binary")).check();
+    assert_eq!(bench.files(), ["in"]);
+}
+
+#[test]
+fn a_description_cannot_write_to_the_terminal() {
+    let bench = Bench::new();
+    let info = info_txt("M365", "DRV", "N", &format!("md5: {};\n", md5(APP_64)));
+    let info = info.replace("REHEARSAL", "\u{1b}]0;owned\u{7}").replace("M365", "\u{1b}[2J");
+    bench.write("in", deflated(&[(PLAIN, APP_64), (INFO, info.as_bytes())]));
+    let shown = "...\ntitle      [..]u{1b}]0;owned[..]u{7}\n...\n";
+    bench.m365("--color always image show in").stdout(shown).check();
+}
+
+#[test]
+fn what_one_folder_has_for_some_chips_hides_nothing_from_the_others() {
+    let (Some(old), Some(new), Some(boot)) =
+        (vendor("DRV155.bin"), vendor("pro_155_legacy_both.zip"), vendor("boot.bin"))
+    else {
+        return;
+    };
+    let bench = Bench::new();
+    for (folder, files) in [("first", vec![&old]), ("second", vec![&new, &boot])] {
+        std::fs::create_dir(bench.path(folder)).expect("a folder");
+        for from in files {
+            std::fs::copy(from, bench.path(folder).join(from.file_name().expect("a name"))).expect("a copy");
+        }
+    }
+    let line = "--simulate=locked flash pro --firmware first --erase-all --no-run --dry-run";
+    let lines = bench.m365(line).env("M365_DRV_FIRMWARE", "second").json();
+    assert_eq!(lines.report()["drv"]["name"], "Pro DRV 1.5.5 (does not protect)");
+}
+
+#[test]
 fn hostile_zips_are_refused_at_once() {
     let bench = Bench::new();
     let info = info_txt("M365", "DRV", "N", &format!("md5: {};\n", md5(APP_64)));

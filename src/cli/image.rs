@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use m365_drv::image::{self, Format, Gate, Image, Sha256Digest, cipher, sha256};
+use m365_drv::image::{self, Format, Gate, Image, Kind, Sha256Digest, cipher, sha256};
 use serde::Serialize;
 
 use super::{
@@ -41,13 +41,7 @@ pub(crate) enum ImageCommand {
 pub(crate) fn run(command: &ImageCommand) -> Answer {
     match command {
         ImageCommand::Show { file } => Outcome::new(&image::Report::new(&open(file)?)),
-        ImageCommand::Decrypt { input, output } => {
-            let image = open(input)?;
-            match image.format {
-                Format::Encrypted | Format::Package => save(&image.bytes, output),
-                other => Err(refuse(Exit::Image, format!("{} is not encrypted: {other}", input.display()))),
-            }
-        }
+        ImageCommand::Decrypt { input, output } => save(&decrypted(input)?, output),
         ImageCommand::Encrypt { input, output } => {
             let image = open(input)?;
             match image.format {
@@ -60,6 +54,22 @@ pub(crate) fn run(command: &ImageCommand) -> Answer {
 
 fn open(path: &Path) -> anyhow::Result<Image> {
     Image::open(path).meaning(Exit::Image, || format!("{} is refused", path.display()))
+}
+
+/// The plain bytes of an encrypted file, or of a package that holds what it says.
+fn decrypted(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let image = open(path)?;
+    if let Some(fault) = image.package.as_ref().and_then(|package| package.faults().next()) {
+        return Err(refuse(Exit::Image, format!("{} is refused: {fault}", path.display())));
+    }
+    match image.format {
+        Format::Encrypted | Format::Package => Ok(image.bytes),
+        // No code either: it was encrypted once, and the cipher says what is wrong with it.
+        Format::Bin if image.kind() == Kind::Unknown => {
+            cipher::decrypt(&image.bytes).meaning(Exit::Image, || format!("{} does not decrypt", path.display()))
+        }
+        other => Err(refuse(Exit::Image, format!("{} is not encrypted: {other}", path.display()))),
+    }
 }
 
 fn save(bytes: &[u8], path: &Path) -> Answer {
@@ -113,11 +123,7 @@ fn identity_rows(report: &image::Report, page: &mut Page) {
         None => page.toned("image", "not in the catalog", Tone::Remark),
     };
     if let Some(near) = &report.near {
-        let changed = match &near.changes {
-            Some(changes) => format!("{} bytes changed", changes.len()),
-            None => format!("{} of {} pages changed", near.changed_pages.len(), near.pages),
-        };
-        page.row("much like", format!("{}, {changed}", near.entry));
+        page.row("much like", format!("{}, {}", near.entry, near.difference(report.size)));
     }
     page.row("format", report.format).row("kind", report.kind);
     let optional = [

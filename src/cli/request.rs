@@ -8,7 +8,7 @@ use clap::{
 };
 use m365_drv::{
     block::{DataBlock, LEN, Mileage, Serial},
-    image::{Catalog, GATES, Image, Kind, Near, RehearsalImages},
+    image::{Catalog, GATES, Image, Kind, RehearsalImages},
     ops::{After, Backup, Extent, FlashRequest, Intent, Keep},
     target::Target,
 };
@@ -124,10 +124,7 @@ fn custom(bytes: &[u8]) -> Option<String> {
         return None;
     }
     Some(match catalog.nearest(bytes) {
-        Some(Near { entry, changes: Some(changes), .. }) => format!("{entry} with {} bytes changed", changes.len()),
-        Some(Near { entry, changed_pages, pages, .. }) => {
-            format!("{entry} with changes in {} of {pages} KiB", changed_pages.len())
-        }
+        Some(near) => format!("{} with {}", near.entry, near.difference(bytes.len())),
         None => "unknown firmware".into(),
     })
 }

@@ -39,6 +39,18 @@ pub struct Change {
 }
 
 impl Near {
+    /// What an image of so many bytes has other than the known one, in words: `2 bytes changed`.
+    pub fn difference(&self, len: usize) -> String {
+        let count = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+        match &self.changes {
+            Some(changes) if changes.is_empty() => {
+                format!("{} behind its end", count(len.saturating_sub(self.entry.size), "byte"))
+            }
+            Some(changes) => format!("{} changed", count(changes.len(), "byte")),
+            None => format!("changes in {} of {} KiB", self.changed_pages.len(), self.pages),
+        }
+    }
+
     /// True where the image ends before the known one does, and agrees with it as far as it goes.
     pub fn is_prefix(&self, len: usize) -> bool {
         let whole = len / PAGE;
@@ -152,6 +164,7 @@ mod tests {
             let near = nearest(rows, &changed).unwrap();
             let change = Change { offset, was: image[offset], is: changed[offset] };
             assert_eq!((near.entry.name.as_str(), near.entry.kind), ("sample 1", Kind::Drv));
+            assert_eq!(near.difference(changed.len()), "1 byte changed");
             assert_eq!((near.pages, near.changed_pages, near.changes), (10, vec![offset / 1024], Some(vec![change])));
         }
     }
@@ -164,11 +177,13 @@ mod tests {
         changed[5000..5004].copy_from_slice(&[1, 2, 3, 4]);
         changed[7000] ^= 1;
         let near = nearest(rows, &changed).unwrap();
+        assert_eq!(near.difference(changed.len()), "changes in 2 of 10 KiB");
         assert_eq!((near.changed_pages, near.changes), (vec![4, 6], None));
         changed[7000] ^= 1;
         changed[5000..5004].copy_from_slice(&image[5000..5004]);
         changed.extend([0; 8]);
-        assert_eq!(nearest(rows, &changed).unwrap().changes, Some(vec![]), "behind the image");
+        let near = nearest(rows, &changed).unwrap();
+        assert_eq!((near.difference(changed.len()), near.changes), ("8 bytes behind its end".into(), Some(vec![])));
     }
 
     #[test]
