@@ -217,7 +217,7 @@ fn a_description_cannot_write_to_the_terminal() {
 }
 
 #[test]
-fn what_one_folder_has_for_some_chips_hides_nothing_from_the_others() {
+fn what_the_first_folder_has_for_the_chip_goes_first() {
     let (Some(old), Some(new), Some(boot)) =
         (vendor("DRV155.bin"), vendor("pro_155_legacy_both.zip"), vendor("boot.bin"))
     else {
@@ -233,6 +233,27 @@ fn what_one_folder_has_for_some_chips_hides_nothing_from_the_others() {
     let line = "--simulate=locked flash pro --firmware first --erase-all --no-run --dry-run";
     let lines = bench.m365(line).env("M365_DRV_FIRMWARE", "second").json();
     assert_eq!(lines.report()["drv"]["name"], "Pro DRV 1.5.5 (does not protect)");
+}
+
+#[test]
+fn what_the_first_folder_has_for_other_chips_hides_nothing() {
+    let files = ["2.2.1.bin", "boot.bin", "1s_3.1.9.zip", "boot_gd32.bin"];
+    let [Some(old), Some(boot), Some(new), Some(boot_gd32)] = files.map(vendor) else { return };
+    let bench = Bench::new();
+    for (folder, files) in [("first", [&old, &boot]), ("second", [&new, &boot_gd32])] {
+        std::fs::create_dir(bench.path(folder)).expect("a folder");
+        for from in files {
+            std::fs::copy(from, bench.path(folder).join(from.file_name().expect("a name"))).expect("a copy");
+        }
+    }
+    for (scenario, version) in [("locked", "2.2.1"), ("gd32e103", "3.1.9")] {
+        let line = format!("--simulate={scenario} flash 1s --firmware first --erase-all --no-run --dry-run");
+        let lines = bench.m365(&line).env("M365_DRV_FIRMWARE", "second").json();
+        assert_eq!(lines.report()["drv"]["version"], version, "{scenario}");
+    }
+    let lines = bench.m365("scooters --firmware first").env("M365_DRV_FIRMWARE", "second").json();
+    let row = lines.report().as_array().expect("a list").iter().find(|row| row["name"] == "1s").expect("the 1S");
+    assert_eq!(row["at_hand"].as_array().map(Vec::len), Some(4));
 }
 
 #[test]

@@ -98,6 +98,9 @@ impl Report for image::Report {
         if let Some(remarks) = &self.remarks {
             page.blank().paragraph(remarks);
         }
+        for (chip, caution) in &self.cautions {
+            page.blank().paragraph(format!("on a {chip}: {caution}"));
+        }
         if !self.parts.is_empty() {
             page.blank().heading("Holds");
             for part in &self.parts {

@@ -58,8 +58,9 @@ pub struct Entry {
     /// What else is to be known.
     #[serde(default)]
     pub remarks: Option<String>,
+    /// What to know before it goes onto one of its chips, by the chip.
     #[serde(default)]
-    cautions: BTreeMap<String, String>,
+    pub cautions: BTreeMap<String, String>,
     /// Bytes that the published image lacks at its end, by its own start-up table; 0 for a whole one.
     #[serde(default)]
     pub missing: usize,
@@ -235,7 +236,7 @@ impl Entry {
         self.scooters.iter().any(|name| name == scooter)
     }
 
-    /// What to be told before the image goes onto a chip that it runs on.
+    /// What to know before the image goes onto a chip that it runs on.
     pub fn caution(&self, chip: &str) -> Option<&str> {
         self.cautions.get(chip).map(String::as_str)
     }

@@ -1,5 +1,7 @@
 //! What is to be said of an image, as plain data.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::{
@@ -49,6 +51,8 @@ pub struct Report {
     pub protects: Option<Protects>,
     /// What else the catalog says.
     pub remarks: Option<String>,
+    /// What to know before it goes onto one of its chips, by the chip.
+    pub cautions: BTreeMap<String, String>,
     /// What the package says.
     pub package: Option<Package>,
     /// The images in a dump.
@@ -113,6 +117,7 @@ impl Report {
             gd32_aware: (kind == Kind::Drv).then_some(seen.gd32_aware),
             protects: entry.and_then(|entry| entry.protects),
             remarks: entry.and_then(|entry| entry.remarks.clone()),
+            cautions: entry.map(|entry| entry.cautions.clone()).unwrap_or_default(),
             package: image.package.clone(),
             parts: parts(image),
             gates,

@@ -11,7 +11,7 @@ use std::ops::Range;
 use serde::Serialize;
 
 use super::{
-    Catalog, Exactness, Format, Identified, Image, Inspection, Kind, Layout, Near, inspect,
+    Catalog, Format, Identified, Image, Inspection, Kind, Layout, Near, inspect,
     inspect::{DRV, FLASH},
     printable,
 };
@@ -238,7 +238,7 @@ fn truncated(case: &Case) -> Answer {
             fail(format!("{entry} as published lacks its last {} bytes", entry.missing))
         }
         // The Ninebot bootloader as published lacks 16 zeros that its table names, and is the one that everybody runs.
-        (Some(known), ..) if known.exactness != Exactness::Stripped => pass("whole"),
+        (Some(known), ..) if known.is_whole() => pass("whole"),
         (_, Some(needed), _) if needed > len => {
             fail(format!("{len} bytes, and its own start-up table goes on to {needed}: the end is missing"))
         }
@@ -296,7 +296,8 @@ fn boot_known(case: &Case) -> Answer {
         return None;
     }
     match (&case.known, &case.near) {
-        (Some(known), _) => pass(format!("{}", known.entry)),
+        (Some(known), _) if known.is_whole() => pass(format!("{}", known.entry)),
+        (Some(known), _) => fail(format!("{} without its last bytes", known.entry)),
         (None, Some(near)) => fail(format!("an unknown bootloader, much like {}", near.entry)),
         (None, None) => fail("an unknown bootloader"),
     }
@@ -450,7 +451,12 @@ mod tests {
 
     #[test]
     fn an_unknown_bootloader_is_refused() {
-        let fit = Fit { kind: Kind::Boot, region: 0x0800_0000..0x0800_1000, ..PRO };
+        let fit =
+            Fit { kind: Kind::Boot, region: 0x0800_0000..0x0800_1000, rehearsal: RehearsalImages::Allowed, ..PRO };
+        let ours = crate::sim::BOOT;
+        assert_eq!(failed(ours, &fit), []);
+        let fault = ("boot-known", "rehearsal bootloader without its last bytes".to_owned());
+        assert_eq!(failed(&ours[..ours.len() - 2], &fit), [fault]);
         assert_eq!(failed(&Sample::boot(3000).bytes(), &fit), [("boot-known", "an unknown bootloader".into())]);
         assert_eq!(names(&Sample::boot(4098).bytes(), &fit), ["size", "boot-known"]);
         assert_eq!(names(&Sample::drv(3000).bytes(), &fit), ["kind", "reset-vector", "boot-known"]);

@@ -9,7 +9,9 @@ pub(super) fn scooter(case: &Case) -> Answer {
     let wanted = case.fit.scooter;
     match (&case.known, &case.near) {
         (Some(known), _) if known.entry.is_for(wanted) => pass(format!("{} is for {wanted}", known.entry)),
-        (Some(known), _) if known.entry.scooters.is_empty() => fail(format!("{} is not for {wanted}", known.entry)),
+        (Some(known), _) if known.entry.scooters.is_empty() => {
+            fail(format!("{} is for no scooter that is known here", known.entry))
+        }
         (Some(known), _) => {
             fail(format!("{} is for {}, not for {wanted}", known.entry, known.entry.scooters.join(", ")))
         }
