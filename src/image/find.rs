@@ -65,7 +65,7 @@ pub struct Shelf {
 pub fn find(folders: &[PathBuf], stop: &AtomicBool) -> Result<Shelf, FindError> {
     let mut best: BTreeMap<_, Found> = BTreeMap::new();
     for folder in folders {
-        for path in files(folder)? {
+        for path in files(folder, stop)? {
             if stop.load(Ordering::Relaxed) {
                 return Err(FindError::Interrupted);
             }
@@ -113,7 +113,7 @@ impl Shelf {
 }
 
 /// Every file below a folder, in the order of their paths; the folder may be a file.
-fn files(folder: &Path) -> Result<Vec<PathBuf>, FindError> {
+fn files(folder: &Path, stop: &AtomicBool) -> Result<Vec<PathBuf>, FindError> {
     let unreadable = |source| FindError::Read { path: folder.into(), source };
     if fs::metadata(folder).map_err(unreadable)?.is_file() {
         return Ok(vec![folder.into()]);
@@ -121,6 +121,9 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, FindError> {
     let mut files = vec![];
     let mut folders = vec![(folder.to_path_buf(), 0)];
     while let Some((path, depth)) = folders.pop() {
+        if stop.load(Ordering::Relaxed) {
+            return Err(FindError::Interrupted);
+        }
         let listing = match fs::read_dir(&path) {
             Ok(listing) => listing,
             Err(source) if depth == 0 => return Err(unreadable(source)),
@@ -200,13 +203,13 @@ mod tests {
     #[test]
     fn files_are_found_in_folders_but_not_in_hidden_ones() {
         let folder = folder_of(&[("b/DRV.bin", b"x"), ("a.bin", b"x"), (".git/objects/c", b"x"), ("b/c/d.zip", b"x")]);
-        let names: Vec<_> = files(folder.path())
+        let names: Vec<_> = files(folder.path(), &GO_ON)
             .unwrap()
             .into_iter()
             .map(|path| path.strip_prefix(folder.path()).unwrap().to_string_lossy().replace('\\', "/"))
             .collect();
         assert_eq!(names, ["a.bin", "b/DRV.bin", "b/c/d.zip"]);
-        assert_eq!(files(&folder.path().join("a.bin")).unwrap().len(), 1);
+        assert_eq!(files(&folder.path().join("a.bin"), &GO_ON).unwrap().len(), 1);
     }
 
     #[test]

@@ -68,8 +68,11 @@ pub(super) fn layout(case: &Case) -> Answer {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Fit, RehearsalImages, gates};
-    use crate::image::{Image, Kind, Layout, sample::Sample};
+    use super::{
+        super::{Fit, RehearsalImages, gates},
+        *,
+    };
+    use crate::image::{Image, Layout, sample::Sample};
 
     fn failed(bytes: &[u8], scooter: &str, layout: Layout) -> Vec<(&'static str, String)> {
         let fit = Fit {
@@ -83,6 +86,19 @@ mod tests {
         };
         let gates = gates(&Image::from_bytes(bytes).unwrap(), &fit);
         gates.into_iter().filter(|gate| !gate.passed).map(|gate| (gate.name, gate.detail)).collect()
+    }
+
+    #[test]
+    fn firmware_made_from_that_of_another_board_is_told_from_that_of_another_xiaomi() {
+        let made_from = |name: &str, wanted| {
+            let entry = Catalog::builtin().entries().find(|entry| entry.name == name).unwrap();
+            is_of_other_boards(entry, wanted)
+        };
+        assert!(!made_from("Pro DRV 1.5.5", "1s"));
+        assert!(!made_from("Ninebot ES DRV 1.3.9", "es2"));
+        for (name, wanted) in [("Pro DRV 1.5.5", "es2"), ("Ninebot Max DRV 1.5.4", "es2"), ("4 Pro DRV 0.2.2", "pro")] {
+            assert!(made_from(name, wanted), "{name}");
+        }
     }
 
     #[test]
