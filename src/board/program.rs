@@ -190,8 +190,10 @@ impl Board<'_> {
                 progress.on(Event::Advanced { step: Step::Program, done_bytes, total_bytes });
             }
             if finished {
-                // A header that got lost can leave the zero in its place that ends the stream.
-                return if taken == total { Ok(()) } else { Err(Error::Loader) };
+                // The tail is read before the state, and may have been behind it. But a header that got lost can leave the
+                // zero in its place that ends the stream.
+                let all = taken == total || loader.look(WHAT, sent)?.0 == total;
+                return if all { Ok(()) } else { Err(Error::Loader) };
             }
             if self.pace.now().saturating_sub(moved) > STALL_LIMIT {
                 return Err(Error::Stuck { what: WHAT, limit: STALL_LIMIT });
