@@ -73,7 +73,7 @@ fn decrypted(path: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 fn save(bytes: &[u8], path: &Path) -> Answer {
-    files::write_new(path, bytes, Exit::Image)?;
+    files::write_new(path, bytes, Exit::Usage)?;
     Outcome::new(&Saved { file: path.display().to_string(), size: bytes.len(), sha256: sha256(bytes) })
 }
 

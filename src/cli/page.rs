@@ -44,7 +44,7 @@ impl Width {
 
     /// The terminal's width, or what `COLUMNS` says; a pipe gets unbroken rows.
     pub(crate) fn of_stdout() -> Self {
-        let columns = terminal_size::terminal_size()
+        let columns = terminal_size::terminal_size_of(std::io::stdout())
             .map(|(terminal_size::Width(columns), _)| usize::from(columns))
             .or_else(|| std::env::var("COLUMNS").ok()?.parse().ok())
             .filter(|columns| *columns >= 20);

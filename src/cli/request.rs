@@ -134,7 +134,8 @@ fn data_block(path: &Path, target: &Target) -> anyhow::Result<DataBlock> {
     let bytes = files::read(path, Exit::Data)?;
     let what = || format!("{} holds no data block", path.display());
     if bytes.starts_with(b"{") {
-        let backup = Backup::open(path).meaning(Exit::Data, what)?;
+        let backup = str::from_utf8(&bytes).map_err(|error| error.to_string()).and_then(Backup::decode);
+        let backup = backup.map_err(|reason| refuse(Exit::Data, format!("{}: {reason}", what())))?;
         return backup.block.ok_or_else(|| refuse(Exit::Data, what()));
     }
     let place = (target.regions.data.start - target.flash.start) as usize;

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     block::{DataBlock, Mileage, SIGNATURE, Serial, Uid},
     board::{self, Board, ChipKind, Status, progress::Step},
-    image::{Catalog, Exactness, Image, Kind},
+    image::{Catalog, Image, Kind},
     target::Target,
 };
 
@@ -51,6 +51,10 @@ pub(super) fn prepare(
     }
     let chip = board.chip.kind;
     let (boot, drv) = (request.choose(Kind::Boot, chip)?, request.choose(Kind::Drv, chip)?);
+    let known = drv.and_then(|image| Catalog::builtin().identify(&image.bytes)).map(|known| known.entry);
+    if let Some((entry, caution)) = known.and_then(|entry| Some((entry, entry.caution(chip.firmware_name())?))) {
+        job.warn("drv-on-chip", format!("{entry}: {caution}"));
+    }
 
     let held = job.step(Step::Rescue, |_| Held::read(board, status, target)).map_err(untouched)?;
     for stranger in &held.strangers {
@@ -97,7 +101,7 @@ impl Held {
         let regions = &request.target.regions;
         let region = slice(request.target, flash, if kind == Kind::Boot { &regions.boot } else { &regions.drv });
         let known = Catalog::builtin().identify(region).ok_or(refuse("it is not a known one"))?;
-        if known.exactness == Exactness::Stripped {
+        if !known.is_whole() {
             return Err(refuse("its end is missing"));
         }
         let entry = known.entry;
