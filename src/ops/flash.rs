@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     BoardState, Error, Extent, Job,
-    job::{refused, untouched},
+    job::{Losses, refused, untouched},
     keep::Keep,
     prepare::{Prepared, prepare},
     report::{self, Firmware},
@@ -225,10 +225,10 @@ impl FlashReport {
     }
 
     /// Lets the board run, now that everything is written and verified. Contact was made at `contact`.
-    fn finish(
+    fn finish<'p>(
         &mut self,
-        job: &mut Job<'_>,
-        written: Written<'_>,
+        job: &mut Job<'p>,
+        written: Written<'p>,
         request: &FlashRequest<'_>,
         user: u8,
         contact: Duration,
@@ -265,14 +265,7 @@ impl FlashReport {
         if request.after == After::LockAndRun {
             // After the check: the firmware of a protected chip cannot read its own flash from a debugger's first
             // connection to the next power-on.
-            let lock = |_: &mut dyn board::progress::Progress| {
-                let mut board = board.reattach()?;
-                // The firmware may have written them meanwhile, and then without USER.
-                let options = board.status()?.option_bytes.with_user(user);
-                board.set_protection(request.target, options)?;
-                board.reset()
-            };
-            job.step(Step::Lock, lock).map_err(Error::stopped(BoardState::Partial))?;
+            lock(job, board, request.target, user)?;
             self.options_written = true;
             self.free_contact(job, contact);
         }
@@ -283,6 +276,32 @@ impl FlashReport {
     fn free_contact(&mut self, job: &mut Job<'_>, contact: Duration) {
         self.contact_ms = millis(job.now().saturating_sub(contact));
         job.progress.on(board::progress::Event::ContactFree);
+    }
+}
+
+/// Protects the board, which runs, and lets it run on. Goes on after contact was lost.
+fn lock<'p>(job: &mut Job<'p>, board: Board<'p>, target: &Target, user: u8) -> Result<(), Error> {
+    let changed = Error::stopped(BoardState::Partial);
+    let recipe = board.recipe();
+    let mut losses = Losses::default();
+    let mut board = board;
+    loop {
+        let set = |_: &mut dyn board::progress::Progress| {
+            let mut board = board.reattach()?;
+            let board::Status { protection, option_bytes: options, .. } = board.status()?;
+            // The firmware may have written them meanwhile, and then without USER.
+            let wanted = options.with_user(user);
+            if protection == board::Protection::None || options != wanted || !options.protects() {
+                board.set_protection(target, wanted)?;
+            }
+            board.reset()
+        };
+        match job.step(Step::Lock, set) {
+            Err(error) if error.is_link() && !losses.is_enough(job) => {
+                board = job.rejoin(&recipe, error).map_err(&changed)?;
+            }
+            done => return done.map_err(&changed),
+        }
     }
 }
 
