@@ -62,24 +62,63 @@ impl Board<'_> {
     }
 
     fn differences(&mut self, address: u32, expected: &[u8]) -> Result<Vec<(u32, u8, u8)>, Error> {
-        let mut found = self.reading(address, expected)?;
-        let mut was_right = found.is_empty();
-        for _ in 0..if was_right { 0 } else { AGAIN } {
-            let again = self.reading(address, expected)?;
-            if was_right && again.is_empty() {
-                return Ok(again);
-            }
-            was_right = again.is_empty();
-            if !was_right {
-                found = again;
-            }
-        }
-        Ok(found)
+        settled(|| self.reading(address, expected))
     }
 
     fn reading(&mut self, address: u32, expected: &[u8]) -> Result<Vec<(u32, u8, u8)>, Error> {
         let bytes = self.read(address..address + expected.len() as u32)?;
         let pairs = (address..).zip(expected.iter().zip(bytes));
         Ok(pairs.filter(|(_, (e, f))| *e != f).map(|(a, (e, f))| (a, *e, f)).collect())
+    }
+}
+
+/// What is wrong, by reading until it can be told.
+fn settled<T, E>(mut reading: impl FnMut() -> Result<Vec<T>, E>) -> Result<Vec<T>, E> {
+    let mut found = reading()?;
+    let mut was_right = false;
+    for _ in 0..if found.is_empty() { 0 } else { AGAIN } {
+        let again = reading()?;
+        if !again.is_empty() {
+            (found, was_right) = (again, false);
+        } else if was_right {
+            return Ok(again);
+        } else {
+            was_right = true;
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is made of readings that are right (`r`) or wrong, by their number, and how many of them it took.
+    fn of(readings: &str) -> (String, usize) {
+        let mut taken = 0;
+        let found = settled(|| {
+            let reading = readings.as_bytes()[taken];
+            taken += 1;
+            Ok::<_, ()>(if reading == b'r' { vec![] } else { vec![reading] })
+        });
+        (String::from_utf8(found.unwrap()).unwrap(), taken)
+    }
+
+    #[test]
+    fn flash_that_reads_right_at_first_is_right() {
+        assert_eq!(of("r"), (String::new(), 1));
+    }
+
+    #[test]
+    fn flash_that_read_wrong_is_right_after_two_right_readings_in_a_row() {
+        assert_eq!(of("1rr"), (String::new(), 3));
+        assert_eq!(of("1r2rr"), (String::new(), 5));
+    }
+
+    #[test]
+    fn flash_that_reads_now_right_now_wrong_is_wrong() {
+        assert_eq!(of("1r2r3"), ("3".into(), 5));
+        assert_eq!(of("12r3r"), ("3".into(), 5));
+        assert_eq!(of("12345"), ("5".into(), 5));
     }
 }
