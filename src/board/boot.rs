@@ -79,8 +79,10 @@ impl Board<'_> {
         let seen = self.pace.poll(LIMIT, || {
             let now = self.pace.now();
             let pc = match self.link.read(DWT_PCSR) {
-                // While the reset lasts the chip may not answer.
-                Err(_) if now.saturating_sub(began) < SPAN => return Ok(None),
+                // While the reset lasts the chip may not answer; a probe has to.
+                Err(LinkError::Wire { .. } | LinkError::Refused { .. }) if now.saturating_sub(began) < SPAN => {
+                    return Ok(None);
+                }
                 pc => pc?,
             };
             last = locate(pc, target);
