@@ -30,7 +30,7 @@ mod simulate;
 mod typed;
 mod verify;
 
-use std::path::PathBuf;
+use std::{env, path::PathBuf};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use m365_drv::{
@@ -145,6 +145,8 @@ pub(crate) enum ColorArg {
 impl From<ColorArg> for anstream::ColorChoice {
     fn from(color: ColorArg) -> Self {
         match color {
+            // Where CI is set, `anstream` paints for a dumb terminal too.
+            ColorArg::Auto if env::var_os("TERM").is_some_and(|term| term == "dumb") => Self::Never,
             ColorArg::Auto => Self::Auto,
             ColorArg::Always => Self::Always,
             ColorArg::Never => Self::Never,
