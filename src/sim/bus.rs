@@ -211,11 +211,17 @@ impl Bus {
         master: Master,
         now: Nanos,
     ) -> Result<(), Refusal> {
-        self.touched = true;
         let value = width.cut(value);
         if let Some(offset) = self.sram_offset(address) {
+            self.touched |= get(&self.sram, offset, width) != Ok(value);
             return put(&mut self.sram, offset, width, value);
         }
+        if let peripherals::BASE..0x4003_0000 = address
+            && self.chip.family == Family::F1
+        {
+            return self.write_peripheral(address, width, value, master, now);
+        }
+        self.touched = true;
         if let Some(offset) = self.flash_offset(address) {
             return match self.chip.family {
                 Family::F1 => self.flash.program(offset, width, value, master, now),
@@ -230,9 +236,6 @@ impl Bus {
                 let (at, bit) = bit_band(address, SRAM_BITS, SRAM);
                 let byte = self.read(at, Width::Byte, master, now)?;
                 self.write(at, Width::Byte, with_bit(byte, bit, value), master, now)
-            }
-            peripherals::BASE..0x4003_0000 if self.chip.family == Family::F1 => {
-                self.write_peripheral(address, width, value, master, now)
             }
             PERIPHERAL_BITS..0x4260_0000 if self.chip.family == Family::F1 => {
                 let (at, bit) = bit_band(address, PERIPHERAL_BITS, peripherals::BASE);
@@ -291,10 +294,14 @@ impl Bus {
         now: Nanos,
     ) -> Result<(), Refusal> {
         if let Some(offset) = flash_register(address) {
+            self.touched = true;
             self.words_only(address, width, master)?;
             return self.flash.write_register(offset, value, master, now);
         }
         self.answers(address)?;
+        // Reloading a watchdog that does not run changes nothing (RM0008 19.3): a loop that does so waits all the same.
+        let idle = self.peripherals.watchdog.hears_nothing(address - peripherals::BASE, value);
+        self.touched |= !idle;
         self.peripherals.write(address - peripherals::BASE, width, value, now);
         Ok(())
     }

@@ -87,6 +87,11 @@ impl Watchdog {
         }
     }
 
+    /// Whether this write, `offset` counted from [`BASE`], leaves everything as it is.
+    pub(super) fn hears_nothing(&self, offset: u32, value: u32) -> bool {
+        offset == IWDG && value == 0xAAAA && self.expires.is_none() && !self.unlocked
+    }
+
     fn read(&self, offset: u32) -> u32 {
         match offset {
             4 => self.prescaler,

@@ -49,6 +49,9 @@ const SETTLED: Nanos = 500_000_000;
 /// Of a longer wait of such a program only so much is executed, at the wait's beginning.
 const SAMPLE: Nanos = 2_000_000;
 
+/// One round of a loop that only counts: a subtraction, and a branch that is taken.
+const COUNT_DOWN: Nanos = 4 * CYCLE;
+
 /// Lets the core execute up to `until`.
 pub(super) fn run(core: &mut Core, bus: &mut Bus, until: Nanos) -> Stop {
     // One that reloads a watchdog does so in its main loop.
@@ -173,12 +176,15 @@ impl Engine {
                 Outcome::Next { cycles } => core.time += cycles * CYCLE,
                 Outcome::Branch { cycles } => {
                     core.time += cycles * CYCLE;
-                    if self.processor.registers.pc <= pc
-                        && let Some(period) = self.steady_period(core.time, &mut last_loop)
-                    {
+                    if self.processor.registers.pc <= pc {
                         let next = self.port.borrow().bus.system.next_event();
                         let end = next.map_or(until, |event| event.min(until));
-                        core.time += end.saturating_sub(core.time) / period * period;
+                        let left = end.saturating_sub(core.time);
+                        if let Some(period) = self.steady_period(core.time, &mut last_loop) {
+                            core.time += left / period * period;
+                        } else if limit == u64::MAX {
+                            core.time += self.count_down(pc, left / COUNT_DOWN) * COUNT_DOWN;
+                        }
                     }
                 }
                 Outcome::Stalled(ends) => {
@@ -211,6 +217,25 @@ impl Engine {
         let registers = self.processor.registers;
         let before = last.replace((registers, time));
         before.filter(|(then, at)| !touched && *then == registers && *at < time).map(|(_, at)| time - at)
+    }
+
+    /// A delay loop, `subs rN, #1` and `bne` back to it, does nothing but count. Of the `rounds` that there is time for it
+    /// skips all but the last, which is executed and leaves the flags, and gives how many these were.
+    fn count_down(&mut self, branch: u32, rounds: u64) -> u64 {
+        let start = self.processor.registers.pc;
+        if start.wrapping_add(2) != branch || rounds < 2 {
+            return 0;
+        }
+        let code = self.port.borrow_mut().bus.fetch(start, Width::Word, 0);
+        let Some(register) = code.ok().filter(|code| code & 0xFFFF_F8FF == 0xD1FD_3801).map(|code| code >> 8 & 7)
+        else {
+            return 0;
+        };
+        let register = RegisterIndex::new_main(register);
+        let count = self.processor.registers[register];
+        let skipped = u64::from(count).min(rounds).saturating_sub(1);
+        self.processor.registers.set(register, count - skipped as u32);
+        skipped
     }
 
     /// Enters a pending exception; lets a sleeping core sleep.

@@ -5,7 +5,7 @@ use m365_drv::sim::{Fault, FaultKind, Trigger};
 use super::{
     points,
     scene::{AWAY, AWAY_FOR_A_MOMENT, GD32E103, HALF_FLASHED, LOCKED, OPEN, Power, RELOCKED, Scene, Trial},
-    stride, strike,
+    strike,
     tally::Tally,
 };
 
@@ -26,10 +26,6 @@ fn every_transfer(scene: &'static Scene) {
     let mut tally = Tally::new(format!("{}, lost at {} transfers", scene.name, clean.transfers));
     for nth in points(clean.transfers, 7) {
         for (name, kind, power) in LOSSES {
-            // The board goes on for all the time that the program waits: that is slow to simulate.
-            if kind == GONE && stride().is_some() && !(nth / stride().unwrap_or(1)).is_multiple_of(8) {
-                continue;
-            }
             strike(scene, &mut tally, name, Fault { trigger: Trigger::Transfer(nth), kind }, power);
         }
     }

@@ -251,6 +251,29 @@ fn a_program_that_waits_is_found_everywhere_in_its_loop() {
 }
 
 #[test]
+fn a_delay_loop_takes_the_same_time_however_long_it_is_and_whoever_looks_on() {
+    let board = blank();
+    let mut debugger = attach(&board);
+    debugger.halt();
+    debugger.write(DEMCR, 1 << 24);
+    debugger.write(0xE000_1000, 1);
+    // ldr r3, [r2]; delay: subs r5, #1; bne delay; ldr r4, [r2]; bkpt
+    debugger.try_write(0x2000_0000, &code(&[0x6813, 0x3D01, 0xD1FD, 0x6814, 0xBE00])).unwrap();
+    debugger.set_register(2, 0xE000_1004);
+    let mut cycles = |count: u32| {
+        debugger.set_register(5, count);
+        debugger.start(0x2000_0000);
+        while debugger.read(DHCSR) & S_HALT == 0 {}
+        assert_eq!(debugger.register(5), 0);
+        debugger.register(4) - debugger.register(3)
+    };
+    let one = cycles(1);
+    for count in [2, 3, 4, 1000, 100_003] {
+        assert_eq!(cycles(count), one + 4 * (count - 1), "{count}");
+    }
+}
+
+#[test]
 fn a_reset_ends_halting_unless_vector_catch_is_on() {
     let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
     let mut debugger = attach(&board);
