@@ -5,7 +5,7 @@ use std::{fs, time::Duration};
 use m365_drv::{
     block::Uid,
     board::{OptionBytes, Wait},
-    ops::{BoardState, Category, Error, FlashRequest, Intent},
+    ops::{BoardState, Category, Error, FlashRequest, Intent, Obstacle},
     sim::{self, Fault, FaultKind, Lie, Scenario, SimBoard, Trigger},
 };
 
@@ -82,8 +82,8 @@ fn a_preview_says_what_has_to_be_agreed_to() {
         let request = FlashRequest { intent: Intent::Preview, consent: None, ..stand.request_with_data() };
         stand.flash(&request).unwrap().needs_consent
     };
-    assert_eq!(needs(Scenario::Locked), Some("read-protected"));
-    assert_eq!(needs(Scenario::Wrp), Some("write-protected"));
+    assert_eq!(needs(Scenario::Locked), Some(Obstacle::ReadProtected));
+    assert_eq!(needs(Scenario::Wrp), Some(Obstacle::WriteProtected));
     assert_eq!(needs(Scenario::Open), None);
 }
 
@@ -93,7 +93,9 @@ fn a_chip_that_is_about_to_be_protected_is_erased_knowingly() {
     let (board, stand) = Stand::scenario(Scenario::Open);
     board.put_option_bytes(OptionBytes::open(0xFF).with_rdp(0).0);
     let preview = FlashRequest { intent: Intent::Preview, ..stand.request() };
-    assert!(stand.flash(&preview).unwrap().mass_erased);
+    let foreseen = stand.flash(&preview).unwrap();
+    assert!(foreseen.mass_erased);
+    assert_eq!(foreseen.needs_consent, Some(Obstacle::AboutToBeReadProtected));
     let report = stand.flash(&stand.request()).unwrap();
     assert!(report.mass_erased && report.options_written);
     assert_eq!(board.counts().mass_erases, 1);

@@ -12,8 +12,9 @@ use std::{
 
 use clap::Args;
 use m365_drv::{
+    block::{Mileage, Serial},
     board::{self, EraseConsent},
-    ops::{self, BoardState, Keep, Place, Stopped},
+    ops::{self, BoardState, Keep, Obstacle, Place, Stopped},
 };
 
 use super::{Context, Globals};
@@ -68,32 +69,25 @@ impl ConsentArg {
         keep: &Keep,
         mut work: impl FnMut(&mut Context, Option<EraseConsent>) -> Result<T, ops::Error>,
     ) -> Result<T, ops::Error> {
-        let (uid, refusal) = match work(context, self.erase_all.then_some(EraseConsent)) {
-            Err(refusal @ ops::Error::Consent { uid, .. }) if context.audience().answers() => (uid, refusal),
-            ended => return ended,
-        };
-        context.say(&question(&refusal, keep));
-        if !agrees(&answer(context)?) {
-            return Err(refusal);
+        let ended = work(context, self.erase_all.then_some(EraseConsent));
+        let Err(ops::Error::Consent { uid, obstacle, data }) = &ended else { return ended };
+        if !context.audience().answers() {
+            return ended;
         }
-        context.wait_for(uid);
+        context.say(&question(*obstacle, *data, keep));
+        if !agrees(&answer(context)?) {
+            return ended;
+        }
+        context.wait_for(*uid);
         work(context, Some(EraseConsent))
     }
 }
 
 /// What is lost, what is not, and how to agree.
-fn question(refusal: &ops::Error, keep: &Keep) -> String {
+fn question(obstacle: Obstacle, data: Option<(Serial, Mileage)>, keep: &Keep) -> String {
     let mut lines = vec![String::new()];
-    let what = if let ops::Error::Consent { what, .. } = refusal { *what } else { "protected" };
-    lines.push(match what {
-        "write-protected" => format!("The chip is {what}. To go on, that is removed; the chip is not erased by it."),
-        "half unlocked" => format!("The chip is {what}. To go on, that is finished; the chip is not erased by it."),
-        _ => format!(
-            "The chip is {what}. Removing that erases all of its flash: bootloader, firmware\n\
-             and data block, with everything that was set in it."
-        ),
-    });
-    if let ops::Error::Consent { data: Some((serial, mileage)), .. } = refusal {
+    lines.push(format!("The chip is {obstacle}. {}", removing(obstacle)));
+    if let Some((serial, mileage)) = data {
         lines.push(format!("Known, and written again: serial number {serial}, mileage {mileage}."));
     }
     lines.push(match keep.place() {
@@ -102,6 +96,17 @@ fn question(refusal: &ops::Error, keep: &Keep) -> String {
     });
     lines.push(format!("Type `{WORD}` to go on, anything else to stop:"));
     lines.join("\n")
+}
+
+fn removing(obstacle: Obstacle) -> &'static str {
+    match obstacle {
+        Obstacle::ReadProtected | Obstacle::AboutToBeReadProtected => {
+            "Removing that erases all of its flash: bootloader, firmware\n\
+             and data block, with everything that was set in it."
+        }
+        Obstacle::WriteProtected => "To go on, that is removed; the chip is not erased by it.",
+        Obstacle::HalfUnlocked => "To go on, that is finished; the chip is not erased by it.",
+    }
 }
 
 /// Whether an answer agrees.
@@ -134,8 +139,6 @@ fn answer(context: &Context) -> Result<String, ops::Error> {
 
 #[cfg(test)]
 mod tests {
-    use m365_drv::block::{Mileage, Serial, Uid};
-
     use super::*;
 
     #[test]
@@ -159,23 +162,21 @@ mod tests {
     fn the_question_says_what_is_lost_and_what_is_saved() {
         let serial = Serial::parse("21886/00012345", "#####/########").unwrap();
         let data = Some((serial, Mileage::from_km(1234).unwrap()));
-        let refusal = ops::Error::Consent { uid: Uid([1, 2, 3]), what: "read-protected", data };
         let text = "\nThe chip is read-protected. Removing that erases all of its flash: bootloader, firmware\n\
                     and data block, with everything that was set in it.\n\
                     Known, and written again: serial number 21886/00012345, mileage 1234.0 km.\n\
                     What can be read is saved first, in backups.\n\
                     Type `erase` to go on, anything else to stop:";
-        assert_eq!(question(&refusal, &Keep::in_folder("backups")), text);
+        assert_eq!(question(Obstacle::ReadProtected, data, &Keep::in_folder("backups")), text);
 
-        for (what, words) in [
-            ("write-protected", "To go on, that is removed; the chip is not erased by it."),
-            ("half unlocked", "To go on, that is finished; the chip is not erased by it."),
+        for (obstacle, words) in [
+            (Obstacle::WriteProtected, "To go on, that is removed; the chip is not erased by it."),
+            (Obstacle::HalfUnlocked, "To go on, that is finished; the chip is not erased by it."),
         ] {
-            let refusal = ops::Error::Consent { uid: Uid([1, 2, 3]), what, data: None };
             let text = format!(
-                "\nThe chip is {what}. {words}\nNothing is saved first.\nType `erase` to go on, anything else to stop:"
+                "\nThe chip is {obstacle}. {words}\nNothing is saved first.\nType `erase` to go on, anything else to stop:"
             );
-            assert_eq!(question(&refusal, &Keep::nothing()), text);
+            assert_eq!(question(obstacle, None, &Keep::nothing()), text);
         }
     }
 }

@@ -120,8 +120,8 @@ fn work_rows(report: &FlashReport, page: &mut Page) {
     let programmed = format!("{} bytes; {} pages right already", report.bytes_programmed, report.pages_skipped);
     if report.preview {
         page.row("would erase", erased).row("would program", programmed);
-        if let Some(what) = report.needs_consent {
-            page.toned("needs", format!("--erase-all: the chip is {what}"), Tone::Remark);
+        if let Some(obstacle) = report.needs_consent {
+            page.toned("needs", format!("--erase-all: the chip is {obstacle}"), Tone::Remark);
         }
         return;
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::BackupError;
+use super::{BackupError, Obstacle};
 use crate::{
     block::{Mileage, Serial, Uid},
     board,
@@ -67,12 +67,12 @@ pub enum Error {
     #[error(transparent)]
     Board(Stopped),
     /// Removing protection changes the chip, read-out protection even erases it, and nobody agreed to that.
-    #[error("the chip is {what}; {}, which was not agreed to", removing(what))]
+    #[error("the chip is {obstacle}; {}, which was not agreed to", removing(*obstacle))]
     Consent {
         /// The board that was asked about: agreeing to an erase is for this one.
         uid: Uid,
-        /// `read-protected`, `about to be read-protected`, `write-protected` or `half unlocked`.
-        what: &'static str,
+        /// What would be removed.
+        obstacle: Obstacle,
         /// Serial number and mileage that are to be written afterwards, where they are known by then.
         data: Option<(Serial, Mileage)>,
     },
@@ -191,11 +191,11 @@ impl Error {
 }
 
 /// What it means to remove a protection.
-fn removing(what: &str) -> &'static str {
-    match what {
-        "write-protected" => "that has to be removed",
-        "half unlocked" => "that has to be finished",
-        _ => "removing that erases it",
+fn removing(obstacle: Obstacle) -> &'static str {
+    match obstacle {
+        Obstacle::ReadProtected | Obstacle::AboutToBeReadProtected => "removing that erases it",
+        Obstacle::WriteProtected => "that has to be removed",
+        Obstacle::HalfUnlocked => "that has to be finished",
     }
 }
 

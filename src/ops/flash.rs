@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{
-    BoardState, Error, Extent, Job,
+    BoardState, Error, Extent, Job, Obstacle,
     job::{Losses, refused, untouched},
     keep::Keep,
     prepare::{Prepared, prepare},
@@ -108,7 +108,7 @@ pub struct FlashReport {
     /// Whether this was a preview and nothing was written.
     pub preview: bool,
     /// What has to be removed first, in a preview: `read-protected` or `write-protected`.
-    pub needs_consent: Option<&'static str>,
+    pub needs_consent: Option<Obstacle>,
     /// How often contact was lost and made again.
     pub reconnects: u32,
     /// How the firmware started; `None` where it was not let run.
@@ -159,9 +159,9 @@ pub fn flash(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
         return Ok(report);
     }
     let obstacle = write::obstacle(&status, &prepared.plan, request.target);
-    if let Some(what) = obstacle.filter(|_| request.consent.is_none()) {
+    if let Some(obstacle) = obstacle.filter(|_| request.consent.is_none()) {
         let data = Some((prepared.serial, prepared.mileage));
-        return Err(refused(board, Error::Consent { uid: report.uid, what, data }));
+        return Err(refused(board, Error::Consent { uid: report.uid, obstacle, data }));
     }
     let unfinished = write::is_unfinished(&status, request.consent);
     let locks = request.after == After::LockAndRun;
@@ -217,7 +217,7 @@ impl FlashReport {
     /// Fills in what would be done.
     fn foresee(&mut self, request: &FlashRequest<'_>, prepared: &Prepared, status: &Status) {
         self.needs_consent = write::obstacle(status, &prepared.plan, request.target);
-        self.mass_erased = write::is_locked(status);
+        self.mass_erased = self.needs_consent.is_some_and(Obstacle::erases);
         let work = if self.mass_erased { prepared.plan.work_on_blank() } else { prepared.work(request) };
         self.pages_erased = work.erases();
         self.pages_skipped = work.skipped;

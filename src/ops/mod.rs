@@ -8,6 +8,7 @@ mod held;
 mod info;
 mod job;
 mod keep;
+mod obstacle;
 mod plan;
 mod prepare;
 mod protect;
@@ -23,6 +24,7 @@ pub use self::{
     info::{InfoReport, Options, info},
     job::Job,
     keep::{Keep, Place},
+    obstacle::Obstacle,
     plan::{Extent, FlashPlan, Overlap, Placed, Work},
     protect::{LockReport, UnlockReport, lock, reset, unlock},
     report::{Data, Firmware},

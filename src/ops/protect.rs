@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::{
-    BoardState, Error, Job,
+    BoardState, Error, Job, Obstacle,
     held::Held,
     job::{refused, untouched},
     keep::Keep,
@@ -93,22 +93,15 @@ fn remove<'p>(
     let uid = board.uid;
     let status = job.step(Step::Identify, |_| board.status()).map_err(untouched)?;
     let begun = begun.get_or_insert_with(|| Begun::new(status));
-    let (now, options) = (status.protection, status.option_bytes);
-    let will_protect = options.protects();
-    if now == Protection::None && status.write_protection == u32::MAX && options.complements_right() && !will_protect {
+    let now = status.protection;
+    let Some(obstacle) = Obstacle::to_openness(&status) else {
         job.skip(Step::Unlock);
         board.resume().map_err(untouched)?;
         let was_locked = begun.status.protection == Protection::Read;
         return Ok(begun.unlocked(uid, if was_locked { Erasure::Everything } else { Erasure::Nothing }));
-    }
-    let what = match now {
-        Protection::None if will_protect => "about to be read-protected",
-        Protection::None if status.write_protection == u32::MAX => "half unlocked",
-        Protection::None => "write-protected",
-        Protection::Read => "read-protected",
     };
     let Some(consent) = consent else {
-        return Err(refused(board, Error::Consent { uid, what, data: None }));
+        return Err(refused(board, Error::Consent { uid, obstacle, data: None }));
     };
     let target = Target::for_chip(board.chip.flash_kib);
     if begun.backup.is_none() && !begun.wrote {

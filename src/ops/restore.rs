@@ -94,8 +94,8 @@ pub fn restore(
         board.resume().map_err(untouched)?;
         return Ok(report);
     }
-    if let Some(what) = write::obstacle(&status, &plan, target).filter(|_| consent.is_none()) {
-        return Err(refused(board, Error::Consent { uid, what, data: None }));
+    if let Some(obstacle) = write::obstacle(&status, &plan, target).filter(|_| consent.is_none()) {
+        return Err(refused(board, Error::Consent { uid, obstacle, data: None }));
     }
     match keep.save_for(job, &held.backup(uid, &status)) {
         Ok(path) => report.backup = path,

@@ -1,6 +1,6 @@
 //! The part of `flash` that changes the board, and that goes on after contact was lost.
 
-use super::{BoardState, Error, Extent, FlashPlan, Job, Work, job::Losses};
+use super::{BoardState, Error, Extent, FlashPlan, Job, Obstacle, Work, job::Losses};
 use crate::{
     board::{
         Board, Comparison, EraseConsent, Erasure, Error as BoardError, Protection, Recipe, Status,
@@ -85,16 +85,9 @@ pub(super) fn write<'p>(
 }
 
 /// What has to be removed before the plan can be written.
-pub(super) fn obstacle(status: &Status, plan: &FlashPlan, target: &Target) -> Option<&'static str> {
-    if is_locked(status) {
-        return Some("read-protected");
-    }
-    is_write_protected(status, plan, target).then_some("write-protected")
-}
-
-/// Whether flash cannot be read, or cannot after the next reset: where somebody was interrupted while locking.
-pub(super) fn is_locked(status: &Status) -> bool {
-    status.protection == Protection::Read || status.option_bytes.protects()
+pub(super) fn obstacle(status: &Status, plan: &FlashPlan, target: &Target) -> Option<Obstacle> {
+    Obstacle::to_reading(status)
+        .or_else(|| is_write_protected(status, plan, target).then_some(Obstacle::WriteProtected))
 }
 
 /// Whether an unlock was interrupted after it had opened flash, and may be finished.
@@ -145,8 +138,9 @@ impl<'p> Run<'p, '_> {
             Some(known) => known.status,
             None => board.status()?,
         };
-        let to_unlock =
-            is_locked(&status) || is_unfinished(&status, permit.consent) || is_write_protected(&status, plan, target);
+        let to_unlock = Obstacle::to_reading(&status).is_some()
+            || is_unfinished(&status, permit.consent)
+            || is_write_protected(&status, plan, target);
         let mut erasure = Erasure::Nothing;
         if to_unlock {
             // Asked for and given before the first pass; a board that locks itself on the way had to be erased anyway.
