@@ -17,5 +17,6 @@ mod limits;
 mod packages;
 mod rehearsal;
 mod rooms;
+mod saving;
 mod sim;
 mod stand;

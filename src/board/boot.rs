@@ -72,20 +72,13 @@ const SPAN: Duration = Duration::from_millis(5);
 impl Board<'_> {
     /// Resets the chip, lets it run and watches it by samples of its program counter.
     pub fn boot(&mut self, target: &Target) -> Result<Boot, Error> {
-        core::reset_and_run(&mut self.link, DEMCR_TRCENA)?;
+        core::reset_and_run(&mut self.link, &self.pace, DEMCR_TRCENA)?;
         let began = self.pace.now();
         let mut inside = (0, began);
         let mut last = Boot::Unseen;
         let seen = self.pace.poll(LIMIT, || {
             let now = self.pace.now();
-            let pc = match self.link.read(DWT_PCSR) {
-                // While the reset lasts the chip may not answer; a probe has to.
-                Err(LinkError::Wire { .. } | LinkError::Refused { .. }) if now.saturating_sub(began) < SPAN => {
-                    return Ok(None);
-                }
-                pc => pc?,
-            };
-            last = locate(pc, target);
+            last = locate(self.link.read(DWT_PCSR)?, target);
             let Boot::Running { .. } = last else {
                 inside.0 = 0;
                 // A locked-up core has no program counter to show.
@@ -111,8 +104,7 @@ impl Board<'_> {
 
     /// Resets the chip and lets it run.
     pub fn reset(mut self) -> Result<(), Error> {
-        core::reset_and_run(&mut self.link, 0)?;
-        Ok(())
+        core::reset_and_run(&mut self.link, &self.pace, 0)
     }
 
     /// Lets the core go on where it was halted.

@@ -36,20 +36,10 @@ pub(super) fn reset_and_halt(link: &mut Link, pace: &Pace) -> Result<(), Error> 
     link.read(DHCSR)?;
     link.write(AIRCR, AIRCR_VECTKEY | AIRCR_SYSRESETREQ)?;
     let mut was_reset = false;
-    let mut unanswered = None;
-    let halted = pace.poll(RESET_LIMIT, || {
-        // While the reset lasts the chip may not answer at all.
-        match link.read(DHCSR) {
-            Ok(status) => {
-                was_reset |= status & DHCSR_S_RESET_ST != 0;
-                Ok((was_reset && status & DHCSR_S_HALT != 0).then_some(()))
-            }
-            Err(error @ LinkError::Probe { .. }) => Err(error.into()),
-            Err(error) => {
-                unanswered = Some(error);
-                Ok(None)
-            }
-        }
+    let (halted, unanswered) = after_reset(pace, || {
+        let status = link.read(DHCSR)?;
+        was_reset |= status & DHCSR_S_RESET_ST != 0;
+        Ok((was_reset && status & DHCSR_S_HALT != 0).then_some(()))
     })?;
     match (halted, unanswered) {
         (Some(()), _) => Ok(()),
@@ -58,12 +48,39 @@ pub(super) fn reset_and_halt(link: &mut Link, pace: &Pace) -> Result<(), Error> 
     }
 }
 
-/// Resets the chip and lets it run without the debugger in its way.
-pub(super) fn reset_and_run(link: &mut Link, demcr: u32) -> Result<(), LinkError> {
+/// Resets the chip, whose core is halted, and lets it run without the debugger in its way.
+pub(super) fn reset_and_run(link: &mut Link, pace: &Pace, demcr: u32) -> Result<(), Error> {
     link.write(DEMCR, demcr)?;
-    link.write(DHCSR, DHCSR_DBGKEY)?;
+    // Out of the halt: a core that is let go first goes on with what it did, be it for a moment, and may begin to erase a
+    // page. The reset would cut that.
     link.write(AIRCR, AIRCR_VECTKEY | AIRCR_SYSRESETREQ)?;
-    link.flush()
+    link.flush()?;
+    let (done, unanswered) = after_reset(pace, || {
+        link.write(DHCSR, DHCSR_DBGKEY)?;
+        link.flush().map(Some)
+    })?;
+    match (done, unanswered) {
+        (None, Some(error)) => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Calls `attempt` until it has an answer, and gives the last error beside it: while a reset lasts the chip may not answer
+/// at all. The probe has to.
+fn after_reset<T>(
+    pace: &Pace,
+    mut attempt: impl FnMut() -> Result<Option<T>, LinkError>,
+) -> Result<(Option<T>, Option<LinkError>), Error> {
+    let mut unanswered = None;
+    let answer = pace.poll(RESET_LIMIT, || match attempt() {
+        Err(error @ LinkError::Probe { .. }) => Err(error.into()),
+        Err(error) => {
+            unanswered = Some(error);
+            Ok(None)
+        }
+        answer => Ok(answer?),
+    })?;
+    Ok((answer, unanswered))
 }
 
 /// Lets the halted core go on, without the debugger in its way.
@@ -73,14 +90,30 @@ pub(super) fn resume(link: &mut Link) -> Result<(), LinkError> {
     link.flush()
 }
 
+/// Lets the halted core go on, to be halted again.
+pub(super) fn run(link: &mut Link) -> Result<(), LinkError> {
+    link.write(DHCSR, DHCSR_DBGKEY | DHCSR_C_DEBUGEN)
+}
+
 /// Starts the core, which a reset has just halted, at `entry` in Thumb state. The reset has disabled all interrupts.
 pub(super) fn start(link: &mut Link, pace: &Pace, entry: u32) -> Result<(), Error> {
     for (register, value) in [(DCRSR_XPSR, XPSR_T), (DCRSR_PC, entry)] {
         link.write(DCRDR, value)?;
-        link.write(DCRSR, DCRSR_REGWNR | register)?;
-        let ready = pace.poll(HALT_LIMIT, || Ok((link.read(DHCSR)? & DHCSR_S_REGRDY != 0).then_some(())))?;
-        ready.ok_or(Error::NotHalted)?;
+        transfer(link, pace, DCRSR_REGWNR | register)?;
     }
-    link.write(DHCSR, DHCSR_DBGKEY | DHCSR_C_DEBUGEN)?;
+    run(link)?;
     Ok(())
+}
+
+/// Where the halted core stands.
+pub(super) fn pc(link: &mut Link, pace: &Pace) -> Result<u32, Error> {
+    transfer(link, pace, DCRSR_PC)?;
+    Ok(link.read(DCRDR)?)
+}
+
+/// Moves a register of the halted core from or to DCRDR.
+fn transfer(link: &mut Link, pace: &Pace, select: u32) -> Result<(), Error> {
+    link.write(DCRSR, select)?;
+    let ready = pace.poll(HALT_LIMIT, || Ok((link.read(DHCSR)? & DHCSR_S_REGRDY != 0).then_some(())))?;
+    ready.ok_or(Error::NotHalted)
 }

@@ -21,6 +21,7 @@ pub mod progress;
 mod protection;
 mod registers;
 mod rescue;
+mod save;
 mod usb;
 
 pub use self::{
@@ -71,8 +72,8 @@ pub struct Board<'p> {
 }
 
 impl<'p> Board<'p> {
-    /// Reaches the board, stops its core where it is, and identifies the chip. Resets nothing, unless it had to attach under
-    /// reset.
+    /// Reaches the board, stops its core where it is, though not in the middle of a save, and identifies the chip. Resets
+    /// nothing, unless it had to attach under reset.
     pub fn connect(probes: &'p Probes, options: &ConnectOptions, progress: &mut dyn Progress) -> Result<Self, Error> {
         Self::connect_at(probes, options, None, progress)
     }
@@ -133,6 +134,7 @@ impl<'p> Board<'p> {
         }
         core::halt(&mut link, &pace)?;
         let (chip, uid) = chip::identify(&mut link, cpuid)?;
+        save::let_end(&mut link, &pace)?;
         Ok(Self {
             probes,
             options: options.clone(),

@@ -56,6 +56,12 @@ pub(super) mod fpec {
     pub(crate) const ACR: u32 = 0x4002_2000;
     /// Words from ACR to WRPR.
     pub(crate) const WORDS: usize = 9;
+    /// Index of CR in those words.
+    pub(crate) const CR: usize = 4;
+    /// Set while flash cannot be written.
+    pub(crate) const CR_LOCK: u32 = 1 << 7;
+    /// Set while the option bytes can be written.
+    pub(crate) const CR_OPTWRE: u32 = 1 << 9;
     /// Index of OBR in those words.
     pub(crate) const OBR: usize = 7;
     /// Index of WRPR in those words.

@@ -1,0 +1,125 @@
+//! Firmware that saves its data block, and is halted, reset or locked in the middle of that.
+
+use std::time::Duration;
+
+use m365_drv::{
+    ops::{self, After, FlashRequest},
+    sim::{self, Scenario, SimBoard},
+};
+
+use crate::stand::{Stand, assert_same, image, live_block};
+
+/// In the place of our application's main loop: a branch to [`SAVE`].
+const MAIN: usize = 0x168;
+const BRANCH: [u16; 2] = [0xF000, 0xBA4A];
+const SAVE: usize = 0x600;
+
+/// Saves the live data block without end, as the vendor's firmware does now and then: flash is locked after the erase and
+/// after the programming, and for 10 ms between two saves. For a quarter of a millisecond everything is ready for the erase.
+///
+/// ```text
+/// save:   ldr     r0, =0x40022000         @ FPEC
+///         ldr     r1, =0x0800F800
+///         ldr     r4, =0x2000070E         @ the live block
+///         ldr     r5, =0x45670123
+///         ldr     r6, =0xCDEF89AB
+///         ldr     r2, =20000
+/// 1:      subs    r2, #1
+///         bne     1b
+///         str     r5, [r0, #4]
+///         str     r6, [r0, #4]
+///         movs    r2, #2                  @ PER
+///         str     r2, [r0, #0x10]
+///         str     r1, [r0, #0x14]
+///         ldr     r2, =500
+/// 2:      subs    r2, #1
+///         bne     2b
+///         movs    r2, #0x42               @ PER, STRT
+///         str     r2, [r0, #0x10]
+/// 3:      ldr     r2, [r0, #0x0C]
+///         lsls    r2, #31
+///         bne     3b
+///         movs    r2, #0x80               @ LOCK
+///         str     r2, [r0, #0x10]
+///         str     r5, [r0, #4]
+///         str     r6, [r0, #4]
+///         movs    r2, #1                  @ PG
+///         str     r2, [r0, #0x10]
+///         movs    r3, #0
+/// 4:      ldrh    r2, [r4, r3]
+///         strh    r2, [r1, r3]
+/// 5:      ldr     r2, [r0, #0x0C]
+///         lsls    r2, #31
+///         bne     5b
+///         adds    r3, #2
+///         lsrs    r2, r3, #9
+///         beq     4b
+///         movs    r2, #0x80
+///         str     r2, [r0, #0x10]
+///         b       save
+/// ```
+const SAVING: [u16; 52] = [
+    0x4814, 0x4915, 0x4C15, 0x4D16, 0x4E16, 0xF644, 0x6220, 0x3A01, 0xD1FD, 0x6045, 0x6046, 0x2202, 0x6102, 0x6141,
+    0xF44F, 0x72FA, 0x3A01, 0xD1FD, 0x2242, 0x6102, 0x68C2, 0x07D2, 0xD1FC, 0x2280, 0x6102, 0x6045, 0x6046, 0x2201,
+    0x6102, 0x2300, 0x5AE2, 0x52CA, 0x68C2, 0x07D2, 0xD1FC, 0x3302, 0x0A5A, 0xD0F7, 0x2280, 0x6102, 0xE7D6, 0x0000,
+    0x2000, 0x4002, 0xF800, 0x0800, 0x070E, 0x2000, 0x0123, 0x4567, 0x89AB, 0xCDEF,
+];
+
+/// A board with such firmware, some moment after its start.
+fn saving(moment: Duration) -> (SimBoard, Stand) {
+    let (board, mut stand) = Stand::scenario(Scenario::Open);
+    let mut drv = sim::APP_64.to_vec();
+    for (at, code) in [(MAIN, &BRANCH[..]), (SAVE, &SAVING[..])] {
+        for (place, half_word) in drv[at..].chunks_exact_mut(2).zip(code) {
+            place.copy_from_slice(&half_word.to_le_bytes());
+        }
+    }
+    stand.drv = image(&drv);
+    let mut flash = board.flash();
+    flash[0x1000..0x1000 + drv.len()].copy_from_slice(&drv);
+    board.set_flash(&flash);
+    board.power_cycle();
+    board.clock().sleep(moment);
+    (board, stand)
+}
+
+/// Moments all over two saves.
+fn moments() -> impl Iterator<Item = Duration> {
+    (0..180).map(|turn| Duration::from_millis(60) + turn * Duration::from_micros(530))
+}
+
+/// Does this to a board at each of these moments, and then looks at its data page.
+#[track_caller]
+fn keeps_the_data_block(work: impl Fn(&Stand)) {
+    for moment in moments() {
+        let (board, stand) = saving(moment);
+        let live = live_block(&board);
+        work(&stand);
+        let flash = board.flash();
+        assert_same(&flash[0xF800..0xFA00], live.as_bytes());
+        assert_eq!(board.violations(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_reset_waits_for_the_end_of_a_save() {
+    keeps_the_data_block(|stand| {
+        stand.run(ops::reset).expect("a reset");
+    });
+}
+
+#[test]
+fn a_lock_waits_for_the_end_of_a_save() {
+    keeps_the_data_block(|stand| {
+        stand.run(ops::lock).expect("a lock");
+    });
+}
+
+/// What was halted just before it erases a page does not get that far before the reset.
+#[test]
+fn a_finished_board_keeps_its_data_block_whenever_it_is_flashed_again() {
+    keeps_the_data_block(|stand| {
+        let request = FlashRequest { after: After::Run, ..stand.request() };
+        stand.flash(&request).expect("the job");
+    });
+}
