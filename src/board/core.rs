@@ -99,21 +99,10 @@ pub(super) fn run(link: &mut Link) -> Result<(), LinkError> {
 pub(super) fn start(link: &mut Link, pace: &Pace, entry: u32) -> Result<(), Error> {
     for (register, value) in [(DCRSR_XPSR, XPSR_T), (DCRSR_PC, entry)] {
         link.write(DCRDR, value)?;
-        transfer(link, pace, DCRSR_REGWNR | register)?;
+        link.write(DCRSR, DCRSR_REGWNR | register)?;
+        let ready = pace.poll(HALT_LIMIT, || Ok((link.read(DHCSR)? & DHCSR_S_REGRDY != 0).then_some(())))?;
+        ready.ok_or(Error::NotHalted)?;
     }
     run(link)?;
     Ok(())
-}
-
-/// Where the halted core stands.
-pub(super) fn pc(link: &mut Link, pace: &Pace) -> Result<u32, Error> {
-    transfer(link, pace, DCRSR_PC)?;
-    Ok(link.read(DCRDR)?)
-}
-
-/// Moves a register of the halted core from or to DCRDR.
-fn transfer(link: &mut Link, pace: &Pace, select: u32) -> Result<(), Error> {
-    link.write(DCRSR, select)?;
-    let ready = pace.poll(HALT_LIMIT, || Ok((link.read(DHCSR)? & DHCSR_S_REGRDY != 0).then_some(())))?;
-    ready.ok_or(Error::NotHalted)
 }

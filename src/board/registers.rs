@@ -56,12 +56,13 @@ pub(super) mod fpec {
     pub(crate) const ACR: u32 = 0x4002_2000;
     /// Words from ACR to WRPR.
     pub(crate) const WORDS: usize = 9;
-    /// Index of CR in those words.
-    pub(crate) const CR: usize = 4;
+    /// Index of SR in those words; CR follows it.
+    pub(crate) const SR: usize = 3;
+    pub(crate) const CR_PG: u32 = 1 << 0;
+    pub(crate) const CR_OPTPG: u32 = 1 << 4;
+    pub(crate) const CR_STRT: u32 = 1 << 6;
     /// Set while flash cannot be written.
     pub(crate) const CR_LOCK: u32 = 1 << 7;
-    /// Set while the option bytes can be written.
-    pub(crate) const CR_OPTWRE: u32 = 1 << 9;
     /// Index of OBR in those words.
     pub(crate) const OBR: usize = 7;
     /// Index of WRPR in those words.
@@ -69,6 +70,7 @@ pub(super) mod fpec {
     pub(crate) const OBR_RDPRT: u32 = 1 << 1;
     /// Bits of OBR that are reserved and read as zero.
     pub(crate) const OBR_RESERVED: u32 = 0xFC00_0000;
+    pub(crate) const SR_BSY: u32 = 1 << 0;
     pub(crate) const SR_PGERR: u32 = 1 << 2;
     pub(crate) const SR_WRPRTERR: u32 = 1 << 4;
     /// The product id in the flash controller of GigaDevice's chips (their `FMC_PID`); nothing is there on an STM32F103.
