@@ -16,8 +16,8 @@ use super::{
 fn operations(clean: &Clean) -> [Operation; 5] {
     let operation = |name, trigger, all, count| Operation { name, trigger, all, count };
     [
-        operation("page erase", Trigger::PageErase, clean.page_erases, 3),
-        operation("programming", Trigger::HalfWord, clean.programs, 3),
+        operation("page erase", Trigger::PageErase, clean.page_erases, 6),
+        operation("programming", Trigger::HalfWord, clean.programs, 40),
         operation("mass erase", Trigger::MassErase, clean.mass_erases, 1),
         operation("option erase", Trigger::OptionErase, clean.option_erases, 2),
         operation("option programming", Trigger::OptionProgram, clean.option_programs, 8),

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use m365_drv::{
+    board::Board,
     ops::Category,
     sim::{Fault, FaultKind, Lie, Trigger},
 };
 
 use super::{
     again, points,
-    scene::{End, Power, SCENES, Trial},
+    scene::{End, Power, SCENES, Scene, Trial},
     tally::Tally,
 };
 
@@ -28,7 +29,7 @@ fn a_link_that_lies_never_ends_in_a_wrong_board() {
     let mut tally = Tally::new("lies from any transfer on");
     for scene in SCENES {
         let clean = Trial::clean(scene);
-        for nth in points(clean.transfers, 2) {
+        for nth in points(clean.transfers, 6) {
             for (name, kind) in LIES {
                 let mut trial = Trial::new(scene);
                 let armed = trial.board.inject(Fault { trigger: Trigger::Transfer(nth), kind });
@@ -53,8 +54,8 @@ fn a_link_that_lies_never_ends_in_a_wrong_board() {
 fn another_board_on_the_wires_is_left_alone() {
     let mut tally = Tally::new("another board from any transfer on");
     for scene in SCENES {
-        let clean = Trial::clean(scene);
-        for nth in points(clean.transfers, 12) {
+        let (clean, contact) = (Trial::clean(scene), transfers_to_contact(scene));
+        for nth in points(clean.transfers, 40) {
             let mut trial = Trial::new(scene);
             let gap = Duration::from_millis(400);
             let kind = FaultKind::AnotherBoard { uid: [1, 2, 3], gap };
@@ -68,8 +69,7 @@ fn another_board_on_the_wires_is_left_alone() {
                 match end {
                     _ if !armed.fired() => Err("the fault never fired".into()),
                     _ if changes > 0 || other.half_words_programmed > 0 => Err("the other board was changed".into()),
-                    // A handful of transfers are the way to the first contact.
-                    End::Failure(Category::NoContact, _) if nth > 50 => Err(format!("ended in {end:?}")),
+                    End::Failure(Category::NoContact, _) if nth > contact => Err(format!("ended in {end:?}")),
                     End::Failure(Category::WrongBoard | Category::NoContact, _) | End::Success => {
                         trial.board.clock().sleep(gap);
                         trial.mend(Power::On);
@@ -84,4 +84,13 @@ fn another_board_on_the_wires_is_left_alone() {
         }
     }
     tally.conclude();
+}
+
+/// As many transfers are the way to a board that is known.
+fn transfers_to_contact(scene: &'static Scene) -> u64 {
+    let trial = Trial::new(scene);
+    let began = trial.board.counts().transfers;
+    let probes = trial.stand.probes();
+    Board::connect(&probes, &trial.stand.connect, &mut ()).expect("the board is there");
+    trial.board.counts().transfers - began
 }

@@ -24,7 +24,7 @@ const GONE: FaultKind = FaultKind::ProbeGone { returns_after: Some(AWAY) };
 fn every_transfer(scene: &'static Scene) {
     let clean = Trial::clean(scene);
     let mut tally = Tally::new(format!("{}, lost at {} transfers", scene.name, clean.transfers));
-    for nth in points(clean.transfers, 7) {
+    for nth in points(clean.transfers, 50) {
         for (name, kind, power) in LOSSES {
             strike(scene, &mut tally, name, Fault { trigger: Trigger::Transfer(nth), kind }, power);
         }

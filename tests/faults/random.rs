@@ -87,7 +87,7 @@ fn several_faults_by_chance_lose_nothing() {
     let cleans = SCENES.map(Trial::clean);
     let seeds = match std::env::var("M365_DRV_SEED") {
         Ok(seed) => vec![seed.parse().expect("M365_DRV_SEED is a number")],
-        Err(_) => (1..=if stride().is_some() { 1000 } else { 40 }).collect(),
+        Err(_) => (1..=if stride().is_some() { 1000 } else { 120 }).collect(),
     };
     let mut tally = Tally::new(format!("double and triple faults, {} seeds from {}", seeds.len(), seeds[0]));
     let mut idle = 0;
