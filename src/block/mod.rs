@@ -358,6 +358,7 @@ mod tests {
         let after = before.clone().with_activation();
         assert!(!before.activated() && after.activated());
         assert_eq!(changed(&before, &after), [0x3B]);
+        assert_eq!(after.clone().with_activation(), after, "and leaves it set");
     }
 
     proptest! {
