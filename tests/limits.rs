@@ -5,7 +5,7 @@ use std::{fs, time::Duration};
 use m365_drv::{
     block::Uid,
     board::{OptionBytes, Wait},
-    ops::{BoardState, Category, Error, FlashRequest, Intent, Obstacle},
+    ops::{self, BoardState, Category, Error, FlashRequest, Intent, Obstacle},
     sim::{self, Fault, FaultKind, Lie, Scenario, SimBoard, Trigger},
 };
 
@@ -13,6 +13,13 @@ use crate::{
     flash::assert_refused,
     stand::{Stand, image},
 };
+
+/// The simulated board as it is kept in a folder.
+fn saved(board: &SimBoard) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    board.save(folder.path()).unwrap();
+    fs::read_to_string(folder.path().join("board.yaml")).unwrap()
+}
 
 /// A probe that is pulled out before anything was changed was there all the same.
 #[test]
@@ -62,11 +69,6 @@ fn a_board_that_is_expected_is_the_only_one_taken() {
 
 #[test]
 fn firmware_runs_on_after_a_refusal() {
-    let saved = |board: &SimBoard| {
-        let folder = tempfile::tempdir().unwrap();
-        board.save(folder.path()).unwrap();
-        fs::read_to_string(folder.path().join("board.yaml")).unwrap()
-    };
     let (board, stand) = Stand::scenario(Scenario::Wrp);
     assert!(saved(&board).contains("core: running"));
     let before = stand.contents();
@@ -128,4 +130,34 @@ fn a_lifted_size_gate_makes_no_room() {
     let error =
         assert_refused(&stand, &before, stand.flash(&FlashRequest { forced, ..stand.request() }), Category::Image);
     assert!(matches!(error, Error::Gate { gate: "size", .. }), "{error}");
+}
+
+#[test]
+fn a_board_that_is_refused_goes_on_with_what_it_did() {
+    let (board, mut stand) = Stand::scenario(Scenario::Open);
+    stand.connect.expect = Some(Uid([1, 2, 3]));
+    let error = stand.run(ops::reset).expect_err("another board");
+    assert_eq!(error.category(), Category::WrongBoard);
+    assert!(saved(&board).contains("core: running"));
+
+    let (board, stand) = Stand::scenario(Scenario::Open);
+    board.set_flash_size_register(16);
+    let error = stand.run(ops::reset).expect_err("a chip too small");
+    assert_eq!(error.category(), Category::WrongBoard);
+    assert!(saved(&board).contains("core: running"));
+}
+
+/// Whichever write is lost on the way: who says that the board was reset has reset it.
+#[test]
+fn a_reset_that_is_reported_has_happened() {
+    let (board, stand) = Stand::scenario(Scenario::Open);
+    let began = board.counts().transfers;
+    stand.run(ops::reset).expect("a reset");
+    for nth in 1..=board.counts().transfers - began {
+        let (board, stand) = Stand::scenario(Scenario::Open);
+        let armed = board.inject(Fault { trigger: Trigger::Transfer(nth), kind: FaultKind::DroppedWrite });
+        let resets = board.counts().resets;
+        let result = stand.run(ops::reset);
+        assert!(result.is_err() || board.counts().resets > resets, "a write lost at {nth}, {}", armed.fired());
+    }
 }

@@ -115,6 +115,26 @@ fn a_lock_waits_for_the_end_of_a_save() {
     });
 }
 
+#[test]
+fn a_lock_after_flashing_waits_for_the_end_of_a_save() {
+    keeps_the_data_block(|stand| {
+        let request = FlashRequest { after: After::LockAndRun, ..stand.request() };
+        stand.flash(&request).expect("the job");
+    });
+}
+
+/// Other makers' chips erase slowly.
+#[test]
+fn a_reset_waits_for_a_slow_erase() {
+    for moment in moments() {
+        let (board, stand) = saving(moment);
+        let live = live_block(&board);
+        board.set_erase_times(Duration::from_millis(400), Duration::from_millis(400));
+        stand.run(ops::reset).expect("a reset");
+        assert_same(&board.flash()[0xF800..0xFA00], live.as_bytes());
+    }
+}
+
 /// What was halted just before it erases a page does not get that far before the reset.
 #[test]
 fn a_finished_board_keeps_its_data_block_whenever_it_is_flashed_again() {

@@ -31,56 +31,53 @@ pub(super) fn halt(link: &mut Link, pace: &Pace) -> Result<(), Error> {
 /// Resets the chip and stops the core before its first instruction. Debug has been enabled by [`halt`]; SRAM and the debug
 /// settings stay.
 pub(super) fn reset_and_halt(link: &mut Link, pace: &Pace) -> Result<(), Error> {
-    link.write(DEMCR, DEMCR_VC_CORERESET)?;
+    reset(link, pace, DEMCR_VC_CORERESET, |_, status| Ok(status & DHCSR_S_HALT != 0))
+}
+
+/// Resets the chip, whose core is halted, and lets it run without the debugger in its way.
+///
+/// Out of the halt: a core that is let go first goes on with what it did, be it for a moment, and may begin to erase a page.
+/// The reset would cut that.
+pub(super) fn reset_and_run(link: &mut Link, pace: &Pace, demcr: u32) -> Result<(), Error> {
+    reset(link, pace, demcr, |link, _| {
+        link.write(DHCSR, DHCSR_DBGKEY)?;
+        link.flush()?;
+        Ok(true)
+    })
+}
+
+/// Resets the chip, sees that it was reset, and calls `then` with DHCSR until that is done.
+fn reset(
+    link: &mut Link,
+    pace: &Pace,
+    demcr: u32,
+    mut then: impl FnMut(&mut Link, u32) -> Result<bool, LinkError>,
+) -> Result<(), Error> {
+    link.write(DEMCR, demcr)?;
     // Reading clears S_RESET_ST, so that seeing it again proves this reset.
     link.read(DHCSR)?;
     link.write(AIRCR, AIRCR_VECTKEY | AIRCR_SYSRESETREQ)?;
     let mut was_reset = false;
-    let (halted, unanswered) = after_reset(pace, || {
+    let mut unanswered = None;
+    let mut attempt = || {
         let status = link.read(DHCSR)?;
         was_reset |= status & DHCSR_S_RESET_ST != 0;
-        Ok((was_reset && status & DHCSR_S_HALT != 0).then_some(()))
-    })?;
-    match (halted, unanswered) {
-        (Some(()), _) => Ok(()),
-        (None, Some(error)) if !was_reset => Err(error.into()),
-        (None, _) => Err(Error::NotReset),
-    }
-}
-
-/// Resets the chip, whose core is halted, and lets it run without the debugger in its way.
-pub(super) fn reset_and_run(link: &mut Link, pace: &Pace, demcr: u32) -> Result<(), Error> {
-    link.write(DEMCR, demcr)?;
-    // Out of the halt: a core that is let go first goes on with what it did, be it for a moment, and may begin to erase a
-    // page. The reset would cut that.
-    link.write(AIRCR, AIRCR_VECTKEY | AIRCR_SYSRESETREQ)?;
-    link.flush()?;
-    let (done, unanswered) = after_reset(pace, || {
-        link.write(DHCSR, DHCSR_DBGKEY)?;
-        link.flush().map(Some)
-    })?;
-    match (done, unanswered) {
-        (None, Some(error)) => Err(error.into()),
-        _ => Ok(()),
-    }
-}
-
-/// Calls `attempt` until it has an answer, and gives the last error beside it: while a reset lasts the chip may not answer
-/// at all. The probe has to.
-fn after_reset<T>(
-    pace: &Pace,
-    mut attempt: impl FnMut() -> Result<Option<T>, LinkError>,
-) -> Result<(Option<T>, Option<LinkError>), Error> {
-    let mut unanswered = None;
-    let answer = pace.poll(RESET_LIMIT, || match attempt() {
+        Ok(was_reset && then(link, status)?)
+    };
+    let done = pace.poll(RESET_LIMIT, || match attempt() {
+        Ok(done) => Ok(done.then_some(())),
         Err(error @ LinkError::Probe { .. }) => Err(error.into()),
+        // While the reset lasts the chip may not answer at all.
         Err(error) => {
             unanswered = Some(error);
             Ok(None)
         }
-        answer => Ok(answer?),
     })?;
-    Ok((answer, unanswered))
+    match (done, unanswered) {
+        (Some(()), _) => Ok(()),
+        (None, Some(error)) if !was_reset => Err(error.into()),
+        (None, _) => Err(Error::NotReset),
+    }
 }
 
 /// Lets the halted core go on, without the debugger in its way.

@@ -85,16 +85,21 @@ impl<'p> Board<'p> {
         progress: &mut dyn Progress,
     ) -> Result<Self, Error> {
         let began = probes.pace().now();
+        let mut options = options.clone();
         let (first, mut limit) = (limit, limit);
         let mut lost = None;
         loop {
-            let contact = match connect::reach(probes, options, limit, progress) {
+            let contact = match connect::reach(probes, &options, limit, progress) {
                 // It was there a moment ago.
                 Err(error) if error.is_absence() => return Err(lost.unwrap_or(error)),
                 reached => reached?,
             };
             let speed_khz = contact.speed_khz;
-            match Self::take(probes, options, contact) {
+            if contact.method == Method::Normal {
+                // It answers without a reset, and must not be reset in the middle of what it writes.
+                options.method = Method::Normal;
+            }
+            match Self::take(probes, &options, contact) {
                 // Contact was there and did not last for twenty words: a slower clock is more robust.
                 Err(error) if error.is_link() => {
                     let is_last = speed_khz <= connect::SLOWEST || options.speed_khz.is_some();
@@ -117,7 +122,9 @@ impl<'p> Board<'p> {
                 }
                 Ok(board) => match options.expect {
                     Some(expected) if board.uid != expected => {
-                        return Err(Error::OtherBoard { expected, found: board.uid });
+                        let found = board.uid;
+                        let _ = board.resume();
+                        return Err(Error::OtherBoard { expected, found });
                     }
                     _ => return Ok(board),
                 },
@@ -133,7 +140,12 @@ impl<'p> Board<'p> {
             link.write(dbgmcu::CR, dbgmcu::CR_WATCHDOGS_STOP | dbgmcu::CR_TIMERS_STOP)?;
         }
         core::halt(&mut link, &pace)?;
-        let (chip, uid) = chip::identify(&mut link, cpuid)?;
+        let (chip, uid) = chip::identify(&mut link, cpuid).inspect_err(|error| {
+            if !error.is_link() {
+                // What is refused goes on with what it did.
+                let _ = core::resume(&mut link);
+            }
+        })?;
         save::let_end(&mut link, &pace)?;
         Ok(Self {
             probes,
@@ -177,6 +189,11 @@ impl<'p> Board<'p> {
             return Err(LinkError::Nonsense { what: "the unique id", value: cpuid }.into());
         }
         Ok(Self { probes, options, method, link, pace, loaded: Loaded::No, probe, speed_khz, dpidr, chip, uid })
+    }
+
+    /// Lets what runs come to the end of what it writes to flash; the core is halted before and after.
+    pub fn let_save_end(&mut self) -> Result<(), Error> {
+        save::let_end(&mut self.link, &self.pace)
     }
 
     /// Stops the chip before its first instruction after a reset.

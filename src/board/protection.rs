@@ -57,7 +57,7 @@ impl Status {
 /// Time for everything that `options` in the flash algorithm does: an erase of the option area, a mass erase, eight
 /// half-words; DS5319 table 28 gives 40 ms at most for each erase. Worn chips and those of other makers take longer, by as
 /// much as seconds.
-const OPTIONS_LIMIT: Duration = Duration::from_secs(20);
+pub(super) const OPTIONS_LIMIT: Duration = Duration::from_secs(20);
 /// How long a user has to take the power away and bring it back, where no waiting time was asked for.
 const POWER_CYCLE_LIMIT: Duration = Duration::from_secs(60);
 

@@ -58,9 +58,6 @@ pub(super) mod fpec {
     pub(crate) const WORDS: usize = 9;
     /// Index of SR in those words; CR follows it.
     pub(crate) const SR: usize = 3;
-    pub(crate) const CR_PG: u32 = 1 << 0;
-    pub(crate) const CR_OPTPG: u32 = 1 << 4;
-    pub(crate) const CR_STRT: u32 = 1 << 6;
     /// Set while flash cannot be written.
     pub(crate) const CR_LOCK: u32 = 1 << 7;
     /// Index of OBR in those words.

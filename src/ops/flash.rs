@@ -107,7 +107,7 @@ pub struct FlashReport {
     pub verified: bool,
     /// Whether this was a preview and nothing was written.
     pub preview: bool,
-    /// What has to be removed first, in a preview: `read-protected` or `write-protected`.
+    /// What has to be removed first, in a preview.
     pub needs_consent: Option<Obstacle>,
     /// How often contact was lost and made again.
     pub reconnects: u32,
@@ -288,6 +288,7 @@ fn lock<'p>(job: &mut Job<'p>, board: Board<'p>, target: &Target, user: u8) -> R
     loop {
         let set = |_: &mut dyn board::progress::Progress| {
             let mut board = board.reattach()?;
+            board.let_save_end()?;
             let board::Status { protection, option_bytes: options, .. } = board.status()?;
             // The firmware may have written them meanwhile, and then without USER.
             let wanted = options.with_user(user);
