@@ -1,6 +1,6 @@
 //! Intel HEX files.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use ihex::{ReaderError, Record};
 
@@ -38,8 +38,19 @@ pub enum HexError {
     NoData,
 }
 
-/// Reads the records into one run of bytes and the address of its first; gaps read as erased flash (0xFF).
-pub(super) fn read(text: &str) -> Result<(u32, Vec<u8>), HexError> {
+/// The data of a HEX file as one run of bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Data {
+    /// Address of the first byte.
+    pub(super) base: u32,
+    /// The bytes; erased flash (0xFF) in the gaps.
+    pub(super) bytes: Vec<u8>,
+    /// The offsets in `bytes` that no record fills, in order.
+    pub(super) gaps: Vec<Range<usize>>,
+}
+
+/// Reads the records.
+pub(super) fn read(text: &str) -> Result<Data, HexError> {
     let runs = runs(text)?;
     let (Some((&base, _)), Some((&last, tail))) = (runs.first_key_value(), runs.last_key_value()) else {
         return Err(HexError::NoData);
@@ -49,16 +60,20 @@ pub(super) fn read(text: &str) -> Result<(u32, Vec<u8>), HexError> {
         return Err(HexError::Span(span));
     }
     let mut bytes = vec![0xFF; span as usize];
-    let mut filled = u64::from(base);
+    let mut gaps = Vec::new();
+    let mut filled = 0;
     for (address, run) in runs {
-        if u64::from(address) < filled {
+        let start = (address - base) as usize;
+        if start < filled {
             return Err(HexError::Overlap(address));
         }
-        let start = (address - base) as usize;
-        bytes[start..start + run.len()].copy_from_slice(&run);
-        filled = u64::from(address) + run.len() as u64;
+        if start > filled {
+            gaps.push(filled..start);
+        }
+        filled = start + run.len();
+        bytes[start..filled].copy_from_slice(&run);
     }
-    Ok((base, bytes))
+    Ok(Data { base, bytes, gaps })
 }
 
 /// The data records by address. Where they overlap, the later start is inside the earlier run.
@@ -110,11 +125,11 @@ mod tests {
     }
 
     #[test]
-    fn gaps_are_erased_flash_and_the_lowest_address_is_kept() {
-        let text = file(&[(0x0800_1010, &[3, 4]), (0x0800_1000, &[1, 2])]);
-        let mut bytes = vec![0xFF; 18];
-        (bytes[0], bytes[1], bytes[16], bytes[17]) = (1, 2, 3, 4);
-        assert_eq!(read(&text), Ok((0x0800_1000, bytes)));
+    fn gaps_are_erased_flash_and_are_told() {
+        let text = file(&[(0x0800_1010, &[3, 4]), (0x0800_1000, &[1, 2]), (0x0800_1012, &[5])]);
+        let mut bytes = vec![0xFF; 19];
+        (bytes[0], bytes[1], bytes[16], bytes[17], bytes[18]) = (1, 2, 3, 4, 5);
+        assert_eq!(read(&text), Ok(Data { base: 0x0800_1000, bytes, gaps: std::iter::once(2..16).collect() }));
     }
 
     #[test]

@@ -110,6 +110,8 @@ pub struct Image {
     pub bytes: Vec<u8>,
     /// Address of the first byte, where the file says so.
     pub base: Option<u32>,
+    /// Offsets in `bytes` that the file holds nothing for, in order: the gaps of an Intel HEX file. They read as 0xFF.
+    pub gaps: Vec<Range<usize>>,
     /// The form of the file.
     pub format: Format,
     /// What the package around it says, where it came in one.
@@ -160,7 +162,15 @@ impl Image {
 
     /// Takes the bytes of a file.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ImageError> {
-        let image = |bytes: Vec<u8>, base, format| Self { bytes, base, format, package: None, file: None, place: None };
+        let image = |bytes: Vec<u8>, base, format| Self {
+            bytes,
+            base,
+            gaps: vec![],
+            format,
+            package: None,
+            file: None,
+            place: None,
+        };
         if bytes.is_empty() {
             return Err(ImageError::Empty);
         }
@@ -172,8 +182,8 @@ impl Image {
             return Ok(Self { package: Some(package), ..image(bytes, None, Format::Package) });
         }
         if let Some(text) = hex_text(bytes) {
-            let (base, bytes) = hex::read(text).map_err(ImageError::Hex)?;
-            return Ok(image(bytes, Some(base), Format::Hex));
+            let hex::Data { base, bytes, gaps } = hex::read(text).map_err(ImageError::Hex)?;
+            return Ok(Self { gaps, ..image(bytes, Some(base), Format::Hex) });
         }
         if is_data_block(bytes) {
             return Ok(image(bytes.into(), None, Format::Data));
@@ -203,15 +213,11 @@ impl Image {
             return Err(elsewhere);
         };
         let share = &from[..from.len().min(len)];
-        match share.iter().rposition(|&byte| byte != 0xFF) {
-            // Flash is programmed by half-words.
-            Some(last) => Ok(Self {
-                bytes: share[..(last + 1).next_multiple_of(2).min(share.len())].into(),
-                base: Some(region.start),
-                ..self
-            }),
-            None => Err(elsewhere),
-        }
+        let Some(last) = share.iter().rposition(|&byte| byte != 0xFF) else { return Err(elsewhere) };
+        // Flash is programmed by half-words.
+        let bytes = share[..(last + 1).next_multiple_of(2).min(share.len())].to_vec();
+        let gaps = gaps_within(&self.gaps, self.bytes.len() - from.len(), bytes.len());
+        Ok(Self { bytes, base: Some(region.start), gaps, ..self })
     }
 
     /// SHA-256 of the plain bytes.
@@ -232,6 +238,12 @@ impl Image {
             },
         }
     }
+}
+
+/// The gaps that lie in `len` bytes from `start`, counted from there.
+fn gaps_within(gaps: &[Range<usize>], start: usize, len: usize) -> Vec<Range<usize>> {
+    let place = |at: usize| at.saturating_sub(start).min(len);
+    gaps.iter().map(|gap| place(gap.start)..place(gap.end)).filter(|gap| !gap.is_empty()).collect()
 }
 
 /// A text of records; the first character decides, so that a broken file is called a broken HEX file.
@@ -308,6 +320,23 @@ mod tests {
         let hex = hex_file(0x0800_0000, &flash[..0x4000]);
         assert_eq!(read(hex.as_bytes()).part(&DRV).unwrap().bytes, drv);
         assert_eq!(read(hex.as_bytes()).part(&BOOT).unwrap().bytes, boot);
+    }
+
+    #[test]
+    fn the_gaps_of_a_share_are_counted_from_its_first_byte() {
+        let drv = Sample::drv(5000).bytes();
+        let mut flash = vec![0xFF; 0x1000];
+        flash[..3000].copy_from_slice(&Sample::boot(3000).bytes());
+        flash.extend(&drv);
+        let text = hex_file(0x0800_0000, &flash);
+        // Records of 32 bytes: one inside the bootloader, erased flash between, one of the DRV.
+        let lacks = |at: usize| (3008..0x1000).contains(&at) || [64, 0x1000 + 2048].contains(&at);
+        let kept = text.lines().enumerate().filter(|(line, _)| *line == 0 || !lacks((line - 1) * 32));
+        let whole = read(kept.map(|(_, line)| line).collect::<Vec<_>>().join("\n").as_bytes());
+        assert_eq!(whole.gaps, [64..96, 3008..0x1000, 0x1800..0x1820]);
+        assert_eq!(whole.clone().part(&DRV).unwrap().gaps, [2048..2080]);
+        assert_eq!(whole.part(&BOOT).unwrap().gaps, [64..96]);
+        assert_eq!(read(hex_file(0x0800_1000, &drv).as_bytes()).gaps, []);
     }
 
     #[test]
