@@ -1,4 +1,4 @@
-//! Why a probe that is there cannot be used. A cause is named only where it was found, never guessed.
+//! Why an attached probe cannot be used. A cause is named only if it was found, never guessed.
 
 use std::io;
 
@@ -12,7 +12,7 @@ use super::{Error, usb};
 #[serde(rename_all = "kebab-case", tag = "name")]
 pub enum Problem {
     /// The system does not let this user open the device.
-    #[error("this user may not open the probe {vid}:{pid}")]
+    #[error("permission denied for probe {vid}:{pid}")]
     Permission {
         /// USB vendor, four hexadecimal digits.
         vid: String,
@@ -22,21 +22,24 @@ pub enum Problem {
     /// Another program has it.
     #[error("{} is using the probe", program.as_deref().unwrap_or("another program"))]
     Busy {
-        /// The program, where the system tells.
+        /// The program, if the system tells.
         program: Option<String>,
     },
     /// Windows has bound a driver to it that this program cannot use.
     #[error("the probe has no WinUSB driver")]
     Driver,
     /// The firmware of the probe is too old.
-    #[error("the probe's firmware is too old: it has {}, at least {needed} is needed", found.as_deref().unwrap_or("an unknown version"))]
+    #[error(
+        "the probe's firmware is too old: {}, at least {needed} is needed",
+        found.as_deref().unwrap_or("unknown version")
+    )]
     Firmware {
         /// The version it has, as the probe counts, for example `V2J17`.
         found: Option<String>,
         /// The oldest version that works, for example `J26`.
         needed: String,
     },
-    /// It does not answer, though it can be opened.
+    /// It can be opened but does not answer.
     #[error("the probe does not answer")]
     Hung,
     /// Anything else, in the driver's words.
@@ -83,26 +86,32 @@ fn specific(error: &DebugProbeError) -> Option<&StlinkError> {
     BoxedProbeError::downcast_ref(inner)
 }
 
-/// The kind of the system's error at the end of the chain. nusb's own error, which knows "busy", is inside an `io::Error`.
+/// The kind of the system's error at the end of the chain.
 fn io_kind(error: &DebugProbeError) -> Option<io::ErrorKind> {
     let chain = std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |error| error.source());
     let mut found = None;
     for cause in chain {
         if let Some(io) = cause.downcast_ref::<io::Error>() {
-            found = Some(io.kind());
+            // The chain goes on behind the error that this one wraps: nusb's own, which alone knows "busy".
+            let wrapped = io.get_ref().and_then(|wrapped| wrapped.downcast_ref());
+            found = Some(wrapped.map_or_else(|| io.kind(), kind_of));
         }
-        if let Some(usb) = cause.downcast_ref::<nusb::Error>() {
-            found = Some(match usb.kind() {
-                nusb::ErrorKind::Busy => io::ErrorKind::ResourceBusy,
-                nusb::ErrorKind::PermissionDenied => io::ErrorKind::PermissionDenied,
-                nusb::ErrorKind::Unsupported => io::ErrorKind::Unsupported,
-                nusb::ErrorKind::NotFound => io::ErrorKind::NotFound,
-                nusb::ErrorKind::Disconnected => io::ErrorKind::NotConnected,
-                _ => io::ErrorKind::Other,
-            });
+        if let Some(usb) = cause.downcast_ref() {
+            found = Some(kind_of(usb));
         }
     }
     found
+}
+
+fn kind_of(usb: &nusb::Error) -> io::ErrorKind {
+    match usb.kind() {
+        nusb::ErrorKind::Busy => io::ErrorKind::ResourceBusy,
+        nusb::ErrorKind::PermissionDenied => io::ErrorKind::PermissionDenied,
+        nusb::ErrorKind::Unsupported => io::ErrorKind::Unsupported,
+        nusb::ErrorKind::NotFound => io::ErrorKind::NotFound,
+        nusb::ErrorKind::Disconnected => io::ErrorKind::NotConnected,
+        _ => io::ErrorKind::Other,
+    }
 }
 
 fn words(error: &DebugProbeError) -> String {

@@ -36,15 +36,15 @@ pub struct ProbeEntry {
     pub vid: String,
     /// USB product, four hexadecimal digits.
     pub pid: String,
-    /// Serial number, in hexadecimal where the probe's own is not printable; `None` where it has none.
+    /// Serial number, in hexadecimal if the probe's own is not printable; `None` if it has none.
     pub serial: Option<String>,
-    /// Where it is plugged in, `BUS-PORT.PORT`; `None` where the system does not tell.
+    /// Where it is plugged in, `BUS-PORT.PORT`; `None` if the system does not tell.
     pub usb: Option<String>,
     /// What kind of probe, as `STLink V2`.
     pub kind: String,
-    /// Whether it can be opened, as far as can be told without opening it.
+    /// Whether it can be used. A list from [`Probes::list`] has tried, the lists in errors have not.
     pub usable: bool,
-    /// Why it cannot be used, or what to mind.
+    /// Why it cannot be used.
     pub problem: Option<access::Problem>,
 }
 
@@ -146,9 +146,21 @@ impl Probes {
         &self.pace
     }
 
-    /// All supported probes, in a stable order.
+    /// All supported probes, in a stable order. Each that nobody else uses is opened, so that the list says what will happen.
     pub fn list(&self) -> Vec<ProbeEntry> {
-        self.choices().into_iter().map(|choice| choice.entry).collect()
+        self.choices().into_iter().map(|choice| self.tried(choice)).collect()
+    }
+
+    /// The entry of a probe, with what the driver says when it opens it.
+    fn tried(&self, choice: Choice) -> ProbeEntry {
+        // Two programs may open a HID device at the same time and would take each other's answers.
+        let is_exclusive = !choice.info.is_hid_interface;
+        let opened = if choice.entry.usable && is_exclusive { self.open(&choice).map(drop) } else { Ok(()) };
+        match opened {
+            Ok(()) => choice.entry,
+            Err(Error::ProbeAccess(problem)) => ProbeEntry { usable: false, problem: Some(problem), ..choice.entry },
+            Err(_) => ProbeEntry { usable: false, ..choice.entry },
+        }
     }
 
     fn choices(&self) -> Vec<Choice> {
@@ -214,7 +226,7 @@ pub(super) struct Choice {
 }
 
 /// The probe families that this tool supports, over probe-rs's drivers. probe-rs's own list would also ask for serial
-/// ports, to find probes that are none of these, and panics where the system cannot list them.
+/// ports, to find probes of other kinds, and panics if the system cannot list them.
 #[derive(Debug)]
 struct SupportedProbes;
 

@@ -1,11 +1,11 @@
-//! What the probe drivers do not tell of a USB device: where it is plugged in, who is using it, how old its firmware is.
+//! What the probe drivers do not tell about a USB device: where it is plugged in, who is using it, how old its firmware is.
 
 use std::time::Duration;
 
 use nusb::MaybeFuture as _;
 use probe_rs::probe::{DebugProbeInfo, usb_util::InterfaceExt as _};
 
-/// For each probe, in order, its USB device, or `None` where there is none, as in a simulation. Probes with equal ids and
+/// For each probe, in order, its USB device, or `None` if there is none, as in a simulation. Probes with equal ids and
 /// serial numbers are taken in the order of the system's list, which is also the drivers' order.
 pub(super) fn devices<'a>(probes: impl Iterator<Item = &'a DebugProbeInfo>) -> Vec<Option<nusb::DeviceInfo>> {
     let mut devices: Vec<_> = nusb::list_devices().wait().map(Iterator::collect).unwrap_or_default();
@@ -28,7 +28,7 @@ fn same_serial(device: Option<&str>, probe: Option<&str>) -> bool {
     device == probe || hex::encode_upper(device) == probe
 }
 
-/// Where a device is plugged in, as `BUS-PORT.PORT`; `None` where the system does not tell.
+/// Where a device is plugged in, as `BUS-PORT.PORT`; `None` if the system does not tell.
 #[cfg(any(target_os = "linux", target_os = "macos", target_os = "windows"))]
 pub(super) fn place(device: &nusb::DeviceInfo) -> Option<String> {
     let ports: Vec<_> = device.port_chain().iter().map(u8::to_string).collect();
@@ -41,7 +41,7 @@ pub(super) fn place(_device: &nusb::DeviceInfo) -> Option<String> {
     None
 }
 
-/// The other program that has the device open, by name and number; `None` where there is none or the system does not
+/// The other program that has the device open, by name and number; `None` if there is none or the system does not
 /// tell.
 #[cfg(target_os = "linux")]
 pub(super) fn holder(device: &nusb::DeviceInfo) -> Option<String> {
@@ -65,20 +65,32 @@ pub(super) fn holder(_device: &nusb::DeviceInfo) -> Option<String> {
     None
 }
 
-/// The firmware version of an ST-Link, as `V2J17`, asked for without the driver, which refuses old ones.
+/// The firmware version of an ST-Link, as `V2J17`, read without the driver, which refuses old ones.
 pub(super) fn stlink_version(device: &nusb::DeviceInfo) -> Option<String> {
-    const TIMEOUT: Duration = Duration::from_millis(500);
-    /// ST's `GET_VERSION`, in a command of 16 bytes.
+    /// ST's `GET_VERSION`, and the longer one of the V3, whose answer to the first has no version of the debug firmware.
     const GET_VERSION: u8 = 0xF1;
+    const GET_VERSION_EXT: u8 = 0xFB;
+    let interface = device.open().wait().ok()?.claim_interface(0).wait().ok()?;
     // The V2 (product 3748) has its bulk-out endpoint elsewhere than all later ones.
     let out = if device.product_id() == 0x3748 { 0x02 } else { 0x01 };
-    let interface = device.open().wait().ok()?.claim_interface(0).wait().ok()?;
-    let mut command = [0; 16];
-    command[0] = GET_VERSION;
-    interface.write_bulk(out, &command, TIMEOUT).ok()?;
-    let mut answer = [0; 6];
-    interface.read_bulk(0x81, &mut answer, TIMEOUT).ok()?;
+    let mut answer = [0; 12];
+    ask(&interface, out, GET_VERSION, &mut answer[..6])?;
     // Four bits of hardware, six of debug firmware, six of the rest.
     let version = u16::from_be_bytes([answer[0], answer[1]]);
-    Some(format!("V{}J{}", version >> 12, version >> 6 & 0x3F))
+    let (hardware, mut firmware) = (version >> 12, version >> 6 & 0x3F);
+    if hardware >= 3 {
+        ask(&interface, out, GET_VERSION_EXT, &mut answer)?;
+        firmware = answer[2].into();
+    }
+    Some(format!("V{hardware}J{firmware}"))
+}
+
+/// Sends an ST-Link one command, which has 16 bytes, and takes the answer.
+fn ask(interface: &nusb::Interface, out: u8, command: u8, answer: &mut [u8]) -> Option<()> {
+    const TIMEOUT: Duration = Duration::from_millis(500);
+    let mut bytes = [0; 16];
+    bytes[0] = command;
+    interface.write_bulk(out, &bytes, TIMEOUT).ok()?;
+    interface.read_bulk(0x81, answer, TIMEOUT).ok()?;
+    Some(())
 }

@@ -1,8 +1,8 @@
-//! What makes a probe usable, for each proven problem and each system. It stands here and nowhere else.
+//! How to make a probe usable, for each proven problem and each system. It stands here and nowhere else.
 
 use m365_drv::board::access::Problem;
 
-/// The systems whose ways differ.
+/// The systems that differ in this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum System {
     Linux,
@@ -24,15 +24,15 @@ impl System {
     };
 }
 
-/// What udev reads after `sudo udevadm control --reload`, and the devices that are there already after the second.
+/// The first makes udev read its rules again, the second applies them to the devices that are already attached.
 const RELOAD: [&str; 2] = ["sudo udevadm control --reload", "sudo udevadm trigger"];
 
 fn rule_file(vid: &str, pid: &str) -> String {
     format!("/etc/udev/rules.d/70-m365-drv-{vid}-{pid}.rules")
 }
 
-/// Both nodes of a probe, USB and hidraw, carry the ids in a parent's attributes. `uaccess` is for whoever sits at the
-/// computer, the group for who came by ssh; the number before 73 lets it take effect (systemd, 73-seat-late.rules).
+/// Both nodes of a probe, USB and hidraw, carry the ids in a parent's attributes. `uaccess` is for the user at the
+/// computer, the group for a user over ssh; a number below 73 is needed for it to take effect (systemd, 73-seat-late.rules).
 fn rule(vid: &str, pid: &str) -> String {
     format!(
         "ATTRS{{idVendor}}==\"{vid}\", ATTRS{{idProduct}}==\"{pid}\", MODE=\"0660\", GROUP=\"plugdev\", \
@@ -40,7 +40,7 @@ fn rule(vid: &str, pid: &str) -> String {
     )
 }
 
-/// The one command that cures a problem, where one does.
+/// The one command that solves a problem, if there is one.
 pub(crate) fn command(problem: &Problem, system: System) -> Option<String> {
     match (problem, system) {
         (Problem::Permission { vid, pid }, System::Linux) => {
@@ -52,7 +52,7 @@ pub(crate) fn command(problem: &Problem, system: System) -> Option<String> {
     }
 }
 
-/// What to do, line by line, each as it is typed or read; nothing where nothing is known to help.
+/// What to do, line by line, each as it is typed or read; nothing if nothing is known to help.
 pub(crate) fn lines(problem: &Problem, system: System) -> Vec<String> {
     let line = |text: &str| vec![text.to_owned()];
     match (problem, system) {
@@ -61,24 +61,24 @@ pub(crate) fn lines(problem: &Problem, system: System) -> Vec<String> {
             vec![
                 format!("Put this line into {}:", rule_file(vid, pid)),
                 rule(vid, pid),
-                "Then make it count:".into(),
+                "Then load it:".into(),
                 reload.into(),
                 trigger.into(),
             ]
         }
-        (Problem::Permission { .. }, System::MacOs) => {
-            line("macOS asks for no rule or driver: another program has the probe. End it, or plug the probe in again.")
-        }
+        (Problem::Permission { .. }, System::MacOs) => line(
+            "macOS needs no rule or driver: another program is using the probe. Close it, or plug the probe in again.",
+        ),
         (Problem::Permission { .. } | Problem::Busy { .. }, System::Windows) => {
-            line("End the other program that has the probe open (ST-LINK Utility, STM32CubeProgrammer, an IDE).")
+            line("Close the other program that is using the probe (ST-LINK Utility, STM32CubeProgrammer, an IDE).")
         }
-        (Problem::Busy { program: Some(program) }, _) => vec![format!("End {program}.")],
-        (Problem::Busy { program: None }, _) => line("End the other program that has the probe open."),
-        (Problem::Driver, System::Windows) => {
-            line("Give the probe the WinUSB driver: with Zadig (https://zadig.akeo.ie), or with ST's STSW-LINK009.")
-        }
+        (Problem::Busy { program: Some(program) }, _) => vec![format!("Close {program}.")],
+        (Problem::Busy { program: None }, _) => line("Close the other program that is using the probe."),
+        (Problem::Driver, System::Windows) => line(
+            "Install the WinUSB driver for the probe: with Zadig (https://zadig.akeo.ie), or with ST's STSW-LINK009.",
+        ),
         (Problem::Firmware { .. }, _) => {
-            line("Update it with STSW-LINK007 (https://www.st.com/en/development-tools/stsw-link007.html).")
+            line("Update it with ST's STSW-LINK007 (https://www.st.com/en/development-tools/stsw-link007.html).")
         }
         (Problem::Hung, _) => line("Unplug the probe and plug it in again."),
         (Problem::Permission { .. } | Problem::Driver | Problem::Other { .. }, _) => Vec::new(),
@@ -101,7 +101,7 @@ mod tests {
         let expected = [
             "Put this line into /etc/udev/rules.d/70-m365-drv-0483-3748.rules:",
             RULE,
-            "Then make it count:",
+            "Then load it:",
             "sudo udevadm control --reload",
             "sudo udevadm trigger",
         ];
@@ -133,11 +133,11 @@ mod tests {
     #[test]
     fn each_system_has_words_of_its_own() {
         let busy = Problem::Busy { program: Some("openocd (pid 7)".into()) };
-        assert_eq!(lines(&busy, System::Linux), ["End openocd (pid 7)."]);
+        assert_eq!(lines(&busy, System::Linux), ["Close openocd (pid 7)."]);
         assert!(lines(&Problem::Driver, System::Windows)[0].contains("WinUSB"));
         assert!(lines(&Problem::Driver, System::Linux).is_empty());
-        assert!(lines(&permission(), System::MacOs)[0].starts_with("macOS asks for no rule"));
-        assert!(lines(&permission(), System::Windows)[0].starts_with("End the other program"));
+        assert!(lines(&permission(), System::MacOs)[0].starts_with("macOS needs no rule"));
+        assert!(lines(&permission(), System::Windows)[0].starts_with("Close the other program"));
         for system in [System::Linux, System::MacOs, System::Windows] {
             assert_eq!(lines(&Problem::Hung, system), ["Unplug the probe and plug it in again."]);
         }

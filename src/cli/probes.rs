@@ -1,6 +1,9 @@
 //! `probes`: the probes found, whether each can be used, and if not the fix.
 
-use m365_drv::board::{self, ProbeEntry};
+use m365_drv::{
+    board::{self, ProbeEntry},
+    image::printable,
+};
 use serde::Serialize;
 
 use super::{
@@ -44,15 +47,15 @@ fn rows(probe: &ProbeEntry, page: &mut Page, system: System) {
     match &probe.problem {
         _ if probe.usable => page.toned("  usable", "yes", Tone::Good),
         None => page.toned("  usable", "no", Tone::Bad),
-        Some(problem) => page.toned("  usable", format!("no, {problem}"), Tone::Bad),
+        Some(problem) => page.toned("  usable", format!("no: {problem}"), Tone::Bad),
     };
     let cure = probe.problem.as_ref().map_or_else(Vec::new, |problem| cures::lines(problem, system));
     for line in cure {
-        page.line(format!("  {line}"));
+        page.line(format!("  {}", printable(&line)));
     }
 }
 
-/// The probes that an error was about, one a line.
+/// The probes that an error is about, one a line.
 pub(crate) fn named_by(error: &anyhow::Error) -> Vec<String> {
     use board::Error::{ProbeNotFound, SeveralProbes, TwinProbes};
     match exit::of_board(error) {
@@ -105,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn each_probe_is_listed_with_its_problem_and_what_cures_it() {
+    fn each_probe_is_listed_with_its_problem_and_what_solves_it() {
         let permission = Problem::Permission { vid: "0483".into(), pid: "3748".into() };
         let busy = Problem::Busy { program: Some("openocd (pid 7)".into()) };
         let firmware = Problem::Firmware { found: Some("V2J17".into()), needed: "J26".into() };
@@ -124,38 +127,38 @@ mod tests {
 #2 STLink V2
   usb     0483:3748 at usb:1-2
   serial  none
-  usable  no, this user may not open the probe 0483:3748
+  usable  no: permission denied for probe 0483:3748
   Put this line into /etc/udev/rules.d/70-m365-drv-0483-3748.rules:
   ATTRS{idVendor}=="0483", ATTRS{idProduct}=="3748", MODE="0660", GROUP="plugdev", TAG+="uaccess"
-  Then make it count:
+  Then load it:
   sudo udevadm control --reload
   sudo udevadm trigger
 
 #3 J-Link
   usb     0483:3748 at usb:1-3
   serial  000123
-  usable  no, openocd (pid 7) is using the probe
-  End openocd (pid 7).
+  usable  no: openocd (pid 7) is using the probe
+  Close openocd (pid 7).
 
 #4 STLink V2
   usb     0483:3748 at usb:1-4
   serial  ?
-  usable  no, the probe's firmware is too old: it has V2J17, at least J26 is needed
-  Update it with STSW-LINK007 (https://www.st.com/en/development-tools/stsw-link007.html).
+  usable  no: the probe's firmware is too old: V2J17, at least J26 is needed
+  Update it with ST's STSW-LINK007 (https://www.st.com/en/development-tools/stsw-link007.html).
 
 #5 STLink V2
   usb     0483:3748 at usb:1-5
   serial  ?
-  usable  no, the probe does not answer
+  usable  no: the probe does not answer
   Unplug the probe and plug it in again.
 "#;
         assert_eq!(text(&probes, System::Linux), expected);
     }
 
     #[test]
-    fn a_missing_driver_is_cured_on_windows() {
-        let expected = "#1 STLink V2\n  usb     0483:3748 at usb:1-1\n  serial  none\n  usable  no, the probe has no \
-                        WinUSB driver\n  Give the probe the WinUSB driver: with Zadig (https://zadig.akeo.ie), or with \
+    fn a_missing_driver_is_installed_on_windows() {
+        let expected = "#1 STLink V2\n  usb     0483:3748 at usb:1-1\n  serial  none\n  usable  no: the probe has no \
+                        WinUSB driver\n  Install the WinUSB driver for the probe: with Zadig (https://zadig.akeo.ie), or with \
                         ST's STSW-LINK009.\n";
         assert_eq!(text(&[probe(1, "STLink V2", None, Some(Problem::Driver))], System::Windows), expected);
     }
