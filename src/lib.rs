@@ -58,6 +58,7 @@
 pub mod block;
 pub mod board;
 pub mod clock;
+pub mod count;
 pub mod image;
 pub mod ops;
 pub mod sim;

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Each room and the rooms that it may import. `clock` and `version` are at the root for everyone.
+/// Each room and the rooms that it may import. `clock`, `count` and `version` are at the root for everyone.
 const TABLE: [(&str, &[&str]); 6] = [
     ("block", &[]),
     ("image", &[]),
@@ -16,7 +16,7 @@ const TABLE: [(&str, &[&str]); 6] = [
     ("ops", &["image", "board", "target", "block"]),
 ];
 
-const FOR_EVERYONE: [&str; 2] = ["clock", "version"];
+const FOR_EVERYONE: [&str; 3] = ["clock", "count", "version"];
 
 /// What only the command line may do.
 const COMMAND_LINE_ONLY: [&str; 7] = ["anyhow::", "clap::", "indicatif::", "println!", "eprintln!", "print!(", "dbg!("];

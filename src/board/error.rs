@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{access::Problem, chip::Unsupported, link::LinkError, probes::ProbeEntry};
-use crate::block::Uid;
+use crate::{block::Uid, count::count};
 
 /// A failure of the board procedure, named after what was being done.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +44,7 @@ pub enum Error {
         khz: u32,
     },
     /// The probe works and no board answers.
-    #[error("no board answers after {attempts} tries in {:.1} s", elapsed.as_secs_f32())]
+    #[error("no board answers after {} in {:.1} s", count(*attempts, "try"), elapsed.as_secs_f32())]
     NoContact {
         /// Tries.
         attempts: u32,

@@ -3,13 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use m365_drv::ops::{self, Backup, BackupReport, BoardState, Keep, RestoreReport};
+use m365_drv::{
+    count::count,
+    ops::{self, Backup, BackupReport, BoardState, Keep, RestoreReport},
+};
 
 use super::{
     Context,
     consent::ConsentArg,
     exit::{Exit, Meaning, refuse},
     files,
+    flash::programmed_in_words,
     info::protection_row,
     output::{Answer, Outcome, Report},
     page::{Page, Tone},
@@ -82,7 +86,7 @@ impl Report for BackupReport {
         protection_row(self.protection, page);
         match self.flash_bytes {
             0 => page.toned("flash", "not readable, not in the backup", Tone::Remark),
-            bytes => page.row("flash", format!("{bytes} bytes")),
+            bytes => page.row("flash", count(bytes, "byte")),
         };
         if self.data {
             page.row("data block", "saved");
@@ -96,7 +100,7 @@ impl Report for BackupReport {
 impl Report for RestoreReport {
     fn text(&self, page: &mut Page) {
         page.row("uid", self.uid);
-        page.row("programmed", format!("{} bytes; {} pages right already", self.bytes_programmed, self.pages_skipped));
+        page.row("programmed", programmed_in_words(self.bytes_programmed, self.pages_skipped, "were"));
         page.row("option bytes", hex::encode(self.option_bytes.0));
         if let Some(backup) = &self.backup {
             page.row("backup", backup.display());

@@ -1,12 +1,15 @@
 //! `flash`: the whole job.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use m365_drv::{
-    board::Boot,
-    ops::{self, After, BoardState, Extent, FlashReport, FlashRequest, Intent},
+    block::{Mileage, Serial, Uid},
+    board::{Boot, ChipKind},
+    count::count,
+    ops::{self, After, BoardState, DataSource, Extent, Firmware, FlashReport, FlashRequest, Intent, Obstacle},
 };
+use serde::Serialize;
 
 use super::{
     Context,
@@ -16,6 +19,7 @@ use super::{
     exit::Exit,
     files::NewFile,
     info::firmware_row,
+    lines::seconds,
     output::{Answer, Outcome, Report},
     page::{Page, Tone},
     request::WantedArgs,
@@ -41,7 +45,7 @@ pub(crate) struct FlashArgs {
     #[arg(long, value_name = "FILE")]
     image_out: Option<PathBuf>,
 
-    /// Program every planned page, also those that are right already
+    /// Program every planned page, even if it is already correct
     #[arg(long)]
     full: bool,
 
@@ -88,48 +92,122 @@ pub(crate) fn run(context: &mut Context, args: &FlashArgs) -> Answer {
     if let Some(file) = image_out {
         file.fill(&report.image, board, Exit::Internal)?;
     }
-    Outcome::after(board, &report)
+    if report.preview { Outcome::new(&Foresight::of(&report)) } else { Outcome::after(board, &report) }
+}
+
+/// The report of a dry run: what would be done.
+#[derive(Serialize)]
+struct Foresight<'a> {
+    scooter: &'a str,
+    chip: ChipKind,
+    uid: Uid,
+    serial: Serial,
+    mileage_m: Mileage,
+    data_source: DataSource,
+    boot: Option<&'a Firmware>,
+    drv: Option<&'a Firmware>,
+    preview: bool,
+    would_erase: WouldErase,
+    would_program: WouldProgram,
+    would_write_option_bytes: bool,
+    /// The protection that `--erase-all` has to agree to remove.
+    needs: Option<Obstacle>,
+    speed_khz: u32,
+    took_ms: u64,
+}
+
+#[derive(Serialize)]
+struct WouldErase {
+    whole_chip: bool,
+    pages: u32,
+}
+
+#[derive(Serialize)]
+struct WouldProgram {
+    bytes: u32,
+    pages_already_correct: u32,
+}
+
+impl<'a> Foresight<'a> {
+    fn of(report: &'a FlashReport) -> Self {
+        Self {
+            scooter: &report.scooter,
+            chip: report.chip,
+            uid: report.uid,
+            serial: report.serial,
+            mileage_m: report.mileage_m,
+            data_source: report.data_source,
+            boot: report.boot.as_ref(),
+            drv: report.drv.as_ref(),
+            preview: true,
+            would_erase: WouldErase { whole_chip: report.mass_erased, pages: report.pages_erased },
+            would_program: WouldProgram { bytes: report.bytes_programmed, pages_already_correct: report.pages_skipped },
+            would_write_option_bytes: report.options_written,
+            needs: report.needs_consent,
+            speed_khz: report.speed_khz,
+            took_ms: report.took_ms,
+        }
+    }
+}
+
+impl Report for Foresight<'_> {
+    fn text(&self, page: &mut Page) {
+        page.heading("Dry run: nothing was written");
+        page.row("chip", self.chip).row("uid", self.uid);
+        page.row("serial", self.serial).row("mileage", self.mileage_m);
+        page.row("data from", source_in_words(self.data_source));
+        firmware_row("boot", self.boot, page);
+        firmware_row("drv", self.drv, page);
+        page.row("would erase", erased_in_words(self.would_erase.whole_chip, self.would_erase.pages));
+        let WouldProgram { bytes, pages_already_correct } = self.would_program;
+        page.row("would program", programmed_in_words(bytes, pages_already_correct, "are"));
+        if self.would_write_option_bytes {
+            page.row("would write", "the option bytes");
+        }
+        if let Some(obstacle) = self.needs {
+            page.toned("needs", format!("--erase-all: the chip is {obstacle}"), Tone::Remark);
+        }
+        page.row("took", seconds(Duration::from_millis(self.took_ms)));
+    }
 }
 
 impl Report for FlashReport {
     fn text(&self, page: &mut Page) {
-        if self.preview {
-            page.heading("Dry run: nothing was written");
-        }
         page.row("chip", self.chip).row("uid", self.uid);
         page.row("serial", self.serial).row("mileage", self.mileage_m);
         page.row("data from", source_in_words(self.data_source));
         firmware_row("boot", self.boot.as_ref(), page);
         firmware_row("drv", self.drv.as_ref(), page);
-        work_rows(self, page);
+        page.row("erased", erased_in_words(self.mass_erased, self.pages_erased));
+        page.row("programmed", programmed_in_words(self.bytes_programmed, self.pages_skipped, "were"));
+        page.toned("verified", if self.verified { "yes" } else { "no" }, Tone::Good);
+        match self.boot_check {
+            None => page.row("started", "not tried"),
+            Some(Boot::Running { .. }) => page.toned("started", "yes", Tone::Good),
+            Some(other) => page.toned("started", other, Tone::Remark),
+        };
         if let Some(backup) = &self.backup {
             page.row("backup", backup.display());
         }
-        let seconds = |ms: u64| format!("{}.{:02} s", ms / 1000, ms % 1000 / 10);
-        page.row("took", format!("{}, in contact {}", seconds(self.took_ms), seconds(self.contact_ms)));
+        let [took, contact] = [self.took_ms, self.contact_ms].map(|ms| seconds(Duration::from_millis(ms)));
+        page.row("took", format!("{took}, in contact {contact}"));
     }
 }
 
-/// What was done, or with `--dry-run` would be.
-fn work_rows(report: &FlashReport, page: &mut Page) {
-    let erased = match (report.mass_erased, report.pages_erased) {
+fn erased_in_words(whole_chip: bool, pages: u32) -> String {
+    match (whole_chip, pages) {
         (true, 0) => "the whole chip".to_owned(),
-        (true, pages) => format!("the whole chip, {pages} pages again"),
-        (false, pages) => format!("{pages} pages"),
-    };
-    let programmed = format!("{} bytes; {} pages right already", report.bytes_programmed, report.pages_skipped);
-    if report.preview {
-        page.row("would erase", erased).row("would program", programmed);
-        if let Some(obstacle) = report.needs_consent {
-            page.toned("needs", format!("--erase-all: the chip is {obstacle}"), Tone::Remark);
-        }
-        return;
+        (true, pages) => format!("the whole chip, then {} again", count(pages, "page")),
+        (false, pages) => count(pages, "page"),
     }
-    page.row("erased", erased).row("programmed", programmed);
-    page.toned("verified", if report.verified { "yes" } else { "no" }, Tone::Good);
-    match report.boot_check {
-        None => page.row("started", "not tried"),
-        Some(Boot::Running { .. }) => page.toned("started", "yes", Tone::Good),
-        Some(other) => page.toned("started", other, Tone::Remark),
+}
+
+/// What was written, and which planned pages did not have to be.
+pub(crate) fn programmed_in_words(bytes: u32, skipped: u32, verb: &str) -> String {
+    let verb = match (skipped, verb) {
+        (1, "were") => "was",
+        (1, _) => "is",
+        _ => verb,
     };
+    format!("{}; {} {verb} already correct", count(bytes, "byte"), count(skipped, "page"))
 }

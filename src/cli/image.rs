@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
+use m365_drv::count::count;
 use m365_drv::image::{self, Format, Gate, Image, Kind, Sha256Digest, cipher, sha256};
 use serde::Serialize;
 
@@ -87,14 +88,14 @@ struct Saved {
 
 impl Report for Saved {
     fn text(&self, page: &mut Page) {
-        page.row("written to", &self.file).row("size", format!("{} bytes", self.size)).row("sha256", self.sha256);
+        page.row("written to", &self.file).row("size", count(self.size, "byte")).row("sha256", self.sha256);
     }
 }
 
 impl Report for image::Report {
     fn text(&self, page: &mut Page) {
         identity_rows(self, page);
-        page.row("size", format!("{} bytes", self.size)).row("sha256", self.sha256).row("md5", self.md5);
+        page.row("size", count(self.size, "byte")).row("sha256", self.sha256).row("md5", self.md5);
         if let Some(remarks) = &self.remarks {
             page.blank().paragraph(remarks);
         }

@@ -2,6 +2,7 @@
 
 use m365_drv::{
     board::Protection,
+    count::count,
     ops::{self, Firmware, InfoReport},
 };
 
@@ -23,7 +24,7 @@ impl Report for InfoReport {
         page.row("probe", format!("{} at {} kHz", self.probe, self.speed_khz));
         protection_row(self.protection, page);
         if !self.write_protected_pages.is_empty() {
-            page.toned("write-protected", format!("{} pages", self.write_protected_pages.len()), Tone::Remark);
+            page.toned("write-protected", count(self.write_protected_pages.len(), "page"), Tone::Remark);
         }
         let options = &self.option_bytes;
         if options.complements_right {

@@ -1,6 +1,9 @@
 //! `verify`: compares the board with what `flash` would write.
 
-use m365_drv::ops::{self, FlashRequest, Keep, VerifyReport};
+use m365_drv::{
+    count::count,
+    ops::{self, FlashRequest, Keep, VerifyReport},
+};
 
 use super::{
     Context,
@@ -25,6 +28,6 @@ impl Report for VerifyReport {
         page.row("data from", source_in_words(self.data_source));
         firmware_row("boot", self.boot.as_ref(), page);
         firmware_row("drv", self.drv.as_ref(), page);
-        page.toned("verified", format!("{} bytes, all as planned", self.bytes_compared), Tone::Good);
+        page.toned("verified", format!("{}, all as planned", count(self.bytes_compared, "byte")), Tone::Good);
     }
 }

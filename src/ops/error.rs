@@ -8,6 +8,7 @@ use super::{BackupError, Obstacle};
 use crate::{
     block::{Mileage, Serial, Uid},
     board,
+    count::count,
     image::Kind,
 };
 
@@ -41,6 +42,8 @@ pub enum Category {
     Verify,
     /// Contact was lost on the way.
     LinkLost,
+    /// Flash cannot be read, and what was asked for needs it.
+    Locked,
     /// Ctrl-C.
     Interrupted,
 }
@@ -116,7 +119,8 @@ pub enum Error {
     NoMileage,
     /// The board is not what it should be.
     #[error(
-        "the board differs from the plan at {address:#010x}: {found:#04x} instead of {expected:#04x}, {bytes} bytes in all"
+        "the board differs from the plan at {address:#010x}: {found:#04x} instead of {expected:#04x}; {}",
+        differing(*bytes)
     )]
     Differs {
         /// What the board is now.
@@ -176,7 +180,8 @@ impl Error {
             Self::Backup(_) | Self::BackupWithoutFlash => Category::Backup,
             Self::Gate { .. } | Self::SeveralImages { .. } | Self::NoImage { .. } => Category::Image,
             Self::NoSerial | Self::NoMileage => Category::Data,
-            Self::Differs { .. } | Self::Unreadable | Self::DoesNotStart { .. } => Category::Verify,
+            Self::Unreadable => Category::Locked,
+            Self::Differs { .. } | Self::DoesNotStart { .. } => Category::Verify,
         }
     }
 
@@ -188,6 +193,10 @@ impl Error {
             _ => BoardState::Untouched,
         }
     }
+}
+
+fn differing(bytes: usize) -> String {
+    format!("{} {}", count(bytes, "byte"), if bytes == 1 { "differs" } else { "differ" })
 }
 
 /// What it means to remove a protection.

@@ -218,6 +218,9 @@ impl FlashReport {
     fn foresee(&mut self, request: &FlashRequest<'_>, prepared: &Prepared, status: &Status) {
         self.needs_consent = write::obstacle(status, &prepared.plan, request.target);
         self.mass_erased = self.needs_consent.is_some_and(Obstacle::erases);
+        self.options_written = self.needs_consent.is_some()
+            || write::is_unfinished(status, request.consent)
+            || request.after == After::LockAndRun;
         let work = if self.mass_erased { prepared.plan.work_on_blank() } else { prepared.work(request) };
         self.pages_erased = work.erases();
         self.pages_skipped = work.skipped;
