@@ -18,16 +18,18 @@ fn main() -> ExitCode {
     typed.color.write_global();
     let typed = Arc::new(typed);
     let output = Output::begin(typed.clone());
-    match cli {
-        Ok(cli) => output.end(run(&cli, &typed, &output)),
-        Err(error) => output.end_by_clap(&error),
+    let bars = MultiProgress::new();
+    let log = start_log(cli.as_ref().ok().map(|cli| &cli.globals), &typed, bars.clone());
+    match (cli, log) {
+        (Ok(cli), Ok(())) => output.end(run(&cli, &output, bars)),
+        (Ok(_), Err(error)) => output.end(Err(error)),
+        // What is wrong with the command line matters more than its log.
+        (Err(error), _) => output.end_by_clap(&error),
     }
 }
 
 /// A simulated board is saved however the command ended, so that it can be looked at and gone on with.
-fn run(cli: &Cli, typed: &Typed, output: &Output) -> Answer {
-    let bars = MultiProgress::new();
-    start_log(&cli.globals, typed, bars.clone())?;
+fn run(cli: &Cli, output: &Output, bars: MultiProgress) -> Answer {
     let mut context = Context::new(cli, output, bars)?;
     let answer = panic::catch_unwind(AssertUnwindSafe(|| cli.command.run(&mut context)))
         .unwrap_or_else(|payload| Err(defect(payload.as_ref(), context.activity())));

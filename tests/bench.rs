@@ -139,6 +139,11 @@ impl<'a> Trial<'a> {
 
     /// Runs in the bench's folder, without anything of the user's environment that changes the output.
     fn run(&self) -> Output {
+        self.command().output().expect("the program starts")
+    }
+
+    /// The run, to be started in another way than [`Trial::check`] and [`Trial::json`] do.
+    pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_m365-drv"));
         command.args(&self.args).current_dir(self.bench.folder.path());
         for name in ["M365_DRV_PROBE", "M365_DRV_SPEED", "M365_DRV_FIRMWARE", "NO_COLOR", "CLICOLOR_FORCE", "COLUMNS"] {
@@ -148,7 +153,7 @@ impl<'a> Trial<'a> {
             command.env(name, self.bench.path("home"));
         }
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
-        command.output().expect("the program starts")
+        command
     }
 }
 

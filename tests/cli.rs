@@ -63,12 +63,12 @@ fn a_file_is_never_written_over() {
 fn a_log_is_written_into_no_other_file_and_goes_on_in_its_own() {
     let bench = Bench::new();
     bench.write("backup.json", "{}");
-    let stderr = "error: backup.json is no log of this program\nnext: m365-drv scooters --help\n\
+    let stderr = "error: \"backup.json\" exists and is not an m365-drv log\nnext: m365-drv scooters --help\n\
                   exit 2: `m365-drv explain usage` tells more\n";
     bench.m365("--log-file backup.json scooters").exit(2).stderr(stderr).check();
     assert_eq!(bench.read("backup.json"), b"{}");
 
-    let stderr = "error: a.bin is named twice: a log goes into a file of its own\nnext: m365-drv data new --help\n\
+    let stderr = "error: \"a.bin\" is used twice: the log needs a file of its own\nnext: m365-drv data new --help\n\
                   exit 2: `m365-drv explain usage` tells more\n";
     bench.m365("--log-file a.bin data new --serial 21886/00012345 -o a.bin").exit(2).stderr(stderr).check();
     assert_eq!(bench.files(), ["backup.json"]);

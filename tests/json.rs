@@ -127,6 +127,8 @@ fn the_list_of_exit_codes_is_that_of_the_contract() {
             (11, "flash"),
             (12, "verify"),
             (13, "link-lost"),
+            (14, "locked"),
+            (15, "output"),
             (130, "interrupted"),
         ]
     );

@@ -14,6 +14,7 @@ mod hardware;
 mod image;
 mod json;
 mod limits;
+mod output;
 mod packages;
 mod rehearsal;
 mod rooms;

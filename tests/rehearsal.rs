@@ -66,7 +66,7 @@ fn without_consent_nothing_changes() {
     let bench = Bench::new();
     let stderr = "simulated board `B`: no hardware is touched\n...\n\
                   error: the chip is read-protected; removing that erases it, which was not agreed to\n\
-                  board: untouched, as it was before\n\
+                  board: unchanged\n\
                   next: m365-drv --simulate=B flash pro --erase-all\n\
                   exit 3: `m365-drv explain consent` tells more\n";
     bench.m365("--simulate=B info").json();
@@ -78,7 +78,7 @@ fn without_consent_nothing_changes() {
 #[test]
 fn a_board_that_lost_its_data_is_not_given_invented_ones() {
     let bench = Bench::new();
-    let stderr = "...\nerror: the serial number is unknown\nboard: untouched, as it was before\n\
+    let stderr = "...\nerror: the serial number is unknown\nboard: unchanged\n\
                   next: m365-drv --simulate=B:bricked flash pro --erase-all --serial SERIAL --km KM\n\
                   exit 9: `m365-drv explain data` tells more\n";
     bench.m365("--simulate=B:bricked flash pro --erase-all").exit(9).stderr(stderr).check();

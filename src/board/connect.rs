@@ -1,6 +1,6 @@
 //! Reaching the board: at a clock that works, in the way that works, for as long as the user wants to try.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use probe_rs::{
     architecture::arm::sequences::DefaultArmSequence,
@@ -94,6 +94,15 @@ pub(super) struct Contact {
     pub(super) dpidr: u32,
 }
 
+impl fmt::Display for Contact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ProbeEntry { index, kind, vid, pid, serial, usb, .. } = &self.probe;
+        let (serial, usb) = (serial.as_deref().unwrap_or("none"), usb.as_deref().unwrap_or("unknown"));
+        write!(f, "probe #{index} {kind} {vid}:{pid}, serial {serial}, usb {usb}; SWD at {} kHz, ", self.speed_khz)?;
+        write!(f, "{:?}; DPIDR {:#010x}, CPUID {:#010x}", self.method, self.dpidr, self.cpuid)
+    }
+}
+
 /// The clocks to try on this probe from `limit` down.
 pub(super) fn ladder(kind: &str, options: &ConnectOptions, limit: Option<u32>) -> Vec<u32> {
     let is_v2 = kind.starts_with("STLink V2");
@@ -121,7 +130,10 @@ pub(super) fn reach(
     let mut replugging = false;
     loop {
         let (need, last) = match round(probes, options, limit, &mut attempts) {
-            Ok(contact) => return Ok(contact),
+            Ok(contact) => {
+                log::info!("{contact}");
+                return Ok(contact);
+            }
             Err(Failure::Contact(last)) => (Need::Contact, Err(last)),
             // A clone that hangs comes back when it is plugged in again, and the user is asked to.
             Err(Failure::Probe(hung @ Error::ProbeAccess(Problem::Hung))) => (Need::Replug, Ok(hung)),

@@ -1,4 +1,4 @@
-//! Agreeing to an erase: by `--erase-all`, or by the answer to the one question that this program ever asks.
+//! Consent to an erase: by `--erase-all`, or by the answer to the only question that this program asks.
 
 use std::{
     io::{self, IsTerminal},
@@ -19,13 +19,13 @@ use m365_drv::{
 
 use super::{Context, Globals};
 
-/// The answer that agrees; anything else does not.
+/// The answer that agrees.
 const WORD: &str = "erase";
 
 /// How often a wait for the answer looks for Ctrl-C.
 const GLANCE: Duration = Duration::from_millis(100);
 
-/// The word that lets flash be erased. It is made here and nowhere else.
+/// The consent that lets flash be erased. It is given here and nowhere else.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct ConsentArg {
     /// Agree to the mass erase that removing the protection means
@@ -61,8 +61,8 @@ impl Audience {
 }
 
 impl ConsentArg {
-    /// Does the work. Where it stops for want of consent and somebody is there to ask, asks once and does it again from
-    /// the beginning, waiting for the board: who types has let go of the wires.
+    /// Does the work. If it stops because consent is missing and somebody is there to ask, asks once and does it again from
+    /// the beginning, waiting for the board: whoever types has let go of the wires.
     pub(crate) fn or_ask<T>(
         self,
         context: &mut Context,
@@ -83,16 +83,18 @@ impl ConsentArg {
     }
 }
 
-/// What is lost, what is not, and how to agree.
+/// What is lost, what is kept, and how to agree.
 fn question(obstacle: Obstacle, data: Option<(Serial, Mileage)>, keep: &Keep) -> String {
     let mut lines = vec![String::new()];
     lines.push(format!("The chip is {obstacle}. {}", removing(obstacle)));
     if let Some((serial, mileage)) = data {
-        lines.push(format!("Known, and written again: serial number {serial}, mileage {mileage}."));
+        lines.push(format!("Known, and written back afterwards: serial number {serial}, mileage {mileage}."));
     }
     lines.push(match keep.place() {
-        Place::Folder(path) | Place::File(path) => format!("What can be read is saved first, in {}.", path.display()),
-        Place::Nowhere => "Nothing is saved first.".into(),
+        Place::Folder(path) | Place::File(path) => {
+            format!("A backup of what can be read is saved first, in {:?}.", path.display().to_string())
+        }
+        Place::Nowhere => "No backup is saved first.".into(),
     });
     lines.push(format!("Type `{WORD}` to go on, anything else to stop:"));
     lines.join("\n")
@@ -101,11 +103,10 @@ fn question(obstacle: Obstacle, data: Option<(Serial, Mileage)>, keep: &Keep) ->
 fn removing(obstacle: Obstacle) -> &'static str {
     match obstacle {
         Obstacle::ReadProtected | Obstacle::AboutToBeReadProtected => {
-            "Removing that erases all of its flash: bootloader, firmware\n\
-             and data block, with everything that was set in it."
+            "Unlocking it erases its whole flash: bootloader, firmware and data block, with all settings."
         }
-        Obstacle::WriteProtected => "To go on, that is removed; the chip is not erased by it.",
-        Obstacle::HalfUnlocked => "To go on, that is finished; the chip is not erased by it.",
+        Obstacle::WriteProtected => "The write protection is removed first; this does not erase the chip.",
+        Obstacle::HalfUnlocked => "The unlocking is finished first; this does not erase the chip.",
     }
 }
 
@@ -140,6 +141,7 @@ fn answer(context: &Context) -> Result<String, ops::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::page::Width;
 
     #[test]
     fn only_a_person_at_a_terminal_is_asked() {
@@ -158,23 +160,50 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_question_says_what_is_lost_and_what_is_saved() {
+    fn asked(data: bool, columns: usize) -> String {
         let serial = Serial::parse("21886/00012345", "#####/########").unwrap();
-        let data = Some((serial, Mileage::from_km(1234).unwrap()));
-        let text = "\nThe chip is read-protected. Removing that erases all of its flash: bootloader, firmware\n\
-                    and data block, with everything that was set in it.\n\
-                    Known, and written again: serial number 21886/00012345, mileage 1234.0 km.\n\
-                    What can be read is saved first, in backups.\n\
-                    Type `erase` to go on, anything else to stop:";
-        assert_eq!(question(Obstacle::ReadProtected, data, &Keep::in_folder("backups")), text);
+        let data = data.then(|| (serial, Mileage::from_km(1234).unwrap()));
+        Width::of(columns).message(&question(Obstacle::ReadProtected, data, &Keep::in_folder("backups")), "  ")
+    }
 
+    #[test]
+    fn the_question_says_what_is_lost_and_what_is_kept_on_80_columns() {
+        let text = "
+The chip is read-protected. Unlocking it erases its whole flash: bootloader,
+  firmware and data block, with all settings.
+Known, and written back afterwards: serial number 21886/00012345, mileage 1234.0
+  km.
+A backup of what can be read is saved first, in \"backups\".
+Type `erase` to go on, anything else to stop:";
+        assert_eq!(asked(true, 80), text);
+    }
+
+    #[test]
+    fn the_question_fits_on_40_columns() {
+        let text = "
+The chip is read-protected. Unlocking it
+  erases its whole flash: bootloader,
+  firmware and data block, with all
+  settings.
+Known, and written back afterwards:
+  serial number 21886/00012345, mileage
+  1234.0 km.
+A backup of what can be read is saved
+  first, in \"backups\".
+Type `erase` to go on, anything else to
+  stop:";
+        assert_eq!(asked(true, 40), text);
+    }
+
+    #[test]
+    fn what_does_not_erase_says_so() {
         for (obstacle, words) in [
-            (Obstacle::WriteProtected, "To go on, that is removed; the chip is not erased by it."),
-            (Obstacle::HalfUnlocked, "To go on, that is finished; the chip is not erased by it."),
+            (Obstacle::WriteProtected, "The write protection is removed first; this does not erase the chip."),
+            (Obstacle::HalfUnlocked, "The unlocking is finished first; this does not erase the chip."),
         ] {
             let text = format!(
-                "\nThe chip is {obstacle}. {words}\nNothing is saved first.\nType `erase` to go on, anything else to stop:"
+                "\nThe chip is {obstacle}. {words}\nNo backup is saved first.\nType `erase` to go on, anything else to \
+                 stop:"
             );
             assert_eq!(question(obstacle, None, &Keep::nothing()), text);
         }

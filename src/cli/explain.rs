@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use super::{
     error_codes::{self, ErrorCode},
-    exit::{self, Exit, Row, refuse},
+    exit::{Exit, refuse},
+    exit_codes::{self, Row},
     hints,
     output::{Answer, Outcome, Report},
     page::Page,
@@ -32,7 +33,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Answer {
 }
 
 fn page_on(topic: &str) -> anyhow::Result<Topic> {
-    let by_exit = |matches: &dyn Fn(&Row) -> bool| exit::TABLE.iter().find(|row| matches(row)).map(ExitPage::new);
+    let by_exit = |matches: &dyn Fn(&Row) -> bool| exit_codes::TABLE.iter().find(|row| matches(row)).map(ExitPage::new);
     let number = topic.parse::<u8>().ok();
     let scooter = number.and_then(error_codes::find).copied();
     let exit = match topic.strip_prefix("exit-") {
@@ -73,7 +74,7 @@ struct ExitPage {
     name: &'static str,
     meaning: &'static str,
     board: &'static str,
-    causes: &'static str,
+    causes: &'static [&'static str],
     next: &'static str,
     #[serde(skip)]
     exit: Exit,
@@ -94,7 +95,9 @@ impl Report for Topic {
                 if !exit.board.is_empty() {
                     page.row("board", exit.board).blank();
                 }
-                page.paragraph(exit.causes);
+                for cause in exit.causes {
+                    page.item(*cause);
+                }
                 if !exit.next.is_empty() {
                     page.blank().paragraph(exit.next);
                 }
@@ -142,7 +145,7 @@ struct Contents {
 impl Contents {
     fn all() -> Self {
         Self {
-            exit_codes: exit::TABLE.iter().map(ExitPage::new).collect(),
+            exit_codes: exit_codes::TABLE.iter().map(ExitPage::new).collect(),
             scooter_codes: error_codes::TABLE,
             cards: CARDS.iter().map(|(name, ..)| *name).collect(),
         }

@@ -57,7 +57,8 @@ fn option_of(kind: Kind) -> &'static str {
 fn for_exit(exit: Exit, typed: &Typed) -> Option<String> {
     let command = typed.command.as_deref();
     Some(match exit {
-        Exit::Ok => return None,
+        // What can be typed depends on where the report was to go.
+        Exit::Ok | Exit::Output => return None,
         Exit::Internal if typed.has("--log-file") => return None,
         Exit::Internal => typed.again(&["--log-file", "m365-drv.log"]),
         Exit::Usage | Exit::Data | Exit::Image => match command {
@@ -69,7 +70,7 @@ fn for_exit(exit: Exit, typed: &Typed) -> Option<String> {
         Exit::NoContact if typed.has("--wait") => "m365-drv explain wiring".to_owned(),
         Exit::NoContact => typed.again(&["--wait"]),
         Exit::WrongBoard if command == Some("info") => "m365-drv explain wrong-board".to_owned(),
-        Exit::WrongBoard => typed.other(&["info"], &TO_BOARD),
+        Exit::WrongBoard | Exit::Locked => typed.other(&["info"], &TO_BOARD),
         Exit::Backup if matches!(command, Some("flash" | "unlock" | "restore")) => typed.again_with("--backup", "FILE"),
         Exit::Backup => "m365-drv explain backup".to_owned(),
         Exit::Verify if command == Some("verify") => typed.as_command("flash"),
@@ -82,39 +83,49 @@ pub(crate) fn advice(exit: Exit) -> &'static str {
     match exit {
         Exit::Ok => "",
         Exit::Internal => {
-            "Run the same command again with --log-file m365-drv.log and send that file with your report. The last \
+            "Run the same command again with `--log-file m365-drv.log` and send that file with your report. The last \
              lines of the run say what the board is now."
         }
         Exit::Usage => "`m365-drv --help` lists the commands, `m365-drv COMMAND --help` the options of one.",
         Exit::Consent => {
-            "Serial and mileage are rescued before the erasing where the application still runs; look with `m365-drv \
-             info`. Then run the same command with --erase-all."
+            "Serial number and mileage are read before the chip is erased, if its firmware still runs: `m365-drv info` \
+             shows them. Then run the same command with `--erase-all`."
         }
         Exit::NoProbe => {
-            "`m365-drv probes` lists what is attached. With several, choose one: --probe '#1', its serial, or \
-             usb:BUS-PORT."
+            "`m365-drv probes` lists what is attached. If there are several, choose one with `--probe`: its number as \
+             '#1', its serial number, or usb:BUS-PORT."
         }
-        Exit::ProbeAccess => "`m365-drv probes` says for each probe what is wrong and how to put it right.",
+        Exit::ProbeAccess => "`m365-drv probes` says for each probe what is wrong and how to fix it.",
         Exit::NoContact => {
-            "Look at `m365-drv explain wiring`, then run the same command with --wait and move the wires until it \
-             answers. If it never does, hold the reset capacitor to GND while it waits, and let go."
+            "See `m365-drv explain wiring`, then run the same command with `--wait` and move the wires until the board \
+             answers. If it never does, hold the reset capacitor to GND while the program waits, and let go."
         }
-        Exit::WrongBoard => "`m365-drv info` shows which chip answers; `m365-drv scooters` shows which are known.",
+        Exit::WrongBoard => "`m365-drv info` shows which chip answers, `m365-drv scooters` which chips are known.",
         Exit::Image => {
-            "`m365-drv image show FILE` says what a file is and which checks it fails. A check that you know to be \
-             wrong can be lifted by its name: --force GATE."
+            "`m365-drv image show FILE` says what a file is and which gates it fails. If you know that a gate is wrong, \
+             lift it by its name: `--force GATE`."
         }
         Exit::Data => {
-            "Give both: --serial as on the sticker of the scooter, --km as you know it. A saved data block does as \
-             well: --data FILE."
+            "Give both: `--serial` as on the sticker of the scooter, `--km` as you know it. Or give a saved data block: \
+             `--data FILE`."
         }
-        Exit::Backup => "Name another place: --backup FILE. Where you have one already: --no-backup.",
+        Exit::Backup => "Name another place: `--backup FILE`. If you already have a backup: `--no-backup`.",
         Exit::Flash => {
-            "Check the supply and run the same command again: it goes on from what is right already. Where the message \
-             asks for it, take the board's power away for a few seconds before."
+            "Check the supply and run the same command again: it skips what is already correct. If the message asks for \
+             it, power-cycle the board first."
         }
-        Exit::Verify => "After `flash`: run the same command again. After `verify`: `m365-drv flash` makes it right.",
-        Exit::LinkLost => "Fix the wires and run the same command again; with --wait it goes on by itself.",
-        Exit::Interrupted => "Run the same command again: it goes on from what is right already.",
+        Exit::Verify => {
+            "After `flash`: run the same command again. After `verify`: `m365-drv flash` writes what differs."
+        }
+        Exit::LinkLost => "Fix the wires and run the same command again; with `--wait` it goes on by itself.",
+        Exit::Locked => {
+            "`m365-drv info` shows what can be read of a locked board. `m365-drv flash` saves serial number and mileage \
+             first if they can be read, unlocks the chip (`--erase-all`), writes it and verifies it."
+        }
+        Exit::Output => {
+            "The last lines of the run say what the board is now. Free some space, or let the reader take everything; \
+             `m365-drv info` and `m365-drv verify` show the result again."
+        }
+        Exit::Interrupted => "Run the same command again: it skips what is already correct.",
     }
 }

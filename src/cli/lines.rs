@@ -1,4 +1,4 @@
-//! Progress where no bar can move: a line a second, also where a step has nothing to say.
+//! Progress if no bar can move: a line a second, even if a step has nothing to report.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
@@ -6,9 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use m365_drv::board::progress::{Need, Step};
+use m365_drv::{
+    board::progress::{Need, Step},
+    count::count,
+};
 
-use super::{output::eprint_line, phases::kib_per_second};
+use super::{output::eprint_message, phases::kib_per_second};
 
 /// How long a step may take before its name stands on the screen.
 const SOON: Duration = Duration::from_millis(60);
@@ -32,7 +35,7 @@ struct Standing {
 enum Work {
     Begun,
     Advanced { done_bytes: u64, total_bytes: u64 },
-    Waiting { attempts: u32, elapsed: Duration, need: Need, told: Instant },
+    Waiting { attempts: u32, since: Instant, need: Need },
 }
 
 impl Lines {
@@ -53,17 +56,21 @@ impl Lines {
     }
 
     /// The first try that failed is told at once: the user's hands are needed.
-    pub(crate) fn waiting(&self, attempts: u32, elapsed: Duration, need: Need) {
+    pub(crate) fn waiting(&self, attempts: u32, since: Instant, need: Need) {
         let mut standing = hold(&self.0);
-        standing.work = Work::Waiting { attempts, elapsed, need, told: Instant::now() };
+        standing.work = Work::Waiting { attempts, since, need };
         standing.tell_after(Duration::ZERO);
     }
 
     /// The step's last word.
     pub(crate) fn ended(&self, step: Step, words: &str) {
         hold(&self.0).step = None;
-        eprint_line(&format!("{:<10}{words}", step.to_string()));
+        tell(step, words);
     }
+}
+
+fn tell(step: Step, words: &str) {
+    eprint_message(&format!("{:<10}{words}", step.to_string()), "          ");
 }
 
 fn hold(standing: &Mutex<Standing>) -> MutexGuard<'_, Standing> {
@@ -85,7 +92,7 @@ impl Standing {
         let due = self.last_line.map_or(self.begun.elapsed() >= age, |last| last.elapsed() >= EVERY);
         if due {
             self.last_line = Some(Instant::now());
-            eprint_line(&format!("{:<10}{}", step.to_string(), self.work.in_words(self.begun.elapsed())));
+            tell(step, &self.work.in_words(self.begun.elapsed()));
         }
     }
 }
@@ -93,30 +100,34 @@ impl Standing {
 impl Work {
     fn in_words(self, took: Duration) -> String {
         match self {
-            Self::Begun => format!("{} s", took.as_secs()),
+            Self::Begun => seconds(took),
             Self::Advanced { done_bytes, total_bytes } => {
                 let kib = |bytes: u64| bytes.div_ceil(1024);
                 let words = format!("{} of {} KiB", kib(done_bytes), kib(total_bytes));
                 let Some(rate) = kib_per_second(done_bytes, took) else { return words };
-                let left = total_bytes.saturating_sub(done_bytes) * took.as_secs().max(1) / done_bytes.max(1);
-                format!("{words}, {rate} KiB/s, {left} s left")
+                let to_do = u32::try_from(total_bytes.saturating_sub(done_bytes)).unwrap_or(u32::MAX);
+                let left = took.saturating_mul(to_do) / u32::try_from(done_bytes).unwrap_or(u32::MAX).max(1);
+                format!("{words}, {rate} KiB/s, {} left", seconds(left))
             }
-            Self::Waiting { attempts, elapsed, need, told } => {
-                waiting_in_words(attempts, elapsed.saturating_add(told.elapsed()), need)
-            }
+            Self::Waiting { attempts, since, need } => waiting_in_words(attempts, since.elapsed(), need),
         }
     }
 }
 
-/// What the user can do while the program waits, and for how long it does.
-pub(crate) fn waiting_in_words(attempts: u32, elapsed: Duration, need: Need) -> String {
+/// What the user can do while the program waits, and for how long it has waited.
+pub(crate) fn waiting_in_words(attempts: u32, waited: Duration, need: Need) -> String {
     let plea = match need {
         Need::Contact => "hold the wires on, or tap NRST",
-        Need::PowerCycle => "take the board's power away and give it back",
+        Need::PowerCycle => "power-cycle the board",
         Need::Probe => "plug the probe in",
-        Need::Replug => "the probe hangs: unplug it and plug it in again",
+        Need::Replug => "the probe does not answer: unplug it and plug it in again",
     };
-    format!("{plea}; {attempts} tries, {} s", elapsed.as_secs())
+    format!("{plea}; {}, {}", count(attempts, "try"), seconds(waited))
+}
+
+/// A time in seconds with one decimal.
+pub(crate) fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
 }
 
 #[cfg(test)]
@@ -126,7 +137,20 @@ mod tests {
     #[test]
     fn a_line_tells_how_far_how_fast_and_how_long() {
         let work = Work::Advanced { done_bytes: 10 * 1024, total_bytes: 30 * 1024 };
-        assert_eq!(work.in_words(Duration::from_secs(2)), "10 of 30 KiB, 5.0 KiB/s, 4 s left");
+        assert_eq!(work.in_words(Duration::from_secs(2)), "10 of 30 KiB, 5.0 KiB/s, 4.0 s left");
+    }
+
+    #[test]
+    fn the_time_left_is_right_within_the_first_second() {
+        let work = Work::Advanced { done_bytes: 2 * 1024, total_bytes: 30 * 1024 };
+        assert_eq!(work.in_words(Duration::from_millis(50)), "2 of 30 KiB, 40.0 KiB/s, 0.7 s left");
+    }
+
+    #[test]
+    fn one_try_is_singular() {
+        let words = |attempts| waiting_in_words(attempts, Duration::from_millis(1250), Need::PowerCycle);
+        assert_eq!(words(1), "power-cycle the board; 1 try, 1.2 s");
+        assert_eq!(words(1200), "power-cycle the board; 1,200 tries, 1.2 s");
     }
 
     #[test]

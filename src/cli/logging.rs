@@ -1,6 +1,8 @@
-//! The log: what the library and, from `-vv`, probe-rs say about their work.
+//! The log. The screen shows what `-v` asks for; the log file holds everything that the program did, as a bug report needs
+//! it: command line, version and system, every event, the result, and the lines of the library and of probe-rs.
 
 use std::{
+    env,
     fs::{self, File, OpenOptions},
     io::{self, Read as _, Write},
     path::Path,
@@ -9,11 +11,16 @@ use std::{
 use env_logger::{Builder, Logger, Target, WriteStyle};
 use indicatif::MultiProgress;
 use log::{LevelFilter, Log, Metadata, Record};
+use m365_drv::{board::progress::Event, ops::BoardState};
 
 use super::{
     Globals, Typed,
     exit::{Exit, Meaning, refuse},
+    failure::{Failure, state_in_words},
 };
+
+/// What only the file holds: the screen has it in other words.
+const RUN: &str = "m365_drv::run";
 
 /// Two logs with a level each: the screen, and a file that holds everything.
 struct Logs {
@@ -21,40 +28,88 @@ struct Logs {
     file: Option<Logger>,
 }
 
-/// Starts logging as the options say. Lines go through `bars`, so that they do not tear a progress bar.
-pub(crate) fn start(globals: &Globals, typed: &Typed, bars: MultiProgress) -> anyhow::Result<()> {
-    let (own, others) = match (globals.quiet, globals.verbose) {
+/// Starts logging as the command line asks for; `globals` are missing if it was refused. Lines go through `bars`, so that
+/// they do not tear a progress bar.
+pub(crate) fn start(globals: Option<&Globals>, typed: &Typed, bars: MultiProgress) -> anyhow::Result<()> {
+    let (own, others) = match globals.map_or((true, 0), |globals| (globals.quiet, globals.verbose)) {
         (true, _) => (LevelFilter::Error, LevelFilter::Off),
         (false, 0) => (LevelFilter::Warn, LevelFilter::Off),
         (false, 1) => (LevelFilter::Debug, LevelFilter::Off),
         (false, _) => (LevelFilter::Trace, LevelFilter::Debug),
     };
     let screen = levels(own, others)
-        // Stripped again by the stream where colours are not wanted.
+        .filter_module(RUN, LevelFilter::Off)
+        // Stripped again by the stream if colours are not wanted.
         .write_style(WriteStyle::Always)
         .format_timestamp(None)
         .target(Target::Pipe(Box::new(BesideBars(bars))))
         .build();
-    let file = globals.log_file.as_deref().map(|path| log_file(path, typed)).transpose()?;
+    let file = typed.value("--log-file").map(|path| log_file(Path::new(path), typed)).transpose()?;
     let level = screen.filter().max(file.as_ref().map_or(LevelFilter::Off, Logger::filter));
-    // Fails only where a logger is set already, and this is the one place that sets it.
+    // Fails only if a logger is set already, and this is the one place that sets it.
     if log::set_boxed_logger(Box::new(Logs { screen, file })).is_ok() {
         log::set_max_level(level);
     }
+    log::info!(target: RUN, "m365-drv {} on {}", env!("CARGO_PKG_VERSION"), system());
+    log::info!(target: RUN, "command line: {}", typed.again(&[]));
     Ok(())
 }
 
-/// A log goes on at the end of an earlier one. What is no log is not written into.
+/// The system, as far as it tells.
+fn system() -> String {
+    let version = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let name = release.lines().find_map(|line| line.strip_prefix("PRETTY_NAME=")).unwrap_or_default();
+    let words = [env::consts::OS, version.trim(), env::consts::ARCH, name.trim_matches('"')];
+    words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// Puts an event into the log file.
+pub(crate) fn record(event: &Event) {
+    match event {
+        Event::Started { step } => log::info!(target: RUN, "{step}: started"),
+        Event::Finished { step, took } => log::info!(target: RUN, "{step}: finished after {:.3} s", took.as_secs_f64()),
+        Event::Skipped { step } => log::info!(target: RUN, "{step}: skipped"),
+        Event::Advanced { step, done_bytes, total_bytes } => {
+            log::debug!(target: RUN, "{step}: {done_bytes} of {total_bytes} bytes");
+        }
+        Event::Waiting { attempts, elapsed, need } => {
+            log::debug!(target: RUN, "waiting: {need:?}, try {attempts}, {:.1} s", elapsed.as_secs_f64());
+        }
+        Event::Warning(warning) => log::warn!(target: RUN, "{}: {warning}", warning.name),
+        Event::ContactFree => log::info!(target: RUN, "the wires are not needed any more"),
+    }
+}
+
+/// Puts the end of the run into the log file.
+pub(crate) fn record_end(exit: Exit, board: BoardState, report: Option<&str>, failure: Option<&Failure>) {
+    if let Some(failure) = failure {
+        log::error!(target: RUN, "{}", failure.message);
+        for cause in &failure.causes {
+            log::error!(target: RUN, "cause: {cause}");
+        }
+        if let Some(hint) = &failure.hint {
+            log::info!(target: RUN, "next: {hint}");
+        }
+    }
+    if let Some(report) = report {
+        log::info!(target: RUN, "report: {report}");
+    }
+    let row = exit.row();
+    log::info!(target: RUN, "exit {} ({}); board: {}", row.code, row.name, state_in_words(board));
+    log::logger().flush();
+}
+
+/// A log is appended to an earlier one. A file that is not a log is not written to.
 fn log_file(path: &Path, typed: &Typed) -> anyhow::Result<Logger> {
-    let what = || format!("cannot write the log file {}", path.display());
+    let what = || format!("cannot write the log file {:?}", path.display().to_string());
     if typed.names_besides("--log-file", path) {
-        return Err(refuse(
-            Exit::Usage,
-            format!("{} is named twice: a log goes into a file of its own", path.display()),
-        ));
+        let message = format!("{:?} is used twice: the log needs a file of its own", path.display().to_string());
+        return Err(refuse(Exit::Usage, message));
     }
     if !may_hold_log(path).meaning(Exit::Usage, what)? {
-        return Err(refuse(Exit::Usage, format!("{} is no log of this program", path.display())));
+        let message = format!("{:?} exists and is not an m365-drv log", path.display().to_string());
+        return Err(refuse(Exit::Usage, message));
     }
     let file = OpenOptions::new().append(true).create(true).open(path).meaning(Exit::Usage, what)?;
     Ok(levels(LevelFilter::Trace, LevelFilter::Debug)
@@ -64,7 +119,7 @@ fn log_file(path: &Path, typed: &Typed) -> anyhow::Result<Logger> {
         .build())
 }
 
-/// Whether a file is a log, or nothing that could be lost. A log begins with a time, in brackets.
+/// Whether a file is a log, or holds nothing that could be lost. A log begins with a time in brackets.
 fn may_hold_log(path: &Path) -> io::Result<bool> {
     let file = match fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),

@@ -4,22 +4,21 @@ use std::{
     io::{self, Write},
     process::ExitCode,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread,
 };
 
-use clap::error::ErrorKind;
 use m365_drv::ops::BoardState;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{
-    exit::{self, Exit, Meaning},
-    hints,
+    exit::{self, Exit, Meaning, refuse_after},
+    failure::Failure,
+    logging,
     page::{Page, Width},
-    probes,
     typed::Typed,
 };
 
@@ -64,6 +63,8 @@ pub(crate) struct Output {
     typed: Arc<Typed>,
     lines: Option<Arc<Mutex<Lines>>>,
     ended: Arc<AtomicBool>,
+    /// Why stdout could not be written, the first time that happened.
+    unwritten: Arc<OnceLock<io::Error>>,
 }
 
 /// The state of the JSON Lines.
@@ -108,16 +109,8 @@ pub(crate) enum Line<'a> {
         name: &'static str,
         board: BoardState,
         report: Option<&'a RawValue>,
-        error: Option<ErrorLine>,
+        error: Option<&'a Failure>,
     },
-}
-
-#[derive(Serialize)]
-pub(crate) struct ErrorLine {
-    name: &'static str,
-    message: String,
-    causes: Vec<String>,
-    hint: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -130,7 +123,8 @@ struct Numbered<'a> {
 impl Output {
     /// Begins to tell; with `--json` this is the `hello` line.
     pub(crate) fn begin(typed: Arc<Typed>) -> Self {
-        let output = Self { lines: typed.json.then(Arc::default), typed, ended: Arc::default() };
+        let lines = typed.json.then(Arc::default);
+        let output = Self { typed, lines, ended: Arc::default(), unwritten: Arc::default() };
         output.emit(&Line::Hello {
             schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION"),
@@ -155,7 +149,7 @@ impl Output {
         lines.closed = matches!(line, Line::Result { .. });
         if let Ok(mut text) = serde_json::to_string(&Numbered { line, seq: lines.seq }) {
             text.push('\n');
-            put(io::stdout(), &text);
+            self.put(io::stdout(), &text);
         }
         lines.seq += 1;
     }
@@ -179,117 +173,104 @@ impl Output {
     }
 
     fn tell_end(&self, answer: Answer) -> ExitCode {
-        let (report, board, error) = match answer {
-            Ok(outcome) => (Some((outcome.json, outcome.page)), outcome.board, None),
-            Err(error) => (None, exit::classify(&error).1, Some(error)),
+        let exit = match answer {
+            Ok(outcome) => {
+                if !self.is_json() {
+                    self.put(anstream::stdout(), &outcome.page.render(Width::of_stdout()));
+                }
+                self.end_well(outcome.board, Some(&outcome.json))
+            }
+            Err(error) => {
+                let (exit, board) = exit::classify(&error);
+                self.end_badly(exit, board, &Failure::new(exit, &error, &self.typed))
+            }
         };
-        let exit = error.as_ref().map_or(Exit::Ok, |error| exit::classify(error).0);
-        let (json, page) = report.unzip();
-        if self.is_json() {
-            let error = error.map(|error| self.error_line(exit, &error));
-            self.result(exit, board, json.as_deref(), error);
-        } else {
-            if let Some(page) = page {
-                put(anstream::stdout(), &page.render(Width::of_stdout()));
-            }
-            if let Some(error) = error {
-                put(anstream::stderr(), &self.failure(exit, board, &error));
-            }
-        }
         ExitCode::from(exit.row().code)
     }
 
     /// Ends a run that clap ended: help and version on request, or a command line that is wrong.
     pub(crate) fn end_by_clap(&self, error: &clap::Error) -> ExitCode {
         let text = error.render();
-        let exit = if error.use_stderr() { Exit::Usage } else { Exit::Ok };
-        match (self.is_json(), exit) {
-            (false, Exit::Ok) => put(anstream::stdout(), &text.ansi().to_string()),
-            (false, _) => put(anstream::stderr(), &text.ansi().to_string()),
-            (true, Exit::Ok) => {
-                let report = serde_json::value::to_raw_value(&serde_json::json!({ "text": text.to_string() }));
-                self.result(exit, BoardState::Untouched, report.ok().as_deref(), None);
+        let exit = if error.use_stderr() {
+            if !self.is_json() {
+                // Clap breaks its help, and nothing else.
+                eprint_message(&text.ansi().to_string(), "  ");
             }
-            (true, _) => {
-                let (message, causes) = usage_in_words(error.kind(), &text.to_string());
-                let hint = hints::next(exit, None, &self.typed);
-                let error = ErrorLine { name: exit.row().name, message, causes, hint };
-                self.result(exit, BoardState::Untouched, None, Some(error));
+            let failure = Failure::of_clap(error.kind(), &text.to_string(), &self.typed);
+            self.end_silently(Exit::Usage, BoardState::Untouched, &failure);
+            Exit::Usage
+        } else {
+            if !self.is_json() {
+                self.put(anstream::stdout(), &text.ansi().to_string());
             }
-        }
+            let report = serde_json::value::to_raw_value(&serde_json::json!({ "text": text.to_string() }));
+            self.end_well(BoardState::Untouched, report.ok().as_deref())
+        };
         ExitCode::from(exit.row().code)
     }
 
-    fn result(&self, exit: Exit, board: BoardState, report: Option<&RawValue>, error: Option<ErrorLine>) {
+    /// The end of a run whose work is done. A report that could not be written is a failure of its own.
+    fn end_well(&self, board: BoardState, report: Option<&RawValue>) -> Exit {
+        if self.unwritten.get().is_none() {
+            self.result(Exit::Ok, board, report, None);
+        }
+        let Some(cause) = self.unwritten.get() else {
+            logging::record_end(Exit::Ok, board, report.map(RawValue::get), None);
+            return Exit::Ok;
+        };
+        let error = refuse_after(board, Exit::Output, "the report could not be written", cause);
+        let failure = Failure::new(Exit::Output, &error, &self.typed);
+        self.end_silently(Exit::Output, board, &failure);
+        // Whoever read a list as far as wanted needs no error.
+        if cause.kind() != io::ErrorKind::BrokenPipe || self.typed.has_board {
+            eprint_line(&failure.text(Exit::Output, board, &self.typed));
+        }
+        Exit::Output
+    }
+
+    /// The end of a run that failed.
+    fn end_badly(&self, exit: Exit, board: BoardState, failure: &Failure) -> Exit {
+        self.end_silently(exit, board, failure);
+        // What stdout does not take is told on stderr.
+        if !self.is_json() || self.unwritten.get().is_some() {
+            eprint_line(&failure.text(exit, board, &self.typed));
+        }
+        exit
+    }
+
+    /// Tells scripts and the log how a run failed.
+    fn end_silently(&self, exit: Exit, board: BoardState, failure: &Failure) {
+        self.result(exit, board, None, Some(failure));
+        logging::record_end(exit, board, None, Some(failure));
+    }
+
+    fn result(&self, exit: Exit, board: BoardState, report: Option<&RawValue>, error: Option<&Failure>) {
         let row = exit.row();
         self.emit(&Line::Result { exit: row.code, name: row.name, board, report, error });
     }
 
-    fn error_line(&self, exit: Exit, error: &anyhow::Error) -> ErrorLine {
-        ErrorLine {
-            name: exit.row().name,
-            message: error.to_string(),
-            causes: causes(error),
-            hint: hints::next(exit, Some(error), &self.typed),
+    /// Writes to stdout. Whoever reads may have gone (`| head`), and a disk may be full: that must not stop a board from
+    /// being written, and is told at the end.
+    fn put(&self, stdout: impl Write, text: &str) {
+        if let Err(error) = put(stdout, text) {
+            let _ = self.unwritten.set(error);
         }
-    }
-
-    /// The last lines of a run that failed: what happened, what the board is now, what to type.
-    fn failure(&self, exit: Exit, board: BoardState, error: &anyhow::Error) -> String {
-        use std::fmt::Write as _;
-        let red = anstyle::AnsiColor::Red.on_default().bold();
-        let bold = anstyle::Style::new().bold();
-        let mut text = format!("{red}error:{red:#} {error}\n");
-        for cause in causes(error) {
-            let _ = writeln!(text, "  cause: {cause}");
-        }
-        if self.typed.has_board {
-            let _ = writeln!(text, "board: {}", state_in_words(board));
-        }
-        if let Some(hint) = hints::next(exit, Some(error), &self.typed) {
-            let _ = writeln!(text, "next: {bold}{hint}{bold:#}");
-        }
-        let row = exit.row();
-        let _ = writeln!(text, "exit {}: `m365-drv explain {}` tells more", row.code, row.name);
-        text
     }
 }
 
-/// What led to an error, and what it was about.
-fn causes(error: &anyhow::Error) -> Vec<String> {
-    let chain = error.chain().skip(1).map(ToString::to_string);
-    chain.chain(exit::details(error).iter().cloned()).chain(probes::named_by(error)).collect()
-}
-
-/// What is wrong with a command line, and what clap says to it: missing arguments, possible values, a tip.
-fn usage_in_words(kind: ErrorKind, text: &str) -> (String, Vec<String>) {
-    if kind == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        return ("a command is missing".into(), Vec::new());
-    }
-    let mut lines = text.lines();
-    let message = lines.next().unwrap_or_default();
-    let message = message.strip_prefix("error: ").unwrap_or(message).trim_end_matches(':').to_owned();
-    let about = lines.take_while(|line| !line.starts_with("Usage:")).filter(|line| line.starts_with(' '));
-    (message, about.map(|line| line.trim().to_owned()).collect())
-}
-
-/// Whoever reads may have gone (`| head`): that must not stop a board from being written.
-fn put(mut stream: impl Write, text: &str) {
-    let _ = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
+fn put(mut stream: impl Write, text: &str) -> io::Result<()> {
+    stream.write_all(text.as_bytes())?;
+    stream.flush()
 }
 
 /// Prints a line on stderr, through anstream, which knows whether colours are wanted.
 pub(crate) fn eprint_line(line: &str) {
-    put(anstream::stderr(), &format!("{line}\n"));
+    let _ = put(anstream::stderr(), &format!("{line}\n"));
 }
 
-fn state_in_words(board: BoardState) -> &'static str {
-    match board {
-        BoardState::Untouched => "untouched, as it was before",
-        BoardState::Erased => "erased, it does not run until it is flashed",
-        BoardState::Partial => "changed, and not finished: the same command goes on",
-        BoardState::Written => "written",
-    }
+/// Prints a message on stderr, broken at words; its other lines begin with `hang`.
+pub(crate) fn eprint_message(message: &str, hang: &str) {
+    eprint_line(&Width::of_stderr().message(message.trim_end_matches('\n'), hang));
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! Text on the screen: headings, aligned rows and paragraphs, readable from 40 columns up.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, io};
 
 use anstyle::{AnsiColor, Style};
 use m365_drv::image::printable;
+use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm, core::display_width};
 
 /// How a value is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +29,7 @@ impl Tone {
 /// How many columns there are.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Width {
-    /// For rows: `None` never breaks a value, which is right for a pipe.
+    /// For rows and messages: `None` never breaks them, which is right for a pipe.
     rows: Option<usize>,
     prose: usize,
 }
@@ -36,27 +37,63 @@ pub(crate) struct Width {
 impl Width {
     const PROSE: usize = 80;
 
-    /// No lines to fit: nothing but prose is broken.
+    /// Nothing but prose is broken.
     #[cfg(test)]
     pub(crate) fn of_a_pipe() -> Self {
-        Self { rows: None, prose: Self::PROSE }
+        Self::new(None)
     }
 
-    /// The terminal's width, or what `COLUMNS` says; a pipe gets unbroken rows.
+    /// A terminal this wide.
+    #[cfg(test)]
+    pub(crate) fn of(columns: usize) -> Self {
+        Self::new(Some(columns))
+    }
+
+    /// The width of stdout's terminal.
     pub(crate) fn of_stdout() -> Self {
-        let columns = terminal_size::terminal_size_of(std::io::stdout())
-            .map(|(terminal_size::Width(columns), _)| usize::from(columns))
-            .or_else(|| std::env::var("COLUMNS").ok()?.parse().ok())
-            .filter(|columns| *columns >= 20);
+        Self::new(columns_of(terminal_size::terminal_size_of(io::stdout())))
+    }
+
+    /// The width of stderr's terminal.
+    pub(crate) fn of_stderr() -> Self {
+        Self::new(columns_of(terminal_size::terminal_size_of(io::stderr())))
+    }
+
+    fn new(columns: Option<usize>) -> Self {
         Self { rows: columns, prose: columns.unwrap_or(Self::PROSE).min(Self::PROSE) }
     }
+
+    /// Breaks a message at words; the lines after its first begin with `hang`. A pipe gets one line.
+    pub(crate) fn message(self, text: &str, hang: &str) -> String {
+        let broken = |line: &str| wrap(line, self.rows.unwrap_or(usize::MAX).max(16), hang).join("\n");
+        text.split('\n').map(broken).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Whether this fits on one line.
+    pub(crate) fn fits(self, text: &str) -> bool {
+        self.rows.is_none_or(|columns| display_width(text) <= columns)
+    }
+}
+
+/// The terminal's width, or what `COLUMNS` says; `None` for a pipe.
+fn columns_of(terminal: Option<(terminal_size::Width, terminal_size::Height)>) -> Option<usize> {
+    terminal
+        .map(|(terminal_size::Width(columns), _)| usize::from(columns))
+        .or_else(|| std::env::var("COLUMNS").ok()?.parse().ok())
+        .filter(|columns| *columns >= 20)
 }
 
 enum Item {
     Heading(String),
-    Row { label: String, value: String, tone: Tone },
+    Row {
+        label: String,
+        value: String,
+        tone: Tone,
+    },
     Line(String),
     Paragraph(String),
+    /// One of several sentences that stand below each other.
+    Point(String),
     Blank,
 }
 
@@ -94,6 +131,11 @@ impl Page {
         self.push(Item::Paragraph(text.into()))
     }
 
+    /// One of several sentences, with a mark before it.
+    pub(crate) fn item(&mut self, text: impl Into<String>) -> &mut Self {
+        self.push(Item::Point(text.into()))
+    }
+
     /// An empty line.
     pub(crate) fn blank(&mut self) -> &mut Self {
         self.push(Item::Blank)
@@ -115,7 +157,8 @@ impl Page {
                 }
                 Item::Row { label, value, tone } => self.render_row(index, label, value, *tone, width, &mut text),
                 Item::Line(line) => push_line(&mut text, line),
-                Item::Paragraph(prose) => wrap(prose, width.prose).iter().for_each(|line| push_line(&mut text, line)),
+                Item::Paragraph(prose) => push_prose(&mut text, prose, width, ""),
+                Item::Point(prose) => push_prose(&mut text, &format!("* {prose}"), width, "  "),
                 Item::Blank => text.push('\n'),
             }
         }
@@ -126,19 +169,20 @@ impl Page {
         let column = self.column(index);
         let style = tone.style();
         let lines = match width.rows {
-            Some(columns) => wrap(value, columns.saturating_sub(column).max(16)),
+            Some(columns) => wrap(value, columns.saturating_sub(column).max(16), ""),
             None => vec![value.to_owned()],
         };
         for (number, line) in lines.iter().enumerate() {
             let label = if number == 0 { label } else { "" };
-            push_line(text, &format!("{label:column$}{style}{line}{style:#}"));
+            let gap = " ".repeat(column.saturating_sub(display_width(label)));
+            push_line(text, &format!("{label}{gap}{style}{line}{style:#}"));
         }
     }
 
     /// Where the values of the rows around `index` begin.
     fn column(&self, index: usize) -> usize {
         let label = |item: &Item| match item {
-            Item::Row { label, .. } => Some(label.chars().count()),
+            Item::Row { label, .. } => Some(display_width(label)),
             _ => None,
         };
         let (before, after) = self.items.split_at(index);
@@ -147,26 +191,36 @@ impl Page {
     }
 }
 
+fn push_prose(text: &mut String, prose: &str, width: Width, hang: &str) {
+    for line in wrap(prose, width.prose, hang) {
+        push_line(text, &line);
+    }
+}
+
 fn push_line(text: &mut String, line: &str) {
     let _ = writeln!(text, "{}", line.trim_end());
 }
 
-/// Breaks at spaces; a word that is longer than a line stays whole, so that it can be copied.
-fn wrap(text: &str, columns: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let line = lines.last().map_or(0, |line| line.chars().count());
-        if line > 0 && line + 1 + word.chars().count() > columns {
-            lines.push(String::new());
-        }
-        if let Some(line) = lines.last_mut() {
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
+/// Stands for a space at which nothing is broken.
+const FIRM: &str = "\u{e000}";
+
+/// Breaks at spaces, by the width on the screen. What stands between backticks is a command to be copied: it stays whole, as
+/// does a word that is longer than a line.
+fn wrap(text: &str, columns: usize, hang: &str) -> Vec<String> {
+    let mut firm = String::new();
+    let backticks = text.matches('`').count();
+    for (index, part) in text.split('`').enumerate() {
+        let is_command = index % 2 == 1 && index < backticks;
+        firm += if index > 0 { "`" } else { "" };
+        firm += &if is_command { part.replace(' ', FIRM) } else { part.to_owned() };
     }
-    lines
+    let options = Options::new(columns)
+        .subsequent_indent(hang)
+        .break_words(false)
+        .word_separator(WordSeparator::AsciiSpace)
+        .word_splitter(WordSplitter::NoHyphenation)
+        .wrap_algorithm(WrapAlgorithm::FirstFit);
+    textwrap::wrap(&firm, options).iter().map(|line| line.replace(FIRM, " ")).collect()
 }
 
 #[cfg(test)]
@@ -207,13 +261,35 @@ mod tests {
     fn a_pipe_gets_unbroken_rows_and_prose_of_80_columns() {
         let mut page = Page::default();
         page.row("x", "word ".repeat(40).trim()).paragraph("word ".repeat(40));
-        let text = plain(&page, Width { rows: None, prose: 80 });
+        let text = plain(&page, Width::of_a_pipe());
         assert!(text.lines().next().unwrap().len() > 190);
         assert!(text.lines().skip(1).all(|line| line.len() <= 80));
     }
 
     #[test]
     fn a_word_longer_than_the_line_stays_whole() {
-        assert_eq!(wrap("see 7f5574cb1233653db95e8cc4baf2b99f", 10), ["see", "7f5574cb1233653db95e8cc4baf2b99f"]);
+        assert_eq!(wrap("see 7f5574cb1233653db95e8cc4baf2b99f", 10, ""), ["see", "7f5574cb1233653db95e8cc4baf2b99f"]);
+    }
+
+    #[test]
+    fn a_command_between_backticks_is_not_broken() {
+        assert_eq!(wrap("see `m365-drv explain wiring` first", 12, ""), ["see", "`m365-drv explain wiring`", "first"]);
+        assert_eq!(
+            wrap("one `backtick alone is no command", 12, "  "),
+            ["one", "  `backtick", "  alone is", "  no command"]
+        );
+    }
+
+    #[test]
+    fn width_is_counted_as_the_screen_shows_it() {
+        assert_eq!(wrap("電動 滑板 車", 10, ""), ["電動 滑板", "車"]);
+        assert_eq!(wrap("\u{1b}[1mone\u{1b}[0m two", 7, ""), ["\u{1b}[1mone\u{1b}[0m two"]);
+    }
+
+    #[test]
+    fn a_message_goes_on_indented_and_a_pipe_gets_it_whole() {
+        let message = "error: the serial number is unknown";
+        assert_eq!(width(24).message(message, "  "), "error: the serial number\n  is unknown");
+        assert_eq!(Width::of_a_pipe().message(message, "  "), message);
     }
 }

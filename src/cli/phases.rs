@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use m365_drv::board::progress::{Event, Step};
 
-/// The phases that are over, in their order; one that was done again stands there again.
+/// The phases that have finished, in order; one that was done again is listed again.
 #[derive(Debug, Default)]
 pub(crate) struct Phases {
     rows: Vec<(Step, Duration, u64)>,
@@ -28,7 +28,7 @@ impl Phases {
     }
 }
 
-/// Bytes per second in KiB with one decimal; `None` where there were none.
+/// Bytes per second in KiB with one decimal; `None` if there were none.
 pub(crate) fn kib_per_second(bytes: u64, took: Duration) -> Option<String> {
     let tenths = u64::try_from(u128::from(bytes) * 10_000 / 1024 / took.as_millis().max(1)).ok()?;
     (bytes > 0).then(|| format!("{}.{}", tenths / 10, tenths % 10))

@@ -1,4 +1,4 @@
-//! Progress while a procedure runs: bars on a terminal, a line a second elsewhere, events with `--json`.
+//! Progress while a procedure runs: bars on a terminal, otherwise a line a second, events with `--json`.
 
 use std::{
     env,
@@ -17,8 +17,11 @@ use m365_drv::{
 };
 
 use super::{
-    lines::{Lines, waiting_in_words},
-    output::{Line, Output, eprint_line},
+    failure::escaped,
+    lines::{Lines, seconds, waiting_in_words},
+    logging,
+    output::{Line, Output, eprint_line, eprint_message},
+    page::Width,
     phases::{Phases, kib_per_second},
 };
 
@@ -47,7 +50,7 @@ impl Activity {
         self.writing.load(Ordering::SeqCst)
     }
 
-    /// What the board is at the least: nothing was done to it, or something may have been.
+    /// The least that is known of the board: nothing was done to it, or something may have been.
     pub(crate) fn board(&self) -> BoardState {
         if self.changed.load(Ordering::SeqCst) { BoardState::Partial } else { BoardState::Untouched }
     }
@@ -72,7 +75,8 @@ pub(crate) struct Teller {
     voice: Voice,
     phases: Phases,
     step: Step,
-    /// When JSON was last told of a wait. By the computer's clock: a simulated board's runs faster.
+    /// Since when the step waits, and when JSON was last told. By the computer's clock: a simulated board's runs faster.
+    waits_since: Option<Instant>,
     last_line: Option<Instant>,
     warned: Vec<Warning>,
     done_bytes: u64,
@@ -87,7 +91,7 @@ enum Voice {
 }
 
 impl Teller {
-    /// Bars where stderr is a terminal that can move its cursor, unless JSON or silence is wanted.
+    /// Bars if stderr is a terminal that can move its cursor, unless JSON or silence is wanted.
     pub(crate) fn new(output: &Output, quiet: bool, bars: MultiProgress, activity: Activity) -> Self {
         let voice = if output.is_json() {
             Voice::Json(output.clone())
@@ -104,6 +108,7 @@ impl Teller {
             voice,
             phases: Phases::default(),
             step: Step::Connect,
+            waits_since: None,
             last_line: None,
             warned: Vec::new(),
             done_bytes: 0,
@@ -115,8 +120,8 @@ impl Teller {
     pub(crate) fn say(&self, words: &str) {
         match &self.voice {
             Voice::Quiet | Voice::Json(_) => {}
-            Voice::Lines(_) => eprint_line(words),
-            Voice::Bars(bars, _) => bars.suspend(|| eprint_line(words)),
+            Voice::Lines(_) => eprint_message(&escaped(words), "  "),
+            Voice::Bars(bars, _) => bars.suspend(|| eprint_message(&escaped(words), "  ")),
         }
     }
 
@@ -128,7 +133,8 @@ impl Teller {
     }
 
     fn started(&mut self, step: Step) {
-        (self.step, self.last_line, self.done_bytes, self.told_bytes) = (step, None, 0, 0);
+        (self.step, self.done_bytes, self.told_bytes) = (step, 0, 0);
+        (self.waits_since, self.last_line) = (None, None);
         match &mut self.voice {
             Voice::Quiet => {}
             Voice::Lines(lines) => lines.started(step),
@@ -145,10 +151,10 @@ impl Teller {
 
     fn finished(&mut self, step: Step, took: Duration) {
         let rate = kib_per_second(self.done_bytes, took).map_or_else(String::new, |rate| format!(", {rate} KiB/s"));
-        self.ended(step, &format!("{:.2} s{rate}", took.as_secs_f64()), "finished", Some(took));
+        self.ended(step, &format!("{}{rate}", seconds(took)), "finished", Some(took));
     }
 
-    /// The step's last word, which stays on the screen.
+    /// The end of a step, which stays on the screen.
     fn ended(&mut self, step: Step, words: &str, state: &'static str, took: Option<Duration>) {
         match &self.voice {
             Voice::Quiet => {}
@@ -160,7 +166,8 @@ impl Teller {
             Voice::Bars(bars, bar) => {
                 bar.finish_and_clear();
                 bars.remove(bar);
-                bars.suspend(|| eprint_line(&format!("  {:<10}{words}", step.to_string())));
+                let line = format!("  {:<10}{words}", step.to_string());
+                bars.suspend(|| eprint_message(&line, "            "));
             }
         }
     }
@@ -194,14 +201,16 @@ impl Teller {
         }
     }
 
-    fn waiting(&mut self, attempts: u32, elapsed: Duration, need: Need) {
+    fn waiting(&mut self, attempts: u32, need: Need) {
+        let since = *self.waits_since.get_or_insert_with(Instant::now);
         match &self.voice {
             Voice::Quiet => {}
             Voice::Bars(_, bar) => {
-                let words = waiting_in_words(attempts, elapsed, need);
-                bar.set_message(format!("{:<10}{words}", self.step.to_string()));
+                let words = waiting_in_words(attempts, since.elapsed(), need);
+                let line = format!("  {:<10}{words}", self.step.to_string());
+                bar.set_message(Width::of_stderr().message(&line, "            ").trim_start().to_owned());
             }
-            Voice::Lines(lines) => lines.waiting(attempts, elapsed, need),
+            Voice::Lines(lines) => lines.waiting(attempts, since, need),
             Voice::Json(output) => {
                 if self.last_line.is_none_or(|last| last.elapsed() >= EVERY) {
                     self.last_line = Some(Instant::now());
@@ -210,14 +219,14 @@ impl Teller {
                         done_bytes: 0,
                         total_bytes: 0,
                         attempts: Some(attempts),
-                        waited_ms: Some(elapsed.as_millis() as u64),
+                        waited_ms: Some(since.elapsed().as_millis() as u64),
                     });
                 }
             }
         }
     }
 
-    /// Whether a warning was not given yet. What is done again after a question, or after contact was lost, would give it
+    /// Whether a warning was not given yet. Work that is done again after a question or after contact was lost would give it
     /// again; only that contact was lost is news each time.
     fn is_news(&mut self, warning: &Warning) -> bool {
         let is_news = warning.name == "contact-lost" || !self.warned.contains(warning);
@@ -232,14 +241,14 @@ impl Teller {
             return;
         }
         let yellow = anstyle::AnsiColor::Yellow.on_default().bold();
-        let line = format!("{yellow}warning:{yellow:#} {warning}");
+        let line = format!("{yellow}warning:{yellow:#} {}", escaped(&warning.message));
         match &self.voice {
             Voice::Quiet => {}
             Voice::Json(output) => {
                 output.emit(&Line::Warning { name: warning.name, message: warning.message.clone() });
             }
-            Voice::Lines(_) => eprint_line(&line),
-            Voice::Bars(bars, _) => bars.suspend(|| eprint_line(&line)),
+            Voice::Lines(_) => eprint_message(&line, "  "),
+            Voice::Bars(bars, _) => bars.suspend(|| eprint_message(&line, "  ")),
         }
     }
 
@@ -265,12 +274,13 @@ impl Progress for Teller {
     fn on(&mut self, event: Event) {
         self.activity.note(&event);
         self.phases.note(&event);
+        logging::record(&event);
         match event {
             Event::Started { step } => self.started(step),
             Event::Advanced { step, done_bytes, total_bytes } => self.advanced(step, done_bytes, total_bytes),
             Event::Finished { step, took } => self.finished(step, took),
             Event::Skipped { step } => self.ended(step, "nothing to do", "skipped", None),
-            Event::Waiting { attempts, elapsed, need } => self.waiting(attempts, elapsed, need),
+            Event::Waiting { attempts, need, .. } => self.waiting(attempts, need),
             Event::Warning(warning) => self.warning(&warning),
             Event::ContactFree => self.contact_free(),
         }
@@ -290,7 +300,7 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
-/// Rings the terminal's bell. It is no colour: who wants none still wants to hear it.
+/// Rings the terminal's bell, also if colours are off.
 fn ring() {
     let mut stderr = io::stderr();
     if stderr.is_terminal() {

@@ -4,10 +4,14 @@ use std::{
     fs,
     path::{Path, PathBuf},
     str::FromStr,
+    sync::Arc,
+    thread,
+    time::Duration,
 };
 
 use m365_drv::{
     board::Probes,
+    clock::Clock,
     image::{Catalog, Image, Kind},
     sim::{APP_64, APP_128, BOOT, Layout, Scenario, SimBoard},
     target::Target,
@@ -92,7 +96,7 @@ impl Rehearsal {
 
     /// The probe that the board hangs on, and the board's own time.
     pub(crate) fn probes(&self) -> Probes {
-        Probes::new(self.board.probe_lister(), self.board.clock())
+        Probes::new(self.board.probe_lister(), Arc::new(Lived(self.board.clock())))
     }
 
     /// What to call the board.
@@ -125,6 +129,21 @@ impl Rehearsal {
         let Some(folder) = &self.home else { return Ok(()) };
         let saved = self.board.save(folder);
         saved.meaning(Exit::Usage, || format!("the board cannot be saved in {}", folder.display()))
+    }
+}
+
+/// The board's own time, in which a wait takes as long as it would with a real board: whoever rehearses sees seconds pass.
+#[derive(Debug)]
+struct Lived(Arc<dyn Clock>);
+
+impl Clock for Lived {
+    fn now(&self) -> Duration {
+        self.0.now()
+    }
+
+    fn sleep(&self, duration: Duration) {
+        thread::sleep(duration);
+        self.0.sleep(duration);
     }
 }
 

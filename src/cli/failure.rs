@@ -1,0 +1,84 @@
+//! How a run failed, in words: for a person on stderr, for scripts in the last line, for the log.
+
+use clap::error::ErrorKind;
+use m365_drv::{image::printable, ops::BoardState};
+use serde::Serialize;
+
+use super::{
+    exit::{self, Exit},
+    hints,
+    page::Width,
+    probes,
+    typed::Typed,
+};
+
+/// What went wrong, why, and the next command to type.
+#[derive(Debug, Serialize)]
+pub(crate) struct Failure {
+    pub(crate) name: &'static str,
+    pub(crate) message: String,
+    pub(crate) causes: Vec<String>,
+    pub(crate) hint: Option<String>,
+}
+
+impl Failure {
+    /// A run that ended with this error.
+    pub(crate) fn new(exit: Exit, error: &anyhow::Error, typed: &Typed) -> Self {
+        let chain = error.chain().skip(1).map(ToString::to_string);
+        let causes = chain.chain(exit::details(error).iter().cloned()).chain(probes::named_by(error)).collect();
+        let hint = hints::next(exit, Some(error), typed);
+        Self { name: exit.row().name, message: error.to_string(), causes, hint }
+    }
+
+    /// A command line that clap refused: what is wrong with it, and what clap says to it (missing arguments, possible
+    /// values, a tip).
+    pub(crate) fn of_clap(kind: ErrorKind, text: &str, typed: &Typed) -> Self {
+        let (message, causes) = usage_in_words(kind, text);
+        Self { name: Exit::Usage.row().name, message, causes, hint: hints::next(Exit::Usage, None, typed) }
+    }
+
+    /// The last lines of a run: what happened, what the board is now, what to type.
+    pub(crate) fn text(&self, exit: Exit, board: BoardState, typed: &Typed) -> String {
+        let (row, width) = (exit.row(), Width::of_stderr());
+        let red = anstyle::AnsiColor::Red.on_default().bold();
+        let mut lines = vec![width.message(&format!("{red}error:{red:#} {}", escaped(&self.message)), "  ")];
+        lines.extend(self.causes.iter().map(|cause| width.message(&format!("  cause: {}", escaped(cause)), "    ")));
+        if typed.has_board {
+            lines.push(width.message(&format!("board: {}", state_in_words(board)), "  "));
+        }
+        if let Some(hint) = &self.hint {
+            let bold = anstyle::Style::new().bold();
+            // A command to paste is not broken.
+            let gap = if width.fits(&format!("next: {hint}")) { " " } else { "\n" };
+            lines.push(format!("next:{gap}{bold}{hint}{bold:#}"));
+        }
+        lines.push(width.message(&format!("exit {}: `m365-drv explain {}` tells more", row.code, row.name), "  "));
+        lines.join("\n")
+    }
+}
+
+/// Text from files and devices cannot write to the terminal.
+pub(crate) fn escaped(text: &str) -> String {
+    text.lines().map(printable).collect::<Vec<_>>().join("\n")
+}
+
+fn usage_in_words(kind: ErrorKind, text: &str) -> (String, Vec<String>) {
+    if kind == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return ("a command is missing".into(), Vec::new());
+    }
+    let mut lines = text.lines();
+    let message = lines.next().unwrap_or_default();
+    let message = message.strip_prefix("error: ").unwrap_or(message).trim_end_matches(':').to_owned();
+    let about = lines.take_while(|line| !line.starts_with("Usage:")).filter(|line| line.starts_with(' '));
+    (message, about.map(|line| line.trim().to_owned()).collect())
+}
+
+/// What the board is now.
+pub(crate) fn state_in_words(board: BoardState) -> &'static str {
+    match board {
+        BoardState::Untouched => "unchanged",
+        BoardState::Erased => "erased; it does not run until it is flashed",
+        BoardState::Partial => "partly written; run the same command again to finish",
+        BoardState::Written => "written",
+    }
+}

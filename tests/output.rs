@@ -1,0 +1,127 @@
+//! What happens if nobody can take what is printed, and what the log file holds.
+
+use serde_json::json;
+
+use crate::bench::Bench;
+
+const FULL: &str = "/dev/full";
+
+/// Runs with stdout into `target`, which a shell opens; returns the exit code and stderr.
+#[cfg(target_os = "linux")]
+fn into(bench: &Bench, target: &str, line: &str) -> (Option<i32>, String) {
+    let mut command = bench.m365(line).command();
+    if target == FULL {
+        command.stdout(std::fs::OpenOptions::new().write(true).open(FULL).unwrap());
+    } else {
+        // Nobody reads from this pipe any more.
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        command.stdout(writer);
+    }
+    let output = command.output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_report_that_cannot_be_written_ends_with_15_and_the_board_is_told_on_stderr() {
+    let bench = Bench::new();
+    for (target, cause) in [(FULL, "No space left on device (os error 28)"), ("pipe", "Broken pipe (os error 32)")] {
+        for json in ["", "--json "] {
+            let line = format!("{json}--simulate=B:open flash pro --km 77 --no-backup --full");
+            let (exit, stderr) = into(&bench, target, &line);
+            let end = format!(
+                "error: the report could not be written\n  cause: {cause}\nboard: written\nexit 15: `m365-drv explain \
+                 output` tells more\n"
+            );
+            assert!(stderr.ends_with(&end), "{line}: {stderr}");
+            assert_eq!(exit, Some(15), "{line}");
+            assert_eq!(bench.m365("--simulate=B info").json().report()["data"]["mileage_m"], 77_000, "{line}");
+            std::fs::remove_dir_all(bench.path("B")).unwrap();
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_that_failed_keeps_its_exit_code_if_stdout_is_full() {
+    let bench = Bench::new();
+    let error = "error: cannot read missing.bin\n  cause: No such file or directory (os error 2)\n";
+    for line in ["--json data show missing.bin", "data show missing.bin"] {
+        let (exit, stderr) = into(&bench, FULL, line);
+        assert_eq!(exit, Some(9), "{line}: {stderr}");
+        assert!(stderr.starts_with(error), "{line}: {stderr}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn whoever_stops_reading_a_list_needs_no_error() {
+    for line in ["explain", "--help", "--json scooters"] {
+        assert_eq!(into(&Bench::new(), "pipe", line), (Some(15), String::new()), "{line}");
+        let (exit, stderr) = into(&Bench::new(), FULL, line);
+        assert_eq!(exit, Some(15), "{line}");
+        assert!(stderr.starts_with("error: the report could not be written\n"), "{line}: {stderr}");
+    }
+}
+
+#[test]
+fn flash_that_cannot_be_read_is_not_called_different() {
+    let lines = Bench::new().m365("--simulate=locked verify pro").exit(14).json();
+    let result = lines.result();
+    assert_eq!((&result["name"], &result["board"]), (&json!("locked"), &json!("untouched")));
+    assert_eq!(result["error"]["hint"], "m365-drv --simulate=locked info");
+}
+
+/// The lines of a log without their times.
+fn log(bench: &Bench) -> String {
+    let text = String::from_utf8(bench.read("log.txt")).unwrap();
+    let own = text.lines().filter_map(|line| Some(line.split_once(" m365_drv::run] ")?.1));
+    own.flat_map(|line| [line, "\n"]).collect()
+}
+
+#[test]
+fn the_log_file_holds_what_the_program_did() {
+    let bench = Bench::new();
+    bench.m365("--log-file log.txt --simulate=open flash pro --km 77 --no-backup").json();
+    let log = log(&bench);
+    let version = format!("m365-drv {} on {}", env!("CARGO_PKG_VERSION"), std::env::consts::OS);
+    assert!(log.starts_with(&version), "{log}");
+    for line in [
+        "\ncommand line: m365-drv --json --log-file log.txt --simulate=open flash pro --km 77 --no-backup\n",
+        "\nconnect: started\nconnect: finished after ",
+        "\nbackup: skipped\n",
+        "\nprogram: started\n",
+        "\nthe wires are not needed any more\n",
+        "\nreport: {\"",
+        "\nexit 0 (ok); board: written\n",
+    ] {
+        assert!(log.contains(line), "{line:?} in {log}");
+    }
+    let all = String::from_utf8(bench.read("log.txt")).unwrap();
+    assert!(all.contains("m365_drv::board::connect] probe #1 "), "{all}");
+}
+
+#[test]
+fn the_log_file_holds_refusals_and_bad_usage_and_what_stdout_did_not_take() {
+    let bench = Bench::new();
+    let end = |line: &str, exit: i32, expected: &str| {
+        bench.m365(line).exit(exit).json();
+        let log = log(&bench);
+        assert!(log.contains(&format!("\ncommand line: m365-drv --json {line}\n")), "{log}");
+        assert!(log.ends_with(expected), "{log}");
+        std::fs::remove_file(bench.path("log.txt")).unwrap();
+    };
+    end(
+        "--log-file log.txt fly",
+        2,
+        "unrecognized subcommand 'fly'\nnext: m365-drv --help\nexit 2 (usage); board: unchanged\n",
+    );
+    end("--simulate=bricked unlock --log-file=log.txt", 3, "\nexit 3 (consent); board: unchanged\n");
+    end(
+        "--log-file log.txt data show missing.bin",
+        9,
+        "\ncannot read missing.bin\ncause: No such file or directory (os error 2)\nnext: m365-drv data show --help\n\
+         exit 9 (data); board: unchanged\n",
+    );
+}
