@@ -1,4 +1,4 @@
-//! Why an attached probe cannot be used. A cause is named only if it was found, never guessed.
+//! Why an attached probe cannot be used. A cause is named only if it was detected, never guessed.
 
 use std::io;
 
@@ -7,55 +7,55 @@ use serde::Serialize;
 
 use super::{Error, usb};
 
-/// What keeps a probe from being used.
+/// Why a probe cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case", tag = "name")]
 pub enum Problem {
-    /// The system does not let this user open the device.
+    /// The user lacks permission to open the device.
     #[error("permission denied for probe {vid}:{pid}")]
     Permission {
-        /// USB vendor, four hexadecimal digits.
+        /// USB vendor ID, four hexadecimal digits.
         vid: String,
-        /// USB product.
+        /// USB product ID, four hexadecimal digits.
         pid: String,
     },
-    /// Another program has it.
+    /// Another program is using the probe.
     #[error("{} is using the probe", program.as_deref().unwrap_or("another program"))]
     Busy {
-        /// The program, if the system tells.
+        /// Name and process ID of the program, if the system reports them.
         program: Option<String>,
     },
-    /// Windows has bound a driver to it that this program cannot use.
+    /// Windows uses a driver for the probe that m365-drv cannot use.
     #[error("the probe has no WinUSB driver")]
     Driver,
-    /// The firmware of the probe is too old.
+    /// The probe's firmware is too old.
     #[error(
         "the probe's firmware is too old: {}, at least {needed} is needed",
         found.as_deref().unwrap_or("unknown version")
     )]
     Firmware {
-        /// The version it has, as the probe counts, for example `V2J17`.
+        /// The installed version as the vendor writes it, for example `V2J17`.
         found: Option<String>,
         /// The oldest version that works, for example `J26`.
         needed: String,
     },
-    /// It can be opened but does not answer.
+    /// The probe can be opened but does not answer.
     #[error("the probe does not answer")]
     Hung,
-    /// Anything else, in the driver's words.
+    /// Any other error of the driver.
     #[error("the probe cannot be opened: {message}")]
     Other {
-        /// The driver's words.
+        /// The driver's error message with its causes.
         message: String,
     },
 }
 
-/// A device node that the user may not open; the lister has tried.
+/// The problem of a device that the lister failed to open for lack of permission.
 pub(super) fn permission(info: &DebugProbeInfo) -> Problem {
     Problem::Permission { vid: format!("{:04x}", info.vendor_id), pid: format!("{:04x}", info.product_id) }
 }
 
-/// Sorts the error of opening a probe.
+/// Classifies an error from opening a probe.
 pub(super) fn diagnose(info: &DebugProbeInfo, device: Option<&nusb::DeviceInfo>, error: &DebugProbeError) -> Error {
     if let DebugProbeError::ProbeCouldNotBeCreated(ProbeCreationError::NotFound) = error {
         return Error::ProbeGone;
@@ -70,7 +70,7 @@ pub(super) fn diagnose(info: &DebugProbeInfo, device: Option<&nusb::DeviceInfo>,
         Some(io::ErrorKind::ResourceBusy) => Problem::Busy { program: device.and_then(usb::holder) },
         Some(io::ErrorKind::TimedOut) => Problem::Hung,
         Some(io::ErrorKind::NotFound | io::ErrorKind::NotConnected) => return Error::ProbeGone,
-        // hidapi has only words for it.
+        // hidapi reports this only as text.
         _ if words(error).contains("Permission denied") => permission(info),
         _ => Problem::Other { message: words(error) },
     };
@@ -86,7 +86,7 @@ fn specific(error: &DebugProbeError) -> Option<&StlinkError> {
     BoxedProbeError::downcast_ref(inner)
 }
 
-/// The kind of the system's error at the end of the chain.
+/// The kind of the innermost system error. nusb wraps its own error, which distinguishes "busy", in an `io::Error`.
 fn io_kind(error: &DebugProbeError) -> Option<io::ErrorKind> {
     let chain = std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |error| error.source());
     let mut found = None;

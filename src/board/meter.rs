@@ -1,13 +1,13 @@
-//! How good contact has been lately.
+//! How reliable contact has been recently.
 
 use std::collections::VecDeque;
 
-/// Accesses that are looked back on.
+/// Number of recent accesses to evaluate.
 const WINDOW: usize = 50;
-/// Share of them that must have been right before a chip is erased, in percent.
+/// Share of them that must have succeeded before a chip is erased, in percent.
 const ENOUGH_PERCENT: usize = 95;
 
-/// The last accesses over all connections of a run, right or failed.
+/// Results of the last accesses, over all connections of a run.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
     recent: VecDeque<bool>,
@@ -21,23 +21,23 @@ impl Meter {
         self.recent.push_back(right);
     }
 
-    /// Accesses that were right, and all of them.
+    /// Number of successful accesses and number of all accesses.
     pub(super) fn reading(&self) -> (usize, usize) {
         (self.recent.iter().filter(|right| **right).count(), self.recent.len())
     }
 
-    /// Whether nothing has failed, as far back as can be seen.
+    /// Whether none of the recorded accesses failed.
     pub(super) fn is_spotless(&self) -> bool {
         !self.recent.contains(&false)
     }
 
-    /// Whether a whole window has been seen, and enough of it was right.
+    /// Whether the window is full and enough accesses succeeded.
     pub(super) fn is_good(&self) -> bool {
         let (good, total) = self.reading();
         total == WINDOW && good * 100 >= total * ENOUGH_PERCENT
     }
 
-    /// Whether there are fewer accesses than a window holds.
+    /// Whether the window is not full yet.
     pub(super) fn is_short(&self) -> bool {
         self.recent.len() < WINDOW
     }
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_longer_ago_than_fifty_accesses_is_forgotten() {
+    fn accesses_before_the_last_fifty_are_forgotten() {
         assert!(after(30, 50).is_spotless());
         assert!(!after(1, 49).is_spotless());
     }

@@ -1,28 +1,28 @@
-//! The option bytes: 16 bytes beside main flash that hold the protections.
+//! Option bytes: 16 bytes outside main flash that hold the protection settings.
 
 use serde::{Serialize, Serializer};
 
-/// The option bytes as they stand at 0x1FFFF800: eight bytes, each followed by its complement (PM0075 2.5).
+/// The option bytes as stored at 0x1FFFF800: eight values, each followed by its complement (PM0075 2.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OptionBytes(pub [u8; 16]);
 
-/// Positions in the area, in half-words.
+/// Positions in the option bytes, in half-words.
 const RDP: usize = 0;
 const USER: usize = 1;
 const DATA: [usize; 2] = [2, 3];
 const WRP: [usize; 4] = [4, 5, 6, 7];
 
 impl OptionBytes {
-    /// The value of RDP that leaves flash readable (PM0075 table 9). Every other value protects it.
+    /// The RDP value that leaves flash readable (PM0075 table 9). Any other value enables read-out protection.
     pub const RDP_NONE: u8 = 0xA5;
 
-    /// Unprotected, nothing write-protected, with USER as given.
+    /// No read-out or write protection, with the given USER.
     #[must_use]
     pub fn open(user: u8) -> Self {
         Self::from_values([Self::RDP_NONE, user, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF])
     }
 
-    /// These eight values with right complements.
+    /// The given eight values with their complements.
     #[must_use]
     pub fn from_values(values: [u8; 8]) -> Self {
         let mut bytes = [0; 16];
@@ -32,18 +32,18 @@ impl OptionBytes {
         Self(bytes)
     }
 
-    /// The eight values, whatever their complements.
+    /// The eight values, even if their complements do not match.
     pub fn values(&self) -> [u8; 8] {
         std::array::from_fn(|index| self.0[2 * index])
     }
 
-    /// What the chip takes them for, with right complements: a damaged byte counts as 0xFF (PM0075 2.5).
+    /// The values that the chip uses, with their complements: a damaged byte counts as 0xFF (PM0075 2.5).
     #[must_use]
     pub fn mended(self) -> Self {
         Self::from_values(std::array::from_fn(|index| if self.is_valid(index) { self.0[2 * index] } else { 0xFF }))
     }
 
-    /// The same, mended, with another RDP value.
+    /// The mended option bytes with a different RDP value.
     #[must_use]
     pub fn with_rdp(self, rdp: u8) -> Self {
         let mut values = self.mended().values();
@@ -51,7 +51,7 @@ impl OptionBytes {
         Self::from_values(values)
     }
 
-    /// The same, mended, with another USER.
+    /// The mended option bytes with a different USER.
     #[must_use]
     pub fn with_user(self, user: u8) -> Self {
         let mut values = self.mended().values();
@@ -59,28 +59,28 @@ impl OptionBytes {
         Self::from_values(values)
     }
 
-    /// Whether this value is stored with its complement; an erased pair is not.
+    /// Whether the stored complement of this value matches; that of an erased pair does not.
     fn is_valid(&self, index: usize) -> bool {
         self.0[2 * index] == !self.0[2 * index + 1]
     }
 
-    /// Whether every value has its right complement.
+    /// Whether all stored complements match.
     pub fn complements_right(&self) -> bool {
         (0..8).all(|index| self.is_valid(index))
     }
 
-    /// Whether the chip protects flash against reading with these bytes after its next reset.
+    /// Whether the chip protects flash against reading after its next reset if it holds these option bytes.
     pub fn protects(&self) -> bool {
         self.0[2 * RDP] != Self::RDP_NONE || !self.is_valid(RDP)
     }
 
-    /// RDP.
+    /// RDP, the read-out protection byte.
     pub fn rdp(&self) -> u8 {
         self.0[2 * RDP]
     }
 
-    /// USER (watchdog by hardware or software, reset on stop and standby): 0xFF where it is erased or damaged, which is
-    /// also what the chip then takes.
+    /// USER (watchdog by hardware or software, reset on stop and standby). If it is erased or damaged, 0xFF, which the
+    /// chip then uses too.
     pub fn user(&self) -> u8 {
         self.known_user().unwrap_or(0xFF)
     }
@@ -90,12 +90,12 @@ impl OptionBytes {
         self.is_valid(USER).then(|| self.0[2 * USER])
     }
 
-    /// The two data bytes, free for the application.
+    /// The two data bytes, which the application may use freely.
     pub fn data(&self) -> [u8; 2] {
         DATA.map(|index| self.0[2 * index])
     }
 
-    /// Write protection, a zero bit for each protected group of four pages.
+    /// Write protection: one zero bit for each protected group of four pages.
     pub fn write_protection(&self) -> u32 {
         u32::from_le_bytes(WRP.map(|index| self.0[2 * index]))
     }
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_byte_counts_as_none() {
+    fn a_damaged_byte_counts_as_0xff() {
         let mut damaged = OptionBytes::from_values([0xA5, 0xFD, 1, 2, 3, 4, 5, 6]);
         (damaged.0[1], damaged.0[4]) = (0x5B, 0xFF);
         assert_eq!(damaged.mended(), OptionBytes::from_values([0xFF, 0xFD, 0xFF, 2, 3, 4, 5, 6]));

@@ -1,4 +1,4 @@
-//! Waiting: bounded, on the board's clock, and interruptible.
+//! Bounded, interruptible waits on the board's clock.
 
 use std::{
     sync::{
@@ -11,10 +11,10 @@ use std::{
 use super::Error;
 use crate::clock::Clock;
 
-/// The longest stretch of a wait in which an interrupt goes unseen.
+/// Longest time for which a wait does not notice an interrupt.
 const SLICE: Duration = Duration::from_millis(50);
 
-/// A clock and the user's wish to stop.
+/// A clock and a flag that the user sets to interrupt.
 #[derive(Debug, Clone)]
 pub(crate) struct Pace {
     clock: Arc<dyn Clock>,
@@ -34,7 +34,7 @@ impl Pace {
         self.clock.now()
     }
 
-    /// An error when the user has asked to stop.
+    /// Returns an error if the user has interrupted.
     pub(super) fn check(&self) -> Result<(), Error> {
         if self.interrupt.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(()) }
     }
@@ -50,8 +50,8 @@ impl Pace {
         }
     }
 
-    /// Calls `attempt` until it has an answer; `None` when there is none within `limit`. At least one attempt is made, also
-    /// of somebody who has asked to stop: what is over by then is not called interrupted.
+    /// Calls `attempt` until it returns an answer; `None` if it does not within `limit`. Makes at least one attempt,
+    /// even after an interrupt, so that an operation that has already finished is not reported as interrupted.
     pub(super) fn poll<T>(
         &self,
         limit: Duration,

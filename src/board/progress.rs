@@ -1,24 +1,24 @@
-//! What a caller is told while a procedure runs. The library prints nothing.
+//! Progress events that a procedure sends to its caller. The library prints nothing.
 
 use std::{fmt, time::Duration};
 
 use serde::Serialize;
 
-/// A phase of a procedure, in the words that a user reads.
+/// A phase of a procedure, with the name that users see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
-    /// Find and open the probe, reach the chip.
+    /// Find and open the probe, contact the chip.
     Connect,
-    /// Find out which chip this is.
+    /// Identify the chip.
     Identify,
-    /// Read what the board still holds.
+    /// Read the data that the board still holds.
     Rescue,
-    /// Write what was read to a file.
+    /// Save it to a backup file.
     Backup,
     /// Remove read-out protection; erases the chip.
     Unlock,
-    /// Compare the board with the plan, to skip what is right.
+    /// Compare the board with the plan, to skip pages that are already correct.
     Examine,
     /// Erase and program flash.
     Program,
@@ -50,7 +50,7 @@ impl fmt::Display for Step {
     }
 }
 
-/// Something that went otherwise than planned and does not stop the work.
+/// Something the user should know that does not stop the work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
     /// A fixed kebab-case name, for scripts.
@@ -60,7 +60,7 @@ pub struct Warning {
 }
 
 impl Warning {
-    /// A warning of this name.
+    /// Creates a warning.
     pub fn new(name: &'static str, message: impl Into<String>) -> Self {
         Self { name, message: message.into() }
     }
@@ -72,67 +72,67 @@ impl fmt::Display for Warning {
     }
 }
 
-/// What happens, as it happens.
+/// A progress event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// A step begins.
     Started {
-        /// Which.
+    /// The step that begins.
         step: Step,
     },
-    /// Some bytes of the current step are done.
+    /// More bytes of the current step are done.
     Advanced {
-        /// Which step.
+    /// The current step.
         step: Step,
-        /// Bytes so far.
+    /// Bytes done so far.
         done_bytes: u64,
-        /// Bytes in all.
+    /// Total number of bytes.
         total_bytes: u64,
     },
-    /// A step is over.
+    /// A step is finished.
     Finished {
-        /// Which.
+    /// The finished step.
         step: Step,
         /// How long it took.
         took: Duration,
     },
     /// A step had nothing to do.
     Skipped {
-        /// Which.
+    /// The skipped step.
         step: Step,
     },
-    /// The board does not answer yet; sent after each try.
+    /// The board or the probe does not answer yet; sent after each attempt.
     Waiting {
-        /// Tries so far.
+        /// Attempts so far.
         attempts: u32,
-        /// Since the first try.
+        /// Time since the first attempt.
         elapsed: Duration,
-        /// What the user can do about it meanwhile.
+        /// What the user can do meanwhile.
         need: Need,
     },
-    /// See [`Warning`].
+    /// A warning; see [`Warning`].
     Warning(Warning),
-    /// Everything is written and verified: the wires are not needed any more.
+    /// Everything is written and verified: contact is no longer needed.
     ContactFree,
 }
 
-/// What a wait is for.
+/// What the program is waiting for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Need {
-    /// The board to answer: hold the wires, tap NRST.
+    /// An answer from the board: hold the wires, tap NRST.
     Contact,
-    /// The chip's power to go away and come back.
+    /// A power-cycle of the board.
     PowerCycle,
-    /// A probe to be plugged in.
+    /// A probe that is plugged in.
     Probe,
-    /// The probe, which hangs, to be unplugged and plugged in again.
+    /// A hung probe that is unplugged and plugged in again.
     Replug,
 }
 
 /// Receives events; `()` ignores them.
 pub trait Progress {
-    /// Called in order, on the thread that runs the procedure.
+    /// Handles an event. Called in order, on the thread that runs the procedure.
     fn on(&mut self, event: Event);
 }
 

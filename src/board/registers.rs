@@ -1,10 +1,11 @@
-//! Addresses and bits, each with the section that defines it. Nothing else in this room holds an address.
+//! Register addresses and bits, each with the manual section that defines it. All register addresses of this module are
+//! defined here.
 
 /// Cortex-M system control space and debug: ARMv7-M ARM (DDI 0403E).
 pub(super) mod core {
     /// CPUID: B3.2.3.
     pub(crate) const CPUID: u32 = 0xE000_ED00;
-    /// ICSR, with the number of the active exception: B3.2.4.
+    /// ICSR, which holds the number of the active exception: B3.2.4.
     pub(crate) const ICSR: u32 = 0xE000_ED04;
     pub(crate) const ICSR_VECTACTIVE: u32 = 0x1FF;
     /// AIRCR: B3.2.6.
@@ -31,11 +32,11 @@ pub(super) mod core {
     pub(crate) const DEMCR: u32 = 0xE000_EDFC;
     pub(crate) const DEMCR_VC_CORERESET: u32 = 1 << 0;
     pub(crate) const DEMCR_TRCENA: u32 = 1 << 24;
-    /// `DWT_PCSR`, a sample of the program counter that costs the core nothing: C1.8.6.
+    /// `DWT_PCSR`, which samples the program counter without disturbing the core: C1.8.6.
     pub(crate) const DWT_PCSR: u32 = 0xE000_101C;
     /// EPSR.T, set in Thumb state: B1.4.2.
     pub(crate) const XPSR_T: u32 = 1 << 24;
-    /// Component and peripheral identification of the ROM table, twelve words from PIDR4 on: ADIv5 (IHI 0031) D1.2.
+    /// The ROM table's component and peripheral ID registers, twelve words starting at PIDR4: ADIv5 (IHI 0031) D1.2.
     pub(crate) const ROM_TABLE_PIDR4: u32 = 0xE00F_FFD0;
 }
 
@@ -45,42 +46,41 @@ pub(super) mod dbgmcu {
     pub(crate) const CR: u32 = 0xE004_2004;
     /// Stops IWDG and WWDG while the core is halted.
     pub(crate) const CR_WATCHDOGS_STOP: u32 = 1 << 8 | 1 << 9;
-    /// Stops TIM1, which drives the motor bridge, and TIM2 to TIM4 while the core is halted: TIM1's outputs go to their
-    /// safe state.
+    /// Stops TIM1 to TIM4 while the core is halted. TIM1 drives the motor bridge; its outputs go to their safe state.
     pub(crate) const CR_TIMERS_STOP: u32 = 0xF << 10;
 }
 
 /// Flash program and erase controller: PM0075 3 and 4.
 pub(super) mod fpec {
-    /// The first register; the others lie behind it word by word.
+    /// The first register; the others follow it, one word each.
     pub(crate) const ACR: u32 = 0x4002_2000;
-    /// Words from ACR to WRPR.
+    /// Number of words from ACR to WRPR.
     pub(crate) const WORDS: usize = 9;
     /// Index of SR in those words; CR follows it.
     pub(crate) const SR: usize = 3;
-    /// Set while flash cannot be written.
+    /// Set while flash is locked against writing.
     pub(crate) const CR_LOCK: u32 = 1 << 7;
     /// Index of OBR in those words.
     pub(crate) const OBR: usize = 7;
     /// Index of WRPR in those words.
     pub(crate) const WRPR: usize = 8;
     pub(crate) const OBR_RDPRT: u32 = 1 << 1;
-    /// Bits of OBR that are reserved and read as zero.
+    /// Reserved bits of OBR, which read as zero.
     pub(crate) const OBR_RESERVED: u32 = 0xFC00_0000;
     pub(crate) const SR_BSY: u32 = 1 << 0;
     pub(crate) const SR_PGERR: u32 = 1 << 2;
     pub(crate) const SR_WRPRTERR: u32 = 1 << 4;
-    /// The product id in the flash controller of GigaDevice's chips (their `FMC_PID`); nothing is there on an STM32F103.
+    /// Product ID in the flash controller of GigaDevice chips (`FMC_PID`); an STM32F103 has no register there.
     pub(crate) const GIGADEVICE_PID: u32 = 0x4002_2100;
 }
 
-/// What the chip says of itself, and the option bytes.
+/// Device signature (flash size and UID) and option bytes.
 pub(super) mod system {
     /// Flash size in KiB, lower half-word: RM0008 30.1.
     pub(crate) const FLASH_SIZE: u32 = 0x1FFF_F7E0;
-    /// Words from the flash size to the end of the unique id.
+    /// Number of words from the flash size to the end of the UID.
     pub(crate) const WORDS: usize = 5;
-    /// Index of the 96-bit unique id in those words: RM0008 30.2.
+    /// Index of the 96-bit UID in those words: RM0008 30.2.
     pub(crate) const UID: usize = 2;
     /// Option bytes, 16 bytes: PM0075 2.5.
     pub(crate) const OPTION_BYTES: u32 = 0x1FFF_F800;

@@ -1,5 +1,5 @@
-//! What writes to flash is not stopped in the middle of that: half of a data block may look like a whole one, and option
-//! bytes would stay erased.
+//! Waits until running firmware has finished writing to flash. Stopping it midway could leave half a data block that
+//! looks like a whole one, or erased option bytes.
 
 use super::{
     Error, core,
@@ -9,12 +9,12 @@ use super::{
     registers::fpec::{ACR, CR_LOCK, SR, SR_BSY},
 };
 
-/// Looks that find the flash idle before that is believed: between two half-words it is, for a moment.
+/// Number of consecutive reads that must find flash idle: it is also briefly idle between two half-words.
 const LOOKS: u32 = 3;
 
-/// Lets the halted core go on to the end of what it writes. Most firmware locks flash when it has written; the vendor's
-/// bootloader leaves it unlocked, with an operation selected and none going on. The limit is that of the longest thing that a
-/// chip does to its flash.
+/// Resumes the halted core until it has finished writing to flash. Most firmware locks flash after writing; the
+/// vendor's bootloader leaves it unlocked, with an operation selected but none in progress. The time limit is that of
+/// the longest flash operation of any chip.
 pub(super) fn let_end(link: &mut Link, pace: &Pace) -> Result<(), Error> {
     if look(link)?.1 & CR_LOCK != 0 {
         return Ok(());
@@ -29,7 +29,7 @@ pub(super) fn let_end(link: &mut Link, pace: &Pace) -> Result<(), Error> {
     core::halt(link, pace)
 }
 
-/// `FLASH_SR` and `FLASH_CR`.
+/// Reads `FLASH_SR` and `FLASH_CR`.
 fn look(link: &mut Link) -> Result<(u32, u32), LinkError> {
     let mut registers = [0; 2];
     link.read_words(ACR + 4 * SR as u32, &mut registers)?;

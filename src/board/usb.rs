@@ -1,12 +1,12 @@
-//! What the probe drivers do not tell about a USB device: where it is plugged in, who is using it, how old its firmware is.
+//! USB details that the probe drivers do not report: the port, the program that uses the device, the firmware version.
 
 use std::time::Duration;
 
 use nusb::MaybeFuture as _;
 use probe_rs::probe::{DebugProbeInfo, usb_util::InterfaceExt as _};
 
-/// For each probe, in order, its USB device, or `None` if there is none, as in a simulation. Probes with equal ids and
-/// serial numbers are taken in the order of the system's list, which is also the drivers' order.
+/// Finds the USB device of each probe, in order; `None` if it has none, as in a simulation. Probes with the same IDs
+/// and serial number are matched in the order of the system's list, which is also the order of the drivers.
 pub(super) fn devices<'a>(probes: impl Iterator<Item = &'a DebugProbeInfo>) -> Vec<Option<nusb::DeviceInfo>> {
     let mut devices: Vec<_> = nusb::list_devices().wait().map(Iterator::collect).unwrap_or_default();
     probes
@@ -22,13 +22,13 @@ pub(super) fn devices<'a>(probes: impl Iterator<Item = &'a DebugProbeInfo>) -> V
         .collect()
 }
 
-/// The ST-Link driver shows short, binary serial numbers in hexadecimal.
+/// Compares serial numbers. The ST-Link driver shows short binary ones in hexadecimal.
 fn same_serial(device: Option<&str>, probe: Option<&str>) -> bool {
     let (device, probe) = (device.unwrap_or(""), probe.unwrap_or(""));
     device == probe || hex::encode_upper(device) == probe
 }
 
-/// Where a device is plugged in, as `BUS-PORT.PORT`; `None` if the system does not tell.
+/// Where a device is plugged in, as `BUS-PORT.PORT`; `None` if the system does not report it.
 #[cfg(any(target_os = "linux", target_os = "macos", target_os = "windows"))]
 pub(super) fn place(device: &nusb::DeviceInfo) -> Option<String> {
     let ports: Vec<_> = device.port_chain().iter().map(u8::to_string).collect();
@@ -41,8 +41,8 @@ pub(super) fn place(_device: &nusb::DeviceInfo) -> Option<String> {
     None
 }
 
-/// The other program that has the device open, by name and number; `None` if there is none or the system does not
-/// tell.
+/// Name and process ID of another program that has the device open; `None` if no other program has, or if the system
+/// does not report it.
 #[cfg(target_os = "linux")]
 pub(super) fn holder(device: &nusb::DeviceInfo) -> Option<String> {
     use std::{fs, path::PathBuf};
@@ -65,17 +65,17 @@ pub(super) fn holder(_device: &nusb::DeviceInfo) -> Option<String> {
     None
 }
 
-/// The firmware version of an ST-Link, as `V2J17`, read without the driver, which refuses old ones.
+/// The firmware version of an ST-Link, for example `V2J17`. Reads it without the driver, which rejects old versions.
 pub(super) fn stlink_version(device: &nusb::DeviceInfo) -> Option<String> {
-    /// ST's `GET_VERSION`, and the longer one of the V3, whose answer to the first has no version of the debug firmware.
+    /// ST's `GET_VERSION` and the V3's extended form. A V3 answers the first without the version of its debug firmware.
     const GET_VERSION: u8 = 0xF1;
     const GET_VERSION_EXT: u8 = 0xFB;
     let interface = device.open().wait().ok()?.claim_interface(0).wait().ok()?;
-    // The V2 (product 3748) has its bulk-out endpoint elsewhere than all later ones.
+    // The V2 (product 3748) uses a different bulk-out endpoint from all later models.
     let out = if device.product_id() == 0x3748 { 0x02 } else { 0x01 };
     let mut answer = [0; 12];
     ask(&interface, out, GET_VERSION, &mut answer[..6])?;
-    // Four bits of hardware, six of debug firmware, six of the rest.
+    // Four bits hardware version, six bits debug firmware version, six bits other firmware.
     let version = u16::from_be_bytes([answer[0], answer[1]]);
     let (hardware, mut firmware) = (version >> 12, version >> 6 & 0x3F);
     if hardware >= 3 {
@@ -85,7 +85,7 @@ pub(super) fn stlink_version(device: &nusb::DeviceInfo) -> Option<String> {
     Some(format!("V{hardware}J{firmware}"))
 }
 
-/// Sends an ST-Link one command, which has 16 bytes, and takes the answer.
+/// Sends a 16-byte command to an ST-Link and reads the answer.
 fn ask(interface: &nusb::Interface, out: u8, command: u8, answer: &mut [u8]) -> Option<()> {
     const TIMEOUT: Duration = Duration::from_millis(500);
     let mut bytes = [0; 16];
