@@ -1,6 +1,6 @@
-//! A workbench: the shipped binary, a folder of its own, and exact expectations.
+//! Runs the shipped binary in a temporary folder and compares its output exactly.
 //!
-//! What is not said is expected empty: `bench.m365("scooters").check()` fails when anything is printed.
+//! Output that a test does not specify must be empty: `bench.m365("scooters").check()` fails if anything is printed.
 
 use std::{
     ffi::OsString,
@@ -13,13 +13,13 @@ use std::{
 use jsonschema::Validator;
 use serde_json::Value;
 
-/// What every line of `--json` is checked against.
+/// The schema that every line of `--json` must match.
 static SCHEMA: LazyLock<Validator> = LazyLock::new(|| {
-    let schema = serde_json::from_str(include_str!("../src/cli/schema.json")).expect("the schema is JSON");
-    jsonschema::validator_for(&schema).expect("the schema is a schema")
+    let schema = serde_json::from_str(include_str!("../src/cli/schema.json")).expect("valid JSON");
+    jsonschema::validator_for(&schema).expect("a valid JSON schema")
 });
 
-/// A folder in which the program runs, command after command.
+/// A temporary folder in which a test runs the program.
 pub(crate) struct Bench {
     folder: tempfile::TempDir,
 }
@@ -29,40 +29,40 @@ impl Bench {
         Self { folder: tempfile::tempdir().expect("a temporary folder") }
     }
 
-    /// Where a file of the bench is.
+    /// The path of a file in the folder.
     pub(crate) fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// Puts a file on the bench.
+    /// Writes a file to the folder.
     pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> &Self {
-        fs::write(self.path(name), bytes).expect("the bench can be written");
+        fs::write(self.path(name), bytes).expect("the folder is writable");
         self
     }
 
-    /// The bytes of a file on the bench.
+    /// Reads a file in the folder.
     pub(crate) fn read(&self, name: impl AsRef<Path>) -> Vec<u8> {
         let path = self.path(name);
         fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
-    /// The names of all files and folders on the bench, in order.
+    /// The names of all files and folders in the folder, sorted.
     pub(crate) fn files(&self) -> Vec<String> {
-        let entries = fs::read_dir(self.folder.path()).expect("the bench can be read");
+        let entries = fs::read_dir(self.folder.path()).expect("the folder is readable");
         let name = |entry: std::io::Result<fs::DirEntry>| entry.expect("an entry").file_name();
         let mut names: Vec<_> = entries.map(|entry| name(entry).to_string_lossy().into_owned()).collect();
         names.sort();
         names
     }
 
-    /// A command line, split at spaces.
+    /// Prepares a run with a command line, split at spaces.
     pub(crate) fn m365(&self, line: &str) -> Trial<'_> {
         Trial::new(self).args(line.split_whitespace())
     }
 }
 
-/// One run of the program, with what is expected of it.
-#[must_use = "nothing runs before `check` or `json`"]
+/// One run of the program and its expected output.
+#[must_use = "the program runs only on `check` or `json`"]
 pub(crate) struct Trial<'a> {
     bench: &'a Bench,
     args: Vec<OsString>,
@@ -78,7 +78,7 @@ impl<'a> Trial<'a> {
         Self { bench, args: Vec::new(), env: Vec::new(), stdout, stderr, exit: 0 }
     }
 
-    /// More words of the command line.
+    /// Adds arguments to the command line.
     pub(crate) fn args(mut self, args: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
         self.args.extend(args.into_iter().map(Into::into));
         self
@@ -90,25 +90,25 @@ impl<'a> Trial<'a> {
         self
     }
 
-    /// Expected on stdout; `[..]` stands for anything within a line, a line `...` for any lines.
+    /// Sets the expected stdout; `[..]` matches anything within a line, a line `...` matches any lines.
     pub(crate) fn stdout(mut self, text: &str) -> Self {
         text.clone_into(&mut self.stdout);
         self
     }
 
-    /// Expected on stderr, as [`Trial::stdout`].
+    /// Sets the expected stderr, with the same wildcards as [`Trial::stdout`].
     pub(crate) fn stderr(mut self, text: &str) -> Self {
         text.clone_into(&mut self.stderr);
         self
     }
 
-    /// The expected exit code.
+    /// Sets the expected exit code.
     pub(crate) fn exit(mut self, code: i32) -> Self {
         self.exit = code;
         self
     }
 
-    /// Runs, and compares everything.
+    /// Runs the program and compares stdout, stderr and the exit code.
     pub(crate) fn check(self) {
         let output = self.run();
         snapbox::assert_data_eq!(text(&output.stderr), self.stderr.as_str());
@@ -116,8 +116,8 @@ impl<'a> Trial<'a> {
         assert_eq!(output.status.code(), Some(self.exit), "{:?}", self.args);
     }
 
-    /// Runs with `--json`, and checks what holds for every run: each line fits the schema, `seq` has no gap, the first
-    /// line is hello, the one result is the last, its `exit` is the process's.
+    /// Runs the program with `--json` and checks the rules for every run: each line matches the schema, `seq` has no
+    /// gap, the first line is hello, the only result is the last line, and its `exit` is the exit code of the process.
     pub(crate) fn json(mut self) -> Lines {
         self.args.insert(0, "--json".into());
         let output = self.run();
@@ -137,7 +137,7 @@ impl<'a> Trial<'a> {
         lines
     }
 
-    /// Runs in the bench's folder, without anything of the user's environment that changes the output.
+    /// Runs the program in the folder, without environment variables of the user that change the output.
     fn run(&self) -> Output {
         self.command().output().expect("the program starts")
     }
@@ -157,29 +157,29 @@ impl<'a> Trial<'a> {
     }
 }
 
-/// The lines of a run with `--json`.
+/// The output lines of a run with `--json`.
 pub(crate) struct Lines {
     lines: Vec<Value>,
     pub(crate) stderr: String,
 }
 
 impl Lines {
-    /// The last line.
+    /// The result, which is the last line.
     pub(crate) fn result(&self) -> &Value {
-        self.lines.last().unwrap_or_else(|| panic!("no line at all; stderr: {}", self.stderr))
+        self.lines.last().unwrap_or_else(|| panic!("no output; stderr: {}", self.stderr))
     }
 
-    /// The report of the last line.
+    /// The report in the result.
     pub(crate) fn report(&self) -> &Value {
         &self.result()["report"]
     }
 
-    /// The message of the error.
+    /// The error message in the result.
     pub(crate) fn message(&self) -> &str {
         self.result()["error"]["message"].as_str().unwrap_or_default()
     }
 
-    /// All lines of this event.
+    /// All lines of the given event.
     pub(crate) fn events(&self, event: &str) -> impl Iterator<Item = &Value> {
         self.lines.iter().filter(move |line| line["event"] == event)
     }

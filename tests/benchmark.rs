@@ -1,8 +1,8 @@
-//! `cargo bench`: what flashing a locked board costs, phase by phase, on the simulated board.
+//! `cargo bench`: measures flashing of a locked simulated board, phase by phase.
 //!
-//! Counts are exact and repeatable; seconds are those of the model (SWD clock, USB round trip, flash times of DS5319). The
-//! floor is physics: every half-word takes 52.5 us, the mass erase 20 ms. The peer is probe-rs's own flash loader with
-//! the same algorithm on the same chip, without unlocking and verifying.
+//! Counts are exact and repeatable; times are those of the model (SWD clock, USB round trip, flash times of DS5319).
+//! The floor is the time that the flash itself needs: 52.5 us per half-word, 20 ms for the mass erase. The peer is
+//! probe-rs's own flash loader with the same algorithm on the same chip, without unlocking and verifying.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use m365_drv::{
 };
 use probe_rs::{Permissions, config::Registry, flashing::DownloadOptions, probe::list::Lister};
 
-/// Lengths of the vendor's bootloader and of Pro DRV 1.5.5, and of ES DRV 1.3.9.
+/// Sizes of the vendor's bootloader, Pro DRV 1.5.5 and ES DRV 1.3.9, in bytes.
 const BOOT_BYTES: usize = 3104;
 const DRV_BYTES: usize = 27_320;
 const ES_DRV_BYTES: usize = 38_620;
@@ -33,7 +33,7 @@ fn main() {
     peer(4000, Duration::from_millis(1));
 }
 
-/// An image of this length that begins like ours and goes on like compiled code, with hardly a blank half-word.
+/// Extends our image to the given length with bytes that, like compiled code, contain hardly any blank half-words.
 fn stretched(image: &[u8], length: usize) -> Vec<u8> {
     let mut state = 1u32;
     let noise = std::iter::repeat_with(move || {
@@ -43,7 +43,7 @@ fn stretched(image: &[u8], length: usize) -> Vec<u8> {
     image.iter().copied().chain(noise).take(length).collect()
 }
 
-/// Takes the counts at the beginning and end of each step.
+/// Records the counts at the beginning and end of each step.
 struct Recorder {
     board: SimBoard,
     before: Option<Counts>,
@@ -121,7 +121,7 @@ fn row(name: &str, before: &Counts, after: &Counts) {
     );
 }
 
-/// probe-rs's own session and flash loader, programming the same images on a blank chip.
+/// Programs the same images on a blank chip with probe-rs's own session and flash loader.
 fn peer(khz: u32, round_trip: Duration) {
     let board = SimBoard::with_flash(ChipKind::Stm32f103, 64, &[]);
     board.set_round_trip(round_trip);

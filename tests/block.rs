@@ -1,4 +1,4 @@
-//! The data block against blocks made by others.
+//! Compares data blocks with blocks made by other tools.
 
 use m365_drv::block::{DataBlock, Mileage, Serial, Uid};
 use serde::Deserialize;
@@ -36,7 +36,7 @@ fn every_block_is_byte_for_byte_its_vector() {
 }
 
 #[test]
-fn every_vector_reads_back_as_it_was_asked_for() {
+fn every_vector_reads_back_with_its_own_values() {
     for vector in vectors() {
         let block = DataBlock::parse(&hex::decode(&vector.block_hex).unwrap()).unwrap();
         assert_eq!(block.serial().unwrap().to_string(), vector.serial);

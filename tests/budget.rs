@@ -1,5 +1,5 @@
-//! What the job may cost: counts on the simulated board at its default 4 MHz and 1 ms a round trip, a few percent above what
-//! was counted when they were set. `cargo bench` shows where they go.
+//! Limits on the cost of flashing the simulated board at its default 4 MHz and 1 ms per round trip. They are a few
+//! percent above the counts measured when they were set. `cargo bench` shows the counts of each phase.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ struct Cost {
     time: Duration,
 }
 
-/// What this job costs on this board.
+/// Runs the job and returns its cost.
 fn cost(board: &SimBoard, stand: &Stand, request: &FlashRequest<'_>) -> Cost {
     let before = board.counts();
     stand.flash(request).expect("the job");
@@ -66,7 +66,7 @@ fn one_changed_page_costs_one_erase() {
     let request = FlashRequest { mileage: Some(mileage(1235)), ..stand.request() };
     let job = cost(&board, &stand, &request);
     assert_eq!(job.erases, 1);
-    // The data block less its 13 blank half-words is less than half a page.
+    // The data block without its 13 blank half-words is less than half a page.
     assert!(job.half_words <= 256, "{} half-words", job.half_words);
 }
 

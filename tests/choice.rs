@@ -1,4 +1,4 @@
-//! Several images at hand: the chip decides, and where it cannot, the user has to.
+//! Choosing among several images: the chip decides; if it cannot, the user has to.
 
 use m365_drv::{
     image::{Image, RehearsalImages},
@@ -8,7 +8,7 @@ use m365_drv::{
 
 use crate::stand::{Stand, image};
 
-/// Our own application without the literals by which it tells GD32 chips apart.
+/// Our own application without the literals that it uses to detect GD32 chips.
 fn unaware() -> Image {
     let mut bytes = sim::APP_64.to_vec();
     for id in [0x4842_4333u32, 0x4142_4333] {
@@ -18,7 +18,7 @@ fn unaware() -> Image {
     image(&bytes)
 }
 
-/// The refusal of a run with these DRV images.
+/// Runs the job with these DRV images and returns the refusal.
 fn refused(stand: &Stand, drv: &[Image]) -> Error {
     let Err(error) = stand.flash(&FlashRequest { drv, ..stand.request_with_data() }) else { panic!("not refused") };
     assert_eq!((error.category(), error.board()), (Category::Image, BoardState::Untouched), "{error}");
@@ -49,11 +49,11 @@ fn several_images_that_fit_the_chip_are_listed_and_none_is_taken() {
         }
         other => panic!("{other:?}"),
     }
-    assert_ne!(board.counts().transfers, 0, "it takes the chip to know");
+    assert_ne!(board.counts().transfers, 0, "the chip has to be read first");
 }
 
 #[test]
-fn what_no_chip_can_decide_is_refused_without_a_board() {
+fn a_choice_that_no_chip_can_decide_is_refused_without_a_board() {
     let (board, stand) = Stand::scenario(Scenario::Locked);
     let mut other = sim::APP_64.to_vec();
     other[0x3F00] ^= 1;
@@ -63,7 +63,7 @@ fn what_no_chip_can_decide_is_refused_without_a_board() {
 }
 
 #[test]
-fn an_image_of_the_first_place_goes_first_where_it_fits() {
+fn an_image_in_the_first_folder_wins_if_it_fits() {
     let in_place = |place, image| Image { place: Some(place), ..image };
     let candidates = [in_place(1, image(sim::APP_64)), in_place(0, unaware())];
     for (scenario, drv) in [(Scenario::Locked, &candidates[1]), (Scenario::Gd32e103, &candidates[0])] {
@@ -74,7 +74,7 @@ fn an_image_of_the_first_place_goes_first_where_it_fits() {
 }
 
 #[test]
-fn the_list_waits_for_the_chip_where_it_depends_on_it() {
+fn the_list_waits_for_the_chip_if_it_depends_on_it() {
     let mut other = sim::APP_64.to_vec();
     other[0x3F00] ^= 1;
     let candidates = [image(sim::APP_64), image(&other), unaware()];
@@ -89,7 +89,7 @@ fn the_list_waits_for_the_chip_where_it_depends_on_it() {
 }
 
 #[test]
-fn a_refused_image_that_nobody_named_goes_by_its_file() {
+fn a_refused_image_found_in_a_folder_is_named_with_its_file() {
     let (_, stand) = Stand::scenario(Scenario::Locked);
     let found = Image { place: Some(0), file: Some("shelf/bad.zip".into()), ..image(sim::APP_128) };
     let error = refused(&stand, &[found]).to_string();
@@ -97,7 +97,7 @@ fn a_refused_image_that_nobody_named_goes_by_its_file() {
 }
 
 #[test]
-fn where_none_fits_the_last_says_why() {
+fn if_no_image_fits_the_error_is_that_of_the_last_one() {
     let (board, stand) = Stand::scenario(Scenario::Locked);
     let error = refused(&stand, &[image(&[0xFF; 2048]), image(sim::APP_128)]);
     assert!(matches!(error, Error::Gate { gate: "scooter", .. }), "{error}");
@@ -109,7 +109,7 @@ fn where_none_fits_the_last_says_why() {
 }
 
 #[test]
-fn images_that_drive_no_motor_are_for_the_simulated_board_only() {
+fn rehearsal_images_are_for_the_simulated_board_only() {
     let (board, stand) = Stand::scenario(Scenario::Locked);
     let request = FlashRequest { rehearsal: RehearsalImages::Refused, ..stand.request() };
     let Err(error) = stand.flash(&request) else { panic!("not refused") };

@@ -1,4 +1,4 @@
-//! The command line to the letter: what is printed, where, and the exit code.
+//! The command line, checked exactly: stdout, stderr and the exit code.
 
 use crate::bench::Bench;
 
@@ -24,7 +24,7 @@ fn a_wrong_option_is_named() {
 }
 
 #[test]
-fn a_wrong_value_is_named_with_what_is_right() {
+fn a_wrong_value_is_named_with_the_valid_ones() {
     let stderr = "error: invalid value 'b:briked' for '--simulate[=<BOARD>]': no scenario is named `briked`; there are \
                   [..]\n\nFor more information, try '--help'.\n";
     Bench::new().m365("--simulate=b:briked scooters").exit(2).stderr(stderr).check();
@@ -50,7 +50,7 @@ fn a_block_is_made_shown_and_changed() {
 }
 
 #[test]
-fn a_file_is_never_written_over() {
+fn a_file_is_never_overwritten() {
     let bench = Bench::new();
     bench.write("a.bin", "mine");
     let stderr =
@@ -60,7 +60,7 @@ fn a_file_is_never_written_over() {
 }
 
 #[test]
-fn a_log_is_written_into_no_other_file_and_goes_on_in_its_own() {
+fn a_log_is_appended_to_its_own_file_and_never_overwrites_another() {
     let bench = Bench::new();
     bench.write("backup.json", "{}");
     let stderr = "error: \"backup.json\" exists and is not an m365-drv log\nnext: m365-drv scooters --help\n\
@@ -81,12 +81,12 @@ fn a_log_is_written_into_no_other_file_and_goes_on_in_its_own() {
 }
 
 #[test]
-fn an_empty_variable_is_as_none_and_a_wrong_one_is_named() {
+fn an_empty_variable_is_ignored_and_a_wrong_one_is_named() {
     let bench = Bench::new();
     for name in ["M365_DRV_PROBE", "M365_DRV_SPEED"] {
         bench.m365("--probe usb:99-99 --simulate probes").env(name, "").json();
         bench.m365("info --probe usb:99-99").env(name, "").exit(4).json();
-        // What needs no board does not look.
+        // Commands that need no board ignore the variable.
         bench.m365("scooters").env(name, ":").json();
         let lines = bench.m365("info").env(name, ":").exit(2).json();
         assert!(lines.message().contains(name), "{}", lines.message());
@@ -94,7 +94,7 @@ fn an_empty_variable_is_as_none_and_a_wrong_one_is_named() {
 }
 
 #[test]
-fn a_serial_of_no_scooter_is_refused_and_nothing_is_written() {
+fn an_invalid_serial_is_refused_and_nothing_is_written() {
     let bench = Bench::new();
     let stderr = "error: serial `21886-00012345` is not of the form [..]\nnext: m365-drv data new --help\n\
                   exit 9: `m365-drv explain data` tells more\n";
@@ -126,7 +126,7 @@ fn a_serial_in_small_letters_is_told_every_form() {
 }
 
 #[test]
-fn bytes_that_are_no_block_are_refused() {
+fn bytes_that_are_not_a_data_block_are_refused() {
     let bench = Bench::new();
     bench.write("short.bin", [0; 511]).write("blank.bin", [0xFF; 512]);
     let refused = |why: &str| {
@@ -138,7 +138,7 @@ fn bytes_that_are_no_block_are_refused() {
 
 #[cfg(unix)]
 #[test]
-fn what_has_no_end_is_read_as_far_as_a_file_may_be_long() {
+fn an_endless_file_is_read_only_up_to_the_size_limit() {
     let stderr = "error: /dev/zero is too big: more than 16 MiB\nnext: m365-drv data show --help\n\
                   exit 9: `m365-drv explain data` tells more\n";
     Bench::new().m365("data show /dev/zero").exit(9).stderr(stderr).check();
@@ -156,7 +156,7 @@ fn a_number_is_the_scooters_code_before_it_is_an_exit_code() {
 }
 
 #[test]
-fn what_there_is_no_page_on_is_refused() {
+fn an_unknown_topic_is_refused() {
     let stderr = "error: nothing is known about `99`\nnext: m365-drv explain --help\n\
                   exit 2: `m365-drv explain usage` tells more\n";
     Bench::new().m365("explain 99").exit(2).stderr(stderr).check();
@@ -172,7 +172,7 @@ fn wiring_and_safety_can_be_read_on_40_columns() {
 }
 
 #[test]
-fn colours_only_where_they_are_asked_for() {
+fn colours_are_used_only_if_asked_for() {
     let bench = Bench::new();
     bench.m365("explain ok").stdout("exit code 0: ok\n...\n").check();
     bench.m365("--color always explain ok").stdout("\u{1b}[1mexit code 0: ok\u{1b}[0m\n...\n").check();

@@ -1,6 +1,6 @@
-//! What the fuzzer has kept in `tests/fuzz/corpus` goes through the parsers in every run of the tests, without a fuzzer.
+//! Runs the parsers on every file that the fuzzer has kept in `tests/fuzz/corpus`, without a fuzzer.
 
-#[expect(unreachable_pub, reason = "the fuzzer's own crate exports them")]
+#[expect(unreachable_pub, reason = "the fuzzing crate exports them")]
 #[path = "fuzz/src/targets.rs"]
 mod targets;
 
@@ -12,7 +12,7 @@ use std::{
 
 type Target = fn(&[u8]);
 
-/// Each target, by the name of its folder.
+/// Each fuzz target with the name of its corpus folder.
 const TARGETS: [(&str, Target); 9] = [
     ("zip", targets::zip),
     ("info_json", targets::info_json),
@@ -46,7 +46,7 @@ fn every_fuzz_target_has_a_corpus() {
 }
 
 #[test]
-fn nothing_that_the_fuzzer_has_kept_breaks_a_parser() {
+fn no_file_in_the_corpus_breaks_a_parser() {
     for (name, target) in TARGETS {
         let files = fs::read_dir(fuzz().join("corpus").join(name)).expect("a corpus");
         let mut count = 0;
@@ -54,7 +54,7 @@ fn nothing_that_the_fuzzer_has_kept_breaks_a_parser() {
             let bytes = fs::read(&file).expect("a file");
             let began = Instant::now();
             target(&bytes);
-            // A second on the fuzzer's machine; a busy one that builds without optimisation is allowed more.
+            // The fuzzer allows one second; a busy machine and an unoptimised build get more.
             assert!(began.elapsed() < Duration::from_secs(10), "{} takes too long", file.display());
             count += 1;
         }

@@ -1,7 +1,7 @@
-//! A backup is whole or not there, however the program and the disk end.
+//! A backup is complete or absent, no matter how the program ends or the disk fails.
 //!
-//! These tests run the shipped program, and ask the system for what cannot be had inside of a process: a kill, a limit on
-//! files, a disk that is full or read-only.
+//! These tests run the shipped program and use system features that a test cannot produce inside its own process: a
+//! kill, a limit on file sizes, a full or read-only disk.
 #![cfg(unix)]
 
 use std::{
@@ -17,18 +17,18 @@ use m365_drv::ops::Backup;
 
 use crate::bench::Bench;
 
-/// SIGKILL and SIGXFSZ, as signal(7) numbers them.
+/// SIGKILL and SIGXFSZ: signal(7).
 const KILL: i32 = 9;
 const FILE_SIZE: i32 = 25;
 
-/// The program on a bench, with its words.
+/// The program with a command line, run in the folder of a bench.
 fn m365(bench: &Bench, line: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_m365-drv"));
     command.args(line.split_whitespace()).current_dir(bench.path("")).stdout(Stdio::null()).stderr(Stdio::null());
     command
 }
 
-/// The same, begun by a shell that first does this.
+/// The same, started by a shell that first runs `preparation`.
 fn m365_after(bench: &Bench, preparation: &str, line: &str) -> Command {
     let mut command = Command::new("sh");
     let script = format!("{preparation} && exec \"$0\" \"$@\"");
@@ -37,7 +37,7 @@ fn m365_after(bench: &Bench, preparation: &str, line: &str) -> Command {
     command
 }
 
-/// Every file that has a backup's name is one; how many there are.
+/// Counts the backups in a folder, and checks that every file named like a backup can be opened.
 fn backups(folder: &Path) -> usize {
     let entries = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
     let named: Vec<_> = entries.filter(|path| path.extension().is_some_and(|extension| extension == "json")).collect();
@@ -47,8 +47,8 @@ fn backups(folder: &Path) -> usize {
     named.len()
 }
 
-/// The board's own files; the simulated board is only saved at the end of a run, so that a killed one leaves it as it was,
-/// or half saved.
+/// Copies the files of a saved board. The simulated board is saved only at the end of a run, so a killed run leaves it
+/// unchanged or half saved.
 fn put_back(board: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for file in fs::read_dir(board).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()) {
@@ -87,31 +87,33 @@ fn a_run_killed_at_any_moment_leaves_whole_backups_and_the_next_keeps_the_data()
     assert!(killed >= 5, "only {killed} of 10 runs were killed");
 }
 
-/// The system ends the program at the first write beyond the limit: at each step of writing the file.
+/// The system kills the program at the first write beyond the limit, so the limits cover each stage of writing the
+/// file.
 #[test]
-fn a_backup_killed_while_it_is_written_is_none() {
+fn a_backup_killed_while_it_is_written_leaves_no_file() {
     let bench = Bench::new();
     bench.m365("--simulate=open backup whole.json").json();
-    // In blocks of 512 bytes, as POSIX has `ulimit -f`.
+    // POSIX `ulimit -f` counts blocks of 512 bytes.
     let blocks = bench.read("whole.json").len().div_ceil(512);
     for limit in (0..blocks).step_by(blocks / 12) {
         let status =
             m365_after(&bench, &format!("ulimit -f {limit}"), "--simulate=open backup b.json").status().unwrap();
         assert_eq!(status.signal(), Some(FILE_SIZE), "{status} at {limit} of {blocks} blocks");
-        assert!(!bench.path("b.json").exists(), "a backup of {limit} of {blocks} blocks");
+        assert!(!bench.path("b.json").exists(), "a backup was left at {limit} of {blocks} blocks");
     }
     let status = m365_after(&bench, &format!("ulimit -f {blocks}"), "--simulate=open backup b.json").status().unwrap();
     assert!(status.success() && backups(&bench.path("")) == 2);
 }
 
-/// A shell that may mount file systems, which nobody else sees.
+/// A shell that may mount file systems that only it can see.
 fn apart(bench: &Bench) -> Command {
     let mut command = Command::new("unshare");
     command.args(["--user", "--map-root-user", "--mount", "sh", "-c"]).current_dir(bench.path(""));
     command
 }
 
-/// A file system of its own, which is gone with the program. Not every system lets a user have one.
+/// The command that mounts a temporary file system, which disappears when the shell ends; `None` if the system does not
+/// allow it.
 fn mounted(options: &str) -> Option<String> {
     let mount = format!("mount -t tmpfs -o {options} none disk");
     let probe = Bench::new();
@@ -120,13 +122,13 @@ fn mounted(options: &str) -> Option<String> {
     if allowed.is_ok_and(|status| status.success()) {
         return Some(mount);
     }
-    eprintln!("left out: no file system can be mounted here");
+    eprintln!("skipped: mounting a file system is not allowed here");
     None
 }
 
-/// Each file of a saved board is the old one or the new one.
+/// Each file of a saved board is either the old or the new one, never a part of it.
 #[test]
-fn a_saved_board_whose_saving_is_killed_is_whole() {
+fn a_run_killed_while_saving_the_board_leaves_it_whole() {
     let bench = Bench::new();
     bench.m365("--simulate=B:open info").json();
     for limit in [0, 1, 64, 127] {
@@ -138,9 +140,9 @@ fn a_saved_board_whose_saving_is_killed_is_whole() {
     }
 }
 
-/// The room is taken before the work, so that what was written to the board is not followed by a failure.
+/// The disk space is reserved before the work begins, so that the output cannot fail after the board has been written.
 #[test]
-fn an_image_that_a_disk_has_no_room_for_is_refused_before_the_board_is_asked() {
+fn an_output_image_that_does_not_fit_on_the_disk_is_refused_before_any_contact() {
     let Some(mount) = mounted("size=16k") else { return };
     let bench = Bench::new();
     fs::create_dir(bench.path("disk")).unwrap();
@@ -153,9 +155,9 @@ fn an_image_that_a_disk_has_no_room_for_is_refused_before_the_board_is_asked() {
     assert!(stdout.contains("cannot write disk/flash.bin") && !stdout.contains("\"event\":\"step\""), "{stdout}");
 }
 
-/// The name is free until there is something under it, so that the same command can be given again.
+/// The file appears under its name only when it is complete, so that the same command can be run again.
 #[test]
-fn an_image_out_killed_on_the_way_leaves_its_name_free() {
+fn an_output_image_has_its_name_only_when_it_is_complete() {
     let bench = Bench::new();
     let line = "--simulate=open flash pro --km 77 --no-backup --image-out flash.bin";
     for part in 1..5 {
@@ -170,7 +172,7 @@ fn an_image_out_killed_on_the_way_leaves_its_name_free() {
 }
 
 #[test]
-fn a_full_or_read_only_disk_is_said_and_nothing_is_erased() {
+fn a_full_or_read_only_disk_is_reported_and_nothing_is_erased() {
     for options in ["size=4k", "ro"] {
         let Some(mount) = mounted(options) else { return };
         let bench = Bench::new();

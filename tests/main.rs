@@ -1,4 +1,4 @@
-//! The one integration binary: linking probe-rs is slow.
+//! All integration tests in one binary, because linking probe-rs is slow.
 
 mod backup_restore;
 mod bench;
