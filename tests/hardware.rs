@@ -1,16 +1,16 @@
-//! A real board on the wires: the bodies of the tests in `flash`, over a real probe.
+//! Tests on a real board: the shared test bodies of `flash`, over a real probe.
 //!
 //! `M365_DRV_PROBE=… cargo test --test main hardware -- --ignored --test-threads=1 --nocapture`
 //!
-//! **Everything on the board is erased.** What the environment says:
+//! **These tests erase everything on the board.** Environment variables:
 //!
 //! | variable | meaning |
 //! |---|---|
 //! | `M365_DRV_PROBE` | the probe, as `--probe` takes it |
-//! | `M365_DRV_SCOOTER` | whose board it is; `pro` where it is not set |
-//! | `M365_DRV_BOOT`, `M365_DRV_DRV` | firmware files; ours of `firmware/rehearsal` where they are not set |
-//! | `M365_DRV_CYCLES` | how many times the board is locked and flashed; 3 where it is not set |
-//! | `M365_DRV_RELAY` | a command that takes the board's supply away for a moment, where the rig has a relay |
+//! | `M365_DRV_SCOOTER` | the scooter of the board; `pro` if not set |
+//! | `M365_DRV_BOOT`, `M365_DRV_DRV` | firmware files; those in `firmware/rehearsal` if not set |
+//! | `M365_DRV_CYCLES` | how many times the board is locked and flashed; 3 if not set |
+//! | `M365_DRV_RELAY` | a command that briefly cuts the board's power, if the rig has a relay |
 
 use std::{
     env,
@@ -37,7 +37,7 @@ use crate::{
     stand::{Stand, image, target},
 };
 
-/// There is one board, even where somebody forgets `--test-threads=1`.
+/// There is only one board, so tests take turns even without `--test-threads=1`.
 static WIRES: Mutex<()> = Mutex::new(());
 
 fn with_board(test: impl FnOnce(&Stand)) {
@@ -55,10 +55,10 @@ fn with_board(test: impl FnOnce(&Stand)) {
     test(&stand);
 }
 
-/// Takes the board's supply away for a moment.
+/// Briefly cuts the board's power.
 type Relay = dyn Fn() + Sync;
 
-/// The rig's relay, where it has one.
+/// The rig's relay, if it has one.
 fn relay() -> Option<Box<Relay>> {
     let command = env::var_os("M365_DRV_RELAY")?;
     let (shell, flag) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
@@ -68,7 +68,7 @@ fn relay() -> Option<Box<Relay>> {
     }))
 }
 
-/// The serial number and the mileage that a report says are on the board.
+/// The serial number and mileage in a report.
 fn identity(report: &FlashReport) -> (Serial, Mileage) {
     (report.serial, report.mileage_m)
 }
@@ -86,7 +86,7 @@ fn a_board_gets_exactly_the_images_and_the_block() {
 
 #[test]
 #[ignore = "needs a board, which it erases"]
-fn a_preview_and_refusals_leave_a_board_as_it_is() {
+fn a_preview_and_refusals_leave_a_board_unchanged() {
     with_board(|stand| {
         flash::programs_exactly_the_images_and_the_block(stand);
         flash::a_preview_changes_nothing(stand);
@@ -107,7 +107,7 @@ fn a_locked_board_is_not_erased() {
 
 #[test]
 #[ignore = "needs a board, which it erases"]
-fn cycles_of_lock_flash_and_verify_lose_nothing() {
+fn repeated_lock_flash_and_verify_loses_nothing() {
     let cycles = env::var("M365_DRV_CYCLES").map_or(3, |text| text.parse().expect("M365_DRV_CYCLES is a number"));
     with_board(|stand| cycle(stand, cycles, relay().as_deref()));
 }
@@ -118,7 +118,7 @@ fn the_cycles_work_on_the_simulated_board() {
     cycle(&stand, 3, None);
 }
 
-/// Lock, flash, verify, run, again and again; with a relay the supply is cut in every second run.
+/// Repeats lock, flash, verify and run. With a relay, cuts the power during every second run.
 fn cycle(stand: &Stand, cycles: u32, relay: Option<&Relay>) {
     let began = Instant::now();
     let first = flash::programs_exactly_the_images_and_the_block(stand);
@@ -128,7 +128,7 @@ fn cycle(stand: &Stand, cycles: u32, relay: Option<&Relay>) {
         thread::sleep(START_UP);
         stand.run(ops::lock).expect("the board can be locked");
         if let Some(cut) = relay {
-            // The application of a protected chip runs from power-on only.
+            // The application of a protected chip starts only at power-on.
             cut();
             thread::sleep(START_UP);
         }
@@ -136,7 +136,7 @@ fn cycle(stand: &Stand, cycles: u32, relay: Option<&Relay>) {
         let result = match relay {
             Some(cut) if cycle % 2 == 0 => {
                 cuts += 1;
-                // A little later each time.
+                // At a different point each time.
                 let took = Duration::from_millis(first.took_ms.max(1));
                 with_power_cut(cut, took * (cycle * 37 % 100) / 100, || stand.flash(&request))
             }
@@ -149,7 +149,7 @@ fn cycle(stand: &Stand, cycles: u32, relay: Option<&Relay>) {
             Ok(report) => false_successes += u32::from(!is_right(&report)),
             Err(error) => {
                 println!("cycle {cycle}: {error}");
-                // The same command goes on.
+                // The same command finishes the job.
                 let again = stand.flash(&request);
                 let report = again.unwrap_or_else(|error| panic!("cycle {cycle}, run again: {error}"));
                 assert!(is_right(&report), "cycle {cycle}, run again: the board is not as planned");
@@ -165,10 +165,10 @@ fn cycle(stand: &Stand, cycles: u32, relay: Option<&Relay>) {
     assert_eq!(false_successes, 0);
 }
 
-/// In which any firmware has reached its main loop.
+/// Long enough for any firmware to reach its main loop.
 const START_UP: Duration = Duration::from_millis(500);
 
-/// Does the work while the supply is cut after some time.
+/// Runs `work` and cuts the power after the given time.
 fn with_power_cut<T>(cut: &Relay, after: Duration, work: impl FnOnce() -> T) -> T {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {

@@ -1,6 +1,7 @@
-//! Images: what the repository's own samples and, where somebody has them, the vendors' files are taken for.
+//! Identification and checks of images: the repository's own and, if available, the vendors' files.
 //!
-//! `M365_DRV_FIRMWARE` names folders of vendor files as `PATH` does; where it is not set those tests say so and pass.
+//! `M365_DRV_FIRMWARE` lists folders of vendor files in the form of `PATH`. If it is not set, the tests that need
+//! vendor files print a note and pass.
 
 use std::{
     collections::BTreeSet,
@@ -21,7 +22,7 @@ use m365_drv::{
 
 const FLASH: u32 = 0x0800_0000;
 
-/// Every file in the folders that the environment names.
+/// Every file in the folders listed in `M365_DRV_FIRMWARE`.
 fn vendor_files() -> Vec<PathBuf> {
     let Some(folders) = std::env::var_os("M365_DRV_FIRMWARE") else {
         eprintln!("skipped: M365_DRV_FIRMWARE names no folder with vendor images");
@@ -39,7 +40,7 @@ fn vendor_files() -> Vec<PathBuf> {
     files
 }
 
-/// The catalogue row that a vendor file is byte for byte, published padding included.
+/// The catalog entry that a vendor file matches byte for byte, including published padding.
 fn published(bytes: &[u8]) -> Option<&'static Entry> {
     let digest = sha256(bytes);
     let is = |file: &PublishedFile| file.sha256 == digest;
@@ -54,7 +55,7 @@ fn published_images() -> impl Iterator<Item = (PathBuf, Vec<u8>, &'static Entry)
     })
 }
 
-/// Those among them that some command flashes.
+/// The published images for scooters that this program supports.
 fn vendor_images() -> impl Iterator<Item = (PathBuf, Vec<u8>, &'static Entry)> {
     published_images().filter(|(_, _, entry)| is_ours(entry))
 }
@@ -63,7 +64,7 @@ fn is_ours(entry: &Entry) -> bool {
     entry.scooters.iter().any(|scooter| Target::builtin(scooter).is_some())
 }
 
-/// [FW] publishes Pro 1.6.0 without its last 36 bytes: initial values that its start-up code copies from there.
+/// [FW] publishes Pro 1.6.0 without its last 36 bytes, which hold initial values that its start-up code copies.
 fn is_cut_off_as_published(entry: &Entry) -> bool {
     entry.name == "Pro DRV 1.6.0"
 }
@@ -165,7 +166,7 @@ fn every_vendor_package_passes_for_its_scooter() {
     for path in vendor_files().into_iter().filter(|path| path.extension().is_some_and(|end| end == "zip")) {
         let image = match Image::open(&path) {
             Ok(image) => image,
-            // [FW] publishes a folder of a D as a zip, and firmware of dashboards.
+            // [FW] also publishes a folder of a D as a zip, and firmware of dashboards.
             Err(ImageError::Package(PackageError::NoInfo | PackageError::OtherBoard(_))) => continue,
             Err(error) => panic!("{path:?}: {error}"),
         };
@@ -183,7 +184,7 @@ fn every_vendor_package_passes_for_its_scooter() {
 
 #[test]
 fn encrypting_a_vendor_image_gives_what_the_reference_gives() {
-    // Made with NinebotTEA 3db73f5; the first also stands in the vendor's own 1.4.0 package as an MD5.
+    // Made with NinebotTEA 3db73f5; the vendor's own 1.4.0 package also states the MD5 of the first.
     let vectors = [
         ("fc37955021307f3f", 26_768, "d3aa3f5503a2d9dff0225d2281777e0929180268d76f3ad6062c268686977686"),
         ("80f31ad6bc792c25", 27_768, "8711fef120fd9577e9c04a4e094d7206a5c064c75d9f000ed217f26942e0fb73"),
@@ -209,7 +210,7 @@ fn a_changed_vendor_image_is_named_after_its_original() {
         let report = Report::new(&Image::from_bytes(&changed).unwrap());
         let near = report.near.unwrap_or_else(|| panic!("{path:?}"));
         let proved: Vec<_> = near.changes.unwrap_or_default().iter().map(|change| change.offset).collect();
-        // The 1.5.5 that does not protect and the official one differ in a byte: either may be the nearer.
+        // The 1.5.5 that does not protect differs from the official one in one byte, so either may be the nearer.
         if entry.version != Some(Version(0x155)) {
             assert_eq!((near.entry.name.as_str(), proved), (entry.name.as_str(), vec![0x2000]), "{path:?}");
         }

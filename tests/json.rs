@@ -1,11 +1,11 @@
-//! `--json`: whatever happens, the lines are what the contract says.
+//! `--json`: the output follows the contract in every case.
 
 use serde_json::{Value, json};
 
 use crate::bench::Bench;
 
 #[test]
-fn bad_usage_speaks_json_too() {
+fn bad_usage_is_reported_as_json_too() {
     let bench = Bench::new();
     for line in ["", "fly", "data", "data neu", "scooters --nonsense", "--speed=fast scooters", "--wait=soon scooters"]
     {
@@ -18,7 +18,7 @@ fn bad_usage_speaks_json_too() {
 }
 
 #[test]
-fn bad_usage_names_the_command_where_it_can() {
+fn bad_usage_names_the_command_if_it_is_known() {
     let hello = |line: &str| {
         let lines = Bench::new().m365(line).exit(2).json();
         lines.events("hello").next().unwrap()["command"].clone()
@@ -31,7 +31,7 @@ fn bad_usage_names_the_command_where_it_can() {
 }
 
 #[test]
-fn bad_usage_says_what_is_missing_and_what_there_is() {
+fn bad_usage_names_what_is_missing_and_the_possible_values() {
     let error = |line: &str| {
         let lines = Bench::new().m365(line).exit(2).json();
         (lines.message().to_owned(), lines.result()["error"]["causes"].clone())
@@ -44,17 +44,17 @@ fn bad_usage_says_what_is_missing_and_what_there_is() {
     assert_eq!(error("data"), ("a command is missing".into(), json!([])));
 }
 
-/// A pipe that nobody writes into makes the program wait.
+/// A pipe without data keeps the program waiting.
 #[cfg(unix)]
 #[test]
-fn an_interrupt_ends_what_uses_no_board_with_a_result() {
+fn an_interrupt_ends_a_command_without_a_board_with_a_result() {
     use std::process::{Command, Stdio};
     let bench = Bench::new();
     assert!(Command::new("mkfifo").arg(bench.path("pipe")).status().unwrap().success());
     let mut program = Command::new(env!("CARGO_BIN_EXE_m365-drv"));
     program.args(["--json", "data", "show", "pipe"]).current_dir(bench.path("")).stdout(Stdio::piped());
     let child = program.spawn().unwrap();
-    // Opens only together with the other end, which the program reads.
+    // Returns only once the program has opened the pipe for reading.
     let _pipe = std::fs::OpenOptions::new().write(true).open(bench.path("pipe")).unwrap();
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
     let output = child.wait_with_output().unwrap();

@@ -1,4 +1,4 @@
-//! What the procedures refuse, what they leave as it was then, and how long they try.
+//! What the procedures refuse, what a refusal leaves unchanged, and how long the procedures retry.
 
 use std::{fs, time::Duration};
 
@@ -14,16 +14,16 @@ use crate::{
     stand::{Stand, image},
 };
 
-/// The simulated board as it is kept in a folder.
+/// The `board.yaml` of the saved simulated board.
 fn saved(board: &SimBoard) -> String {
     let folder = tempfile::tempdir().unwrap();
     board.save(folder.path()).unwrap();
     fs::read_to_string(folder.path().join("board.yaml")).unwrap()
 }
 
-/// A probe that is pulled out before anything was changed was there all the same.
+/// Unplugging the probe is a lost link even if nothing has been changed yet.
 #[test]
-fn a_probe_that_is_pulled_out_is_a_lost_link_and_one_that_never_was_is_none() {
+fn an_unplugged_probe_is_a_lost_link_and_a_missing_one_is_no_probe() {
     for nth in [30, 100, 150] {
         let (board, stand) = Stand::scenario(Scenario::Locked);
         let gone = FaultKind::ProbeGone { returns_after: None };
@@ -39,9 +39,9 @@ fn a_probe_that_is_pulled_out_is_a_lost_link_and_one_that_never_was_is_none() {
     assert_eq!(stand.flash(&stand.request()).unwrap_err().category(), Category::NoProbe);
 }
 
-/// What fails in the same way each time is not waited for without end.
+/// A failure that repeats in the same way is not retried forever.
 #[test]
-fn a_wait_with_a_limit_ends_where_nothing_gets_further() {
+fn a_wait_with_a_limit_ends_if_nothing_makes_progress() {
     for lie in [Lie::Stuck, Lie::Late, Lie::Ones] {
         let (board, mut stand) = Stand::scenario(Scenario::Locked);
         stand.connect.wait = Wait::For(Duration::from_secs(5));
@@ -53,9 +53,9 @@ fn a_wait_with_a_limit_ends_where_nothing_gets_further() {
     }
 }
 
-/// Who agreed to the erase of one board has not agreed to that of another.
+/// Consent to erase one board does not cover another.
 #[test]
-fn a_board_that_is_expected_is_the_only_one_taken() {
+fn only_the_expected_board_is_accepted() {
     let (_, mut stand) = Stand::scenario(Scenario::Locked);
     let before = stand.contents();
     let error = stand.flash(&FlashRequest { consent: None, ..stand.request() }).unwrap_err();
@@ -78,7 +78,7 @@ fn firmware_runs_on_after_a_refusal() {
 }
 
 #[test]
-fn a_preview_says_what_has_to_be_agreed_to() {
+fn a_preview_reports_the_consent_that_is_needed() {
     let needs = |scenario| {
         let (_, stand) = Stand::scenario(scenario);
         let request = FlashRequest { intent: Intent::Preview, consent: None, ..stand.request_with_data() };
@@ -89,9 +89,9 @@ fn a_preview_says_what_has_to_be_agreed_to() {
     assert_eq!(needs(Scenario::Open), None);
 }
 
-/// Protection that is set and not in force yet: somebody was interrupted while locking.
+/// Protection that is set but not yet in force, because locking was interrupted.
 #[test]
-fn a_chip_that_is_about_to_be_protected_is_erased_knowingly() {
+fn a_chip_that_is_about_to_be_protected_is_erased_only_with_consent() {
     let (board, stand) = Stand::scenario(Scenario::Open);
     board.put_option_bytes(OptionBytes::open(0xFF).with_rdp(0).0);
     let preview = FlashRequest { intent: Intent::Preview, ..stand.request() };
@@ -103,7 +103,7 @@ fn a_chip_that_is_about_to_be_protected_is_erased_knowingly() {
     assert_eq!(board.counts().mass_erases, 1);
 }
 
-/// Its last half-words are erased flash instead of the zeros that belong there.
+/// The image's last half-words are erased instead of zero.
 #[test]
 fn an_image_on_the_board_that_lacks_its_end_cannot_stay() {
     let (board, stand) = Stand::scenario(Scenario::Open);
@@ -120,7 +120,7 @@ fn an_image_on_the_board_that_lacks_its_end_cannot_stay() {
 }
 
 #[test]
-fn a_lifted_size_gate_makes_no_room() {
+fn forcing_the_size_gate_does_not_let_an_image_overflow() {
     let (_, mut stand) = Stand::scenario(Scenario::Locked);
     let before = stand.contents();
     let mut long = sim::APP_64.to_vec();
@@ -133,7 +133,7 @@ fn a_lifted_size_gate_makes_no_room() {
 }
 
 #[test]
-fn a_board_that_is_refused_goes_on_with_what_it_did() {
+fn a_refused_board_keeps_running() {
     let (board, mut stand) = Stand::scenario(Scenario::Open);
     stand.connect.expect = Some(Uid([1, 2, 3]));
     let error = stand.run(ops::reset).expect_err("another board");
@@ -147,7 +147,7 @@ fn a_board_that_is_refused_goes_on_with_what_it_did() {
     assert!(saved(&board).contains("core: running"));
 }
 
-/// Whichever write is lost on the way: who says that the board was reset has reset it.
+/// A reset is never reported without having happened, whichever write is lost.
 #[test]
 fn a_reset_that_is_reported_has_happened() {
     let (board, stand) = Stand::scenario(Scenario::Open);
@@ -158,6 +158,6 @@ fn a_reset_that_is_reported_has_happened() {
         let armed = board.inject(Fault { trigger: Trigger::Transfer(nth), kind: FaultKind::DroppedWrite });
         let resets = board.counts().resets;
         let result = stand.run(ops::reset);
-        assert!(result.is_err() || board.counts().resets > resets, "a write lost at {nth}, {}", armed.fired());
+        assert!(result.is_err() || board.counts().resets > resets, "write {nth} lost, fired: {}", armed.fired());
     }
 }

@@ -1,4 +1,4 @@
-//! Everything that m365-drv reads from outside, for the fuzzer.
+//! Fuzz targets for every parser of outside input in m365-drv.
 
 mod targets;
 
@@ -8,7 +8,8 @@ use cap::Cap;
 
 pub use targets::*;
 
-/// What one run may have allocated at any moment; beyond it allocation fails, which the fuzzer counts as a crash.
+/// Maximum memory that one run may hold allocated, in bytes. Beyond it, allocation fails, which the fuzzer counts as a
+/// crash.
 const LIMIT: usize = 64 << 20;
 
 #[global_allocator]

@@ -1,7 +1,7 @@
-//! One function for each parser of outside input. It takes any bytes, and what it asserts holds for all of them.
+//! One function for each parser of outside input. It takes any bytes and asserts properties that hold for all inputs.
 //!
-//! The fuzzer feeds them (`tests/fuzz/run`), and every run of the tests feeds them what the fuzzer has kept in
-//! `tests/fuzz/corpus`.
+//! The fuzzer calls these functions (`tests/fuzz/run`), and each test run calls them with the inputs that the fuzzer
+//! has kept in `tests/fuzz/corpus`.
 
 use std::{
     fs,
@@ -20,7 +20,7 @@ use m365_drv::{
 };
 use zip::{ZipWriter, write::SimpleFileOptions};
 
-/// Everything that the program does with an image before it decides whether to flash it.
+/// Performs every check that the program makes on an image before it decides whether to flash it.
 fn look_at(image: &Image) {
     let _ = Report::new(image);
     for target in Target::all() {
@@ -37,10 +37,10 @@ fn look_at(image: &Image) {
                 };
                 let answers = gates(image, &fit);
                 let mut order = answers.iter().map(|gate| GATES.iter().position(|name| *name == gate.name));
-                assert!(order.all(|place| place.is_some()), "a gate without a name");
+                assert!(order.all(|place| place.is_some()), "a gate that is not in GATES");
                 if answers.iter().all(|gate| gate.passed) {
-                    assert!(image.bytes.len() <= region.len(), "an image longer than its region passes");
-                    assert!(image.base.is_none_or(|base| base == region.start), "an image for elsewhere passes");
+                    assert!(image.bytes.len() <= region.len(), "an image longer than its region passed");
+                    assert!(image.base.is_none_or(|base| base == region.start), "an image for another address passed");
                 }
             }
         }
@@ -50,18 +50,18 @@ fn look_at(image: &Image) {
     }
 }
 
-/// An update package, with its table of contents and its members.
+/// An update package: the zip directory and its members.
 pub fn zip(bytes: &[u8]) {
     let Ok(image) = Image::from_bytes(bytes) else { return };
     if image.format == Format::Package {
-        assert!(image.bytes.len() <= 128 * 1024, "a member longer than any may be");
+        assert!(image.bytes.len() <= 128 * 1024, "a member above the size limit");
     }
     look_at(&image);
 }
 
 const FIRMWARE: &[u8] = &[0x5A; 64];
 
-/// The description of a package that is otherwise in order.
+/// Puts a description into an otherwise valid package.
 fn info_file(name: &str, bytes: &[u8]) {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
@@ -70,40 +70,40 @@ fn info_file(name: &str, bytes: &[u8]) {
         writer.write_all(bytes).expect("memory");
     }
     if let Ok(image) = Image::from_bytes(&writer.finish().expect("a zip").into_inner()) {
-        assert_eq!(image.bytes, FIRMWARE, "no description changes what the firmware is");
+        assert_eq!(image.bytes, FIRMWARE, "a description changed the firmware");
         look_at(&image);
     }
 }
 
-/// `info.json`.
+/// The `info.json` of a package.
 pub fn info_json(bytes: &[u8]) {
     info_file("info.json", bytes);
 }
 
-/// `info.txt`.
+/// The `info.txt` of a package.
 pub fn info_txt(bytes: &[u8]) {
     info_file("info.txt", bytes);
 }
 
-/// Intel HEX.
+/// An Intel HEX file.
 pub fn hex(bytes: &[u8]) {
     let text = [b":", bytes].concat();
     let Ok(image) = Image::from_bytes(&text) else { return };
     if image.format == Format::Hex {
         let base = image.base.expect("a HEX file has addresses");
-        assert!(base.checked_add(image.bytes.len() as u32).is_some(), "an image past the end of memory");
+        assert!(base.checked_add(image.bytes.len() as u32).is_some(), "an image beyond the end of the address space");
     }
     look_at(&image);
 }
 
-/// The gates, with plain code.
+/// The gates, applied to plain code.
 pub fn gates_of_code(bytes: &[u8]) {
     if let Ok(image) = Image::from_bytes(bytes) {
         look_at(&image);
     }
 }
 
-/// The description of a scooter.
+/// A scooter description.
 pub fn scooter(bytes: &[u8]) {
     let Ok(target) = str::from_utf8(bytes).map_err(drop).and_then(|text| Target::from_yaml(text).map_err(drop)) else {
         return;
@@ -115,7 +115,7 @@ pub fn scooter(bytes: &[u8]) {
     }
 }
 
-/// `board.yaml` of a saved board, which then answers a probe.
+/// The `board.yaml` of a saved board, which is loaded and then read over a simulated probe.
 pub fn saved_board(bytes: &[u8]) {
     let folder = tempfile::tempdir().expect("a folder");
     let write = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).expect("a file");
@@ -126,11 +126,11 @@ pub fn saved_board(bytes: &[u8]) {
     let Ok(board) = SimBoard::load(folder.path()) else { return };
     let copy = tempfile::tempdir().expect("a folder");
     board.save(copy.path()).expect("a board can be saved");
-    let again = SimBoard::load(copy.path()).expect("what was saved can be loaded");
+    let again = SimBoard::load(copy.path()).expect("a saved board can be loaded");
     assert_eq!(again.uid(), board.uid());
     again.save(folder.path()).expect("a board can be saved again");
     let text = |folder: &Path| fs::read_to_string(folder.join("board.yaml")).expect("a description");
-    assert_eq!(text(folder.path()), text(copy.path()), "saving is the inverse of loading");
+    assert_eq!(text(folder.path()), text(copy.path()), "saving and loading changed the board");
 
     board.clock().sleep(Duration::from_micros(50));
     let probes = Probes::new(board.probe_lister(), board.clock());
@@ -145,10 +145,10 @@ pub fn backup(bytes: &[u8]) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("backup.json");
     backup.save(&path).expect("a backup can be saved");
-    assert_eq!(Backup::open(&path).expect("and read"), backup);
+    assert_eq!(Backup::open(&path).expect("a saved backup can be read"), backup);
 }
 
-/// A serial number, and a data block with it.
+/// A serial number and a data block that holds it.
 pub fn serial(bytes: &[u8]) {
     if let Ok(block) = DataBlock::parse(bytes) {
         let _ = (block.summary(), block.registers().count());
@@ -159,7 +159,7 @@ pub fn serial(bytes: &[u8]) {
     for target in Target::all() {
         if let Ok(serial) = Serial::parse(text, &target.serial.pattern) {
             assert_eq!(serial.as_str(), text);
-            assert!(!Serial::is_factory_default(bytes), "a factory default is taken");
+            assert!(!Serial::is_factory_default(bytes), "a factory default was accepted");
             assert_eq!(DataBlock::template().with_serial(serial).serial(), Some(serial));
             let _ = target.serial.change_of_region(Some("26354"), serial.prefix());
         }
