@@ -1,11 +1,12 @@
-//! It never lies and it never loses: faults at every point of a run on the simulated board.
+//! Faults at every point of a run on the simulated board: no report may be wrong and no data may be lost.
 //!
-//! Each campaign counts the debug-port transfers or the flash operations of a run that meets no fault, then puts a fault
-//! on one after the other. After each run what the program said is held against what the board holds; then the same command
-//! runs again with the fault removed and has to end in the right board, with its own serial number, mileage and settings.
+//! Each campaign counts the debug-port transfers or flash operations of a run without a fault, then injects a fault at
+//! one of them after another. After each run, the test compares the program's report with the contents of the board.
+//! Then it removes the fault and repeats the command, which must produce the correct board, with its own serial number,
+//! mileage and settings.
 //!
-//! In a normal test run the faults are spread. With `M365_DRV_EXHAUSTIVE=N` every N-th point is tried, with 1 all of them,
-//! which takes hours; `-- --nocapture` shows what was tried.
+//! A normal test run tries only some of the points. `M365_DRV_EXHAUSTIVE=N` tries every N-th point, 1 all of them,
+//! which takes hours; `-- --nocapture` prints the counts.
 
 mod contact;
 mod cuts;
@@ -24,19 +25,19 @@ use self::{
     tally::Tally,
 };
 
-/// Every how many-th point is tried, where somebody has asked for more than a normal test run.
+/// The N of `M365_DRV_EXHAUSTIVE=N`; `None` in a normal test run.
 fn stride() -> Option<u64> {
     let text = std::env::var("M365_DRV_EXHAUSTIVE").ok()?;
     Some(text.parse().ok().filter(|stride| *stride > 0).expect("M365_DRV_EXHAUSTIVE is a number above 0"))
 }
 
-/// Numbers from 1 to `last`: about `count` of them in a normal run.
+/// Numbers from 1 to `last`: about `count` of them in a normal test run.
 fn points(last: u64, count: u64) -> impl Iterator<Item = u64> {
     let step = stride().unwrap_or_else(|| last.div_ceil(count).max(1));
     (1..=last).step_by(usize::try_from(step).expect("a small number"))
 }
 
-/// One fault, what the run made of it, and the same command again.
+/// Injects one fault, judges the run, and repeats the same command without the fault.
 fn strike(scene: &'static Scene, tally: &mut Tally, kind: &'static str, fault: Fault, power: Power) {
     let mut trial = Trial::new(scene);
     let armed = trial.board.inject(fault);
@@ -53,7 +54,7 @@ fn strike(scene: &'static Scene, tally: &mut Tally, kind: &'static str, fault: F
     }
 }
 
-/// The same command after a run that has ended like this.
+/// Repeats the command after a run that ended with `end`.
 fn again(trial: &mut Trial, end: End, tally: &mut Tally) -> Result<(), String> {
     trial.run_again()?;
     if end != End::Success {

@@ -1,4 +1,4 @@
-//! Wires held by hand: contact comes and goes, and the program waits for it.
+//! Wires held by hand: contact is lost again and again, and the program waits for it.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::{
 };
 
 #[test]
-fn an_unsteady_hand_gets_there_and_wears_nothing_out() {
+fn an_unsteady_hand_succeeds_without_wearing_out_a_page() {
     let mut tally = Tally::new("contact that comes and goes");
     let mut longest = Duration::ZERO;
     let seeds = if stride().is_some() { 100 } else { 8 };

@@ -1,4 +1,4 @@
-//! Cuts inside flash operations, and operations that do nothing.
+//! Loss of power or of the probe during flash operations, and flash operations that have no effect.
 
 use m365_drv::{
     ops::Category,
@@ -12,7 +12,7 @@ use super::{
     tally::Tally,
 };
 
-/// Every operation of a run, and how to hit one of them.
+/// The kinds of flash operation in a run, with their triggers.
 fn operations(clean: &Clean) -> [Operation; 5] {
     let operation = |name, trigger, all, count| Operation { name, trigger, all, count };
     [
@@ -27,7 +27,7 @@ fn operations(clean: &Clean) -> [Operation; 5] {
 struct Operation {
     name: &'static str,
     trigger: fn(u64) -> Trigger,
-    /// How many a run has.
+    /// How many of them a run has.
     all: u64,
     /// How many of them a normal test run tries.
     count: u64,
@@ -53,7 +53,7 @@ fn a_board_survives_power_lost_inside_any_operation() {
     tally.conclude();
 }
 
-/// The data page is the last one: all of its half-words, in a normal run too.
+/// Tries the half-words of the data page, which is written last, more densely than the other operations.
 #[test]
 fn a_board_survives_power_lost_anywhere_in_its_data_block() {
     let mut tally = Tally::new("power lost inside the data block");
@@ -68,7 +68,7 @@ fn a_board_survives_power_lost_anywhere_in_its_data_block() {
     tally.conclude();
 }
 
-/// What has been begun on the chip goes on by itself.
+/// The chip finishes an operation that it has begun, even without a probe.
 #[test]
 fn a_board_survives_the_probe_gone_during_any_operation() {
     let mut tally = Tally::new("probe gone during an operation");
@@ -85,16 +85,16 @@ fn a_board_survives_the_probe_gone_during_any_operation() {
     tally.conclude();
 }
 
-/// A page that is worn out stays so; that is said, and nothing else is.
+/// A page that is worn out must be reported as such every time.
 #[test]
-fn an_operation_that_does_nothing_is_noticed() {
+fn an_operation_without_effect_is_noticed() {
     let mut tally = Tally::new("operations that do nothing");
     for scene in SCENES {
         each_operation(scene, &mut tally, |tally, name, trigger| {
             let mut trial = Trial::new(scene);
             trial.rules = Rules::Off;
             if trial.board.is_protected() && matches!(trigger, Trigger::MassErase(_) | Trigger::OptionProgram(1)) {
-                // The chip does both in one.
+                // The chip performs both as one operation.
                 return;
             }
             let armed = trial.board.inject(Fault { trigger, kind: FaultKind::NoEffect });

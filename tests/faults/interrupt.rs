@@ -1,4 +1,4 @@
-//! Ctrl-C at any moment: the run ends within a second of the model's time, and the next one goes on.
+//! Ctrl-C at any moment: the run ends within one second of simulated time, and the next run finishes the job.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -14,7 +14,7 @@ use super::{
     tally::Tally,
 };
 
-/// Runs with somebody beside it who presses Ctrl-C at a moment, and returns how long the run went on after it.
+/// Runs the job, interrupts it at the given time, and returns how long it continued after that.
 fn run_until(trial: &mut Trial, at: Duration) -> Result<(End, Duration), String> {
     let probes = trial.stand.probes();
     let (interrupt, board, over) = (probes.interrupt(), trial.board.clone(), AtomicBool::new(false));
@@ -25,14 +25,14 @@ fn run_until(trial: &mut Trial, at: Duration) -> Result<(End, Duration), String>
                 thread::yield_now();
             }
             interrupt.store(true, Ordering::Relaxed);
-            // The board may have gone on between the look at the clock and the key.
+            // Time may have passed on the board between reading the clock and setting the flag.
             now()
         });
         let mut job = Job { probes: &probes, connect: trial.stand.connect.clone(), progress: &mut () };
         let result = ops::flash(&mut job, &trial.request());
         let ended = now();
         over.store(true, Ordering::Relaxed);
-        (result, ended.saturating_sub(finger.join().expect("a finger does not panic")))
+        (result, ended.saturating_sub(finger.join().expect("the interrupting thread does not panic")))
     });
     drop(probes);
     Ok((trial.judge(&result)?, late))
@@ -54,7 +54,7 @@ fn at_any_moment(scene: &'static Scene, tally: &mut Tally, set: impl Fn(&mut Tri
                 return Err(format!("it took {late:?} to end"));
             }
             match end {
-                // Everything was done by then.
+                // A run may already be finished when the interrupt arrives.
                 End::Success | End::Failure(Category::Interrupted, _) => {
                     trial.mend(Power::On);
                     again(&mut trial, end, tally)
@@ -69,7 +69,7 @@ fn at_any_moment(scene: &'static Scene, tally: &mut Tally, set: impl Fn(&mut Tri
 }
 
 #[test]
-fn an_interrupt_at_any_moment_ends_the_run_and_the_next_goes_on() {
+fn an_interrupt_at_any_moment_ends_the_run_and_the_next_run_finishes() {
     let mut tally = Tally::new("Ctrl-C at any moment");
     for scene in [&LOCKED, &OPEN, &RELOCKED] {
         at_any_moment(scene, &mut tally, |_| {});
@@ -78,7 +78,7 @@ fn an_interrupt_at_any_moment_ends_the_run_and_the_next_goes_on() {
 }
 
 #[test]
-fn an_interrupt_is_heard_on_a_slow_clock() {
+fn an_interrupt_is_noticed_at_a_low_clock_rate() {
     let mut tally = Tally::new("Ctrl-C at 125 kHz");
     at_any_moment(&OPEN, &mut tally, |trial| trial.stand.connect.speed_khz = Some(125));
     at_any_moment(&LOCKED, &mut tally, |trial| trial.stand.connect.speed_khz = Some(125));
@@ -86,7 +86,7 @@ fn an_interrupt_is_heard_on_a_slow_clock() {
 }
 
 #[test]
-fn an_interrupt_is_heard_while_waiting_for_a_board() {
+fn an_interrupt_is_noticed_while_waiting_for_a_board() {
     let mut trial = Trial::new(&LOCKED).waiting();
     trial.board.set_contact(m365_drv::sim::Contact::Absent);
     let at = trial.board.counts().time + Duration::from_secs(30);

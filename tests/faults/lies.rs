@@ -1,4 +1,4 @@
-//! Links that lie: what is read is not what is there, what is written does not arrive, what answers is another board.
+//! Links that return wrong data or lose writes, and another board that answers in place of the first.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ const LIES: [(&str, FaultKind); 7] = [
 ];
 
 #[test]
-fn a_link_that_lies_never_ends_in_a_wrong_board() {
+fn a_corrupting_link_never_leads_to_an_undetected_wrong_board() {
     let mut tally = Tally::new("lies from any transfer on");
     for scene in SCENES {
         let clean = Trial::clean(scene);
@@ -34,7 +34,7 @@ fn a_link_that_lies_never_ends_in_a_wrong_board() {
                 let mut trial = Trial::new(scene);
                 let armed = trial.board.inject(Fault { trigger: Trigger::Transfer(nth), kind });
                 let outcome = trial.run().and_then(|end| {
-                    // A link that has had nothing left to lie about has told the truth.
+                    // If there was nothing left to corrupt, this run does not count.
                     if armed.fired() {
                         tally.ended(name, end);
                     }
@@ -51,7 +51,7 @@ fn a_link_that_lies_never_ends_in_a_wrong_board() {
 }
 
 #[test]
-fn another_board_on_the_wires_is_left_alone() {
+fn another_board_on_the_wires_is_not_changed() {
     let mut tally = Tally::new("another board from any transfer on");
     for scene in SCENES {
         let (clean, contact) = (Trial::clean(scene), transfers_to_contact(scene));
@@ -86,7 +86,7 @@ fn another_board_on_the_wires_is_left_alone() {
     tally.conclude();
 }
 
-/// As many transfers are the way to a board that is known.
+/// Counts the transfers until the board is connected and identified.
 fn transfers_to_contact(scene: &'static Scene) -> u64 {
     let trial = Trial::new(scene);
     let began = trial.board.counts().transfers;

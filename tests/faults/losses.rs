@@ -1,4 +1,4 @@
-//! The link, the probe or the board's supply is lost at any transfer.
+//! Loss of the link, the probe or the board's power at any transfer.
 
 use m365_drv::sim::{Fault, FaultKind, Trigger};
 
@@ -9,7 +9,7 @@ use super::{
     tally::Tally,
 };
 
-/// What can happen to a link or a board for a moment or for good.
+/// Losses of the link, the probe or the board's power, brief or lasting.
 pub(super) const LOSSES: [(&str, FaultKind, Power); 6] = [
     ("error", FaultKind::Error, Power::On),
     ("timeout", FaultKind::Timeout, Power::On),
@@ -53,6 +53,6 @@ fn a_gd32e103_survives_a_loss_at_any_transfer() {
 }
 
 #[test]
-fn a_board_that_is_locked_again_survives_a_loss_at_any_transfer() {
+fn a_relocked_board_survives_a_loss_at_any_transfer() {
     every_transfer(&RELOCKED);
 }

@@ -1,4 +1,4 @@
-//! `unlock` and `lock`, with a loss at any transfer.
+//! `unlock` and `lock` with a loss at any transfer.
 
 use m365_drv::{
     board::{EraseConsent, OptionBytes},
@@ -24,7 +24,7 @@ fn board(scenario: Scenario) -> (SimBoard, Stand) {
     (board, stand)
 }
 
-/// What the end of a run says of the board.
+/// What a run reported about the board.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Says {
     Changed,
@@ -40,7 +40,7 @@ impl Says {
 fn unlock(stand: &Stand) -> Result<Says, ops::Error> {
     let keep = Keep::in_folder(stand.folder.path());
     let report = stand.run(|job| ops::unlock(job, Some(EraseConsent), &keep))?;
-    assert_eq!(report.erased, report.options_written, "a locked board is erased by it");
+    assert_eq!(report.erased, report.options_written, "unlocking a locked board erases it");
     Ok(Says::changed(report.erased))
 }
 
@@ -48,8 +48,8 @@ fn lock(stand: &Stand) -> Result<Says, ops::Error> {
     Ok(Says::changed(stand.run(ops::lock)?.options_written))
 }
 
-/// A loss at any transfer of `command`, and the command again. `is_right` looks at what it shall lead to, `is_kept` at what
-/// may never be lost on the way.
+/// Injects a loss at any transfer of `command`, then repeats the command. `is_right` checks the final board, `is_kept`
+/// the data that must never be lost.
 fn survive(
     name: &str,
     scenario: Scenario,
@@ -91,7 +91,7 @@ fn survive(
             let again = command(&stand);
             let failure = match again {
                 _ if !armed.fired() => Some("the fault never fired".into()),
-                _ if lies => Some(format!("FALSE SUCCESS or a false word: {result:?}")),
+                _ if lies => Some(format!("FALSE SUCCESS or a false report: {result:?}")),
                 _ if !is_kept(&before, &after) => Some("something was lost".into()),
                 Err(error) => Some(format!("run again: {error}")),
                 Ok(_) if !is_right(&board) || !is_kept(&before, &stand.contents()) => {
@@ -121,7 +121,7 @@ fn an_unlock_survives_a_loss_at_any_transfer() {
 #[test]
 fn a_lock_survives_a_loss_at_any_transfer_and_touches_no_flash() {
     let is_locked = |board: &SimBoard| {
-        // Where the option bytes were erased and the run ended there, USER cannot be known any more.
+        // If a run ended between the erase of the option bytes and their programming, USER is lost.
         let options = [USER, 0xFF].map(|user| OptionBytes::open(user).with_rdp(0).0);
         options.contains(&board.option_bytes()) && board.is_protected()
     };

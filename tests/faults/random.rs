@@ -1,5 +1,5 @@
-//! Two and three faults at once or one after the other, by chance. The seed is printed where something is wrong, and
-//! `M365_DRV_SEED` runs one alone.
+//! Two or three random faults, in one run or in consecutive runs. A failure prints its seed; `M365_DRV_SEED` runs a
+//! single seed.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use super::{
     tally::Tally,
 };
 
-/// The longest time for which nothing answers.
+/// The longest time for which the link is silent.
 const SILENCE: Duration = Duration::from_secs(3);
 
-/// `SplitMix64`: one number after the other from a seed.
+/// The `SplitMix64` random number generator.
 struct Chance(u64);
 
 impl Chance {
@@ -48,13 +48,13 @@ impl Chance {
     }
 }
 
-/// Runs with faults, until a run without; whether any fault fired.
+/// Runs with faults, then a run without; returns whether any fault fired.
 fn trial(seed: u64, cleans: &[Clean], tally: &mut Tally) -> Result<bool, String> {
     let mut chance = Chance(seed);
     let index = chance.below(SCENES.len() as u64) as usize;
     let mut trial = Trial::new(SCENES[index]);
     let count = 2 + chance.below(2);
-    // Together in one run, or the later ones in the runs that are to repair the damage.
+    // All faults in one run, or some in the later runs that repair the damage.
     let runs = 1 + chance.below(count);
     let mut armed = Vec::new();
     let mut last = End::Success;
@@ -62,7 +62,7 @@ fn trial(seed: u64, cleans: &[Clean], tally: &mut Tally) -> Result<bool, String>
         for _ in (run..count).step_by(runs as usize) {
             let fault = Fault { trigger: chance.trigger(&cleans[index]), kind: chance.kind() };
             if matches!(fault.kind, FaultKind::DroppedWrite | FaultKind::Lying(_)) {
-                // The flash algorithm then gets what it was not sent, and the chip says so.
+                // The flash algorithm receives corrupted data, and the chip reports violations.
                 trial.rules = Rules::Off;
             }
             armed.push(trial.board.inject(fault));
@@ -83,7 +83,7 @@ fn trial(seed: u64, cleans: &[Clean], tally: &mut Tally) -> Result<bool, String>
 }
 
 #[test]
-fn several_faults_by_chance_lose_nothing() {
+fn several_random_faults_lose_nothing() {
     let cleans = SCENES.map(Trial::clean);
     let seeds = match std::env::var("M365_DRV_SEED") {
         Ok(seed) => vec![seed.parse().expect("M365_DRV_SEED is a number")],
@@ -98,6 +98,6 @@ fn several_faults_by_chance_lose_nothing() {
         }
     }
     tally.conclude();
-    // The first of several can only miss where it is meant for an operation that the run does not come to.
+    // A trial without any fired fault is possible only if the faults are for operations that the run does not reach.
     assert!(idle * 10 <= seeds.len(), "in {idle} of {} trials no fault fired", seeds.len());
 }

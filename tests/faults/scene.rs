@@ -1,4 +1,4 @@
-//! A board, a job, what the job has to lead to, and whether the end of a run told the truth about it.
+//! A board, a job, the expected result, and a check whether the report of a run was true.
 
 use std::time::Duration;
 
@@ -11,18 +11,18 @@ use m365_drv::{
 
 use crate::stand::{Contents, Stand, image, live_block, mileage};
 
-/// A board and the job that is done to it.
+/// A board and the job to run on it.
 #[derive(Debug)]
 pub(crate) struct Scene {
     pub(crate) name: &'static str,
     scenario: Scenario,
-    /// Offsets at which the DRV differs from the board's own.
+    /// Offsets at which the DRV image differs from the one on the board.
     changed: &'static [usize],
-    /// Whether serial number and mileage are given; else they have to come from the board.
+    /// Whether serial number and mileage are given or have to come from the board.
     data: Data,
     after: After,
     consent: Option<EraseConsent>,
-    /// RDP as it shall be in the end.
+    /// RDP expected after the job.
     rdp: u8,
 }
 
@@ -30,11 +30,11 @@ pub(crate) struct Scene {
 enum Data {
     Board,
     Given,
-    /// The mileage only, so that the data page is written anew.
+    /// Only the mileage, so that the data page is rewritten.
     GivenMileage,
 }
 
-/// Read-protected with the application running: everything is rescued, erased and written.
+/// Read-protected with the application running: the data block is rescued, and all of flash is erased and written.
 pub(crate) const LOCKED: Scene = Scene {
     name: "locked",
     scenario: Scenario::Locked,
@@ -44,7 +44,7 @@ pub(crate) const LOCKED: Scene = Scene {
     consent: Some(EraseConsent),
     rdp: 0xA5,
 };
-/// Programmed and readable, some pages to be changed, the data page among them.
+/// Programmed and readable; some pages have to be changed, including the data page.
 pub(crate) const OPEN: Scene = Scene {
     name: "open",
     scenario: Scenario::Open,
@@ -54,7 +54,7 @@ pub(crate) const OPEN: Scene = Scene {
     consent: None,
     rdp: 0xA5,
 };
-/// Unlocked, the DRV written half, no data.
+/// Unlocked, with half of the DRV written and no data block.
 pub(crate) const HALF_FLASHED: Scene = Scene {
     name: "half-flashed",
     scenario: Scenario::HalfFlashed,
@@ -64,42 +64,42 @@ pub(crate) const HALF_FLASHED: Scene = Scene {
     consent: None,
     rdp: 0xA5,
 };
-/// The Cortex-M4 that programs words.
+/// The Cortex-M4 chip that programs whole words.
 pub(crate) const GD32E103: Scene =
     Scene { name: "gd32e103", scenario: Scenario::Gd32e103, after: After::Stop, ..LOCKED };
-/// Locked again in the end.
+/// Locked again at the end of the job.
 pub(crate) const RELOCKED: Scene = Scene { name: "relocked", after: After::LockAndRun, rdp: 0x00, ..LOCKED };
 
 pub(crate) const SCENES: [&Scene; 5] = [&LOCKED, &OPEN, &HALF_FLASHED, &GD32E103, &RELOCKED];
 
-/// USER of every board here: not the value that an erased option area reads as.
+/// USER of every board in these tests; differs from the value of erased option bytes.
 const USER: u8 = 0xFD;
 
-/// One board with one job, which may take several runs.
+/// One board and one job, which may take several runs.
 pub(crate) struct Trial {
     scene: &'static Scene,
     pub(crate) board: SimBoard,
     pub(crate) stand: Stand,
-    /// The last error that a run said.
+    /// The last error message of a run.
     pub(crate) said: String,
-    /// Whether what breaks the rules of the manuals is a failure: it is not where the flash itself is broken.
+    /// Whether violations of the manuals count as failures; they do not if the flash itself is broken.
     pub(crate) rules: Rules,
-    /// The data block of the running application, which notes its version in it.
+    /// The data block of the running application, which stores its version in it.
     live: Option<DataBlock>,
-    /// What the board holds before the run to come.
+    /// The contents of the board before the next run.
     before: Contents,
     expected: Contents,
 }
 
-/// Whether the rules of the manuals can be kept.
+/// Whether the run must follow the rules of the manuals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rules {
     Kept,
-    /// The flash is broken: a page that does not erase is programmed all the same.
+    /// Not enforced, because the flash is broken: a page that does not erase is programmed anyway.
     Off,
 }
 
-/// What a run ended in, when it told the truth.
+/// The result of a run whose report was true.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     Success,
@@ -152,13 +152,13 @@ impl Trial {
         }
     }
 
-    /// One run of the program, and whether its end told the truth.
+    /// Runs the job once and checks whether the report is true.
     pub(crate) fn run(&mut self) -> Result<End, String> {
         let result = self.stand.flash(&self.request());
         self.judge(&result)
     }
 
-    /// Holds what a run said against what the board holds.
+    /// Compares the report of a run with the contents of the board.
     pub(crate) fn judge(&mut self, result: &Result<FlashReport, Error>) -> Result<End, String> {
         let now = self.stand.contents();
         let before = std::mem::replace(&mut self.before, now.clone());
@@ -166,13 +166,13 @@ impl Trial {
             self.said = error.to_string();
         }
         if let Some(violation) = self.board.violations().first().filter(|_| self.rules == Rules::Kept) {
-            return Err(format!("against the manual: {violation}"));
+            return Err(format!("violates the manual: {violation}"));
         }
         match result {
             Ok(report) => {
                 self.compare(&now).map_err(|what| format!("FALSE SUCCESS: {what}"))?;
                 if !report.verified || report.uid != now.uid {
-                    return Err("a success that is not verified".into());
+                    return Err("reported success without verification or with a wrong UID".into());
                 }
                 Ok(End::Success)
             }
@@ -186,7 +186,7 @@ impl Trial {
                     BoardState::Written => now.flash == self.expected.flash,
                 };
                 if !is_true {
-                    return Err(format!("said {state:?}, which is not so: {error}"));
+                    return Err(format!("reported {state:?}, which is wrong: {error}"));
                 }
                 let before_anything =
                     [Category::NoProbe, Category::NoContact, Category::ProbeAccess, Category::Consent];
@@ -205,13 +205,13 @@ impl Trial {
         if let Some(live) = &self.live
             && found[0xF800..0xFA00] == live.as_bytes()[..]
         {
-            // Erased by a run that was cut short, and rescued from SRAM.
+            // An interrupted run erased the block, and this run rescued it from SRAM.
             expected[0xF800..0xFA00].copy_from_slice(live.as_bytes());
         }
         if let Some(at) = (0..expected.len()).find(|&at| found[at] != expected[at]) {
             return Err(format!("{at:#x} holds {:#04x} instead of {:#04x}", found[at], expected[at]));
         }
-        // What was lost between the erase of the option bytes and their programming cannot be known any more.
+        // USER may have been lost between the erase of the option bytes and their programming.
         let lost = OptionBytes::from_values({
             let mut values = self.expected.options.values();
             values[1] = 0xFF;
@@ -228,12 +228,12 @@ impl Trial {
         }
     }
 
-    /// Whether USER has been lost.
+    /// Whether USER was lost.
     pub(crate) fn has_lost_user(&self) -> bool {
         OptionBytes(self.board.option_bytes()).user() != USER
     }
 
-    /// Outside of the planned pages nothing changes on a board that is not unlocked.
+    /// Checks that nothing outside the planned pages has changed, unless the job unlocks the board.
     fn check_outside(&self, flash: &[u8]) -> Result<(), String> {
         if self.scene.consent.is_some() {
             return Ok(());
@@ -243,11 +243,11 @@ impl Trial {
             |at: &usize| (0..0x400).contains(at) || (0x1000..0x5000).contains(at) || (0xF800..0xFC00).contains(at);
         match (0..flash.len()).filter(|at| !planned(at)).find(|&at| flash[at] != expected[at]) {
             None => Ok(()),
-            Some(at) => Err(format!("{at:#x} has changed, which is no part of the plan")),
+            Some(at) => Err(format!("{at:#x} has changed, which is outside the planned pages")),
         }
     }
 
-    /// Takes every fault away: the supply is on, the probe is plugged in.
+    /// Removes all faults: the board has power and the probe is plugged in.
     pub(crate) fn mend(&mut self, power: Power) {
         self.board.clear_faults();
         match power {
@@ -258,22 +258,22 @@ impl Trial {
         while self.stand.probes().list().is_empty() {
             self.board.clock().sleep(Duration::from_millis(250));
         }
-        // In which the application starts, where there is one.
+        // Gives the application, if there is one, time to start.
         self.board.clock().sleep(Duration::from_millis(20));
         self.before = self.stand.contents();
     }
 
-    /// The same command again, with nothing in its way.
+    /// Repeats the same command without faults.
     pub(crate) fn run_again(&mut self) -> Result<(), String> {
         match self.run()? {
             End::Success => Ok(()),
             End::Failure(category, state) => {
-                Err(format!("run again, it ended in {category:?} with a board {state:?}: {}", self.said))
+                Err(format!("run again, it ended in {category:?}, board {state:?}: {}", self.said))
             }
         }
     }
 
-    /// A run that meets no fault, and what was counted in it.
+    /// Runs the job without a fault and returns its counts.
     pub(crate) fn clean(scene: &'static Scene) -> Clean {
         let mut trial = Self::new(scene);
         let began = trial.board.counts();
@@ -292,16 +292,16 @@ impl Trial {
     }
 }
 
-/// Longer than the program waits for a probe by itself.
+/// Longer than the program waits for a missing probe by default.
 pub(crate) const AWAY: Duration = Duration::from_secs(6);
-/// Much shorter than that.
+/// Much shorter than the program waits for a missing probe.
 pub(crate) const AWAY_FOR_A_MOMENT: Duration = Duration::from_millis(300);
 
-/// What a run without a fault takes.
+/// The counts of a run without a fault.
 #[derive(Debug)]
 pub(crate) struct Clean {
     pub(crate) transfers: u64,
-    /// Half-words, or words on the chip that programs words.
+    /// Half-words, or words on a chip that programs words.
     pub(crate) programs: u64,
     pub(crate) page_erases: u64,
     pub(crate) mass_erases: u64,
@@ -309,11 +309,11 @@ pub(crate) struct Clean {
     pub(crate) option_programs: u64,
 }
 
-/// Whether the board's supply has to be switched on again.
+/// Whether the board's power has to be switched on again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Power {
     On,
-    /// It comes back by itself, within [`AWAY_FOR_A_MOMENT`].
+    /// It returns by itself within [`AWAY_FOR_A_MOMENT`].
     Returns,
     Lost,
 }

@@ -1,4 +1,4 @@
-//! What a campaign has tried, and how it ended.
+//! Counts of the faults that a campaign tried and of their results.
 
 use std::{collections::BTreeMap, fmt, time::Instant};
 
@@ -33,7 +33,7 @@ impl Tally {
         }
     }
 
-    /// A fault of this kind was tried and the run ended truthfully like this.
+    /// Records a fault and the result of the run, whose report was true.
     pub(crate) fn ended(&mut self, kind: &'static str, end: End) {
         *self.tried.entry(kind).or_default() += 1;
         match end {
@@ -45,7 +45,7 @@ impl Tally {
         }
     }
 
-    /// The same command then led to the right board.
+    /// Records that repeating the command produced the correct board.
     pub(crate) fn recovered(&mut self) {
         self.recovered += 1;
     }
@@ -58,13 +58,13 @@ impl Tally {
         self.failures.push(what);
     }
 
-    /// Prints the counts, and fails where something was not as it has to be.
+    /// Prints the counts and panics if there were failures.
     #[track_caller]
     pub(crate) fn conclude(self) {
         println!("{self}");
         assert!(
             self.failures.is_empty(),
-            "{}: {} failures, the first: {:#?}",
+            "{}: {} failures, the first of them: {:#?}",
             self.name,
             self.failures.len(),
             &self.failures[..self.failures.len().min(25)]
