@@ -1,4 +1,4 @@
-//! What a board held is never lost: backups, and what they bring back.
+//! Backups, and what a restore and the next run take from them: no data of a board is ever lost.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -29,7 +29,7 @@ fn assert_contents(stand: &Stand, before: &Contents) {
     assert_eq!(hex::encode(now.options.0), hex::encode(before.options.0));
 }
 
-/// Boards whose flash can be read, with option bytes of their own.
+/// Boards with readable flash and non-default option bytes.
 fn readable_boards() -> Vec<(SimBoard, Stand)> {
     let mut boards: Vec<_> =
         [Scenario::New, Scenario::Open, Scenario::HalfFlashed, Scenario::Wrp].map(Stand::scenario).into();
@@ -69,7 +69,7 @@ fn a_restored_board_is_exactly_what_it_was() {
 }
 
 #[test]
-fn a_board_that_was_locked_since_is_restored_with_consent_only() {
+fn a_board_locked_since_the_backup_is_restored_only_with_consent() {
     let (_, stand) = Stand::scenario(Scenario::Open);
     let before = stand.contents();
     let path = backup(&stand);
@@ -83,7 +83,7 @@ fn a_board_that_was_locked_since_is_restored_with_consent_only() {
 }
 
 #[test]
-fn a_board_that_is_as_in_the_backup_is_left_alone() {
+fn a_board_that_matches_the_backup_is_not_changed() {
     for (board, stand) in readable_boards() {
         let before = stand.contents();
         let path = backup(&stand);
@@ -96,7 +96,7 @@ fn a_board_that_is_as_in_the_backup_is_left_alone() {
 }
 
 #[test]
-fn what_a_restore_writes_over_is_saved_first() {
+fn a_restore_first_saves_what_it_overwrites() {
     let (_, stand) = Stand::scenario(Scenario::Open);
     let path = backup(&stand);
     stand.flash(&FlashRequest { mileage: Some(mileage(77)), ..stand.request() }).unwrap();
@@ -164,7 +164,7 @@ fn every_run_that_changes_something_leaves_a_backup_of_its_own() {
 }
 
 #[test]
-fn nothing_is_erased_where_no_backup_can_be_written() {
+fn nothing_is_erased_if_no_backup_can_be_written() {
     for scenario in [Scenario::Locked, Scenario::Open, Scenario::Wrp] {
         let (board, stand) = Stand::scenario(scenario);
         let file = stand.folder.path().join("a file");
@@ -181,7 +181,7 @@ fn nothing_is_erased_where_no_backup_can_be_written() {
     }
 }
 
-/// Erases a locked board by a run that ends there.
+/// Runs the job on a locked board and cuts the power after the mass erase.
 fn cut_after_the_mass_erase(board: &SimBoard, stand: &Stand) {
     let cut = Fault { trigger: Trigger::HalfWord(1), kind: FaultKind::PowerLost { returns_after: None } };
     let armed = board.inject(cut);
@@ -201,14 +201,14 @@ fn a_run_that_ends_after_the_mass_erase_loses_neither_serial_nor_mileage() {
         let report = stand.flash(&stand.request()).unwrap();
         assert_eq!((report.data_source, report.serial), (DataSource::Backup, live.serial().unwrap()));
         assert_same(&board.flash(), &stand.expected_on_blank(live.as_bytes()));
-        // And what is in the backup of the second run does not hide that of the first.
+        // The backup of the second run does not replace the data in flash.
         let report = stand.flash(&FlashRequest { mileage: Some(mileage(1)), ..stand.request() }).unwrap();
         assert_eq!(report.data_source, DataSource::Flash);
     }
 }
 
 #[test]
-fn the_same_command_goes_on_wherever_its_backup_was_to_go() {
+fn the_same_command_finishes_the_job_wherever_its_backup_is() {
     for named in [true, false] {
         let (board, stand) = Stand::scenario(Scenario::Locked);
         let mut options = OptionBytes(board.option_bytes()).values();
@@ -240,7 +240,7 @@ fn the_same_command_goes_on_wherever_its_backup_was_to_go() {
     }
 }
 
-/// Stopped by the debugger while it saved its settings: the magic is there, the rest is not yet.
+/// The debugger stopped the firmware while it was saving its settings: the magic is written, the rest is not.
 #[test]
 fn a_block_that_was_half_saved_is_rescued_from_sram() {
     let (board, stand) = Stand::scenario(Scenario::Open);
@@ -253,9 +253,9 @@ fn a_block_that_was_half_saved_is_rescued_from_sram() {
     assert_same(&board.flash()[0xF800..0xFA00], live.as_bytes());
 }
 
-/// A block with another chip's UID shows error 27, and is the board's own all the same.
+/// A block with another chip's UID causes error 27 but still is the board's own.
 #[test]
-fn an_older_backup_does_not_replace_a_block_with_a_foreign_uid() {
+fn an_older_backup_does_not_replace_a_block_with_another_uid() {
     let (board, stand) = Stand::scenario(Scenario::Open);
     let place = 0xF800..0xFA00;
     let own = DataBlock::parse(&board.flash()[place.clone()]).unwrap();
@@ -277,7 +277,7 @@ fn an_older_backup_does_not_replace_a_block_with_a_foreign_uid() {
 }
 
 #[test]
-fn locking_a_finished_board_is_preceded_by_a_backup() {
+fn locking_a_finished_board_makes_a_backup_first() {
     let (board, stand) = Stand::scenario(Scenario::Locked);
     stand.flash(&stand.request()).unwrap();
     let erases = board.counts().option_erases;
@@ -287,7 +287,7 @@ fn locking_a_finished_board_is_preceded_by_a_backup() {
 }
 
 #[test]
-fn an_erased_board_without_its_backup_is_asked_for_its_serial() {
+fn an_erased_board_without_its_backup_needs_a_serial() {
     let (board, stand) = Stand::scenario(Scenario::Locked);
     cut_after_the_mass_erase(&board, &stand);
     let before = stand.contents();
@@ -299,7 +299,7 @@ fn an_erased_board_without_its_backup_is_asked_for_its_serial() {
 }
 
 #[test]
-fn a_damaged_backup_is_passed_over_for_the_one_before() {
+fn a_damaged_backup_is_skipped_for_an_earlier_one() {
     let (board, stand) = Stand::scenario(Scenario::Locked);
     let live = live_block(&board);
     cut_after_the_mass_erase(&board, &stand);
@@ -312,7 +312,7 @@ fn a_damaged_backup_is_passed_over_for_the_one_before() {
 }
 
 #[test]
-fn a_restore_that_was_cut_short_is_finished_by_the_next() {
+fn the_next_run_finishes_an_interrupted_restore() {
     for scenario in [Scenario::Open, Scenario::Wrp] {
         let changed = || {
             let (board, stand) = Stand::scenario(scenario);
@@ -346,7 +346,7 @@ fn a_restore_that_was_cut_short_is_finished_by_the_next() {
 }
 
 #[test]
-fn a_backup_over_a_link_that_flips_bits_is_right_or_none() {
+fn a_backup_over_a_link_that_flips_bits_is_correct_or_absent() {
     let mut written = 0;
     for nth in (1..20_000).step_by(1500) {
         for one_in in [300, 5000] {

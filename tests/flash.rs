@@ -1,5 +1,5 @@
-//! The whole job on the simulated board, through the real probe-rs stack, compared byte for byte. What takes a [`Stand`] runs
-//! on a real board too (`hardware`).
+//! The whole job on the simulated board, through the real probe-rs stack, compared byte for byte. Functions that take a
+//! [`Stand`] also run on a real board (`hardware`).
 
 use std::{slice::from_ref, time::Duration};
 
@@ -15,14 +15,14 @@ use m365_drv::{
 
 use crate::stand::{Contents, Stand, assert_same, image, live_block, mileage, open_options, target};
 
-/// What a board holds after a job that succeeded.
+/// Asserts that the board holds exactly this flash and these option bytes.
 #[track_caller]
 fn assert_holds(contents: &Contents, flash: &[u8], options: OptionBytes) {
     assert_same(contents.flash.as_ref().expect("flash can be read"), flash);
     assert_eq!(contents.options, options);
 }
 
-/// A refusal of this category, of a board that is as it was.
+/// Asserts that the result is a refusal of this category and that the board is unchanged.
 #[track_caller]
 pub(crate) fn assert_refused<T>(
     stand: &Stand,
@@ -36,9 +36,9 @@ pub(crate) fn assert_refused<T>(
     error
 }
 
-// Bodies for simulated and real boards.
+// Test bodies for simulated and real boards.
 
-/// A board with any contents becomes one with exactly the images and the block.
+/// A board with any contents ends up with exactly the images and the data block.
 pub(crate) fn programs_exactly_the_images_and_the_block(stand: &Stand) -> FlashReport {
     let report = stand.flash(&stand.request_with_data()).expect("the job");
     assert!(report.verified && report.boot_check.is_none());
@@ -58,7 +58,7 @@ pub(crate) fn programs_exactly_the_images_and_the_block(stand: &Stand) -> FlashR
     report
 }
 
-/// The same job on the finished board does nothing.
+/// Repeating the job on the finished board changes nothing.
 pub(crate) fn a_finished_board_is_left_alone(stand: &Stand) {
     let before = stand.contents();
     let report = stand.flash(&stand.request_with_data()).expect("the job");
@@ -67,7 +67,7 @@ pub(crate) fn a_finished_board_is_left_alone(stand: &Stand) {
     assert!(report.verified && stand.contents() == before);
 }
 
-/// Another mileage is one page.
+/// Changing the mileage rewrites a single page.
 pub(crate) fn one_changed_page_is_one_erase(stand: &Stand) {
     let before = stand.flash_contents();
     let request = FlashRequest { mileage: Some(mileage(1235)), ..stand.request() };
@@ -78,7 +78,7 @@ pub(crate) fn one_changed_page_is_one_erase(stand: &Stand) {
     assert_same(&stand.flash_contents(), &stand.expected(&before, block.as_bytes()));
 }
 
-/// A preview reads and says, and changes nothing.
+/// A preview reads and reports but changes nothing.
 pub(crate) fn a_preview_changes_nothing(stand: &Stand) {
     let before = stand.contents();
     let request = FlashRequest { intent: Intent::Preview, mileage: Some(mileage(7)), ..stand.request_with_data() };
@@ -89,7 +89,7 @@ pub(crate) fn a_preview_changes_nothing(stand: &Stand) {
     assert!(stand.contents() == before, "a preview changed the board");
 }
 
-/// What can be known to be wrong with a request is refused.
+/// Images that are detectably wrong are refused.
 pub(crate) fn wrong_images_are_refused_each_for_its_own_reason(stand: &Stand) {
     let before = stand.contents();
     let other = if stand.target.flash_kib() == 128 { sim::APP_64 } else { sim::APP_128 };
@@ -119,7 +119,7 @@ pub(crate) fn wrong_images_are_refused_each_for_its_own_reason(stand: &Stand) {
     }
 }
 
-/// Nobody agreed to the erase that unlocking means, and the board stays locked.
+/// Without consent to the erase that unlocking implies, the board stays locked.
 pub(crate) fn a_locked_board_is_not_erased_without_consent(stand: &Stand) {
     let request = FlashRequest { consent: None, ..stand.request_with_data() };
     let error = stand.flash(&request).expect_err("a refusal");
@@ -128,7 +128,7 @@ pub(crate) fn a_locked_board_is_not_erased_without_consent(stand: &Stand) {
     assert_eq!(info.protection, Protection::Read);
 }
 
-// On the simulated board.
+// Tests on the simulated board only.
 
 #[test]
 fn a_bricked_board_gets_exactly_the_images_and_the_block() {
@@ -178,7 +178,7 @@ fn a_locked_board_keeps_its_serial_mileage_and_settings() {
 }
 
 #[test]
-fn serial_and_mileage_that_are_given_are_all_that_changes_in_a_rescued_block() {
+fn only_the_given_serial_and_mileage_change_in_a_rescued_block() {
     let (board, stand) = Stand::scenario(Scenario::Locked);
     let block = live_block(&board).with_serial(stand.serial()).with_mileage(mileage(1234));
     stand.flash(&stand.request_with_data()).unwrap();
@@ -197,7 +197,7 @@ fn without_a_known_serial_nothing_is_written() {
 }
 
 #[test]
-fn a_block_from_a_file_serves_a_board_that_has_none() {
+fn a_board_without_a_block_gets_the_block_from_a_file() {
     let (board, stand) = Stand::scenario(Scenario::Bricked);
     let foreign = stand.fresh_block(Uid([1, 2, 3]));
     let request = FlashRequest { data: Some(foreign), ..stand.request() };
@@ -230,7 +230,7 @@ fn wrong_images_are_refused_and_nothing_is_written() {
     for scenario in [Scenario::Locked, Scenario::Open] {
         let (board, stand) = Stand::scenario(scenario);
         wrong_images_are_refused_each_for_its_own_reason(&stand);
-        assert_eq!(board.counts().transfers, 0, "a wrong image needs no board to be refused");
+        assert_eq!(board.counts().transfers, 0, "a wrong image is refused without any contact");
     }
 }
 
@@ -238,7 +238,7 @@ fn wrong_images_are_refused_and_nothing_is_written() {
 fn an_image_for_another_chip_is_refused_once_the_chip_is_known() {
     let (_, stand) = Stand::scenario(Scenario::Gd32e103);
     let before = stand.contents();
-    // Without the literals by which the application tells GD32 chips apart.
+    // Our application without the literals that it uses to detect GD32 chips.
     let mut bytes = sim::APP_64.to_vec();
     for id in [0x4842_4333u32, 0x4142_4333] {
         let at = bytes.windows(4).position(|window| window == id.to_le_bytes()).unwrap();
@@ -340,7 +340,7 @@ fn write_protected_pages_are_freed_and_the_rest_is_not_erased() {
     assert_eq!(board.option_bytes(), open_options(0xFF).0);
 }
 
-/// Our application, changed at these offsets.
+/// Our application with changes at these offsets.
 fn app_changed_at(offsets: &[usize]) -> Image {
     let mut bytes = sim::APP_64.to_vec();
     for &at in offsets {
@@ -363,7 +363,7 @@ fn one_changed_page_of_the_firmware_is_one_erase_and_one_page_programmed() {
 }
 
 #[test]
-fn full_programs_every_page_though_it_is_right() {
+fn full_programs_every_page_even_if_it_is_already_correct() {
     let (board, stand) = Stand::scenario(Scenario::Open);
     let before = board.flash();
     let report = stand.flash(&FlashRequest { extent: Extent::Everything, ..stand.request() }).unwrap();
@@ -372,7 +372,7 @@ fn full_programs_every_page_though_it_is_right() {
 }
 
 #[test]
-fn what_the_user_does_not_give_stays_where_it_is_known() {
+fn parts_that_are_not_given_stay_if_they_are_known() {
     let (board, stand) = Stand::scenario(Scenario::Open);
     let before = board.flash();
     let request = FlashRequest { boot: &[], drv: &[], mileage: Some(mileage(9)), ..stand.request() };
@@ -390,7 +390,7 @@ fn what_the_user_does_not_give_stays_where_it_is_known() {
 }
 
 #[test]
-fn an_update_that_waits_is_not_copied_over_the_firmware() {
+fn a_pending_update_is_not_copied_over_the_firmware() {
     let (board, stand) = Stand::scenario(Scenario::Open);
     let mut flash = board.flash();
     flash[0xFC00..0xFC0C].copy_from_slice(&[0x5A, 0x50, 0, 0, 1, 0, 0, 0, 0, 0x70, 0, 0]);
@@ -406,14 +406,15 @@ fn the_firmware_is_seen_to_start() {
     let (board, stand) = Stand::scenario(Scenario::Locked);
     let report = stand.flash(&FlashRequest { after: After::Run, ..stand.request() }).unwrap();
     assert!(matches!(report.boot_check, Some(Boot::Running { pc }) if (0x0800_1000..0x0800_5000).contains(&pc)));
-    // It tests the UID in its block against the chip's, and shows error 27 (register 0x1B) where they differ.
+    // The firmware compares the UID in its block with the chip's and reports error 27 (register 0x1B) if they differ.
     assert_eq!(live_block(&board).as_bytes()[0x36..0x38], [0, 0]);
 }
 
 #[test]
-fn firmware_that_does_not_start_is_an_error_though_it_is_written() {
-    // An undefined instruction where the reset vector points, and one behind the store that sets the vector table: the fault
-    // ends in the bootloader's handler, and in the firmware's own. Both spin where firmware is.
+fn firmware_that_is_written_but_does_not_start_is_an_error() {
+    // An undefined instruction at the address in the reset vector, and one after the store that sets the vector table:
+    // the first fault ends in the bootloader's handler, the second in the firmware's own. Both handlers loop within
+    // firmware.
     for at in [0x100, 0x106] {
         let (board, stand) = Stand::scenario(Scenario::Open);
         let mut bytes = sim::APP_64.to_vec();
@@ -448,8 +449,8 @@ fn the_watchdog_setting_survives_the_unlock() {
     assert_eq!(board.option_bytes(), open_options(0xFD).0);
 }
 
-/// Boards whose option bytes start the watchdog: 410 ms unless it is reloaded, and stopped by the debugger only while the
-/// core is halted.
+/// Flashes boards whose option bytes start the watchdog. It resets the chip after 410 ms unless it is reloaded, and the
+/// debugger stops it only while the core is halted.
 fn flashes_watched_boards(mass_erase: Duration) {
     for scenario in [Scenario::Locked, Scenario::Bricked, Scenario::Gd32e103] {
         let (board, stand) = Stand::scenario(scenario);
@@ -464,17 +465,17 @@ fn flashes_watched_boards(mass_erase: Duration) {
 }
 
 #[test]
-fn a_watchdog_that_the_option_bytes_start_does_not_disturb() {
+fn a_watchdog_started_by_the_option_bytes_does_not_interfere() {
     flashes_watched_boards(Duration::from_millis(40));
 }
 
 #[test]
-fn a_watchdog_that_the_option_bytes_start_outlasts_a_slow_mass_erase() {
+fn a_watchdog_started_by_the_option_bytes_does_not_interrupt_a_slow_mass_erase() {
     flashes_watched_boards(Duration::from_millis(600));
 }
 
 #[test]
-fn boards_that_are_none_of_ours_are_refused_by_name() {
+fn unsupported_boards_are_refused_by_name() {
     let expected = [
         (Scenario::At32, Unsupported::At32),
         (Scenario::M0, Unsupported::CortexM0),
@@ -529,7 +530,7 @@ fn a_probe_without_a_board_is_no_contact() {
 }
 
 #[test]
-fn a_chip_that_wants_its_power_cycled_gets_the_time_for_it() {
+fn the_program_waits_for_a_power_cycle_if_the_chip_needs_one() {
     let (board, stand) = Stand::scenario(Scenario::Locked);
     let live = live_block(&board);
     board.need_power_cycle();
@@ -541,7 +542,7 @@ fn a_chip_that_wants_its_power_cycled_gets_the_time_for_it() {
 }
 
 #[test]
-fn without_the_power_cycle_it_says_so_and_the_next_run_goes_on() {
+fn a_missing_power_cycle_is_reported_and_the_next_run_finishes() {
     let (board, stand) = Stand::scenario(Scenario::Locked);
     let live = live_block(&board);
     board.need_power_cycle();
@@ -554,7 +555,7 @@ fn without_the_power_cycle_it_says_so_and_the_next_run_goes_on() {
 }
 
 #[test]
-fn an_unsteady_hand_ends_in_a_right_board() {
+fn a_job_with_an_unsteady_hand_ends_in_a_correct_board() {
     let (board, mut stand) = Stand::scenario(Scenario::Flaky);
     stand.connect.wait = Wait::Forever;
     let live = live_block(&board);
@@ -563,7 +564,7 @@ fn an_unsteady_hand_ends_in_a_right_board() {
 }
 
 #[test]
-fn consent_is_not_asked_for_where_nothing_is_locked() {
+fn consent_is_not_needed_if_nothing_is_locked() {
     let (_, stand) = Stand::scenario(Scenario::HalfFlashed);
     let request = FlashRequest { consent: None::<EraseConsent>, ..stand.request_with_data() };
     assert!(stand.flash(&request).unwrap().verified);

@@ -1,5 +1,5 @@
-//! Update packages as people have them, right ones and hostile ones, through the program: made here from our own
-//! application, and with `M365_DRV_FIRMWARE` naming folders of them, the vendors'.
+//! Valid and hostile update packages, through the program. They are made here from our own application; the vendors'
+//! packages are tested too if `M365_DRV_FIRMWARE` lists folders that hold them.
 
 use std::{
     io::{Cursor, Write as _},
@@ -48,7 +48,7 @@ fn info_json(model: &str, kind: &str, members: &str) -> String {
     )
 }
 
-/// Both members under an `info.txt`, as the web builders made them for years.
+/// Both members with an `info.txt`, as web firmware builders made them for years.
 fn legacy_both(method: CompressionMethod) -> Vec<u8> {
     let encrypted = cipher::encrypt(APP_64);
     let digests = format!("md5: {};\nmd5e: {};\n", md5(APP_64), md5(&encrypted));
@@ -56,25 +56,25 @@ fn legacy_both(method: CompressionMethod) -> Vec<u8> {
     zip_of(method, &[(PLAIN, APP_64), (ENCRYPTED, &encrypted), (INFO, info.as_bytes())])
 }
 
-/// A run of the whole job with this package, which is to end like this.
+/// Runs the whole job with the package and expects the exit code.
 fn flash(bench: &Bench, package: &[u8], scooter: &str, exit: i32) -> Lines {
     bench.write("package.zip", package);
     let line = format!("--simulate=locked flash {scooter} --drv package.zip --erase-all --no-run");
     bench.m365(&line).exit(exit).json()
 }
 
-/// A refusal that touched nothing, within a second of work; its message with the causes.
+/// Expects a refusal before any contact, within a second of work, and returns its message with the causes.
 fn refusal(bench: &Bench, package: &[u8], scooter: &str) -> String {
     let began = Instant::now();
     let lines = flash(bench, package, scooter, 8);
-    assert!(began.elapsed() < Duration::from_secs(5), "one second of work, on a busy machine");
+    assert!(began.elapsed() < Duration::from_secs(5), "a refusal takes one second, five on a busy machine");
     assert_eq!((&lines.result()["board"], lines.events("step").count()), (&"untouched".into(), 0));
     let causes = lines.result()["error"]["causes"].as_array().expect("a list");
     let causes = causes.iter().map(|cause| cause.as_str().unwrap_or_default().to_owned());
     [lines.message().to_owned()].into_iter().chain(causes).collect::<Vec<_>>().join(": ")
 }
 
-/// Overwrites bytes of the archive, counted from each place where `mark` stands.
+/// Overwrites bytes at an offset from each occurrence of `mark` in the archive.
 fn patched(archive: &[u8], mark: &[u8], offset: usize, bytes: &[u8]) -> Vec<u8> {
     let mut archive = archive.to_vec();
     let places: Vec<_> = (0..archive.len() - mark.len()).filter(|at| archive[*at..].starts_with(mark)).collect();
@@ -118,7 +118,7 @@ fn every_form_of_package_puts_the_same_application_on_the_board() {
         assert!(flash[0x1000..0x1000 + APP_64.len()] == *APP_64, "{form}");
         let behind = &flash[0x1000 + APP_64.len()..0xF800];
         let checksum = behind.iter().rposition(|byte| *byte != 0xFF).map_or(0, |last| last + 1);
-        assert!(checksum <= 12, "{form}: {checksum} bytes behind the application");
+        assert!(checksum <= 12, "{form}: {checksum} bytes after the application");
     }
 }
 
@@ -135,12 +135,12 @@ fn a_flipped_byte_anywhere_in_a_member_is_refused() {
             })
             .collect();
         for span in spans {
-            // All of the short ones; a prime keeps step with no structure of the long ones.
+            // Tries all bytes of short members. A prime step avoids following the structure of long members.
             let step = if span.len() > 500 { 211 } else { 1 };
             for at in span.clone().step_by(step).chain([span.end - 1]) {
                 let mut flipped = package.clone();
                 flipped[at] ^= 0x40;
-                // Deflate has bits that nobody reads: behind its end, and before a block that is not compressed.
+                // Deflate data has unused bits: after its end, and before an uncompressed block.
                 match Image::from_bytes(&flipped) {
                     Err(_) => {}
                     Ok(image) => {
@@ -157,7 +157,7 @@ fn a_flipped_byte_anywhere_in_a_member_is_refused() {
 }
 
 #[test]
-fn a_member_changed_by_someone_who_mended_the_zip_fails_by_its_md5() {
+fn a_changed_member_in_a_valid_zip_is_detected_by_its_md5() {
     let bench = Bench::new();
     let mut changed = APP_64.to_vec();
     changed[0x2000] ^= 1;
@@ -180,7 +180,7 @@ fn a_member_changed_by_someone_who_mended_the_zip_fails_by_its_md5() {
 }
 
 #[test]
-fn nothing_is_decrypted_that_is_not_what_it_says() {
+fn a_file_that_does_not_match_its_description_is_not_decrypted() {
     let bench = Bench::new();
     let refused = |what: &str| {
         format!(
@@ -217,7 +217,7 @@ fn a_description_cannot_write_to_the_terminal() {
 }
 
 #[test]
-fn what_the_first_folder_has_for_the_chip_goes_first() {
+fn an_image_for_the_chip_in_the_first_folder_wins() {
     let (Some(old), Some(new), Some(boot)) =
         (vendor("DRV155.bin"), vendor("pro_155_legacy_both.zip"), vendor("boot.bin"))
     else {
@@ -236,7 +236,7 @@ fn what_the_first_folder_has_for_the_chip_goes_first() {
 }
 
 #[test]
-fn what_the_first_folder_has_for_other_chips_hides_nothing() {
+fn an_image_for_another_chip_in_the_first_folder_hides_nothing() {
     let files = ["2.2.1.bin", "boot.bin", "1s_3.1.9.zip", "boot_gd32.bin"];
     let [Some(old), Some(boot), Some(new), Some(boot_gd32)] = files.map(vendor) else { return };
     let bench = Bench::new();
@@ -257,7 +257,7 @@ fn what_the_first_folder_has_for_other_chips_hides_nothing() {
 }
 
 #[test]
-fn hostile_zips_are_refused_at_once() {
+fn hostile_zips_are_refused_quickly() {
     let bench = Bench::new();
     let info = info_txt("M365", "DRV", "N", &format!("md5: {};\n", md5(APP_64)));
     let members: [(&str, &[u8]); 2] = [(PLAIN, APP_64), (INFO, info.as_bytes())];
@@ -269,7 +269,7 @@ fn hostile_zips_are_refused_at_once() {
     assert!(refused(&bomb).contains("says it has 100000000 bytes"), "{}", refused(&bomb));
     let bomb = deflated(&[(PLAIN, &vec![0; 120_000]), (INFO, info.as_bytes())]);
     assert!(refused(&bomb).contains("times its size"), "{}", refused(&bomb));
-    // The table of contents lies: 16 bytes that unpack to 100,000.
+    // The zip directory states 16 bytes for data that unpacks to 100,000.
     let bomb = deflated(&[(PLAIN, &vec![0; 100_000]), (INFO, info.as_bytes())]);
     let liar = patched(&patched(&bomb, b"PK\x03\x04", 22, &16u32.to_le_bytes()), b"PK\x01\x02", 24, &[16, 0, 0, 0]);
     assert!(refused(&liar).starts_with("package.zip is refused: "), "{}", refused(&liar));
@@ -298,7 +298,7 @@ fn hostile_zips_are_refused_at_once() {
 }
 
 #[test]
-fn a_package_for_something_else_is_refused_with_what_it_is() {
+fn a_package_for_something_else_is_refused_by_name() {
     let bench = Bench::new();
     let package = |json: &str| deflated(&[(PLAIN, APP_64), (JSON, json.as_bytes())]);
     let wrong_model = package(&info_json("1s", "DRV", "plain"));
@@ -335,7 +335,7 @@ fn a_package_that_does_not_list_the_chip_is_refused_once_the_chip_is_known() {
 }
 
 #[test]
-fn firmware_that_nobody_knows_is_warned_of_once() {
+fn unknown_firmware_causes_one_warning() {
     let bench = Bench::new();
     let mut changed = APP_64.to_vec();
     changed[0x3000] ^= 1;
@@ -349,7 +349,7 @@ fn firmware_that_nobody_knows_is_warned_of_once() {
 }
 
 #[test]
-fn a_serial_of_another_region_is_warned_of_once() {
+fn a_serial_of_another_region_causes_one_warning() {
     let warnings = |line: &str| {
         let lines = Bench::new().m365(line).json();
         let region = lines.events("warning").filter(|line| line["name"] == "region");
@@ -367,7 +367,7 @@ fn a_serial_of_another_region_is_warned_of_once() {
     assert_eq!(warnings("--simulate=locked flash pro --erase-all --no-run --serial 18832/00012345"), [""; 0]);
 }
 
-/// A vendor file by its name, where somebody has it.
+/// Finds a vendor file by name, if it is available.
 fn vendor(name: &str) -> Option<PathBuf> {
     let found = std::env::var_os("M365_DRV_FIRMWARE").and_then(|folders| {
         std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| path.is_file())
@@ -378,7 +378,7 @@ fn vendor(name: &str) -> Option<PathBuf> {
     found
 }
 
-/// The member of a package, read by nothing of ours.
+/// Reads a member of a package without our own code.
 fn member(package: &Path, name: &str) -> Vec<u8> {
     let mut archive = ZipArchive::new(std::fs::File::open(package).expect("a package")).expect("an archive");
     let mut bytes = Vec::new();
@@ -386,7 +386,7 @@ fn member(package: &Path, name: &str) -> Vec<u8> {
     bytes
 }
 
-/// The whole job with vendor files; the images in the board's flash are `boot` and `drv`.
+/// Runs the whole job with vendor files and checks that the board holds the images `boot` and `drv`.
 fn vendor_job(scenario: &str, scooter: &str, package: &Path, boot: &Path, drv: &[u8]) -> Lines {
     let bench = Bench::new();
     let simulate = format!("--simulate=B:{scenario}");
@@ -397,13 +397,13 @@ fn vendor_job(scenario: &str, scooter: &str, package: &Path, boot: &Path, drv: &
     let lines = trial.json();
     let flash = bench.read("B/flash.bin");
     let boot = std::fs::read(boot).expect("a bootloader");
-    assert!(flash[..boot.len()] == *boot, "{scenario}: another bootloader");
-    assert!(flash[0x1000..0x1000 + drv.len()] == *drv, "{scenario}: another DRV");
+    assert!(flash[..boot.len()] == *boot, "{scenario}: the wrong bootloader was written");
+    assert!(flash[0x1000..0x1000 + drv.len()] == *drv, "{scenario}: the wrong DRV was written");
     lines
 }
 
 #[test]
-fn the_vendors_packages_become_what_is_in_them() {
+fn the_vendors_packages_are_flashed_as_they_are() {
     let files = ["pro_155_legacy_both.zip", "pro_155_legacy_enc_only.zip", "1s_3.1.9.zip", "boot.bin", "boot_gd32.bin"];
     let [Some(both), Some(encrypted), Some(gd32), Some(boot), Some(boot_gd32)] = files.map(vendor) else { return };
     let plain = member(&both, PLAIN);
@@ -412,7 +412,7 @@ fn the_vendors_packages_become_what_is_in_them() {
         assert_eq!(lines.report()["drv"]["version"], "1.5.5");
     }
     let plain = member(&gd32, PLAIN);
-    // With --firmware the chip decides which bootloader it is.
+    // With --firmware, the chip decides which bootloader is used.
     for (scenario, boot) in [("locked", &boot), ("gd32f103", &boot), ("gd32e103", &boot_gd32)] {
         let lines = vendor_job(scenario, "1s", &gd32, boot, &plain);
         assert_eq!(lines.report()["drv"]["version"], "3.1.9");
@@ -431,7 +431,7 @@ fn the_vendors_package_of_one_scooter_is_refused_for_another() {
 }
 
 #[test]
-fn what_is_at_hand_is_listed_and_an_earlier_place_goes_before_a_later_one() {
+fn available_images_are_listed_and_an_earlier_folder_wins() {
     let (Some(boot), Some(drv)) = (vendor("boot.bin"), vendor("DRV155.bin")) else { return };
     let bench = Bench::new();
     for folder in ["home/m365-drv/firmware", "named"] {
@@ -446,7 +446,7 @@ fn what_is_at_hand_is_listed_and_an_earlier_place_goes_before_a_later_one() {
     let pro = lines.report().as_array().expect("a list").iter().find(|row| row["name"] == "pro").expect("the Pro");
     let held: Vec<_> = pro["at_hand"].as_array().expect("a list").iter().collect();
     let files: Vec<_> = held.iter().map(|image| image["file"].as_str().unwrap_or_default()).collect();
-    // Where the user's data folder is, the system decides.
+    // The location of the user's data folder depends on the system.
     assert_eq!(files[0], PathBuf::from("named").join("boot.bin").to_string_lossy());
     assert!(files.len() <= 2 && files[1..].iter().all(|file| file.ends_with("DRV155.bin")), "{files:?}");
     if cfg!(target_os = "linux") {
@@ -457,14 +457,14 @@ fn what_is_at_hand_is_listed_and_an_earlier_place_goes_before_a_later_one() {
 }
 
 #[test]
-fn several_versions_at_hand_are_listed_the_newest_last() {
+fn several_available_versions_are_listed_for_their_scooters() {
     let (Some(both), Some(drv)) = (vendor("m365_1.4.0.zip"), vendor("DRV155.bin")) else { return };
     let bench = Bench::new();
     std::fs::create_dir(bench.path("at hand")).expect("a folder");
     for from in [&both, &drv] {
         std::fs::copy(from, bench.path("at hand").join(from.file_name().expect("a name"))).expect("a copy");
     }
-    // Both run on the scooters whose controller they were made for.
+    // Each image is listed only for the scooter it was made for.
     let lines = bench.m365("scooters").args(["--firmware", "at hand"]).json();
     let count = |name: &str| {
         let rows =

@@ -1,4 +1,4 @@
-//! The command line at work on simulated boards, with the rehearsal's own firmware.
+//! Commands on simulated boards, with the rehearsal firmware.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ fn rehearsal(name: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The flash that a whole job leaves: boot at 0, DRV at 0x1000, the block at 0xF800, 0xFF elsewhere.
+/// Flash after a whole job: bootloader at 0, DRV at 0x1000, data block at 0xF800, 0xFF elsewhere.
 fn expected_flash(block: &[u8]) -> Vec<u8> {
     let mut flash = vec![0xFF; 0x1_0000];
     for (at, bytes) in [(0, &rehearsal("boot.bin")[..]), (0x1000, &rehearsal("app64.bin")), (0xF800, block)] {
@@ -76,7 +76,7 @@ fn without_consent_nothing_changes() {
 }
 
 #[test]
-fn a_board_that_lost_its_data_is_not_given_invented_ones() {
+fn a_board_that_lost_its_data_does_not_get_invented_data() {
     let bench = Bench::new();
     let stderr = "...\nerror: the serial number is unknown\nboard: unchanged\n\
                   next: m365-drv --simulate=B:bricked flash pro --erase-all --serial SERIAL --km KM\n\
@@ -89,7 +89,7 @@ fn a_board_that_lost_its_data_is_not_given_invented_ones() {
 }
 
 #[test]
-fn a_finished_board_is_left_as_it_is() {
+fn a_finished_board_is_not_changed() {
     let bench = Bench::new();
     bench.m365("--simulate=B flash pro --erase-all").json();
     let again = bench.m365("--simulate=B flash pro").json();
@@ -102,7 +102,7 @@ fn a_finished_board_is_left_as_it_is() {
 }
 
 #[test]
-fn the_steps_of_a_whole_job_are_told_in_order() {
+fn the_steps_of_a_whole_job_are_reported_in_order() {
     let lines = Bench::new().m365("--simulate flash pro --erase-all").json();
     let finished: Vec<_> = steps(&lines).into_iter().filter(|step| !step.ends_with("started")).collect();
     assert_eq!(
@@ -137,14 +137,14 @@ fn a_dry_run_writes_the_image_and_nothing_else() {
 }
 
 #[test]
-fn an_image_out_is_not_left_behind_by_a_run_that_failed() {
+fn a_failed_run_leaves_no_output_image() {
     let bench = Bench::new();
     bench.m365("--simulate=bricked flash pro --erase-all --image-out flash.bin").exit(9).json();
     assert!(bench.files().is_empty());
 }
 
 #[test]
-fn an_output_that_cannot_be_written_is_bad_usage_and_the_board_is_untouched() {
+fn an_output_that_cannot_be_written_is_bad_usage_before_any_contact() {
     let bench = Bench::new();
     let lines = bench.m365("--simulate=B:open flash pro --km 77 --image-out no/flash.bin").exit(2).json();
     assert_eq!((lines.message(), steps(&lines).len()), ("cannot write no/flash.bin", 0));
@@ -152,10 +152,10 @@ fn an_output_that_cannot_be_written_is_bad_usage_and_the_board_is_untouched() {
     bench.m365("data new --serial 21886/00012345 -o no/block.bin").exit(2).json();
 }
 
-/// A path of bytes is one on Linux; elsewhere the system wants text.
+/// Only Linux allows a path that is not valid text.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_path_that_is_no_text_does_not_spoil_the_report() {
+fn a_path_that_is_not_valid_text_does_not_break_the_report() {
     use std::os::unix::ffi::OsStringExt as _;
     let bench = Bench::new();
     let path = |name: &str| std::ffi::OsString::from_vec([b"\xFF", name.as_bytes()].concat());
@@ -177,7 +177,7 @@ fn a_path_that_is_no_text_does_not_spoil_the_report() {
 }
 
 #[test]
-fn images_are_refused_before_the_board_is_asked() {
+fn images_are_refused_before_any_contact() {
     let bench = Bench::new();
     bench.write("long.bin", [rehearsal("app64.bin"), vec![1; 20_000]].concat()).write("block.bin", [0x5C; 512]);
     bench.write("128.bin", rehearsal("app128.bin")).write("cut.bin", &rehearsal("boot.bin")[..100]);
@@ -190,7 +190,7 @@ fn images_are_refused_before_the_board_is_asked() {
 }
 
 #[test]
-fn rehearsal_firmware_is_for_no_real_board() {
+fn rehearsal_firmware_is_refused_for_a_real_board() {
     let bench = Bench::new();
     bench.write("app.bin", rehearsal("app64.bin"));
     let lines = bench.m365("flash pro --drv app.bin").exit(8).json();
@@ -201,7 +201,7 @@ fn rehearsal_firmware_is_for_no_real_board() {
 }
 
 #[test]
-fn what_is_no_motor_controller_is_refused_by_name() {
+fn other_boards_are_refused_by_name() {
     let bench = Bench::new();
     for scenario in ["ble", "m0", "at32"] {
         let line = format!("--simulate={scenario} flash pro --erase-all");
@@ -212,7 +212,7 @@ fn what_is_no_motor_controller_is_refused_by_name() {
 }
 
 #[test]
-fn a_backup_that_cannot_be_written_is_noticed_before_the_board_is_asked() {
+fn a_backup_that_cannot_be_written_is_noticed_before_any_contact() {
     let bench = Bench::new();
     bench.write("mine.json", "mine");
     for line in ["flash pro --km 7 --backup", "unlock --backup", "backup", "restore b.json --backup"] {
@@ -226,7 +226,7 @@ fn a_backup_that_cannot_be_written_is_noticed_before_the_board_is_asked() {
 }
 
 #[test]
-fn a_step_is_skipped_where_nothing_is_kept() {
+fn the_backup_step_is_skipped_without_a_backup() {
     let bench = Bench::new();
     bench.m365("--simulate=open backup b.json").json();
     for line in ["flash pro --km 7", "unlock", "restore b.json"] {
@@ -237,7 +237,7 @@ fn a_step_is_skipped_where_nothing_is_kept() {
 }
 
 #[test]
-fn consent_is_asked_for_what_will_be_done() {
+fn the_consent_message_names_what_will_be_done() {
     let message = |line: &str| Bench::new().m365(line).exit(3).json().message().to_owned();
     let erases = "the chip is read-protected; removing that erases it, which was not agreed to";
     assert_eq!(message("--simulate=locked unlock"), erases);
@@ -246,10 +246,10 @@ fn consent_is_asked_for_what_will_be_done() {
     assert_eq!(message("--simulate=wrp flash pro"), keeps);
 }
 
-/// `script` runs a program at a terminal of its own. Not every system has it.
+/// `script` runs a program in a new terminal. Passes if the system does not have it.
 #[cfg(target_os = "linux")]
 #[test]
-fn at_a_terminal_the_bell_rings_whatever_the_colours_and_a_dumb_one_is_told_in_lines() {
+fn a_terminal_gets_the_bell_with_or_without_colours_and_a_dumb_one_gets_plain_lines() {
     let bench = Bench::new();
     let line = format!("{} --simulate=open flash pro --km 7 --no-backup", env!("CARGO_BIN_EXE_m365-drv"));
     for (name, value) in [("NO_COLOR", "1"), ("TERM", "dumb"), ("TERM", "xterm")] {
@@ -264,14 +264,14 @@ fn at_a_terminal_the_bell_rings_whatever_the_colours_and_a_dumb_one_is_told_in_l
 }
 
 #[test]
-fn the_probe_of_the_environment_is_not_sought_in_a_rehearsal() {
+fn a_rehearsal_ignores_the_probe_of_the_environment() {
     let bench = Bench::new();
     bench.m365("--simulate info").env("M365_DRV_PROBE", "usb:99-99").json();
     bench.m365("--simulate info --probe usb:99-99").exit(4).json();
 }
 
 #[test]
-fn a_hint_stays_on_the_same_board() {
+fn a_hint_is_for_the_same_board() {
     let bench = Bench::new();
     let hint = |line: &str, exit: i32| bench.m365(line).exit(exit).json().result()["error"]["hint"].clone();
     bench.write("mine.json", "mine");
@@ -307,7 +307,7 @@ fn a_backup_is_restored_exactly() {
 }
 
 #[test]
-fn locking_and_unlocking_are_told() {
+fn locking_and_unlocking_are_reported() {
     let bench = Bench::new();
     let locked = format!("uid         {UID}\nprotection  read-protected\n");
     bench.m365("-q --simulate=B:open lock").stdout(&locked).check();
@@ -330,7 +330,7 @@ fn the_simulated_probe_is_listed() {
 }
 
 #[test]
-fn a_folder_of_something_else_is_never_written_into() {
+fn a_folder_that_is_not_a_saved_board_is_never_written_to() {
     let bench = Bench::new();
     std::fs::create_dir(bench.path("mine")).unwrap();
     bench.write("mine/letter.txt", "dear");
@@ -348,7 +348,7 @@ fn the_board_has_the_flash_of_the_named_scooter() {
 }
 
 #[test]
-fn a_table_of_the_phases_is_told_on_request() {
+fn a_table_of_the_phases_is_printed_on_request() {
     let stderr = "...\nyou may let go now\nboot[..]\n...\nstep            ms    bytes   KiB/s\nconnect  [..]\nidentify [..]\n\
                   rescue   [..]\nunlock   [..]\nprogram  [..] 17248 [..].[..]\nverify   [..] 18432 [..].[..]\n\
                   boot     [..]\nall      [..]\n";
@@ -356,7 +356,7 @@ fn a_table_of_the_phases_is_told_on_request() {
 }
 
 #[test]
-fn the_words_of_probe_rs_are_for_those_who_ask_twice() {
+fn the_log_of_probe_rs_is_shown_only_if_verbose_is_given_twice() {
     let bench = Bench::new();
     let words = |line: &str| bench.m365(line).json().stderr.contains("probe_rs::");
     assert!(!words("-v --simulate info"));
@@ -366,7 +366,7 @@ fn the_words_of_probe_rs_are_for_those_who_ask_twice() {
 }
 
 #[test]
-fn nobody_is_asked_where_nobody_can_answer() {
+fn there_is_no_question_if_nobody_can_answer() {
     let bench = Bench::new();
     for line in ["--simulate flash pro", "--no-input --simulate flash pro", "-q --simulate unlock"] {
         assert_eq!(bench.m365(line).exit(3).json().result()["board"], "untouched", "{line}");

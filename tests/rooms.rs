@@ -1,4 +1,4 @@
-//! Who may import whom: the arrows point one way, and the compiler does not check that.
+//! Checks which modules import which: dependencies point one way, which the compiler does not enforce.
 
 use std::{
     collections::BTreeSet,
@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Each room and the rooms that it may import. `clock`, `count` and `version` are at the root for everyone.
+/// Each module ("room") and the modules that it may import. Every module may import `clock` and `version`.
 const TABLE: [(&str, &[&str]); 6] = [
     ("block", &[]),
     ("image", &[]),
@@ -18,17 +18,17 @@ const TABLE: [(&str, &[&str]); 6] = [
 
 const FOR_EVERYONE: [&str; 3] = ["clock", "count", "version"];
 
-/// What only the command line may do.
+/// Crates and macros that only the command line may use.
 const COMMAND_LINE_ONLY: [&str; 7] = ["anyhow::", "clap::", "indicatif::", "println!", "eprintln!", "print!(", "dbg!("];
 
-/// The longest file that is allowed, in lines.
+/// Maximum length of a file, in lines.
 const WALL: usize = 600;
 
 fn src() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
 
-/// All Rust files under a folder, with their text without comments and without the unit tests at the end.
+/// Reads all Rust files under a folder, without comments and without the unit tests at the end.
 fn code(folder: &Path) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
@@ -45,7 +45,7 @@ fn code(folder: &Path) -> Vec<(PathBuf, String)> {
     found
 }
 
-/// The first names of every path that begins at the crate's root, those of `use crate::{a, b::c}` too.
+/// Collects the first name after `crate::` of every path, including those in `use crate::{a, b::c}`.
 fn imports(text: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for (at, found) in text.match_indices("crate::") {
@@ -78,7 +78,7 @@ fn name(text: &str) -> String {
 }
 
 #[test]
-fn a_list_of_imports_is_read_at_its_first_level() {
+fn only_the_first_level_of_an_import_list_is_read() {
     let names = imports("use crate::{board::{Board, chip}, clock::Clock,\n version};\nlet x = crate::sim::make();");
     assert_eq!(names.into_iter().collect::<Vec<_>>(), ["board", "clock", "sim", "version"]);
 }
@@ -96,10 +96,10 @@ fn each_room_imports_only_what_it_may() {
 }
 
 #[test]
-fn only_board_and_sim_know_probe_rs() {
+fn only_board_and_sim_use_probe_rs() {
     for room in ["block", "image", "target", "ops", "cli"] {
         for (path, text) in code(&src().join(room)) {
-            assert!(!text.contains("probe_rs::"), "{} knows probe_rs", path.display());
+            assert!(!text.contains("probe_rs::"), "{} uses probe_rs", path.display());
         }
     }
 }
@@ -109,18 +109,18 @@ fn the_library_is_silent() {
     for (room, _) in TABLE {
         for (path, text) in code(&src().join(room)) {
             for word in COMMAND_LINE_ONLY {
-                assert!(!text.contains(word), "{} has {word}", path.display());
+                assert!(!text.contains(word), "{} uses {word}", path.display());
             }
         }
     }
 }
 
 #[test]
-fn every_room_of_the_house_is_in_the_table() {
+fn every_room_is_in_the_table() {
     let rooms = fs::read_dir(src()).expect("src").map(|entry| entry.expect("an entry").path());
     for room in rooms.filter(|path| path.is_dir()) {
         let name = room.file_name().expect("a name").to_string_lossy().into_owned();
-        assert!(name == "cli" || TABLE.iter().any(|(room, _)| *room == name), "{name} is in no table");
+        assert!(name == "cli" || TABLE.iter().any(|(room, _)| *room == name), "{name} is missing from the table");
     }
 }
 

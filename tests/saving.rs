@@ -1,4 +1,4 @@
-//! Firmware that saves its data block, and is halted, reset or locked in the middle of that.
+//! Firmware that is halted, reset or locked while it is saving its data block.
 
 use std::time::Duration;
 
@@ -9,13 +9,14 @@ use m365_drv::{
 
 use crate::stand::{Stand, assert_same, image, live_block};
 
-/// In the place of our application's main loop: a branch to [`SAVE`].
+/// Offset of our application's main loop, which is replaced by a branch to [`SAVE`].
 const MAIN: usize = 0x168;
 const BRANCH: [u16; 2] = [0xF000, 0xBA4A];
 const SAVE: usize = 0x600;
 
-/// Saves the live data block without end, as the vendor's firmware does now and then: flash is locked after the erase and
-/// after the programming, and for 10 ms between two saves. For a quarter of a millisecond everything is ready for the erase.
+/// Saves the live data block in an endless loop, as the vendor's firmware does from time to time. Flash is locked after
+/// the erase, after programming, and for 10 ms between two saves. For 0.25 ms before the erase, flash is unlocked and
+/// ready.
 ///
 /// ```text
 /// save:   ldr     r0, =0x40022000         @ FPEC
@@ -65,7 +66,7 @@ const SAVING: [u16; 52] = [
     0x2000, 0x4002, 0xF800, 0x0800, 0x070E, 0x2000, 0x0123, 0x4567, 0x89AB, 0xCDEF,
 ];
 
-/// A board with such firmware, some moment after its start.
+/// A board with this firmware, the given time after its start.
 fn saving(moment: Duration) -> (SimBoard, Stand) {
     let (board, mut stand) = Stand::scenario(Scenario::Open);
     let mut drv = sim::APP_64.to_vec();
@@ -83,12 +84,12 @@ fn saving(moment: Duration) -> (SimBoard, Stand) {
     (board, stand)
 }
 
-/// Moments all over two saves.
+/// Times spread over two saves.
 fn moments() -> impl Iterator<Item = Duration> {
     (0..180).map(|turn| Duration::from_millis(60) + turn * Duration::from_micros(530))
 }
 
-/// Does this to a board at each of these moments, and then looks at its data page.
+/// Runs `work` on a board at each of these times and then checks the data page.
 #[track_caller]
 fn keeps_the_data_block(work: impl Fn(&Stand)) {
     for moment in moments() {
@@ -102,28 +103,28 @@ fn keeps_the_data_block(work: impl Fn(&Stand)) {
 }
 
 #[test]
-fn a_reset_waits_for_the_end_of_a_save() {
+fn a_reset_waits_until_a_save_has_finished() {
     keeps_the_data_block(|stand| {
         stand.run(ops::reset).expect("a reset");
     });
 }
 
 #[test]
-fn a_lock_waits_for_the_end_of_a_save() {
+fn a_lock_waits_until_a_save_has_finished() {
     keeps_the_data_block(|stand| {
         stand.run(ops::lock).expect("a lock");
     });
 }
 
 #[test]
-fn a_lock_after_flashing_waits_for_the_end_of_a_save() {
+fn a_lock_after_flashing_waits_until_a_save_has_finished() {
     keeps_the_data_block(|stand| {
         let request = FlashRequest { after: After::LockAndRun, ..stand.request() };
         stand.flash(&request).expect("the job");
     });
 }
 
-/// Other makers' chips erase slowly.
+/// Chips of other makers erase more slowly.
 #[test]
 fn a_reset_waits_for_a_slow_erase() {
     for moment in moments() {
@@ -135,7 +136,7 @@ fn a_reset_waits_for_a_slow_erase() {
     }
 }
 
-/// What was halted just before it erases a page does not get that far before the reset.
+/// Firmware that was halted just before a page erase does not reach it before the reset.
 #[test]
 fn a_finished_board_keeps_its_data_block_whenever_it_is_flashed_again() {
     keeps_the_data_block(|stand| {

@@ -1,4 +1,4 @@
-//! The simulated board from outside: probe-rs's own session on it, as any other tool would use it.
+//! Runs probe-rs's own session on the simulated board, as any other tool would.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ fn a_session_of_probe_rs_attaches_halts_steps_and_resets() {
     core.run().unwrap();
     core.wait_for_core_halted(limit).unwrap();
     let pc: u32 = core.read_core_reg(core.program_counter()).unwrap();
-    assert_eq!(pc, 0x0800_1168, "boot loader and start-up were executed");
+    assert_eq!(pc, 0x0800_1168, "the bootloader and the start-up code were executed");
     core.step().unwrap();
     drop(core);
     drop(session);

@@ -1,5 +1,5 @@
-//! A board on the wires and the firmware that it gets: what the tests of the procedures begin with. The board is simulated
-//! or, in `hardware`, real; a test that takes a [`Stand`] does not know which.
+//! Setup for the tests of the procedures: a board and the firmware to write. The board is simulated or, in `hardware`,
+//! real; tests that take a [`Stand`] work with both.
 
 use std::slice::from_ref;
 
@@ -12,7 +12,7 @@ use m365_drv::{
     target::Target,
 };
 
-/// A board, its scooter, and the firmware.
+/// A board, its scooter and the firmware to write.
 pub(crate) struct Stand {
     probes: Box<dyn Fn() -> Probes>,
     look: Box<dyn Fn(&Stand) -> Contents>,
@@ -20,28 +20,28 @@ pub(crate) struct Stand {
     pub(crate) target: &'static Target,
     pub(crate) boot: Image,
     pub(crate) drv: Image,
-    /// Where the backups go.
+    /// The folder for backups.
     pub(crate) folder: tempfile::TempDir,
 }
 
-/// What a board holds.
+/// The contents of a board.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Contents {
     pub(crate) uid: Uid,
     pub(crate) options: OptionBytes,
-    /// `None` where nobody can read it.
+    /// `None` if flash cannot be read.
     pub(crate) flash: Option<Vec<u8>>,
 }
 
 impl Stand {
-    /// A stand with a real board, or with whatever `probes` reach.
+    /// A stand with the board that `probes` find, usually a real one.
     pub(crate) fn new(probes: impl Fn() -> Probes + 'static, target: &'static Target, boot: Image, drv: Image) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (probes, look) = (Box::new(probes), Box::new(Self::read));
         Self { probes, look, connect: ConnectOptions::default(), target, boot, drv, folder }
     }
 
-    /// A simulated board that gets our own firmware; what it holds is not asked over the wires.
+    /// A stand with a simulated board and our own firmware; its contents are read directly from the simulation.
     pub(crate) fn simulated(board: &SimBoard, scooter: &str) -> Self {
         let target = target(scooter);
         let app = if target.flash_kib() == 128 { sim::APP_128 } else { sim::APP_64 };
@@ -55,14 +55,14 @@ impl Stand {
         Self { look: Box::new(look), ..Self::new(probes, target, image(sim::BOOT), image(app)) }
     }
 
-    /// The board of a scenario, with a 64 KiB flash map.
+    /// A simulated board in the given scenario, with a 64 KiB flash map.
     pub(crate) fn scenario(scenario: Scenario) -> (SimBoard, Self) {
         let board = SimBoard::new(scenario, &Layout::XIAOMI);
         let stand = Self::simulated(&board, "pro");
         (board, stand)
     }
 
-    /// Reads the board through `backup`.
+    /// Reads the contents of the board with `backup`.
     fn read(&self) -> Contents {
         let path = self.folder.path().join("contents.json");
         self.run(|job| ops::backup(job, &path)).expect("the board can be read");
@@ -71,28 +71,28 @@ impl Stand {
         Contents { uid: backup.uid, options: backup.option_bytes, flash: backup.flash }
     }
 
-    /// What the board holds now.
+    /// The current contents of the board.
     pub(crate) fn contents(&self) -> Contents {
         (self.look)(self)
     }
 
-    /// All of flash, of a board that is not locked.
+    /// The whole flash of a board that is not locked.
     pub(crate) fn flash_contents(&self) -> Vec<u8> {
         self.contents().flash.expect("flash can be read")
     }
 
-    /// The probes as a program finds them when it starts.
+    /// The probes that a newly started program would find.
     pub(crate) fn probes(&self) -> Probes {
         (self.probes)()
     }
 
-    /// Runs a procedure as a program of its own would.
+    /// Runs a procedure as a newly started program would.
     pub(crate) fn run<T>(&self, work: impl FnOnce(&mut Job<'_>) -> Result<T, Error>) -> Result<T, Error> {
         let probes = self.probes();
         work(&mut Job { probes: &probes, connect: self.connect.clone(), progress: &mut () })
     }
 
-    /// The whole job with everything allowed: what most tests change one thing of.
+    /// The whole job with everything allowed. Most tests change one field of it.
     pub(crate) fn request(&self) -> FlashRequest<'_> {
         FlashRequest {
             target: self.target,
@@ -111,12 +111,12 @@ impl Stand {
         }
     }
 
-    /// The request with the serial number and mileage of the tests.
+    /// The request with the tests' serial number and mileage.
     pub(crate) fn request_with_data(&self) -> FlashRequest<'_> {
         FlashRequest { serial: Some(self.serial()), mileage: Some(mileage(1234)), ..self.request() }
     }
 
-    /// The scooter's example of a serial number.
+    /// The example serial number of the scooter.
     pub(crate) fn serial(&self) -> Serial {
         let rule = &self.target.serial;
         Serial::parse(&rule.example, &rule.pattern).expect("an example follows its rule")
@@ -126,8 +126,8 @@ impl Stand {
         self.run(|job| ops::flash(job, request))
     }
 
-    /// What flash holds after a job on a board that held `before`: images and data block, the rest of their last pages blank,
-    /// everything else as it was. Nothing of `ops::plan` is in it.
+    /// Expected flash after a job on a board that held `before`: images and data block, the rest of their last pages
+    /// blank, everything else unchanged. Computed without `ops::plan`.
     pub(crate) fn expected(&self, before: &[u8], block: &[u8]) -> Vec<u8> {
         let mut flash = before.to_vec();
         let regions = &self.target.regions;
@@ -141,12 +141,12 @@ impl Stand {
         flash
     }
 
-    /// The same for a board that was erased.
+    /// Expected flash after a job on an erased board.
     pub(crate) fn expected_on_blank(&self, block: &[u8]) -> Vec<u8> {
         self.expected(&vec![0xFF; self.target.flash.len()], block)
     }
 
-    /// The factory's template for this board with the serial number and mileage of [`Stand::request_with_data`].
+    /// The data block template with the UID and with the serial number and mileage of [`Stand::request_with_data`].
     pub(crate) fn fresh_block(&self, uid: Uid) -> DataBlock {
         DataBlock::template().with_serial(self.serial()).with_mileage(mileage(1234)).with_uid(uid)
     }
@@ -164,20 +164,20 @@ pub(crate) fn mileage(km: u32) -> Mileage {
     Mileage::from_km(km).expect("a mileage")
 }
 
-/// Where our own application keeps the live data block, as Pro 1.5.5 does: `firmware/rehearsal/app.s`.
+/// SRAM offset of the live data block of our own application, the same as in Pro 1.5.5: `firmware/rehearsal/app.s`.
 const LIVE: usize = 0x70E;
 
-/// The data block in the SRAM of a board that runs our own application.
+/// Reads the data block from the SRAM of a board that runs our own application.
 pub(crate) fn live_block(board: &SimBoard) -> DataBlock {
     DataBlock::parse(&board.sram()[LIVE..LIVE + 512]).expect("the application runs")
 }
 
-/// Option bytes without protection and with right complements.
+/// Option bytes without protection and with matching complements.
 pub(crate) fn open_options(user: u8) -> OptionBytes {
     OptionBytes::from_values([0xA5, user, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF])
 }
 
-/// How a test says that two flashes differ: 64 KiB of both would not help.
+/// Asserts that two flash contents are equal; on failure, prints only 16 bytes at the first difference.
 #[track_caller]
 pub(crate) fn assert_same(found: &[u8], expected: &[u8]) {
     assert_eq!(found.len(), expected.len(), "sizes of flash");

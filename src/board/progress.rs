@@ -77,28 +77,28 @@ impl fmt::Display for Warning {
 pub enum Event {
     /// A step begins.
     Started {
-    /// The step that begins.
+        /// The step that begins.
         step: Step,
     },
     /// More bytes of the current step are done.
     Advanced {
-    /// The current step.
+        /// The current step.
         step: Step,
-    /// Bytes done so far.
+        /// Bytes done so far.
         done_bytes: u64,
-    /// Total number of bytes.
+        /// Total number of bytes.
         total_bytes: u64,
     },
     /// A step is finished.
     Finished {
-    /// The finished step.
+        /// The finished step.
         step: Step,
         /// How long it took.
         took: Duration,
     },
     /// A step had nothing to do.
     Skipped {
-    /// The skipped step.
+        /// The skipped step.
         step: Step,
     },
     /// The board or the probe does not answer yet; sent after each attempt.
