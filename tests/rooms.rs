@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Each module ("room") and the modules that it may import. Every module may import `clock` and `version`.
+/// Each module ("room") and the modules that it may import in addition to [`FOR_EVERYONE`].
 const TABLE: [(&str, &[&str]); 6] = [
     ("block", &[]),
     ("image", &[]),
