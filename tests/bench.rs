@@ -142,7 +142,7 @@ impl<'a> Trial<'a> {
         self.command().output().expect("the program starts")
     }
 
-    /// The run, to be started in another way than [`Trial::check`] and [`Trial::json`] do.
+    /// The command to run, for tests that do not use [`Trial::check`] or [`Trial::json`].
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_m365-drv"));
         command.args(&self.args).current_dir(self.bench.folder.path());

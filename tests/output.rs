@@ -1,4 +1,4 @@
-//! What happens if nobody can take what is printed, and what the log file holds.
+//! Output to a full device or a closed pipe, and the contents of the log file.
 
 use serde_json::json;
 
@@ -6,14 +6,14 @@ use crate::bench::Bench;
 
 const FULL: &str = "/dev/full";
 
-/// Runs with stdout into `target`, which a shell opens; returns the exit code and stderr.
+/// Runs the program with stdout to a full device or a closed pipe; returns the exit code and stderr.
 #[cfg(target_os = "linux")]
 fn into(bench: &Bench, target: &str, line: &str) -> (Option<i32>, String) {
     let mut command = bench.m365(line).command();
     if target == FULL {
         command.stdout(std::fs::OpenOptions::new().write(true).open(FULL).unwrap());
     } else {
-        // Nobody reads from this pipe any more.
+        // A pipe whose reader is closed.
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         command.stdout(writer);
@@ -24,7 +24,7 @@ fn into(bench: &Bench, target: &str, line: &str) -> (Option<i32>, String) {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_report_that_cannot_be_written_ends_with_15_and_the_board_is_told_on_stderr() {
+fn a_report_that_cannot_be_written_ends_with_15_and_stderr_names_the_board_state() {
     let bench = Bench::new();
     for (target, cause) in [(FULL, "No space left on device (os error 28)"), ("pipe", "Broken pipe (os error 32)")] {
         for json in ["", "--json "] {
@@ -44,7 +44,7 @@ fn a_report_that_cannot_be_written_ends_with_15_and_the_board_is_told_on_stderr(
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_run_that_failed_keeps_its_exit_code_if_stdout_is_full() {
+fn a_failed_run_keeps_its_exit_code_if_stdout_is_full() {
     let bench = Bench::new();
     let error = "error: cannot read missing.bin\n  cause: No such file or directory (os error 2)\n";
     for line in ["--json data show missing.bin", "data show missing.bin"] {
@@ -56,7 +56,7 @@ fn a_run_that_failed_keeps_its_exit_code_if_stdout_is_full() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn whoever_stops_reading_a_list_needs_no_error() {
+fn a_closed_pipe_causes_no_error_message_for_a_list() {
     for line in ["explain", "--help", "--json scooters"] {
         assert_eq!(into(&Bench::new(), "pipe", line), (Some(15), String::new()), "{line}");
         let (exit, stderr) = into(&Bench::new(), FULL, line);
@@ -66,14 +66,14 @@ fn whoever_stops_reading_a_list_needs_no_error() {
 }
 
 #[test]
-fn flash_that_cannot_be_read_is_not_called_different() {
+fn unreadable_flash_is_not_reported_as_different() {
     let lines = Bench::new().m365("--simulate=locked verify pro").exit(14).json();
     let result = lines.result();
     assert_eq!((&result["name"], &result["board"]), (&json!("locked"), &json!("untouched")));
     assert_eq!(result["error"]["hint"], "m365-drv --simulate=locked info");
 }
 
-/// The lines of a log without their times.
+/// The program's own lines in the log, without their times.
 fn log(bench: &Bench) -> String {
     let text = String::from_utf8(bench.read("log.txt")).unwrap();
     let own = text.lines().filter_map(|line| Some(line.split_once(" m365_drv::run] ")?.1));
@@ -103,7 +103,7 @@ fn the_log_file_holds_what_the_program_did() {
 }
 
 #[test]
-fn the_log_file_holds_refusals_and_bad_usage_and_what_stdout_did_not_take() {
+fn the_log_file_holds_refusals_and_bad_usage() {
     let bench = Bench::new();
     let end = |line: &str, exit: i32, expected: &str| {
         bench.m365(line).exit(exit).json();

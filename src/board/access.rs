@@ -92,7 +92,7 @@ fn io_kind(error: &DebugProbeError) -> Option<io::ErrorKind> {
     let mut found = None;
     for cause in chain {
         if let Some(io) = cause.downcast_ref::<io::Error>() {
-            // The chain goes on behind the error that this one wraps: nusb's own, which alone knows "busy".
+            // `source()` skips the wrapped nusb error, which is the only one that distinguishes "busy".
             let wrapped = io.get_ref().and_then(|wrapped| wrapped.downcast_ref());
             found = Some(wrapped.map_or_else(|| io.kind(), kind_of));
         }
