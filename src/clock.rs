@@ -1,7 +1,7 @@
-//! Time, as the board procedure sees it.
+//! The clock that every wait and timeout uses.
 //!
-//! Every wait and every timeout goes through [`Clock`], so that a rehearsal runs on the simulated board's own time: a
-//! lost contact of five seconds costs a test nothing, and the durations in a report are those of the model.
+//! All waits and timeouts go through [`Clock`], so a rehearsal runs on the simulated board's own time: losing contact for
+//! five seconds costs a test nothing, and the durations in a report are simulated ones.
 
 use std::{
     fmt::Debug,
@@ -10,10 +10,10 @@ use std::{
 
 /// A monotonic clock that can also wait.
 pub trait Clock: Debug + Send + Sync {
-    /// Time since some fixed moment before the first call.
+    /// Time since a fixed moment before the first call.
     fn now(&self) -> Duration;
 
-    /// Waits; returns no earlier than `duration` later.
+    /// Waits for at least `duration`.
     fn sleep(&self, duration: Duration);
 }
 
@@ -22,7 +22,7 @@ pub trait Clock: Debug + Send + Sync {
 pub struct SystemClock(Instant);
 
 impl SystemClock {
-    /// A clock that starts at zero now.
+    /// Creates a clock that reads zero now.
     pub fn new() -> Self {
         Self(Instant::now())
     }

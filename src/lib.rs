@@ -1,19 +1,19 @@
 //! Un-bricks the motor controllers (DRV, ESC) of Xiaomi M365-family scooters over SWD.
 //!
 //! A controller is an STM32F103, or a GigaDevice chip in its place, with three pads for a debug probe. Its flash holds a
-//! bootloader, the DRV firmware and a 512-byte data block with serial number, mileage and the chip's own id. Read-out
-//! protection keeps a debugger out of flash until it is removed, which erases the chip.
+//! bootloader, the DRV firmware and a 512-byte data block with the serial number, the mileage and the chip's unique ID.
+//! Read-out protection keeps a debugger from reading flash; removing it erases the chip.
 //!
-//! The rooms, from pure to procedure:
+//! The modules, from pure data to procedures:
 //!
-//! * [`block`] the data block, byte for byte;
-//! * [`image`] firmware files: formats, the catalog of known images, the gates that an image has to pass;
-//! * [`target`] the scooters: flash maps, serial numbers, the flash algorithm;
-//! * [`board`] one board at the end of one probe: reach, identify, unlock, program, compare;
-//! * [`ops`] the commands as procedures over a board;
-//! * [`sim`] a board made of memory that looks like a probe from above, and runs the firmware.
+//! * [`block`]: the data block, byte for byte;
+//! * [`image`]: firmware files: formats, the catalog of known images, the gates that an image has to pass;
+//! * [`target`]: the scooters: flash maps, serial numbers, the flash algorithm;
+//! * [`board`]: one board on one probe: connect, identify, unlock, program, compare;
+//! * [`ops`]: the commands, as procedures on a board;
+//! * [`sim`]: a simulated probe and board that run the firmware.
 //!
-//! The library prints nothing and asks nothing; whoever calls it is told by [`board::progress::Progress`].
+//! The library never prints and never prompts; it reports progress to its caller through [`board::progress::Progress`].
 //!
 //! # A rehearsal
 //!
@@ -26,7 +26,7 @@
 //!     target::Target,
 //! };
 //!
-//! // A board that is read-protected while its firmware runs.
+//! // A read-protected board whose firmware is running.
 //! let board = SimBoard::new(Scenario::Locked, &Layout::XIAOMI);
 //! let probes = Probes::new(board.probe_lister(), board.clock());
 //!
@@ -49,7 +49,7 @@
 //! let mut job = Job { probes: &probes, connect: ConnectOptions::default(), progress: &mut () };
 //! let report = flash(&mut job, &request)?;
 //!
-//! // The serial number was rescued from the SRAM of the locked chip before it was erased.
+//! // The serial number was read from the locked chip's SRAM before the chip was erased.
 //! assert_eq!(report.serial.to_string(), "21886/00012345");
 //! assert!(report.verified && report.mass_erased);
 //! # Ok::<(), Box<dyn std::error::Error>>(())

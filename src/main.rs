@@ -1,4 +1,4 @@
-//! The program: read the command line, do what it says, tell how it ended.
+//! The command-line program: parses the arguments, runs the command, prints the result.
 
 mod cli;
 
@@ -23,12 +23,12 @@ fn main() -> ExitCode {
     match (cli, log) {
         (Ok(cli), Ok(())) => output.end(run(&cli, &output, bars)),
         (Ok(_), Err(error)) => output.end(Err(error)),
-        // What is wrong with the command line matters more than its log.
+        // An invalid command line matters more than a log that cannot be opened.
         (Err(error), _) => output.end_by_clap(&error),
     }
 }
 
-/// A simulated board is saved however the command ended, so that it can be looked at and gone on with.
+/// Runs the command. A simulated board is saved even if the command fails, so that it can be inspected and used again.
 fn run(cli: &Cli, output: &Output, bars: MultiProgress) -> Answer {
     let mut context = Context::new(cli, output, bars)?;
     let answer = panic::catch_unwind(AssertUnwindSafe(|| cli.command.run(&mut context)))
