@@ -1,8 +1,8 @@
-@ The rehearsal's application, at 0x08001000. It does of the vendor's what a flasher can see: live data block and default
-@ template in SRAM where theirs keep them, unique number compared, chip told apart, version in register 0x1A, a main loop
-@ that can be watched. It drives nothing, writes no flash and never protects the chip.
+@ The rehearsal application, at 0x08001000. It imitates those parts of the vendor's firmware that a flasher can observe:
+@ the live data block and the default template at the same SRAM addresses, the UID check, the chip detection, the
+@ version in register 0x1A, and a running main loop. It drives nothing, never writes flash and never protects the chip.
 @
-@ Assembled twice: DATA, UPDATE and STAGING say where the flash map of 64 or 128 KiB has these pages.
+@ Assembled twice: DATA, UPDATE and STAGING are the addresses of these pages in the 64 KiB and the 128 KiB flash map.
 
         .syntax unified
         .cpu    cortex-m3
@@ -10,15 +10,15 @@
 
         .equ    STACK,    0x20002200
         .equ    COUNTER,  0x20000004
-        .equ    TEMPLATE, 0x2000001A    @ as Pro 1.5.5 has it in its .data
-        .equ    LIVE,     0x2000070E    @ as Pro 1.5.5; not a multiple of 4
+        .equ    TEMPLATE, 0x2000001A    @ same address as in the .data of Pro 1.5.5
+        .equ    LIVE,     0x2000070E    @ same address as in Pro 1.5.5; not a multiple of 4
         .equ    BLOCK,    512
         .equ    UID,      0x1FFFF7E8
         .equ    PRODUCT,  0x40022100    @ GigaDevice's product number
         .equ    VTOR,     0xE000ED08
         .equ    VERSION,  0x0999
 
-        @ Offsets in the block are twice the register's number.
+        @ Offset in the block = 2 * register number.
         .equ    R_SERIAL, 0x20
         .equ    R_VERSION, 0x34
         .equ    R_ERROR,  0x36
@@ -44,7 +44,7 @@ reset:
         ldr     r1, =vectors
         str     r1, [r0]
 
-        @ The template, then the live block from flash, or from the template where flash holds none.
+        @ Copy the template, then the live block: from flash, or from the template if flash has no block.
         ldr     r0, =template
         ldr     r1, =TEMPLATE
         bl      copy_block
@@ -58,11 +58,11 @@ reset:
         bl      copy_block
         ldr     r4, =LIVE
 
-        @ Version, as the vendor's code is found by it: MOVW, then STRH to +0x34.
+        @ Store the version as the vendor's code does, so that it can be found the same way: MOVW, then STRH to +0x34.
         movw    r1, #VERSION
         strh    r1, [r4, #R_VERSION]
 
-        @ Error 27: not this chip's number. Error 35: the factory's default serial. The lower one stays.
+        @ Error 27: another chip's UID. Error 35: the factory's default serial number. 27 overrides 35.
         movs    r5, #0
         ldr     r0, =template + R_SERIAL
         add     r1, r4, #R_SERIAL
@@ -78,7 +78,7 @@ reset:
         movs    r5, #27
 3:      strh    r5, [r4, #R_ERROR]
 
-        @ Chip type: 1 GD32E103, 2 GD32F103, 3 any other.
+        @ Chip type: 1 = GD32E103, 2 = GD32F103, 3 = any other.
         ldr     r0, =PRODUCT
         ldr     r1, [r0]
         movs    r2, #1
@@ -102,7 +102,7 @@ main:
         bne     5b
         b       main
 
-        @ Copies a block from r0 to r1 by half-words.
+        @ Copies a block from r0 to r1, half-word by half-word.
         .thumb_func
 copy_block:
         mov     r2, #BLOCK
@@ -112,7 +112,8 @@ copy_block:
         bne     6b
         bx      lr
 
-        @ Compares r2 bytes, an even number, at r0 and r1; EQ where they agree. Half-words: the block lies unaligned.
+        @ Compares r2 bytes (an even number) at r0 and r1; sets EQ if they are equal. Uses half-words because the block
+        @ is not word-aligned.
         .thumb_func
 compare:
         push    {r4, lr}
@@ -125,13 +126,13 @@ compare:
         bne     7b
 8:      pop     {r4, pc}
 
-        @ A fault stays at one address, so that it can be told from a program that runs.
+        @ A fault handler that stays at one address, so that it can be told from a running program.
         .thumb_func
 fault:
         b       fault
 
         .pool
-        @ What the vendor's images refer to beside the data page, so that the flash map can be read off this one too.
+        @ The other pages that the vendor's images refer to, so that the flash map can be derived from this image too.
         .word   UPDATE, STAGING
         .asciz  "m365-drv rehearsal application"
 
@@ -149,7 +150,7 @@ template:
         .hword  1
         .org    0x300 + BLOCK
 
-        @ Filled to the size of a small real image: each word is its own address, so that a page in the wrong place shows.
+        @ Padding up to the size of a small real image. Each word is its own address, so a misplaced page is noticed.
         .rept   (SIZE - 0x300 - BLOCK) / 4
         .word   .
         .endr

@@ -1,6 +1,6 @@
-@ The rehearsal's boot loader, at 0x08000000. It does of the vendor's what a flasher can see: it tests the first word of
-@ the application as theirs does (word & 0x2FFE0000 == 0x20000000), takes it as stack, and jumps. It updates nothing and
-@ writes nothing.
+@ The rehearsal bootloader, at 0x08000000. It imitates those parts of the vendor's bootloader that a flasher can
+@ observe: it checks the application's first word (word & 0x2FFE0000 == 0x20000000), uses it as the stack pointer, and
+@ jumps. It never writes flash and installs no updates.
 
         .syntax unified
         .cpu    cortex-m3
@@ -31,7 +31,7 @@ reset:
         msr     msp, r1
         bx      r3
 
-        @ The vendor's blinks the tail light five times; here it is enough to stay.
+        @ The vendor's bootloader blinks the tail light five times; this one only loops.
         .thumb_func
 stop:
         b       stop

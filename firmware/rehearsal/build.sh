@@ -1,12 +1,12 @@
 #!/bin/sh
-# Builds boot.bin, app64.bin and app128.bin into the folder named (this one, if none is). Needs the GNU binutils for ARM.
+# Builds boot.bin, app64.bin and app128.bin into the given folder (default: this one). Needs the GNU binutils for ARM.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 out=${1:-$here}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-build() { # name, source, address, symbols
+build() { # name, source, address, assembler options
     name=$1 source=$2 address=$3
     shift 3
     arm-none-eabi-as "$@" -o "$work/$name.o" "$here/$source"

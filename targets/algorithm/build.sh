@@ -1,6 +1,6 @@
 #!/bin/sh
-# Assembles the flash algorithm. Prints the blob in base64 and the offsets of its symbols, as they stand in
-# ../chips/stm32f1.yaml. Needs GNU binutils for ARM (Debian: binutils-arm-none-eabi).
+# Assembles the flash algorithm. Prints the code in base64 and the offsets of its symbols, ready for
+# ../chips/stm32f1.yaml. Needs the GNU binutils for ARM (Debian: binutils-arm-none-eabi).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)

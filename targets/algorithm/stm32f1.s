@@ -1,14 +1,14 @@
-@ Flash algorithm for the FPEC of the STM32F103 and of the GD32F103 and GD32E103 that stand in its place.
+@ Flash algorithm for the FPEC (flash controller) of the STM32F103, GD32F103 and GD32E103.
 @
-@ Position independent, about 300 bytes, runs from SRAM on whatever clock the chip has. Registers and bits: PM0075 3.
-@ The first four entries have the calling convention of CMSIS-Pack flash algorithms, which probe-rs's own loader uses.
-@ `stream` is what m365-drv uses: a loop that never returns, fed through a ring in SRAM while it runs, so that the core
-@ is not halted and restarted for every page, and the next data arrive while the flash is busy.
+@ Position-independent, about 300 bytes, runs from SRAM at any clock frequency. Registers and bits: PM0075 3. The first
+@ four entries follow the calling convention of CMSIS-Pack flash algorithms, which probe-rs's own loader uses. m365-drv
+@ uses `stream`: a loop that never returns and that is fed through a ring buffer in SRAM while it runs. The core is not
+@ halted and restarted for every page, and the next data arrives while the flash is busy.
 @
 @ Memory, relative to `origin`:   0x000  code
 @                                 control (symbol), five words: see below
 @                                 0x400  ring, 16 KiB
-@ The stack, a few words, grows down from `origin`.
+@ The stack (a few words) grows down from `origin`.
 
         .syntax unified
         .cpu    cortex-m3
@@ -35,22 +35,22 @@
         .equ    OPTION_BYTES, 0x1FFFF800        @ PM0075 2.5
         .equ    OPTION_BYTES_END, 0x1FFFF810
 
-        @ A watchdog that the option bytes start runs on through a debugger's reset. Reloading one that is not running
-        @ does nothing (RM0008 19.3).
+        @ If the option bytes start the watchdog, it keeps running after a debugger's reset. Reloading a watchdog that
+        @ is not running has no effect (RM0008 19.3).
         .equ    IWDG_KR, 0x40003000
         .equ    IWDG_RELOAD, 0xAAAA
 
-        .equ    GARBLED, 1 << 8         @ no bit of FLASH_SR
+        .equ    GARBLED, 1 << 8         @ not a bit of FLASH_SR
 
         .equ    RING, 0x400
         .equ    RING_BITS, 14
-        .equ    CHUNK, 256              @ bytes programmed before the ring's space is given back
+        .equ    CHUNK, 256              @ bytes programmed before their space in the ring is released
 
-        .equ    HEAD, 0                 @ host: bytes put into the ring so far
-        .equ    TAIL, 4                 @ target: bytes taken out so far
-        .equ    STATE, 8                @ target: 0 runs, 1 finished, else the error bits of FLASH_SR or GARBLED
+        .equ    HEAD, 0                 @ host: bytes written to the ring so far
+        .equ    TAIL, 4                 @ target: bytes consumed so far
+        .equ    STATE, 8                @ target: 0 running, 1 finished, else the error bits of FLASH_SR or GARBLED
         .equ    FAULT, 12               @ target: address at or just after the failed write
-        .equ    WIDTH, 16               @ host: 2 programs half-words, 4 words (GD32E103)
+        .equ    WIDTH, 16               @ host: 2 to program half-words, 4 for words (GD32E103)
 
         .text
 origin:
@@ -63,7 +63,7 @@ init:
         movs    r1, #SR_CLEAR
         str     r1, [r0, #SR]
         ldr     r1, [r0, #CR]
-        tst     r1, #CR_LOCK            @ a key written while unlocked is an error on some clones
+        tst     r1, #CR_LOCK            @ on some clones, writing a key while unlocked is an error
         beq     1f
         ldr     r1, =KEY1
         str     r1, [r0, #KEYR]
@@ -93,11 +93,11 @@ erase_sector:
         str     r0, [r3, #AR]
         movs    r2, #CR_PER | CR_STRT
         str     r2, [r3, #CR]
-        dsb                             @ BSY is set by then
+        dsb                             @ BSY is set after this
         b       settle
 
-@ ProgramPage(address, bytes, source) -> 0 or error bits, r1 = address. The flash is blank there. Half-words (or words)
-@ that are all ones are passed over. The next datum is fetched while the flash is busy with the last one.
+@ ProgramPage(address, bytes, source) -> 0 or error bits, r1 = address. The flash there must be erased. Skips half-words
+@ (or words) that are all ones. Fetches the next value while the flash is still busy with the last one.
         .global program_page
         .thumb_func
 program_page:
@@ -144,7 +144,7 @@ by_word:
 
 done:   pop     {r4, r5, r6, lr}
 
-@ Waits for the operation's end and leaves no operation selected. r3 = FPEC -> r0 = 0 or error bits; r1 is kept.
+@ Waits until the operation ends, then deselects it. r3 = FPEC -> r0 = 0 or error bits; preserves r1.
 settle:
         push    {lr}
         bl      wait
@@ -153,9 +153,9 @@ settle:
         str     r2, [r3, #CR]
         bx      lr
 
-@ Erases the option bytes and programs all of them anew: the host has put their 16 bytes at the beginning of the ring. Runs
-@ to its end by itself, so that a lost contact cannot leave them erased. STATE = 1 when done, else the error bits. Programming
-@ RDP to its unprotected value erases main flash first (PM0075 2.4.1).
+@ Erases the option bytes and programs all 16 bytes, which the host has written to the start of the ring. Needs no
+@ further help from the host, so that losing contact cannot leave the option bytes erased. STATE = 1 when done, else the
+@ error bits. Programming RDP to its unprotected value first erases main flash (PM0075 2.4.1).
         .global options
         .thumb_func
 options:
@@ -196,7 +196,8 @@ options:
         bne     failed
         b       1b
 
-@ r3 = FPEC -> r0 = 0 or error bits, when the operation is over; r1 is kept. A mass erase can outlast a watchdog.
+@ Waits until the operation ends. r3 = FPEC -> r0 = 0 or error bits; preserves r1. Reloads the watchdog meanwhile,
+@ because a mass erase can take longer than its period.
 wait:
         ldr     r2, =IWDG_KR
         movw    r0, #IWDG_RELOAD
@@ -208,11 +209,11 @@ wait:
         bx      lr
 
 @ The resident loop. Records in the ring, in words:
-@   address, bytes, check, data...      program (bytes a multiple of 4)
+@   address, bytes, check, data...      program (bytes: a multiple of 4)
 @   address + 1, 0, check               erase the page
-@   0                                   everything before is finished: STATE = 1
-@ The check is ~(first word ^ second word). A word that got lost on the way leaves an older one in its place in the ring,
-@ which would be taken for an address: STATE = GARBLED instead.
+@   0                                   end: STATE = 1 when all earlier records are done
+@ check = ~(first word ^ second word). If a word is lost on the way, an older word stays in its place in the ring and
+@ could be taken for an address; the check catches that, and STATE = GARBLED.
         .global stream
         .thumb_func
 stream:
@@ -220,7 +221,7 @@ stream:
         mov     sp, r6
         add     r6, r6, #RING
         adr     r7, control
-        movs    r4, #0                  @ bytes taken
+        movs    r4, #0                  @ bytes consumed
         bl      init
 record:
         bl      take
@@ -290,7 +291,7 @@ stop:
         str     r4, [r3]
         b       1b
 
-@ -> r0 = the next word of the ring; waits for it
+@ Waits for the next word in the ring -> r0 = the word
 take:
         ldr     r2, =IWDG_KR
         movw    r3, #IWDG_RELOAD
