@@ -1,4 +1,4 @@
-//! One board: chip, power and reset pin, and the passing of its time.
+//! One board: the chip, its power supply and reset pin, and its time.
 
 use super::{
     bus::Bus,
@@ -14,7 +14,7 @@ use super::{
     time::Nanos,
 };
 
-/// From a reset's cause to the first instruction: the filter of NRST and the flash's wake-up, some microseconds.
+/// Time from the cause of a reset to the first instruction: the NRST filter and the flash's wake-up, some microseconds.
 const RESET_TIME: Nanos = 20_000;
 /// `DBG_IWDG_STOP`, RM0008 31.16.3.
 const DBG_IWDG_STOP: u32 = 1 << 8;
@@ -35,7 +35,7 @@ pub(super) struct Board {
     dice: Dice,
 }
 
-/// What a board is made of.
+/// The parts of a new board.
 pub(super) struct Parts {
     pub(super) chip: &'static Chip,
     pub(super) uid: [u32; 3],
@@ -45,7 +45,7 @@ pub(super) struct Parts {
 }
 
 impl Board {
-    /// A board without power, its SRAM zero.
+    /// Creates a board without power. Its SRAM is zero.
     pub(super) fn new(parts: Parts) -> Self {
         let Parts { chip, uid, flash, options, flash_size } = parts;
         let seed = u64::from(uid[0]) << 32 | u64::from(uid[2]);
@@ -73,7 +73,7 @@ impl Board {
         self.reset(ResetKind::PowerOn, peripherals::RESET_POWER | peripherals::RESET_PIN);
     }
 
-    /// SRAM loses what it held; an operation of the flash is cut.
+    /// Removes power: SRAM loses its content, and a running flash operation is interrupted.
     pub(super) fn power_off(&mut self) {
         self.powered = false;
         self.bus.flash.cut();
@@ -91,7 +91,7 @@ impl Board {
         }
     }
 
-    /// NRST, by a finger or by the probe.
+    /// Pulls NRST low, by hand or by the probe.
     pub(super) fn set_nrst_low(&mut self) {
         let falls = !std::mem::replace(&mut self.nrst_low, true);
         if falls && self.powered {
@@ -99,16 +99,16 @@ impl Board {
         }
     }
 
-    /// NRST let go: the core starts, or halts where `VC_CORERESET` says so.
+    /// Releases NRST: the core starts, or halts if `VC_CORERESET` is set.
     pub(super) fn release_nrst(&mut self) {
         if std::mem::take(&mut self.nrst_low) && self.powered {
-            // A watchdog that the option bytes start begins to count.
+            // If the option bytes start the watchdog, it begins to count now.
             self.bus.reset(ResetKind::System, peripherals::RESET_PIN, self.now + RESET_TIME);
             self.core.leave_reset(&mut self.bus, self.now + RESET_TIME);
         }
     }
 
-    /// Lets time pass up to `to`. Returns early where a flash operation has set off a fault of the surroundings.
+    /// Advances time to `to`. Returns early if a flash operation triggers a fault outside the chip.
     pub(super) fn advance(&mut self, to: Nanos) {
         while self.now < to {
             if !self.powered || self.nrst_low {
@@ -139,7 +139,7 @@ impl Board {
         }
     }
 
-    /// Lets the core run up to `limit`, or to where it stops.
+    /// Runs the core until `limit`, or until it stops.
     fn run_core(&mut self, limit: Nanos) {
         if !self.core.can_run() {
             self.core.time = self.core.time.max(limit);
@@ -164,7 +164,7 @@ impl Board {
         }
     }
 
-    /// A read by the debugger.
+    /// Reads memory for the debugger.
     pub(super) fn read_memory(&mut self, address: u32, width: Width) -> Result<u32, Refusal> {
         self.reachable(address)?;
         if debug::is_debug_register(address) {
@@ -174,7 +174,7 @@ impl Board {
         self.bus.read(address, width, Master::Debugger, self.now)
     }
 
-    /// A write by the debugger.
+    /// Writes memory for the debugger.
     pub(super) fn write_memory(&mut self, address: u32, width: Width, value: u32) -> Result<(), Refusal> {
         self.reachable(address)?;
         if debug::is_debug_register(address) {
@@ -186,7 +186,7 @@ impl Board {
         Ok(())
     }
 
-    /// While NRST is low only the core's own bus answers.
+    /// While NRST is low, only the core's private bus answers.
     fn reachable(&self, address: u32) -> Result<(), Refusal> {
         if self.nrst_low && address >> 20 != 0xE00 { Err(Refusal::Fault) } else { Ok(()) }
     }
@@ -195,7 +195,7 @@ impl Board {
         self.now
     }
 
-    /// Another board that looks the same but for its unique number; its copy in the data block is the other's own.
+    /// Creates another board that differs only in its UID and in the copy of the UID in the data block.
     pub(super) fn twin(&self, uid: [u32; 3], now: Nanos) -> Self {
         let cells = &self.bus.flash.cells;
         let bytes = |uid: [u32; 3]| uid.map(u32::to_le_bytes).concat();

@@ -1,4 +1,4 @@
-//! Address decoding: what answers at which address, to the core and to the debugger. RM0008 3.3 and ARMv7-M B3.1.
+//! Address decoding for the core and the debugger. RM0008 3.3 and ARMv7-M B3.1.
 
 use super::{
     cells::Cells,
@@ -18,26 +18,26 @@ const PERIPHERAL_BITS: u32 = 0x4200_0000;
 const SYSTEM: u32 = 0xE000_E000;
 const DBGMCU_IDCODE: u32 = 0xE004_2000;
 const DBGMCU_CR: u32 = 0xE004_2004;
-/// Flash size in KiB and unique number, RM0008 30.1 and 30.2.
+/// Flash size in KiB, and the UID: RM0008 30.1 and 30.2.
 const FLASH_SIZE: u32 = 0x1FFF_F7E0;
 const UID: u32 = 0x1FFF_F7E8;
 
-/// Everything behind the core's and the debugger's bus.
+/// Everything that the core and the debugger access over the bus.
 #[derive(Debug)]
 pub(super) struct Bus {
     chip: &'static Chip,
     pub(super) flash: Flash,
     flash_base: u32,
     pub(super) sram: Vec<u8>,
-    /// Read-only memories: first address and content.
+    /// Read-only memories, each with its first address and its content.
     roms: Vec<(u32, Vec<u8>)>,
     pub(super) peripherals: Peripherals,
     pub(super) system: System,
     pub(super) dbgmcu: u32,
-    /// DWT: cycle counter on, and where it began.
+    /// Whether the cycle counter of the DWT is on, and when it started.
     cycles_on: bool,
     cycles_from: Nanos,
-    /// Something changed, or was read that changes by itself, since this was last cleared.
+    /// Set if something changes, or if something that changes by itself is read.
     pub(super) touched: bool,
 }
 
@@ -75,7 +75,7 @@ impl Bus {
         bus
     }
 
-    /// The bus of no board, to be put where one was taken out.
+    /// An empty bus, as a placeholder for one that was taken out.
     pub(super) fn placeholder() -> Self {
         let chip = ChipKind::CortexM0.facts();
         let cells = Cells::new(0, Vec::new(), [0xFF; options::LEN], 0);
@@ -94,7 +94,7 @@ impl Bus {
         }
     }
 
-    /// Peripherals and flash interface to their reset values; `cause` goes into `RCC_CSR`.
+    /// Resets the peripherals and the flash interface, and records `cause` in `RCC_CSR`.
     pub(super) fn reset(&mut self, kind: ResetKind, cause: u32, now: Nanos) {
         self.system = System::new(self.chip.cpuid);
         if kind == ResetKind::Core {
@@ -110,14 +110,14 @@ impl Bus {
         }
     }
 
-    /// Starts the watchdog where the option bytes want it.
+    /// Starts the watchdog if the option bytes select the hardware watchdog.
     pub(super) fn start_hardware_watchdog(&mut self, now: Nanos) {
         if self.flash.loaded.hardware_watchdog() && self.chip.family == Family::F1 {
             self.peripherals.watchdog.start(now);
         }
     }
 
-    /// What the flash size register says; genuine and cloned chips are known to lie.
+    /// Sets the flash size register. Genuine and cloned chips are known to report wrong sizes.
     pub(super) fn set_flash_size(&mut self, kib: u16) {
         self.set_rom(FLASH_SIZE, &kib.to_le_bytes());
     }
@@ -131,7 +131,7 @@ impl Bus {
         }
     }
 
-    /// Offset into main flash, at its own address or where it is mapped to zero (BOOT0 is tied low on these boards).
+    /// Offset into main flash, for its own address or its alias at zero (BOOT0 is tied low on these boards).
     fn flash_offset(&self, address: u32) -> Option<usize> {
         let size = self.flash.cells.bytes.len();
         let own = address.wrapping_sub(self.flash_base) as usize;
@@ -146,8 +146,8 @@ impl Bus {
         (offset < self.sram.len()).then_some(offset)
     }
 
-    /// A fetch of an instruction or of a vector: allowed on a protected chip too (published work on this chip's
-    /// protection, and what the vendor's boards do: they run).
+    /// Fetches an instruction or a vector. A protected chip allows this too (published work on this chip's protection;
+    /// and the vendor's protected boards do run).
     pub(super) fn fetch(&mut self, address: u32, width: Width, now: Nanos) -> Result<u32, Refusal> {
         if let Some(offset) = self.sram_offset(address) {
             return get(&self.sram, offset, width);
@@ -226,7 +226,9 @@ impl Bus {
             return match self.chip.family {
                 Family::F1 => self.flash.program(offset, width, value, master, now),
                 Family::M0 | Family::Nrf51 => {
-                    self.flash.violations.note(master, format!("flash of a foreign chip written at {address:#010x}"));
+                    self.flash
+                        .violations
+                        .note(master, format!("flash of an unsupported chip written at {address:#010x}"));
                     Err(Refusal::Fault)
                 }
             };
@@ -272,8 +274,8 @@ impl Bus {
                 && master == Master::Core
                 && let Some(until) = self.flash.busy_until(now)
             {
-                // A core that looks at BSY looks again until it is clear: the model lets it skip the looking, unless a
-                // watchdog wants to be reloaded meanwhile.
+                // A core that reads BSY polls it until it is clear. The model skips the polling, unless a running
+                // watchdog has to be reloaded meanwhile.
                 if self.peripherals.watchdog.expires.is_none() {
                     return Err(Refusal::Busy(until));
                 }
@@ -299,14 +301,14 @@ impl Bus {
             return self.flash.write_register(offset, value, master, now);
         }
         self.answers(address)?;
-        // Reloading a watchdog that does not run changes nothing (RM0008 19.3): a loop that does so waits all the same.
+        // Reloading a stopped watchdog has no effect (RM0008 19.3), so a loop that only does this is still waiting.
         let idle = self.peripherals.watchdog.hears_nothing(address - peripherals::BASE, value);
         self.touched |= !idle;
         self.peripherals.write(address - peripherals::BASE, width, value, now);
         Ok(())
     }
 
-    /// The gaps between ST's peripherals; the clones have some there.
+    /// Refuses the gaps between ST's peripherals. The clones have peripherals there.
     fn answers(&self, address: u32) -> Result<(), Refusal> {
         let reserved = self.chip.kind == ChipKind::Stm32f103 && peripherals::is_reserved(address - peripherals::BASE);
         if reserved { Err(Refusal::Fault) } else { Ok(()) }
@@ -317,12 +319,12 @@ impl Bus {
         if width == Width::Word {
             return Ok(());
         }
-        let what = format!("flash register {address:#010x} accessed by {} bytes", width.bytes());
+        let what = format!("{}-byte access to flash register {address:#010x}", width.bytes());
         self.flash.violations.note(master, what);
         Err(Refusal::Fault)
     }
 
-    /// The private peripheral bus but for the debug registers, which need the core (`debug`).
+    /// Reads the private peripheral bus, except the debug registers, which need the core (`debug`).
     fn read_private(&mut self, address: u32, width: Width, now: Nanos) -> Result<u32, Refusal> {
         if let Some(word) = rom_table::read(self.chip, address & !3) {
             return Ok(lane(word, address, width));
@@ -373,7 +375,7 @@ fn flash_register(address: u32) -> Option<u32> {
     (offset < 0x400).then_some(offset)
 }
 
-/// The byte and the bit that an address in a bit-band region stands for, ARMv7-M B3.1 (RM0008 3.3.2).
+/// The byte and the bit that an address in a bit-band region maps to, ARMv7-M B3.1 (RM0008 3.3.2).
 fn bit_band(address: u32, alias: u32, base: u32) -> (u32, u32) {
     let offset = address - alias;
     (base + offset / 32, offset / 4 % 8)

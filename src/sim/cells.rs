@@ -1,13 +1,13 @@
-//! The flash cells: main flash and option bytes, and what an operation does to them when it ends or is cut.
+//! The cells of main flash and option bytes, and how finished and interrupted operations change them.
 
 use std::collections::BTreeSet;
 
 use super::{dice::Dice, flash::Width, options, time::Nanos};
 
-/// What the flash interface is doing.
+/// An operation of the flash interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Operation {
-    /// A broken cell: time passes, nothing happens.
+    /// An operation on worn cells: takes time and has no effect.
     Nothing,
     Program {
         offset: usize,
@@ -22,14 +22,14 @@ pub(super) enum Operation {
         width: Width,
         value: u32,
     },
-    /// Mass erase, then the first option byte.
+    /// Mass erase, then programming the first option byte.
     Unprotect {
         width: Width,
         value: u32,
     },
 }
 
-/// An operation and when it ends.
+/// A running operation and when it ends.
 #[derive(Debug)]
 pub(super) struct Work {
     pub(super) operation: Operation,
@@ -43,14 +43,14 @@ pub(super) struct Cells {
     pub(super) options: [u8; options::LEN],
     base: u32,
     page: usize,
-    /// Pages that no longer erase, and pages that no longer program.
+    /// Pages that can no longer be erased, and pages that can no longer be programmed.
     no_erase: BTreeSet<usize>,
     no_program: BTreeSet<usize>,
     dice: Dice,
 }
 
 impl Cells {
-    /// `bytes` is whole pages of 1 KiB, first address `base`.
+    /// Creates cells from whole pages of 1 KiB. `base` is the address of the first byte.
     pub(super) fn new(base: u32, bytes: Vec<u8>, options: [u8; options::LEN], seed: u64) -> Self {
         let page = 1024;
         Self {
@@ -72,13 +72,13 @@ impl Cells {
         self.bytes.len() / self.page
     }
 
-    /// The page that `address` lies in.
+    /// The page that contains `address`.
     pub(super) fn page_at(&self, address: u32) -> Option<usize> {
         let offset = address.checked_sub(self.base)? as usize;
         (offset < self.bytes.len()).then_some(offset / self.page)
     }
 
-    /// From now on the page of `operation` refuses it silently.
+    /// Makes the page of `operation` silently ignore such operations from now on.
     pub(super) fn wear_out(&mut self, operation: &Operation) {
         match *operation {
             Operation::Program { offset, .. } => {
@@ -91,7 +91,7 @@ impl Cells {
         }
     }
 
-    /// What a finished operation leaves.
+    /// Applies a finished operation.
     pub(super) fn apply(&mut self, operation: &Operation) {
         match *operation {
             Operation::Nothing => {}
@@ -107,7 +107,7 @@ impl Cells {
         }
     }
 
-    /// What an operation leaves that is cut in the middle: some bits have reached their new state, some not.
+    /// Applies an interrupted operation: some bits have reached their new state, others have not.
     pub(super) fn apply_partly(&mut self, operation: &Operation) {
         match *operation {
             Operation::Nothing => {}

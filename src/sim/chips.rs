@@ -1,29 +1,29 @@
-//! The chips a board of this family can carry, and the ones that turn up on the same three pads.
+//! The chips found on boards of this family, and others that people find behind the same three pads.
 //!
 //! Sources: CPUID, IDCODE and ROM-table values from RM0008 31.6 (STM32F103 medium density), the `GigaDevice` and Artery
-//! entries of `OpenOCD` and of the public 32F103 comparison at blaatschaap.be; the word at 0x40022100 from the chip test
-//! of the vendor's own firmware (1S 3.1.9, Pro2 2.5.2). Marked `chosen` where no source gives the value.
+//! entries of `OpenOCD` and of the public 32F103 comparison at blaatschaap.be; the word at 0x40022100 from the chip
+//! test of the vendor's own firmware (1S 3.1.9, Pro2 2.5.2). Values that no source gives are marked `chosen`.
 
 use std::{fmt, str::FromStr};
 
-/// What silicon the model plays.
+/// The chip to simulate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ChipKind {
-    /// ST's own, medium density.
+    /// ST's STM32F103, medium density.
     Stm32f103,
     /// `GigaDevice`'s Cortex-M3 clone; programs half-words.
     Gd32f103,
-    /// `GigaDevice`'s Cortex-M4; programs words, and its option bytes as words.
+    /// `GigaDevice`'s Cortex-M4; programs words, also in the option bytes.
     Gd32e103,
-    /// Artery AT32F415: same flash registers, not supported by anything above.
+    /// Artery AT32F415: has the same flash registers, but is not supported by this program.
     At32f415,
-    /// Some Cortex-M0 without anything an STM32F1 has.
+    /// A Cortex-M0 without the peripherals of an STM32F1.
     CortexM0,
     /// The Nordic chip of the scooter's dashboard, which has the same three pads.
     Nrf51,
 }
 
-/// How the memory around the core is laid out.
+/// The memory map of a chip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Family {
     /// STM32F1 and its clones.
@@ -34,28 +34,28 @@ pub(super) enum Family {
     Nrf51,
 }
 
-/// The width that programs flash.
+/// The width in which flash is programmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Granule {
-    /// PM0075 2.3.3: half-words and nothing else.
+    /// Half-words only (PM0075 2.3.3).
     HalfWord,
-    /// GD32E103: words; a half-word raises PGERR and is not written (`chosen`, the vendor's code agrees with it).
+    /// Words (GD32E103). A half-word sets PGERR and is not written (`chosen`; the vendor's code is consistent with it).
     Word,
 }
 
-/// What is different from chip to chip.
+/// The properties of a chip.
 #[derive(Debug)]
 pub(super) struct Chip {
     pub(super) kind: ChipKind,
     pub(super) name: &'static str,
     pub(super) family: Family,
-    /// ARMv7-M B3.2.3.
+    /// CPUID, ARMv7-M B3.2.3.
     pub(super) cpuid: u32,
-    /// `ADIv5` B2.2.5.
+    /// DPIDR, `ADIv5` B2.2.5.
     pub(super) dpidr: u32,
-    /// `ADIv5` C2.6.3, of the AHB-AP.
+    /// IDR of the AHB-AP, `ADIv5` C2.6.3.
     pub(super) ap_idr: u32,
-    /// `DBGMCU_IDCODE`, RM0008 31.6.1; `None`: the address answers with a fault.
+    /// `DBGMCU_IDCODE`, RM0008 31.6.1; `None` if the address faults.
     pub(super) idcode: Option<u32>,
     /// The word at 0x40022100.
     pub(super) product_id: u32,
@@ -103,7 +103,7 @@ const CHIPS: [Chip; 6] = [
         cpuid: 0x410F_C241,
         dpidr: 0x2BA0_1477,
         ap_idr: 0x2477_0011,
-        // Chosen: no source gives it.
+        // Chosen: no source gives this value.
         idcode: Some(0x1703_0410),
         product_id: 0x4842_4333,
         maker: (7, 0x51),
@@ -159,7 +159,7 @@ const CHIPS: [Chip; 6] = [
 
 impl ChipKind {
     pub(super) fn facts(self) -> &'static Chip {
-        // The array is in the order of the enum; the test below holds it to that.
+        // The array is in the order of the enum; the test below checks this.
         &CHIPS[self as usize]
     }
 }
@@ -170,9 +170,9 @@ impl fmt::Display for ChipKind {
     }
 }
 
-/// Text that names no chip of the model.
+/// The name of a chip that cannot be simulated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no chip that can be simulated")]
+#[error("cannot simulate a chip named \"{0}\"")]
 pub struct UnknownChip(String);
 
 impl FromStr for ChipKind {

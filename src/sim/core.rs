@@ -1,5 +1,5 @@
-//! The core's state while nothing executes: registers, halt and lock-up, reset, exception entry and return.
-//! ARMv7-M ARM (DDI 0403E). Executing is in `thumb`, what a debugger does to it in `debug`.
+//! The state of the core: registers, halt and lock-up, reset, exception entry and return. ARMv7-M ARM (DDI 0403E).
+//! Execution is in `thumb`, access by a debugger in `debug`.
 
 use armagnac::registers::{CoreRegisters, RegisterIndex};
 
@@ -11,16 +11,16 @@ use super::{
     time::Nanos,
 };
 
-/// Where a locked-up core says it is (ARMv7-M B1.5.15).
+/// The PC of a locked-up core (ARMv7-M B1.5.15).
 pub(super) const LOCKUP_PC: u32 = 0xFFFF_FFFE;
 
-/// What keeps a core from executing.
+/// Whether the core executes, and if not, why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Activity {
     Running,
-    /// WFI or WFE, until an exception.
+    /// In WFI or WFE, until the next exception.
     Sleeping,
-    /// A fault inside the fault handler.
+    /// After a fault inside the fault handler.
     LockedUp,
 }
 
@@ -30,12 +30,12 @@ pub(super) struct Core {
     pub(super) registers: CoreRegisters,
     pub(super) basepri: u8,
     pub(super) activity: Activity,
-    /// Up to when it has executed; a little ahead of the board's time after an instruction, never behind.
+    /// The time up to which it has executed: a little ahead of the board's time after an instruction, never behind it.
     pub(super) time: Nanos,
-    /// When it last began to run: reset or resume.
+    /// When it last started to run, after a reset or a resume.
     pub(super) started: Nanos,
     pub(super) debug: super::debug::DebugState,
-    /// Instructions were executed since the debugger last asked (`S_RETIRE_ST`).
+    /// Whether instructions were executed since the debugger last read `S_RETIRE_ST`.
     pub(super) retired: bool,
 }
 
@@ -52,7 +52,7 @@ impl Core {
         }
     }
 
-    /// Into reset, B1.5.5.
+    /// Enters reset (B1.5.5).
     pub(super) fn enter_reset(&mut self, kind: ResetKind) {
         if kind == ResetKind::PowerOn {
             self.debug = super::debug::DebugState::new();
@@ -64,7 +64,7 @@ impl Core {
         self.debug.enter_reset();
     }
 
-    /// Out of reset: SP and PC come from the vectors at zero, where main flash is mapped.
+    /// Leaves reset: loads SP and PC from the vectors at address zero, where main flash is mapped.
     pub(super) fn leave_reset(&mut self, bus: &mut Bus, now: Nanos) {
         self.time = now;
         self.started = now;
@@ -85,7 +85,7 @@ impl Core {
         self.registers.pc = LOCKUP_PC;
     }
 
-    /// Whether the core would execute if time passed.
+    /// Whether the core executes as time passes.
     pub(super) fn can_run(&self) -> bool {
         !self.debug.halted && self.activity != Activity::LockedUp
     }
@@ -94,9 +94,9 @@ impl Core {
 /// Why an exception could not be entered or left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Derived {
-    /// Stack or vector does not answer.
+    /// An access to the stack or the vector table faults.
     Fault,
-    /// They lie in busy flash.
+    /// The stack or the vector table is in busy flash.
     Busy(Nanos),
 }
 
@@ -109,12 +109,12 @@ impl From<Refusal> for Derived {
     }
 }
 
-/// In an exception handler.
+/// Whether the core is in an exception handler.
 pub(super) fn in_handler(registers: &CoreRegisters) -> bool {
     registers.psr.ipsr() != 0
 }
 
-/// Exception entry, B1.5.6: eight words on the stack, the vector from VTOR.
+/// Enters an exception (B1.5.6): pushes eight words and reads the vector from the table at VTOR.
 pub(super) fn enter(
     registers: &mut CoreRegisters,
     bus: &mut Bus,
@@ -148,7 +148,7 @@ pub(super) fn enter(
     Ok(())
 }
 
-/// Exception return, B1.5.8; `target` is the `EXC_RETURN` value that was branched to.
+/// Returns from an exception (B1.5.8). `target` is the `EXC_RETURN` value that was branched to.
 pub(super) fn leave(registers: &mut CoreRegisters, bus: &mut Bus, target: u32, now: Nanos) -> Result<(), Derived> {
     let spsel = match target & 0xF {
         0x1 | 0x9 => false,
@@ -179,15 +179,15 @@ pub(super) fn leave(registers: &mut CoreRegisters, bus: &mut Bus, target: u32, n
     Ok(())
 }
 
-/// What a fault leads to.
+/// The result of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Escalation {
     Entered,
     LockUp,
 }
 
-/// Takes a fault: every fault escalates to `HardFault` (B1.5.14; the firmware of these boards enables no other), and inside
-/// that to lock-up.
+/// Takes a fault. Every fault escalates to `HardFault` (B1.5.14; the firmware of these boards enables no other fault
+/// handler); a fault inside `HardFault` locks the core up.
 pub(super) fn fault(registers: &mut CoreRegisters, bus: &mut Bus, return_to: u32, now: Nanos) -> Escalation {
     let active = registers.psr.ipsr();
     if active == HARD_FAULT || active == 2 || registers.faultmask.pm() {

@@ -1,4 +1,4 @@
-//! The debug port and its one memory access port, at the level of a single transfer. ADIv5.2 (IHI 0031) part B and C2.
+//! The debug port and its memory access port, at the level of single transfers. ADIv5.2 (IHI 0031) part B and C2.
 
 use super::{
     board::Board,
@@ -8,18 +8,18 @@ use super::{
     time::Nanos,
 };
 
-/// Why a transfer brings nothing.
+/// Why a transfer fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// No acknowledge: nobody there, or not in step.
+    /// No acknowledge: there is no chip, or the protocol is out of step.
     Silence,
-    /// FAULT.
+    /// The FAULT response.
     Fault,
-    /// WAIT until then.
+    /// WAIT responses until this time.
     Wait(Nanos),
 }
 
-/// Where a transfer goes.
+/// The register that a transfer accesses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Register {
     Debug(u8),
@@ -27,20 +27,20 @@ pub(super) enum Register {
 }
 
 impl Register {
-    /// DRW of the bank that is selected at the end of every memory access.
+    /// Whether this is DRW, in the bank that is selected at the end of every memory access.
     pub(super) fn is_data(self) -> bool {
         self == Self::Access(0xC)
     }
 }
 
-/// How far the wire protocol has got.
+/// The state of the wire protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wire {
-    /// SWJ-DP comes up in JTAG (B5.2).
+    /// JTAG, in which an SWJ-DP starts (B5.2).
     Jtag,
-    /// Out of step after silence; only a line reset helps (B4.3.3).
+    /// Out of step; only a line reset helps (B4.3.3).
     Lost,
-    /// After a line reset only DPIDR may be read (B4.3.3).
+    /// After a line reset, when only DPIDR may be read (B4.3.3).
     Reset,
     Ready,
 }
@@ -52,11 +52,11 @@ const CSYSPWRUPREQ: u32 = 1 << 30;
 const STICKYERR: u32 = 1 << 5;
 /// A line reset is at least this many ones (B4.3.3).
 const LINE_RESET: u32 = 50;
-/// JTAG to SWD and back (B5.2.1).
+/// Sequences that switch from JTAG to SWD and back (B5.2.1).
 const TO_SWD: u16 = 0xE79E;
 const TO_JTAG: u16 = 0xE73C;
 
-/// Size and increment, C2.6.4; the rest of CSW at its reset value on a Cortex-M3 (DDI 0337 11.4).
+/// CSW: size and increment (C2.6.4); the other bits have the reset value of a Cortex-M3 (DDI 0337 11.4).
 const CSW_RESET: u32 = 0x2300_0042;
 const CSW_KEPT: u32 = 0x7F00_0F37;
 const DEVICE_ENABLED: u32 = 1 << 6;
@@ -79,7 +79,7 @@ impl Dap {
         Self { wire: Wire::Jtag, ones: 0, last_bits: 0, select: 0, control: 0, sticky: false, csw: CSW_RESET, tar: 0 }
     }
 
-    /// Bits on SWDIO without a transfer, least significant first.
+    /// Receives bits on SWDIO outside a transfer, least significant first.
     pub(super) fn sequence(&mut self, length: u8, bits: u64) {
         for index in 0..length.min(64) {
             let bit = (bits >> index & 1) as u16;
@@ -98,14 +98,14 @@ impl Dap {
         }
     }
 
-    /// The contact was lost in the middle of a transfer.
+    /// Puts the protocol out of step, as if contact was lost in the middle of a transfer.
     pub(super) fn lose_step(&mut self) {
         if self.wire != Wire::Jtag {
             self.wire = Wire::Lost;
         }
     }
 
-    /// ABORT.STKERRCLR.
+    /// Clears the sticky error flag (ABORT.STKERRCLR).
     pub(super) fn clear_sticky(&mut self) {
         self.sticky = false;
     }
@@ -116,7 +116,7 @@ impl Dap {
 }
 
 impl Board {
-    /// One transfer; `write` is the data phase of a write. `Wait` has changed nothing.
+    /// Performs one transfer; `write` is the value to write. `Wait` means that nothing has changed.
     pub(super) fn transfer(&mut self, register: Register, write: Option<u32>) -> Result<u32, Answer> {
         match (self.dap.wire, register, write) {
             (Wire::Ready, _, _) => {}
@@ -135,7 +135,7 @@ impl Board {
                 if self.dap.select >> 24 == 0 {
                     self.access_port(bank | address & 0xC, write)
                 } else {
-                    // No access port: reads as zero (C1.2).
+                    // There is no such access port: its registers read as zero (C1.2).
                     Ok(0)
                 }
             }
@@ -177,7 +177,7 @@ impl Board {
                 self.skip_data();
                 return Ok(value);
             }
-            // Banked data: the four words that TAR points into.
+            // Banked data registers: the four words around TAR.
             (0x10..=0x1C, write) => return self.data(self.dap.tar & !0xF | u32::from(address - 0x10), write),
             (0xF8, None) => return Ok(rom_table::base(self.chip)),
             (0xFC, None) => return Ok(self.chip.ap_idr),
@@ -186,11 +186,11 @@ impl Board {
         Ok(0)
     }
 
-    /// Moves TAR on, as an access to DRW does.
+    /// Increments TAR as an access to DRW does.
     pub(super) fn skip_data(&mut self) {
         if self.dap.csw >> 4 & 3 != 0 {
             let step = 1 << (self.dap.csw & 3);
-            // C2.2.2: only ten bits are sure to count.
+            // C2.2.2: only the low ten bits are guaranteed to increment.
             self.dap.tar = self.dap.tar & !0x3FF | self.dap.tar.wrapping_add(step) & 0x3FF;
         }
     }
@@ -206,7 +206,7 @@ impl Board {
             self.bus.flash.violations.note(Master::Debugger, format!("unaligned access to {address:#010x}"));
             return Err(self.refuse());
         }
-        // Bytes and half-words travel in their own lanes (C2.2.6).
+        // Bytes and half-words use their own byte lanes (C2.2.6).
         let shift = 8 * (address & 3);
         let result = match write {
             None => self.read_memory(address, width).map(|value| value << shift),
@@ -229,7 +229,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_wire_wakes_in_jtag_and_needs_the_switch_and_a_line_reset() {
+    fn the_wire_starts_in_jtag_and_needs_the_switch_sequence_and_a_line_reset() {
         let mut dap = Dap::new();
         dap.sequence(54, 0x0007_FFFF_FFFF_FFFF);
         assert_eq!(dap.wire, Wire::Jtag);
@@ -238,7 +238,7 @@ mod tests {
         dap.sequence(1, 0);
         dap.sequence(49, u64::MAX);
         dap.sequence(3, 0);
-        assert_eq!(dap.wire, Wire::Lost, "49 ones are no line reset");
+        assert_eq!(dap.wire, Wire::Lost, "49 ones are not a line reset");
         dap.sequence(54, 0x0007_FFFF_FFFF_FFFF);
         assert_eq!(dap.wire, Wire::Reset);
     }
