@@ -1,4 +1,4 @@
-//! What the debugger sees and does of the core: halting debug, ARMv7-M C1.6, breakpoints C1.11, PC sampling C1.8.7.
+//! Access to the core by a debugger: halting debug (ARMv7-M C1.6), breakpoints (C1.11), PC sampling (C1.8.7).
 
 use armagnac::registers::RegisterIndex;
 
@@ -32,7 +32,7 @@ const HALTED: u32 = 1;
 const BKPT: u32 = 1 << 1;
 const VCATCH: u32 = 1 << 3;
 
-/// The debug logic of the core. A system reset leaves most of it alone, power-on clears it (C1.4.2).
+/// The debug logic of the core. A system reset keeps most of it; power-on clears it (C1.4.2).
 #[derive(Debug)]
 pub(super) struct DebugState {
     pub(super) halted: bool,
@@ -45,13 +45,14 @@ pub(super) struct DebugState {
     comparators: [u32; 8],
 }
 
-/// What `S_RESET_ST` has to tell.
+/// The state that `S_RESET_ST` reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reset {
-    /// NRST is low.
+    /// The reset lasts: NRST is low.
     Lasts,
-    /// There was one since the last look.
+    /// There was a reset since the last read.
     Was,
+    /// There was no reset since the last read.
     Told,
 }
 
@@ -77,13 +78,13 @@ impl DebugState {
         self.enabled() && self.control & C_MASKINTS != 0
     }
 
-    /// `C_HALT` is cleared by every reset (Cortex-M3 TRM, DDI 0337G 10.2), and with it what hangs on it.
+    /// Every reset clears `C_HALT` (Cortex-M3 TRM, DDI 0337G 10.2) and the bits that depend on it.
     pub(super) fn enter_reset(&mut self) {
         self.control &= !(C_HALT | C_STEP | C_MASKINTS);
         (self.halted, self.reset) = (false, Reset::Lasts);
     }
 
-    /// `VC_CORERESET` halts before the first instruction, and so does a `C_HALT` written while the reset lasted.
+    /// Halts before the first instruction if `VC_CORERESET` is set or `C_HALT` was written during the reset.
     pub(super) fn leave_reset(&mut self) {
         self.reset = Reset::Was;
         if self.enabled() && self.demcr & VC_CORERESET != 0 {
@@ -93,7 +94,7 @@ impl DebugState {
         }
     }
 
-    /// `VC_HARDERR` halts at the first instruction of the handler, or in lock-up.
+    /// If `VC_HARDERR` is set, halts at the first instruction of the handler, or in lock-up.
     pub(super) fn catch_fault(&mut self) {
         if self.enabled() && self.demcr & VC_HARDERR != 0 {
             self.halt(VCATCH);
@@ -104,7 +105,7 @@ impl DebugState {
         self.halt(BKPT);
     }
 
-    /// Halts as at the debugger's wish.
+    /// Halts as if a debugger had requested it.
     pub(super) fn halt_on_request(&mut self) {
         self.control |= C_DEBUGEN;
         self.halt(HALTED);
@@ -120,7 +121,7 @@ impl DebugState {
         self.fp_on && self.comparators.iter().any(|word| word & 1 != 0)
     }
 
-    /// Flash patch unit revision 1: six comparators for code below 0x20000000.
+    /// Whether a breakpoint is set at `pc`. Flash patch unit revision 1: six comparators for code below 0x20000000.
     pub(super) fn stops_at(&self, pc: u32) -> bool {
         self.comparators[..6].iter().any(|word| {
             let half = if pc & 2 == 0 { 1 << 30 } else { 1 << 31 };
@@ -129,7 +130,7 @@ impl DebugState {
     }
 }
 
-/// Whether `address` is one of the registers of this file.
+/// Whether `address` is a register that this module handles.
 pub(super) fn is_debug_register(address: u32) -> bool {
     matches!(address & !3, DFSR | DHCSR | DCRSR | DCRDR | DEMCR | DWT_PCSR | FP_CTRL..0xE000_2040)
 }
@@ -141,7 +142,7 @@ impl Core {
             DHCSR => self.status(),
             DCRDR => self.debug.dcrdr,
             DEMCR => self.debug.demcr,
-            // Without TRCENA the unit has no clock.
+            // Without TRCENA the DWT has no clock.
             DWT_PCSR if self.debug.demcr & 1 << 24 == 0 => 0,
             DWT_PCSR if self.debug.halted => u32::MAX,
             DWT_PCSR if self.activity == Activity::LockedUp => LOCKUP_PC,
@@ -176,14 +177,14 @@ impl Core {
             DCRSR => self.transfer_register(bus, value),
             DCRDR => self.debug.dcrdr = value,
             DEMCR => self.debug.demcr = value & 0x010F_07F1,
-            // The key bit.
+            // Bit 1 is the key.
             FP_CTRL if value & 2 != 0 => self.debug.fp_on = value & 1 != 0,
             at @ FP_COMP..0xE000_2028 => self.debug.comparators[((at - FP_COMP) / 4) as usize] = value,
             _ => {}
         }
     }
 
-    /// C1.6.2.
+    /// Writes DHCSR (C1.6.2).
     fn write_control(&mut self, bus: &mut Bus, value: u32, now: Nanos) {
         let was_halted = self.debug.halted;
         let before = std::mem::replace(&mut self.debug.control, value & C_KEEP);
@@ -194,7 +195,7 @@ impl Core {
         if masks_change && before & self.debug.control & C_HALT == 0 {
             bus.flash
                 .violations
-                .note(Master::Debugger, "C_MASKINTS changed other than with C_HALT set before and after".into());
+                .note(Master::Debugger, "C_MASKINTS changed while C_HALT was not set both before and after".into());
         }
         // A core in reset does not enter debug state.
         if self.debug.reset == Reset::Lasts {
@@ -209,7 +210,7 @@ impl Core {
             self.debug.halted = false;
             self.time = now;
             self.started = now;
-            // Leaving debug state in lock-up goes on at the PC, which may have been changed.
+            // A locked-up core that leaves debug state continues at the PC, which the debugger may have changed.
             if self.activity == Activity::LockedUp && self.registers.pc != LOCKUP_PC {
                 self.activity = Activity::Running;
             }
@@ -226,10 +227,10 @@ impl Core {
         self.debug.halt_on_request();
     }
 
-    /// C1.6.3: REGWNR and REGSEL.
+    /// Writes DCRSR (C1.6.3): REGWNR and REGSEL.
     fn transfer_register(&mut self, bus: &mut Bus, value: u32) {
         if !self.debug.halted {
-            bus.flash.violations.note(Master::Debugger, "core register accessed while the core runs".into());
+            bus.flash.violations.note(Master::Debugger, "core register accessed while the core is running".into());
             return;
         }
         let select = value & 0x7F;
@@ -261,7 +262,7 @@ impl Core {
         match select {
             13 => *r.sp_mut() = value & !3,
             0..=14 => r.set(RegisterIndex::new_main(select), value),
-            // probe-rs writes the address of a function, bit 0 set; the PC has no such bit.
+            // probe-rs writes function addresses, which have bit 0 set; the PC does not have that bit.
             15 => r.pc = value & !1,
             16 => r.psr.set(value),
             17 => r.msp = value & !3,

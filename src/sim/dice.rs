@@ -1,4 +1,4 @@
-//! Seeded chance. The same seed gives the same run on every machine.
+//! Seeded random numbers. The same seed gives the same run on every computer.
 
 /// Marsaglia's xorshift with 64 bits of state.
 #[derive(Debug, Clone)]
@@ -6,7 +6,7 @@ pub(super) struct Dice(u64);
 
 impl Dice {
     pub(super) fn new(seed: u64) -> Self {
-        // The generator's one bad state is zero; the constant (2^64 over the golden ratio) spreads small seeds.
+        // Zero is the only invalid state; the constant (2^64 over the golden ratio) spreads small seeds.
         Self((seed ^ 0x9E37_79B9_7F4A_7C15).max(1))
     }
 
@@ -17,9 +17,9 @@ impl Dice {
         self.0
     }
 
-    /// Less than `bound`, and 0 where that is 0.
+    /// A number less than `bound`, or 0 if `bound` is 0.
     pub(super) fn below(&mut self, bound: u64) -> u64 {
-        // The high half: xorshift's low bits are the weaker ones.
+        // Drop the low bits, which are the weaker ones in xorshift.
         (self.next() >> 16) % bound.max(1)
     }
 

@@ -1,7 +1,8 @@
-//! Faults that a test puts on a board: what goes wrong, and when.
+//! Faults that a test injects into a board: what goes wrong, and when.
 //!
-//! A [`Fault`] is armed with [`SimBoard::inject`](super::SimBoard::inject), which gives back an [`Armed`] that knows whether it fired; a test
-//! whose fault never fired has proved nothing. Contact by hand, which comes and goes, is [`Contact`].
+//! [`SimBoard::inject`](super::SimBoard::inject) arms a [`Fault`] and returns an [`Armed`], which tells whether the
+//! fault has fired: a test whose fault never fires proves nothing. [`Contact`] models probe wires held by hand, which
+//! lose contact and find it again.
 
 use std::{
     ops::Range,
@@ -12,39 +13,39 @@ use std::{
     time::Duration,
 };
 
-/// When a fault fires. Counts begin with 1, the next one after arming.
+/// When a fault fires. Counts start at 1: the first event after arming.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trigger {
     /// At the n-th transfer over the debug port.
     Transfer(u64),
-    /// At the n-th half-word (or word, where the chip programs words) programmed into main flash.
+    /// At the n-th half-word (or word, if the chip programs words) programmed into main flash.
     HalfWord(u64),
     /// At the n-th page erase.
     PageErase(u64),
-    /// At the n-th mass erase, the one that unlocking forces included.
+    /// At the n-th mass erase, including the one that unlocking forces.
     MassErase(u64),
     /// At the n-th erase of the option bytes.
     OptionErase(u64),
     /// At the n-th half-word (or word) programmed into the option bytes.
     OptionProgram(u64),
-    /// At this moment of the model's clock, or right away where it has passed.
+    /// At this time on the model's clock, or immediately if it has passed.
     At(Duration),
 }
 
-/// What a lying link makes of the words read from memory.
+/// How a faulty link falsifies the words read from memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lie {
-    /// The first word again and again.
+    /// Every word reads as the first one.
     Stuck,
-    /// Each word is the one before.
+    /// Every word reads as the previous one.
     Late,
-    /// 0xFFFFFFFF.
+    /// Every word reads as 0xFFFFFFFF.
     Ones,
-    /// 0x00000000.
+    /// Every word reads as 0x00000000.
     Zeros,
-    /// One bit of one word in so many is wrong.
+    /// Some words have one wrong bit.
     FlippedBit {
-        /// One wrong word in this many, on average.
+        /// One word in this many is wrong, on average.
         one_in: u32,
     },
 }
@@ -56,41 +57,40 @@ pub enum FaultKind {
     Error,
     /// The probe gives up after a second.
     Timeout,
-    /// The probe is pulled out of the computer. It is there again after so long, or never; either way it has to be opened
-    /// anew.
+    /// The probe is unplugged from the computer. After it is plugged in again, it has to be reopened.
     ProbeGone {
-        /// Counted from the fault.
+        /// Time from the fault until the probe is plugged in again; `None` if it never is.
         returns_after: Option<Duration>,
     },
-    /// The board loses its supply: SRAM is lost, a flash operation is cut in the middle.
+    /// The board loses power: SRAM is lost, and a running flash operation is interrupted.
     PowerLost {
-        /// Counted from the fault.
+        /// Time from the fault until power returns; `None` if it never does.
         returns_after: Option<Duration>,
     },
-    /// Nothing answers for so long; the chip goes on.
+    /// Nothing answers for this long; the chip keeps running.
     Silent(Duration),
-    /// From here on what is read from memory is not what is there.
+    /// From now on, words read from memory are falsified.
     Lying(Lie),
-    /// One write to memory is acknowledged and does not happen: the first at or after the trigger.
+    /// One write to memory is acknowledged but lost: the first one at or after the trigger.
     DroppedWrite,
-    /// The flash operation that triggers it is acknowledged and does nothing; its page never does it again. With any other
-    /// trigger it never fires.
+    /// The flash operation that triggers the fault is acknowledged but has no effect, and neither has any later one of
+    /// its kind on that page. With a trigger that is not a flash operation, the fault never fires.
     NoEffect,
-    /// The wires lose contact and find another board: same make, same content, another unique number.
+    /// The wires lose contact and then touch another board: the same chip and content, but another UID.
     AnotherBoard {
-        /// The other board's number.
+        /// UID of the other board.
         uid: [u32; 3],
-        /// How long there is no contact in between.
+        /// How long contact is lost in between.
         gap: Duration,
     },
 }
 
-/// A fault to be armed.
+/// A fault to inject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fault {
-    /// When.
+    /// When it fires.
     pub trigger: Trigger,
-    /// What.
+    /// What goes wrong.
     pub kind: FaultKind,
 }
 
@@ -99,31 +99,31 @@ pub struct Fault {
 pub struct Armed(Arc<AtomicBool>);
 
 impl Armed {
-    /// Whether it has happened, and something came of it.
+    /// Whether the fault has happened and had an effect.
     pub fn fired(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// How well the wires are held.
+/// How well the wires make contact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Contact {
-    /// Always.
+    /// Contact all the time.
     Firm,
-    /// Never.
+    /// No contact at all.
     Absent,
-    /// Contact and gaps take turns, both of random length.
+    /// Contact and gaps alternate, both of random length.
     Markov {
         /// Share of the time with contact, in percent; 1 to 100.
         duty_percent: u8,
-        /// Length of a gap, drawn evenly from this range.
+        /// Length of a gap, chosen uniformly from this range.
         gap: Range<Duration>,
-        /// Seed of the chance.
+        /// Seed of the random numbers.
         seed: u64,
     },
 }
 
-/// Flash operations as faults count them.
+/// Events that faults count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     Transfer,
@@ -134,7 +134,7 @@ pub(super) enum Step {
     OptionProgram,
 }
 
-/// The faults that wait for their moment.
+/// The armed faults that have not fired yet.
 #[derive(Debug, Default)]
 pub(super) struct Faults(Vec<Waiting>);
 
@@ -145,7 +145,7 @@ struct Waiting {
     fired: Arc<AtomicBool>,
 }
 
-/// A fault whose moment has come; [`Hit::happened`] marks it as fired.
+/// A fault that is due; [`Hit::happened`] marks it as fired.
 #[derive(Debug)]
 pub(super) struct Hit {
     pub(super) kind: FaultKind,
@@ -169,7 +169,7 @@ impl Faults {
         self.0.clear();
     }
 
-    /// Counts one `step` and gives the fault whose turn it is; a second one on the same step waits for the next.
+    /// Counts one `step` and returns the fault that is due. If two are due, the second one waits for the next step.
     pub(super) fn count(&mut self, step: Step) -> Option<Hit> {
         let mut due = None;
         for (index, waiting) in self.0.iter_mut().enumerate() {
@@ -182,13 +182,13 @@ impl Faults {
         due.map(|index| self.take(index))
     }
 
-    /// The fault whose time has come.
+    /// Takes a fault whose time has come.
     pub(super) fn due(&mut self, now: Duration) -> Option<Hit> {
         let index = self.0.iter().position(|waiting| waiting.fault.trigger.moment().is_some_and(|at| at <= now))?;
         Some(self.take(index))
     }
 
-    /// The next moment at which a fault is due.
+    /// The next time at which a fault is due.
     pub(super) fn next_moment(&self) -> Option<Duration> {
         self.0.iter().filter_map(|waiting| waiting.fault.trigger.moment()).min()
     }
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_by_the_clock_fires_when_its_time_has_come() {
+    fn a_timed_fault_fires_at_its_time() {
         let mut faults = Faults::default();
         faults.arm(Fault { trigger: Trigger::At(Duration::from_millis(5)), kind: FaultKind::Timeout });
         assert!(faults.due(Duration::from_millis(4)).is_none());

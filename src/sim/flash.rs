@@ -1,4 +1,4 @@
-//! The flash interface (FPEC) as PM0075 has it, and its registers. What an operation does to the cells is in `cells`.
+//! The flash interface (FPEC) and its registers, according to PM0075. How operations change the cells is in `cells`.
 
 use super::{
     cells::{Cells, Operation, Work},
@@ -13,7 +13,7 @@ use super::{
 pub(super) const REGISTERS: u32 = 0x4002_2000;
 /// `FLASH_SR`.
 pub(super) const STATUS: u32 = 0x0C;
-/// Where `GigaDevice` keeps a product number, as the vendor's chip test reads it.
+/// Product number of `GigaDevice` chips, which the vendor's chip test reads.
 const PRODUCT_ID: u32 = 0x100;
 
 const KEY1: u32 = 0x4567_0123;
@@ -32,18 +32,18 @@ const CR_OPTER: u32 = 1 << 5;
 const CR_STRT: u32 = 1 << 6;
 const CR_LOCK: u32 = 1 << 7;
 const CR_OPTWRE: u32 = 1 << 9;
-/// `FMC_WS` of the GD32E103: programs double words. In the place of `FLASH_ACR`.
+/// `FMC_WS.PGW` of the GD32E103, which programs double words. Same address as `FLASH_ACR`.
 const WS_PGW: u32 = 1 << 15;
 const CR_OPERATIONS: u32 = CR_PG | CR_PER | CR_MER | CR_OPTPG | CR_OPTER;
-/// The bits that keep what is written: operations and interrupt enables.
+/// The bits that read back as written: operations and interrupt enables.
 const CR_PLAIN: u32 = CR_OPERATIONS | 1 << 10 | 1 << 12;
 
-/// Why an access is not answered with data.
+/// Why an access returns no data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
     /// Bus error.
     Fault,
-    /// The flash holds the bus until then.
+    /// The flash stalls the bus until this time.
     Busy(Nanos),
 }
 
@@ -64,7 +64,7 @@ impl Width {
         }
     }
 
-    /// As much of `value` as an access of this width carries.
+    /// Truncates `value` to this width.
     pub(super) fn cut(self, value: u32) -> u32 {
         match self {
             Self::Byte => value & 0xFF,
@@ -80,7 +80,7 @@ enum Lock {
     Closed,
     FirstKey,
     Open,
-    /// A wrong key: closed until the next reset (PM0075 2.3.2).
+    /// Locked until the next reset because of a wrong key (PM0075 2.3.2).
     Dead,
 }
 
@@ -91,9 +91,11 @@ pub(super) struct Flash {
     granule: Granule,
     product_id: u32,
     pub(super) loaded: Loaded,
-    /// A debugger has connected since power-on. On a protected chip the core's own data reads are then refused as well.
+    /// Whether a debugger has connected since power-on. A protected chip then refuses the core's own data reads as
+    /// well.
     pub(super) debugged: bool,
-    /// Whether taking protection off needs a power-on reset, as PM0075 2.4.2 words it, or a system reset does, as seen.
+    /// Whether removing protection needs a power-on reset, as in PM0075 2.4.2. If not, a system reset is enough, as
+    /// seen on boards.
     pub(super) needs_power_cycle: bool,
     lock: Lock,
     option_lock: Lock,
@@ -107,7 +109,7 @@ pub(super) struct Flash {
     pub(super) tally: Tally,
     pub(super) violations: Violations,
     pub(super) faults: Faults,
-    /// A fault that an operation set off and that is felt outside the chip.
+    /// A fault that was triggered by an operation and acts outside the chip.
     pub(super) outcome: Option<Hit>,
 }
 
@@ -138,7 +140,7 @@ impl Flash {
         }
     }
 
-    /// Registers to their reset values and option bytes loaded (PM0075 2.5). An operation under way is cut.
+    /// Resets the registers and loads the option bytes (PM0075 2.5). Interrupts a running operation.
     pub(super) fn reset(&mut self, kind: ResetKind) {
         self.cut();
         let before = self.loaded;
@@ -154,14 +156,14 @@ impl Flash {
         (self.acr, self.sr, self.cr, self.ar) = (0x30, 0, CR_LOCK, 0);
     }
 
-    /// Cuts an operation in the middle: its cells keep something between before and after.
+    /// Interrupts a running operation, which leaves its cells in a mixture of old and new.
     pub(super) fn cut(&mut self) {
         if let Some(work) = self.work.take() {
             self.cells.apply_partly(&work.operation);
         }
     }
 
-    /// Lets an operation end whose time has come.
+    /// Finishes the operation if its time has come.
     pub(super) fn settle(&mut self, now: Nanos) {
         if self.work.as_ref().is_some_and(|work| work.ends <= now)
             && let Some(work) = self.work.take()
@@ -173,7 +175,7 @@ impl Flash {
         }
     }
 
-    /// Until when the flash is busy.
+    /// When the running operation ends, if there is one.
     pub(super) fn busy_until(&mut self, now: Nanos) -> Option<Nanos> {
         self.settle(now);
         self.work.as_ref().map(|work| work.ends)
@@ -183,8 +185,9 @@ impl Flash {
         self.work.is_none()
     }
 
-    /// Whether `master` may read main flash as data. On a protected chip a debugger may not (PM0075 2.4.1), and from its
-    /// connection to the next power-on the core may not either, as published work on this chip's protection has it.
+    /// Whether `master` may read main flash as data. On a protected chip, a debugger may not (PM0075 2.4.1), and once a
+    /// debugger has connected, the core may not either until the next power-on (published work on this chip's
+    /// protection).
     pub(super) fn readable(&self, master: Master) -> bool {
         !self.loaded.protected || (master == Master::Core && !self.debugged)
     }
@@ -225,7 +228,7 @@ impl Flash {
             0x10 => self.write_control(value, master, now),
             0x14 if self.work.is_some() => self.breach(master, "FLASH_AR written while the flash is busy"),
             0x14 => self.ar = value,
-            0x1C | 0x20 => self.breach(master, "a read-only flash register written"),
+            0x1C | 0x20 => self.breach(master, "write to a read-only flash register"),
             _ => {}
         }
         Ok(())
@@ -233,7 +236,7 @@ impl Flash {
 
     fn write_key(&mut self, value: u32, master: Master) -> Result<(), Refusal> {
         self.lock = match (self.lock, value) {
-            // Known of no manual; the vendor's firmware does it at every save and works.
+            // No manual describes this; the vendor's firmware does it at every save, and it works.
             (Lock::Open, _) => Lock::Open,
             (Lock::Closed, KEY1) => Lock::FirstKey,
             (Lock::FirstKey, KEY2) => {
@@ -275,26 +278,26 @@ impl Flash {
             return self.breach(master, "FLASH_CR written while the flash is busy");
         }
         if self.lock != Lock::Open {
-            // Locking what is locked is no breach.
+            // Locking again is allowed.
             if value & !(CR_LOCK | CR_OPTWRE) != 0 {
                 self.breach(master, "FLASH_CR written while locked");
             }
             return;
         }
-        // OPTWRE is set by keys only and cleared by writing 0.
+        // OPTWRE is set only by the keys, and cleared by writing 0.
         self.cr = value & CR_PLAIN | self.cr & value & CR_OPTWRE;
         if self.cr & CR_OPTWRE == 0 && self.option_lock == Lock::Open {
             self.option_lock = Lock::Closed;
         }
-        // PM0075 3.5 has each operation selected alone, and LOCK written for itself.
+        // PM0075 3.5: only one operation may be selected, and LOCK is written on its own.
         if (value & CR_OPERATIONS).count_ones() > 1 {
-            self.breach(master, "FLASH_CR with more than one operation selected");
+            self.breach(master, "more than one operation selected in FLASH_CR");
         }
         if value & CR_LOCK != 0 {
             self.cr |= CR_LOCK;
             self.lock = Lock::Closed;
             if value & CR_STRT != 0 {
-                self.breach(master, "STRT together with LOCK");
+                self.breach(master, "STRT written together with LOCK");
             }
         } else if value & CR_STRT != 0 {
             self.start(master, now);
@@ -304,45 +307,47 @@ impl Flash {
         }
     }
 
-    /// CR.STRT: the one operation that is selected.
+    /// Starts the selected operation (CR.STRT).
     fn start(&mut self, master: Master, now: Nanos) {
         match self.cr & (CR_PER | CR_MER | CR_OPTER) {
             CR_PER => match self.cells.page_at(self.ar) {
-                None => self.breach(master, &format!("page erase at {:#010x}, which is no flash", self.ar)),
+                None => self.breach(master, &format!("page erase at {:#010x}, which is not in flash", self.ar)),
                 Some(page) if self.refuses(page, master) => self.sr |= SR_WRPRTERR,
                 Some(page) => {
                     self.tally.page_erases[page] += 1;
                     self.begin(Operation::ErasePage(page), Step::PageErase, now, self.page_erase);
                 }
             },
-            // PM0075 2.4.2: a write-protected page refuses a mass erase; pages 0 to 3 of a read-protected chip do not.
+            // PM0075 2.4.2: a write-protected page prevents a mass erase; pages 0 to 3 of a read-protected chip do not.
             CR_MER if (0..self.cells.pages()).any(|page| self.loaded.write_protects(page)) => self.sr |= SR_WRPRTERR,
             CR_MER => {
                 self.tally.mass_erases += 1;
                 self.begin(Operation::EraseAll, Step::MassErase, now, self.mass_erase);
             }
-            CR_OPTER if self.cr & CR_OPTWRE == 0 => self.breach(master, "option erase without OPTWRE"),
+            CR_OPTER if self.cr & CR_OPTWRE == 0 => self.breach(master, "option bytes erased without OPTWRE"),
             CR_OPTER if self.is_permanent() => self.sr |= SR_WRPRTERR,
             CR_OPTER => {
                 self.tally.option_erases += 1;
                 self.begin(Operation::EraseOptions, Step::OptionErase, now, self.page_erase);
             }
-            _ => self.breach(master, "STRT without exactly one of PER, MER and OPTER"),
+            _ => self.breach(master, "STRT written without exactly one of PER, MER and OPTER"),
         }
     }
 
-    /// Protected for good: such option bytes never change again (`chosen`; sisters of the GD32E103 are documented so).
+    /// Whether the chip is protected permanently: its option bytes can never be changed (`chosen`; documented for chips
+    /// related to the GD32E103).
     fn is_permanent(&self) -> bool {
         self.granule == Granule::Word && self.cells.options[..2] == [options::PERMANENT, !options::PERMANENT]
     }
 
-    /// PM0075 2.4.1 and 2.4.2: a page in a protected group; on a read-protected chip pages 0 to 3, and with a debugger all.
+    /// Whether `page` is protected from changes by `master` (PM0075 2.4.1 and 2.4.2): any page in a write-protected
+    /// group, and on a read-protected chip pages 0 to 3, or all pages if a debugger is connected.
     fn refuses(&self, page: usize, master: Master) -> bool {
         self.loaded.write_protects(page)
             || self.loaded.protected && (page < 4 || self.debugged || master == Master::Debugger)
     }
 
-    /// A write to the address range of main flash.
+    /// Handles a write to the address range of main flash.
     pub(super) fn program(
         &mut self,
         offset: usize,
@@ -364,12 +369,13 @@ impl Flash {
         if !self.fits(width, master) {
             return Ok(());
         }
-        // PM0075 2.3.3: only an erased half-word can be programmed, or any to zero. No manual says so of words.
+        // PM0075 2.3.3: only an erased half-word can be programmed, except that any can be programmed to zero. No
+        // manual mentions that exception for words.
         let erased = self.cells.bytes[offset..offset + width.bytes()].iter().all(|&byte| byte == 0xFF);
         let to_zero = value == 0 && self.granule == Granule::HalfWord;
         if !erased && !to_zero {
             self.sr |= SR_PGERR;
-            self.breach(master, &format!("flash programmed at offset {offset:#x}, which is not erased"));
+            self.breach(master, &format!("flash programmed at offset {offset:#x} while not erased"));
             return Ok(());
         }
         self.tally.half_words += width.bytes() as u64 / 2;
@@ -377,7 +383,7 @@ impl Flash {
         Ok(())
     }
 
-    /// A write to the address range of the option bytes.
+    /// Handles a write to the address range of the option bytes.
     pub(super) fn program_option(
         &mut self,
         offset: usize,
@@ -397,13 +403,13 @@ impl Flash {
         }
         if self.cells.options[offset..offset + width.bytes()].iter().any(|&byte| byte != 0xFF) {
             self.sr |= SR_PGERR;
-            self.breach(master, &format!("option byte {} programmed, which is not erased", offset / 2));
+            self.breach(master, &format!("option byte {} programmed while not erased", offset / 2));
             return Ok(());
         }
         self.tally.option_programs += 1;
         let low = value as u8;
         if offset == 0 && self.granule == Granule::Word && low == options::PERMANENT {
-            self.breach(master, "0xcc programmed, which protects a GD32 for good");
+            self.breach(master, "0xcc programmed as RDP, which protects a GD32 permanently");
         }
         let program = Operation::ProgramOption { offset, width, value };
         // PM0075 2.4.2: unprotecting "first forces a mass erase of the main flash memory".
@@ -431,18 +437,18 @@ impl Flash {
         if good && offset.is_multiple_of(width.bytes()) {
             return Ok(());
         }
-        self.breach(master, &format!("{} bytes written to {what} at once", width.bytes()));
+        self.breach(master, &format!("{}-byte write to {what}", width.bytes()));
         Err(Refusal::Fault)
     }
 
-    /// Another width than the chip programs: an error flag and nothing written.
+    /// Whether the chip programs this width. If not, sets the error flag, and nothing is written.
     fn fits(&mut self, width: Width, master: Master) -> bool {
         let misfit = if self.granule == Granule::HalfWord {
             return true;
         } else if width != Width::Word {
-            "a half-word programmed on a chip that programs words"
+            "half-word programmed on a chip that programs words"
         } else if self.acr & WS_PGW != 0 {
-            "a word programmed while double words are selected"
+            "word programmed while double words are selected"
         } else {
             return true;
         };
@@ -451,7 +457,7 @@ impl Flash {
         false
     }
 
-    /// The bus waits for the flash, but a program that relies on it forgot to look at BSY.
+    /// Stalls the bus while the flash is busy, and records a violation: the program should have checked BSY.
     fn wait_idle(&mut self, master: Master, now: Nanos) -> Result<(), Refusal> {
         match self.busy_until(now) {
             None => Ok(()),
@@ -481,13 +487,13 @@ impl Flash {
     }
 }
 
-/// How deep a reset goes.
+/// How much a reset covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ResetKind {
-    /// Power came on.
+    /// Power-on: everything.
     PowerOn,
     /// SYSRESETREQ, watchdog or NRST: core and peripherals, not the debug logic.
     System,
-    /// VECTRESET: the core alone (ARMv7-M B1.5.16).
+    /// VECTRESET: only the core (ARMv7-M B1.5.16).
     Core,
 }

@@ -1,4 +1,4 @@
-//! The one simulated probe, as probe-rs lists and opens probes.
+//! Lists and opens the simulated probe through probe-rs.
 
 use std::{
     fmt, io,
@@ -13,7 +13,7 @@ use probe_rs::probe::{
 use super::{machine::Machine, probe::SimProbe};
 
 pub(super) const NAME: &str = "simulated probe";
-/// A pair of numbers that pid.codes keeps for tests, so that no rule and no driver is ever bound to it.
+/// A VID:PID that pid.codes reserves for tests, so that no udev rule or driver is ever bound to it.
 const VENDOR: u16 = 0x1209;
 const PRODUCT: u16 = 0x0001;
 const SERIAL: &str = "SIM0001";
@@ -45,7 +45,7 @@ impl ProbeLister for SimLister {
         }
         match machine.open() {
             Some(session) => Ok(Probe::new(SimProbe::new(self.0.clone(), session))),
-            // The system says so of a device whose interface is claimed.
+            // The operating system's error for a device whose interface is claimed.
             None => Err(ProbeCreationError::Usb(io::ErrorKind::ResourceBusy.into()).into()),
         }
     }
@@ -57,7 +57,7 @@ impl ProbeLister for SimLister {
     }
 }
 
-/// Stands in the list for the kind of probe. It cannot open one: it does not know which board is meant, the lister does.
+/// The factory that each listed probe needs. It cannot open the probe, because only the lister has the board.
 #[derive(Debug)]
 struct SimFactory;
 

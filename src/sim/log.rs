@@ -1,6 +1,6 @@
-//! What happened on the board, for whoever asks afterwards.
+//! A record of what happened on the board.
 
-/// Things counted inside the chip.
+/// Counts of events inside the chip.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tally {
     pub(super) half_words: u64,
@@ -11,24 +11,24 @@ pub(super) struct Tally {
     pub(super) resets: u32,
 }
 
-/// Whom an access comes from.
+/// The source of an access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Master {
     Core,
     Debugger,
 }
 
-/// Breaches of the manuals' rules. Those of a program in flash are the vendor's affair (its firmware unlocks an unlocked
-/// flash interface, for one) and stand apart.
+/// Violations of the rules in the manuals. Those by programs in flash are listed separately, because the vendor's
+/// firmware has some (for example, it unlocks the flash interface when it is already unlocked).
 #[derive(Debug, Default)]
 pub(super) struct Violations {
     pub(super) tool: Vec<String>,
     pub(super) firmware: Vec<String>,
-    /// The core executes from flash just now.
+    /// Whether the core is executing from flash.
     pub(super) in_flash: bool,
 }
 
-/// A program gone wild would fill the memory with its breaches.
+/// Length limit of each list, so that a program that runs wild cannot fill the memory.
 const LIMIT: usize = 1000;
 
 impl Violations {
