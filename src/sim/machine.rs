@@ -1,4 +1,4 @@
-//! The probe, the wires and the board at their end, and the one time they all share.
+//! The probe, the wires and the board, and the time that they share.
 
 use std::time::Duration;
 
@@ -11,49 +11,49 @@ use super::{
     time::{Nanos, nanos},
 };
 
-/// What a probe's driver reports.
+/// Errors that a probe's driver reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LinkError {
-    /// The probe is no longer there.
+    /// The probe was disconnected.
     Gone,
-    /// The probe gave up.
+    /// The probe timed out.
     Timeout,
     /// No acknowledge from the chip.
     Silence,
-    /// The chip acknowledged with WAIT for longer than the probe repeats a transfer.
+    /// The chip answered WAIT until the probe stopped repeating the transfer.
     Wait,
-    /// The chip acknowledged with FAULT; the sticky flag is cleared again, as drivers do.
+    /// The chip answered FAULT; the sticky flag is cleared again, as drivers do.
     Fault,
 }
 
-/// A probe waits so long before it gives up.
+/// How long a probe waits before it times out.
 const TIMEOUT: Nanos = 1_000_000_000;
-/// A transfer that is answered with WAIT is repeated for so long (chosen; probes differ, and none does it for ever).
+/// How long the probe repeats a transfer that is answered with WAIT (chosen; probes differ, but all give up).
 const PATIENCE: Nanos = 2_000_000;
-/// Bits on the wire for one transfer: request, acknowledge, data, parity, turnarounds and eight idle ones.
+/// Bits on the wire for one transfer: request, acknowledge, data, parity, turnarounds and eight idle bits.
 const TRANSFER_BITS: u64 = 54;
-/// Clocks the probe offers, in kHz: a selection of an ST-Link V2's, and the 4000 that others have.
+/// Clock frequencies of the probe in kHz: some of an ST-Link V2's, and the 4000 of other probes.
 pub(super) const CLOCKS_KHZ: [u32; 9] = [4000, 1800, 950, 480, 240, 125, 100, 50, 25];
 
-/// Everything of one [`SimBoard`](super::SimBoard).
+/// The state of a [`SimBoard`](super::SimBoard).
 #[derive(Debug)]
 pub(super) struct Machine {
     pub(super) board: Board,
-    /// The board that was on the wires before they found another one.
+    /// The first board, while the wires are on another one.
     pub(super) set_aside: Option<Board>,
     now: Nanos,
     pub(super) khz: u32,
     pub(super) round_trip: Nanos,
     pub(super) nrst_wired: bool,
-    /// Faster than this, every second transfer fails.
+    /// Above this clock frequency, every second transfer fails.
     pub(super) clean_khz: u32,
     transfers: u64,
     round_trips: u64,
     bytes_read: u64,
     bytes_written: u64,
-    /// Sent to the probe and not answered yet.
+    /// Whether commands are waiting to be sent with the next exchange.
     queued: bool,
-    /// Which opening of the probe is the current one.
+    /// The number of the current session, if the probe is open.
     session: Option<u64>,
     sessions: u64,
     plug: Plug,
@@ -67,7 +67,7 @@ pub(super) struct Machine {
     dropping: Option<Hit>,
 }
 
-/// The probe's own plug.
+/// Whether the probe is plugged in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Plug {
     In,
@@ -75,7 +75,7 @@ enum Plug {
     Out,
 }
 
-/// The present stretch of contact or of its absence.
+/// The current period with or without contact.
 #[derive(Debug)]
 struct Holding {
     touching: bool,
@@ -155,7 +155,7 @@ impl Machine {
         }
     }
 
-    /// Lets `span` pass for probe, wires and board.
+    /// Advances the time of probe, wires and board by `span`.
     pub(super) fn pass(&mut self, span: Nanos) {
         self.pass_to(self.now.saturating_add(span));
     }
@@ -165,7 +165,7 @@ impl Machine {
             let moments = [self.faults.next_moment().map(nanos), self.power_returns];
             let stop = moments.into_iter().flatten().fold(to, Nanos::min).max(self.now);
             self.board.advance(stop);
-            // The board may have stopped early because one of its flash operations set off a fault.
+            // The board may have stopped early because one of its flash operations triggered a fault.
             self.now = if self.board.bus.flash.outcome.is_some() { self.board.now().max(self.now) } else { stop };
             self.see_to_faults();
         }
@@ -213,13 +213,13 @@ impl Machine {
                 self.dropping = Some(hit);
                 return;
             }
-            // Only a flash operation can have none.
+            // Only a flash operation can have no effect.
             FaultKind::NoEffect => return,
         }
         hit.happened();
     }
 
-    /// Ends every fault and every lie; what they have done stays.
+    /// Removes all faults. What they have done stays.
     pub(super) fn clear_faults(&mut self) {
         self.faults.clear();
         self.board.bus.flash.faults.clear();
@@ -234,7 +234,7 @@ impl Machine {
         }
     }
 
-    /// Whether the wires touch a board with power just now.
+    /// Whether the wires are touching a powered board right now.
     pub(super) fn touches(&mut self) -> bool {
         self.board.powered && self.now >= self.silent_until && self.holds()
     }
@@ -252,7 +252,7 @@ impl Machine {
         while holding.ends <= self.now {
             holding.touching = !holding.touching;
             let span = if holding.touching {
-                // Mean length that gives the duty, drawn evenly from zero to twice that.
+                // Uniform from zero to twice the mean length that gives the duty.
                 holding.dice.below((least + most) * duty / (100 - duty))
             } else {
                 least + holding.dice.below(most.saturating_sub(least))
@@ -269,7 +269,7 @@ impl Machine {
         self.plug == Plug::In
     }
 
-    /// Opens the probe; `None`: somebody has it open.
+    /// Opens the probe, or returns `None` if it is already open.
     pub(super) fn open(&mut self) -> Option<u64> {
         if self.session.is_some() {
             return None;
@@ -293,13 +293,13 @@ impl Machine {
     pub(super) fn round_trip(&mut self) {
         self.queued = false;
         self.round_trips += 1;
-        // No exchange takes as long as the next; without a spread, samples of a loop would fall on the same instruction.
+        // Vary the duration: otherwise all samples of a loop would hit the same instruction.
         let spread = self.round_trip / 64;
         let jitter = self.round_trips.wrapping_mul(0x9E37_79B9) % (spread + 1);
         self.pass(self.round_trip - spread / 2 + jitter);
     }
 
-    /// A round trip where something waits to be sent.
+    /// Makes a round trip if commands are waiting to be sent.
     pub(super) fn flush(&mut self) {
         if self.queued {
             self.round_trip();
@@ -314,7 +314,7 @@ impl Machine {
         self.pass(bits * 1_000_000 / u64::from(self.khz.max(1)));
     }
 
-    /// Bits without a transfer.
+    /// Sends bits outside a transfer.
     pub(super) fn sequence(&mut self, length: u8, bits: u64) -> Result<(), LinkError> {
         self.queue();
         self.pass_bits(length.into());
@@ -326,7 +326,7 @@ impl Machine {
         Ok(())
     }
 
-    /// One transfer with everything that can happen to it.
+    /// Performs one transfer, with any faults that affect it.
     pub(super) fn transfer(&mut self, session: u64, register: Register, write: Option<u32>) -> Result<u32, LinkError> {
         if !self.is_open(session) {
             return Err(LinkError::Gone);
@@ -395,7 +395,7 @@ impl Machine {
         self.khz > self.clean_khz && self.transfers.is_multiple_of(2)
     }
 
-    /// A write that is lost: the address moves on, the memory does not.
+    /// Loses a write if that fault is due: increments the address without writing memory.
     fn drops(&mut self) -> bool {
         let Some(hit) = self.dropping.take() else { return false };
         hit.happened();
@@ -419,7 +419,7 @@ impl Machine {
         told
     }
 
-    /// Takes the board's supply away for a moment.
+    /// Disconnects the board's power supply for 0.1 s.
     pub(super) fn power_cycle(&mut self) {
         self.board.power_off();
         self.pass(100_000_000);

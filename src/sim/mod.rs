@@ -1,16 +1,18 @@
-//! A board made of memory at the end of a debug probe that is none.
+//! A simulated board with a simulated debug probe.
 //!
-//! [`SimBoard`] is a scooter's motor controller with its STM32F103, seen through SWD: debug port, core, flash interface,
-//! option bytes. It is plugged in below probe-rs, so everything above runs as it does with a real probe. The core executes
-//! the Thumb code that is in flash or SRAM; after a reset the boot loader starts the application because its code does.
+//! [`SimBoard`] models a scooter's motor controller with an STM32F103, as seen over SWD: debug port, core, flash
+//! interface, option bytes. It replaces the lowest layer of probe-rs, so everything above runs as with a real probe.
+//! The core executes the Thumb code in flash or SRAM: after a reset, it is the bootloader's code that starts the
+//! application.
 //!
-//! The model is stricter than the chip. Where a manual says "must", a breach is refused and noted
-//! ([`SimBoard::violations`]); where a chip may do either, it does the less welcome. It knows nothing of the code it tests.
+//! The model is stricter than the chip. If a tool violates a "must" in a manual, the model refuses the access and
+//! records it ([`SimBoard::violations`]). If the chip may behave in either of two ways, the model behaves in the less
+//! convenient one. The model does not depend on the code that it tests.
 //!
-//! Time is the model's own: each transfer and each USB round trip takes some, flash operations take what the data sheet
-//! says, and [`SimBoard::clock`] reads it. A minute of waiting costs no minute. The core executes for all the time that
-//! passes, with two short cuts: a loop in which nothing changes is skipped up to the next event, and of a program that
-//! has run from flash for half a second, and is not watched by a watchdog, only the beginning of longer waits is executed.
+//! The model has its own time ([`SimBoard::clock`]): transfers and USB round trips take time, flash operations take as
+//! long as in the data sheet, and a simulated minute passes in a moment. The core executes for all the time that
+//! passes, with two shortcuts. A loop in which nothing changes is skipped up to the next event. And once a program has
+//! run from flash for half a second without a watchdog, only the beginning of longer waits is executed.
 //!
 //! ```
 //! use m365_drv::sim::{Layout, Scenario, SimBoard};
@@ -63,14 +65,14 @@ pub use self::{
 use self::{machine::Machine, time::ModelClock};
 use crate::clock::Clock;
 
-/// A simulated board and the probe it hangs on. Clones are the same board.
+/// A simulated board and its probe. Clones refer to the same board.
 #[derive(Debug, Clone)]
 pub struct SimBoard(Arc<Mutex<Machine>>);
 
-/// What has been done to a board since it was made.
+/// Counts of what was done to a board since it was created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counts {
-    /// Transfers over the debug port, refused ones included.
+    /// Transfers over the debug port, including refused ones.
     pub transfers: u64,
     /// Exchanges with the probe over USB.
     pub round_trips: u64,
@@ -82,37 +84,37 @@ pub struct Counts {
     pub half_words_programmed: u64,
     /// Erases of each page.
     pub page_erases: Vec<u32>,
-    /// Mass erases, the ones that unlocking forces included.
+    /// Mass erases, including those that unlocking forces.
     pub mass_erases: u32,
     /// Erases of the option bytes.
     pub option_erases: u32,
     /// Half-words (or words) programmed into the option bytes.
     pub option_programs: u32,
-    /// Resets of the chip, power-on included.
+    /// Resets of the chip, including power-on.
     pub resets: u32,
-    /// The model's clock.
+    /// Time on the model's clock.
     pub time: Duration,
 }
 
-/// NRST of the board, as a finger with a piece of wire moves it.
+/// State of the board's NRST pin when it is controlled by hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Nrst {
     /// Held to ground.
     Low,
-    /// Let go.
+    /// Not held.
     Released,
 }
 
 impl SimBoard {
-    /// The board of `scenario` with a flash layout as on the scooter's controller.
+    /// Creates the board of `scenario` with the flash layout of a scooter's controller.
     pub fn new(scenario: Scenario, layout: &Layout) -> Self {
         let (board, contact) = scenario::build(scenario, layout);
         Self::from_machine(Machine::new(board, contact))
     }
 
-    /// A board with one chip and given contents, unprotected, powered and running.
+    /// Creates an unprotected board with the given chip and flash content, powered and running.
     ///
-    /// `flash` is cut or filled with 0xFF to `flash_kib`.
+    /// `flash` is truncated, or padded with 0xFF, to `flash_kib`.
     pub fn with_flash(chip: ChipKind, flash_kib: u16, flash: &[u8]) -> Self {
         let mut bytes = flash.to_vec();
         bytes.resize(usize::from(flash_kib) * 1024, 0xFF);
@@ -131,16 +133,16 @@ impl SimBoard {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads a board that [`SimBoard::save`] has written.
+    /// Loads a board that was saved with [`SimBoard::save`].
     pub fn load(folder: &Path) -> Result<Self, StoreError> {
         store::load(folder).map(Self::from_machine)
     }
 
-    /// Writes the board into `folder`, which is made if need be: `flash.bin`, `sram.bin`, `option-bytes.bin` (16 bytes at
-    /// 0x1FFFF800) and `board.yaml`.
+    /// Saves the board to `folder`, which is created if necessary: `flash.bin`, `sram.bin`, `option-bytes.bin` (16
+    /// bytes at 0x1FFFF800) and `board.yaml`.
     pub fn save(&self, folder: &Path) -> Result<(), StoreError> {
         let mut machine = self.machine();
-        // Power stays on for what the flash has begun.
+        // Let a running flash operation finish.
         if let Some(ends) = machine.board.bus.flash.busy_until(0) {
             let rest = ends.saturating_sub(machine.now());
             machine.pass(rest);
@@ -148,17 +150,18 @@ impl SimBoard {
         store::save(&machine, folder)
     }
 
-    /// What lists and opens the probe; for [`Lister::with_lister`](probe_rs::probe::list::Lister::with_lister).
+    /// A lister that lists and opens the probe; for
+    /// [`Lister::with_lister`](probe_rs::probe::list::Lister::with_lister).
     pub fn probe_lister(&self) -> Box<dyn ProbeLister> {
         Box::new(lister::SimLister(self.0.clone()))
     }
 
-    /// The model's time. Sleeping lets the board run.
+    /// The model's clock. The board runs while it sleeps.
     pub fn clock(&self) -> Arc<dyn Clock> {
         Arc::new(ModelClock(self.0.clone()))
     }
 
-    /// Sets how long an exchange with the probe takes. 1 ms at first, as on full-speed USB.
+    /// Sets how long an exchange with the probe takes. The default is 1 ms, as on full-speed USB.
     pub fn set_round_trip(&self, duration: Duration) {
         self.machine().round_trip = time::nanos(duration);
     }
@@ -168,12 +171,13 @@ impl SimBoard {
         self.machine().clean_khz = khz;
     }
 
-    /// Connects the probe's reset pin to the board. The pads of these boards have none, and it is not connected at first.
+    /// Connects the probe's reset pin to the board. By default it is not connected, because these boards have no pad
+    /// for it.
     pub fn wire_nrst(&self) {
         self.machine().nrst_wired = true;
     }
 
-    /// Sets how well the wires are held from now on.
+    /// Sets how well the wires make contact from now on.
     pub fn set_contact(&self, contact: Contact) {
         self.machine().set_contact(contact);
     }
@@ -183,17 +187,17 @@ impl SimBoard {
         self.machine().arm(fault)
     }
 
-    /// Takes back every fault that has not fired and ends every lie. What faults have done stays.
+    /// Removes all faults, and stops those that falsify what is read. What faults have done stays.
     pub fn clear_faults(&self) {
         self.machine().clear_faults();
     }
 
-    /// Takes the supply away for a tenth of a second.
+    /// Power-cycles the board: 0.1 s without power.
     pub fn power_cycle(&self) {
         self.machine().power_cycle();
     }
 
-    /// Moves NRST by hand.
+    /// Holds NRST low, or releases it, by hand.
     pub fn press_reset(&self, nrst: Nrst) {
         let board = &mut self.machine().board;
         match nrst {
@@ -202,32 +206,32 @@ impl SimBoard {
         }
     }
 
-    /// Sets how long the flash takes to erase a page, or the option bytes, and everything. 20 ms at first, the least that the
-    /// data sheet gives; worn chips take longer than its most.
+    /// Sets how long it takes to erase a page (or the option bytes), and the whole flash. The default is 20 ms, the
+    /// minimum in the data sheet; worn chips take longer than its maximum.
     pub fn set_erase_times(&self, page: Duration, mass: Duration) {
         let flash = &mut self.machine().board.bus.flash;
         (flash.page_erase, flash.mass_erase) = (time::nanos(page), time::nanos(mass));
     }
 
-    /// Makes new option bytes that take the protection off count only from the next power-on, as PM0075 2.4.2 words it.
-    /// A system reset is enough at first, as seen on boards.
+    /// Makes the removal of protection take effect only at the next power-on, as described in PM0075 2.4.2. By default,
+    /// a system reset is enough, as seen on boards.
     pub fn need_power_cycle(&self) {
         self.machine().board.bus.flash.needs_power_cycle = true;
     }
 
-    /// Sets what the flash size register says, in KiB.
+    /// Sets the flash size register, in KiB.
     pub fn set_flash_size_register(&self, kib: u16) {
         let board = &mut self.machine().board;
         board.flash_size = kib;
         board.bus.set_flash_size(kib);
     }
 
-    /// Sets what the debug port says it is.
+    /// Sets the ID of the debug port (DPIDR).
     pub fn set_dpidr(&self, dpidr: u32) {
         self.machine().board.dpidr = dpidr;
     }
 
-    /// Overwrites option bytes as if they had been so at power-on, complements included.
+    /// Sets the option bytes, including complements, as if they had been loaded at power-on.
     pub fn set_option_bytes(&self, bytes: [u8; 16]) {
         let board = &mut self.machine().board;
         let now = board.now();
@@ -237,62 +241,62 @@ impl SimBoard {
         bus.start_hardware_watchdog(now);
     }
 
-    /// Overwrites option bytes as a write does: they are in force from the next reset on.
+    /// Sets the option bytes as a write does: they take effect at the next reset.
     pub fn put_option_bytes(&self, bytes: [u8; 16]) {
         self.machine().board.bus.flash.cells.options = bytes;
     }
 
-    /// Overwrites main flash, from its beginning.
+    /// Overwrites main flash from its beginning.
     pub fn set_flash(&self, bytes: &[u8]) {
         self.machine().board.bus.flash.cells.bytes[..bytes.len()].copy_from_slice(bytes);
     }
 
-    /// Main flash.
+    /// The content of main flash.
     pub fn flash(&self) -> Vec<u8> {
         self.machine().board.bus.flash.cells.bytes.clone()
     }
 
-    /// SRAM.
+    /// The content of SRAM.
     pub fn sram(&self) -> Vec<u8> {
         self.machine().board.bus.sram.clone()
     }
 
-    /// The 16 bytes at 0x1FFFF800.
+    /// The option bytes: 16 bytes at 0x1FFFF800.
     pub fn option_bytes(&self) -> [u8; 16] {
         self.machine().board.bus.flash.cells.options
     }
 
-    /// The chip's unique number, words in the order of their addresses.
+    /// The chip's UID: three words in address order.
     pub fn uid(&self) -> [u32; 3] {
         self.machine().board.uid
     }
 
-    /// Whether read-out protection is in force, as the last reset loaded it.
+    /// Whether read-out protection is in force, as loaded at the last reset.
     pub fn is_protected(&self) -> bool {
         self.machine().board.bus.flash.loaded.protected
     }
 
-    /// Where the core is, or was when it halted.
+    /// The program counter of the core.
     pub fn pc(&self) -> u32 {
         self.machine().board.core.registers.pc
     }
 
-    /// What has been done to the board.
+    /// Counts of what was done to the board.
     pub fn counts(&self) -> Counts {
         self.machine().counts()
     }
 
-    /// Breaches of the manuals' rules by the debugger and by programs in SRAM.
+    /// Violations of the manuals' rules by the debugger and by programs in SRAM.
     pub fn violations(&self) -> Vec<String> {
         self.machine().board.bus.flash.violations.tool.clone()
     }
 
-    /// Breaches by programs in flash; the vendor's firmware commits some.
+    /// Violations by programs in flash; the vendor's firmware has some.
     pub fn firmware_violations(&self) -> Vec<String> {
         self.machine().board.bus.flash.violations.firmware.clone()
     }
 
-    /// After [`FaultKind::AnotherBoard`]: takes the first board back onto the wires. Nothing happens without one.
+    /// After [`FaultKind::AnotherBoard`], puts the first board back on the wires. Otherwise does nothing.
     pub fn swap_back(&self) {
         let mut machine = self.machine();
         if let Some(first) = machine.set_aside.take() {

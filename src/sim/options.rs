@@ -1,32 +1,32 @@
 //! Option bytes: eight bytes and their complements, PM0075 2.5.
 
-/// Where they lie.
+/// Address of the first option byte.
 pub(super) const BASE: u32 = 0x1FFF_F800;
-/// How many there are, complements included.
+/// Number of option bytes, including complements.
 pub(super) const LEN: usize = 16;
-/// The value that unprotects, PM0075 2.4.1.
+/// The RDP value of an unprotected chip (PM0075 2.4.1).
 pub(super) const UNPROTECTED: u8 = 0xA5;
-/// Protects for good on the sisters of the GD32E103.
+/// The RDP value that protects chips related to the GD32E103 permanently.
 pub(super) const PERMANENT: u8 = 0xCC;
 
-/// What the flash interface made of the option bytes at the last reset (`FLASH_OBR`, `FLASH_WRPR`).
+/// The option bytes as loaded by the flash interface at the last reset (`FLASH_OBR`, `FLASH_WRPR`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Loaded {
     pub(super) protected: bool,
-    /// Some byte and its complement disagree.
+    /// Whether a byte does not match its complement.
     pub(super) mismatch: bool,
     pub(super) user: u8,
     pub(super) data: [u8; 2],
-    /// One bit for four pages of 1 KiB; 0 protects.
+    /// One bit per four pages of 1 KiB; 0 means protected.
     pub(super) wrpr: u32,
 }
 
-/// Option bytes with `rdp`, everything else unused, complements right.
+/// Option bytes with the given `rdp`, the others unused, and valid complements.
 pub(super) fn with_protection(rdp: u8) -> [u8; LEN] {
     from_bytes([rdp, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF])
 }
 
-/// Sixteen bytes from the eight that mean something.
+/// Adds the complements to eight option bytes.
 pub(super) fn from_bytes(bytes: [u8; 8]) -> [u8; LEN] {
     let mut options = [0; LEN];
     for (pair, byte) in options.chunks_mut(2).zip(bytes) {
@@ -36,8 +36,8 @@ pub(super) fn from_bytes(bytes: [u8; 8]) -> [u8; LEN] {
 }
 
 impl Loaded {
-    /// PM0075 2.5: a byte that does not match its complement counts as 0xFF and raises OPTERR, except where both are 0xFF
-    /// (erased).
+    /// Loads the option bytes. A byte that does not match its complement counts as 0xFF and sets OPTERR, unless both
+    /// are 0xFF (erased): PM0075 2.5.
     pub(super) fn from(options: &[u8; LEN]) -> Self {
         let mut mismatch = false;
         let mut byte = |index: usize| {
@@ -55,7 +55,7 @@ impl Loaded {
         Self { protected: rdp != UNPROTECTED, mismatch, user, data, wrpr }
     }
 
-    /// `FLASH_OBR`, PM0075 3.7.
+    /// The value of `FLASH_OBR` (PM0075 3.7).
     pub(super) fn obr(&self) -> u32 {
         u32::from(self.mismatch)
             | u32::from(self.protected) << 1
@@ -64,12 +64,12 @@ impl Loaded {
             | u32::from(self.data[1]) << 18
     }
 
-    /// `WDG_SW` cleared: the watchdog starts by itself.
+    /// Whether the watchdog starts by itself (`WDG_SW` is 0).
     pub(super) fn hardware_watchdog(&self) -> bool {
         self.user & 1 == 0
     }
 
-    /// PM0075 2.4.2, medium density: one bit for four pages.
+    /// Whether `page` is write-protected. Medium density has one bit per four pages (PM0075 2.4.2).
     pub(super) fn write_protects(&self, page: usize) -> bool {
         self.wrpr >> (page / 4).min(31) & 1 == 0
     }
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn erased_option_bytes_protect_and_raise_no_error() {
+    fn erased_option_bytes_protect_and_set_no_error() {
         let loaded = Loaded::from(&[0xFF; LEN]);
         assert!(loaded.protected && !loaded.mismatch);
         assert_eq!(loaded.wrpr, u32::MAX);
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn the_unprotected_value_counts_only_with_its_complement() {
+    fn the_unprotected_value_is_valid_only_with_its_complement() {
         let mut options = with_protection(UNPROTECTED);
         assert!(!Loaded::from(&options).protected);
         options[1] = 0;

@@ -1,11 +1,11 @@
-//! The peripherals at 0x40000000: plain memory to running firmware, but for the few that a program waits for or that reach
-//! outside themselves. RM0008: RCC (7.3), independent watchdog (19), CRC unit (4).
+//! The peripherals at 0x40000000. They are plain memory, except for a few that programs wait for or that affect other
+//! parts of the chip. RM0008: RCC (7.3), independent watchdog (19), CRC unit (4).
 
 use std::ops::Range;
 
 use super::{flash::Width, time::Nanos};
 
-/// First address and size of what is modelled.
+/// First address and size of the modelled region.
 pub(super) const BASE: u32 = 0x4000_0000;
 pub(super) const SIZE: u32 = 0x3_0000;
 
@@ -17,7 +17,7 @@ const RCC_BDCR: u32 = RCC + 0x20;
 const RCC_CSR: u32 = RCC + 0x24;
 const CRC: u32 = 0x2_3000;
 
-/// What no peripheral of a medium-density chip's family has, as offsets: the larger gaps of RM0008 table 3.
+/// Offsets without a peripheral on any chip of the medium-density chips' family: the larger gaps in RM0008 table 3.
 const RESERVED: [Range<u32>; 7] = [
     0x7800..0x1_0000,
     0x1_5800..0x1_8000,
@@ -50,7 +50,7 @@ pub(super) struct Peripherals {
 /// The independent watchdog.
 #[derive(Debug)]
 pub(super) struct Watchdog {
-    /// When it resets the chip; `None` while it is not started.
+    /// When it resets the chip; `None` until it is started.
     pub(super) expires: Option<Nanos>,
     unlocked: bool,
     prescaler: u32,
@@ -87,7 +87,7 @@ impl Watchdog {
         }
     }
 
-    /// Whether this write, `offset` counted from [`BASE`], leaves everything as it is.
+    /// Whether this write at `offset` from [`BASE`] has no effect.
     pub(super) fn hears_nothing(&self, offset: u32, value: u32) -> bool {
         offset == IWDG && value == 0xAAAA && self.expires.is_none() && !self.unlocked
     }
@@ -101,7 +101,7 @@ impl Watchdog {
     }
 }
 
-/// Whether no peripheral is there; `offset` counts from [`BASE`].
+/// Whether there is no peripheral at `offset` from [`BASE`].
 pub(super) fn is_reserved(offset: u32) -> bool {
     RESERVED.iter().any(|gap| gap.contains(&offset))
 }
@@ -113,12 +113,12 @@ impl Peripherals {
         fresh
     }
 
-    /// Of no board.
+    /// Empty peripherals for a bus without a board.
     pub(super) fn placeholder() -> Self {
         Self { memory: Vec::new(), crc: 0, watchdog: Watchdog::new() }
     }
 
-    /// Registers to their reset values; `cause` is added to the flags in `RCC_CSR`.
+    /// Resets the registers, and adds `cause` to the flags in `RCC_CSR`.
     pub(super) fn reset(&mut self, cause: u32) {
         let flags = self.word(RCC_CSR) & RESET_FLAGS;
         self.memory.fill(0);
@@ -130,7 +130,7 @@ impl Peripherals {
         self.put(RCC_CSR, flags | cause);
     }
 
-    /// `offset` counts from [`BASE`].
+    /// Reads the register at `offset` from [`BASE`].
     pub(super) fn read(&self, offset: u32, width: Width) -> u32 {
         let word = match offset & !3 {
             at @ IWDG..0x3400 => self.watchdog.read(at - IWDG),
@@ -147,7 +147,7 @@ impl Peripherals {
         let value = self.word(at) & !mask | value << shift & mask;
         match at {
             IWDG..0x3400 => self.watchdog.write(at - IWDG, value, now),
-            // Ready bits follow their enables at once: HSI 0/1, HSE 16/17, PLL 24/25.
+            // Ready bits follow their enable bits immediately: HSI 0/1, HSE 16/17, PLL 24/25.
             RCC => self.put(at, value & !0x0202_0002 | (value & 0x0101_0001) << 1),
             // SWS follows SW.
             RCC_CFGR => self.put(at, value & !0xC | (value & 3) << 2),
@@ -156,7 +156,7 @@ impl Peripherals {
                 let flags = if value & RMVF == 0 { self.word(at) & RESET_FLAGS } else { 0 };
                 self.put(at, value & 1 | (value & 1) << 1 | flags);
             }
-            // Without its clock the unit hears nothing.
+            // Without its clock, the CRC unit ignores writes.
             CRC..0x2_3400 if self.word(RCC_AHBENR) & 1 << 6 == 0 => {}
             CRC => self.crc = crc32(self.crc, value),
             0x2_3008 if value & 1 != 0 => self.crc = u32::MAX,
@@ -177,7 +177,7 @@ impl Peripherals {
     }
 }
 
-/// Ethernet's polynomial, a word at a time, most significant bit first (RM0008 4.2).
+/// CRC with the Ethernet polynomial, a word at a time, most significant bit first (RM0008 4.2).
 fn crc32(crc: u32, word: u32) -> u32 {
     (0..32).fold(crc ^ word, |crc, _| if crc >> 31 == 1 { crc << 1 ^ 0x04C1_1DB7 } else { crc << 1 })
 }
@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn oscillators_are_ready_as_soon_as_they_are_on() {
+    fn oscillators_are_ready_as_soon_as_they_are_enabled() {
         let mut chip = Peripherals::new();
         chip.write(RCC, Width::Word, 0x0101_0081, 0);
         assert_eq!(chip.read(RCC, Width::Word), 0x0303_0083);
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn the_watchdog_counts_its_own_divider() {
+    fn the_watchdog_period_follows_divider_and_reload_value() {
         let mut chip = Peripherals::new();
         chip.write(IWDG, Width::Word, 0x5555, 0);
         chip.write(IWDG + 4, Width::Word, 2, 0);
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn each_key_but_one_protects_the_watchdogs_registers() {
+    fn every_key_except_0x5555_locks_the_watchdog_registers() {
         for key in [0xCCCC, 0xAAAA, 0] {
             let mut chip = Peripherals::new();
             chip.write(IWDG, Width::Word, 0x5555, 0);

@@ -1,4 +1,4 @@
-//! The way from armagnac's memory accesses to the board's bus.
+//! Routes armagnac's memory accesses to the board's bus.
 
 use std::{cell::RefCell, rc::Rc};
 
@@ -14,30 +14,30 @@ use super::{
     time::Nanos,
 };
 
-/// The private peripheral bus, and where it lies for armagnac, whose own system registers take its place and cannot be
-/// unmapped. A base register that points there is bent for the one instruction.
+/// The private peripheral bus, and the address at which armagnac accesses it: armagnac's own system registers occupy
+/// the original address and cannot be unmapped. A base register that points there is changed for one instruction.
 pub(super) const PRIVATE: u32 = 0xE000_0000;
 pub(super) const BENT: u32 = 0xF000_0000;
 pub(super) const BEND: u32 = PRIVATE ^ BENT;
 const PRIVATE_SIZE: u32 = 0x0010_0000;
 
-/// The board's bus, while the core executes.
+/// The board's bus while the core executes.
 pub(super) struct Port {
     pub(super) bus: Bus,
     pub(super) now: Nanos,
-    /// Why the last access was refused, and where.
+    /// Why the last access was refused, and its address.
     pub(super) refused: Option<(Refusal, u32)>,
 }
 
 impl Port {
-    /// Gives `processor` a bus, for now of no board.
+    /// Connects `processor` to a bus, for now the empty one.
     pub(super) fn plug_into(processor: &mut Processor) -> Rc<RefCell<Self>> {
         let port = Rc::new(RefCell::new(Self { bus: Bus::placeholder(), now: 0, refused: None }));
         for (at, base, size) in [(0, 0, PRIVATE), (BENT, PRIVATE, PRIVATE_SIZE)] {
             let window = Window { port: port.clone(), base, size };
             processor
                 .map_iface(at, Rc::new(RefCell::new(window)))
-                .expect("armagnac maps nothing but 0xE000E000 to 0xE000EFFF by itself");
+                .expect("armagnac itself maps only 0xE000E000 to 0xE000EFFF");
         }
         port
     }
@@ -57,10 +57,10 @@ impl Port {
     }
 }
 
-/// A stretch of armagnac's address space that leads to the bus.
+/// A region of armagnac's address space that is mapped to the bus.
 struct Window {
     port: Rc<RefCell<Port>>,
-    /// Where the bus begins behind the window's first byte.
+    /// The bus address of the window's first byte.
     base: u32,
     size: u32,
 }

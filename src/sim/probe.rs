@@ -1,4 +1,5 @@
-//! The probe as probe-rs sees it: the lowest layer that is simulated. Everything above is what a real probe gets.
+//! The probe driver for probe-rs: the lowest layer, and the only simulated one. Everything above is as with a real
+//! probe.
 
 use std::{
     fmt, io,
@@ -22,7 +23,7 @@ use super::{
 /// nRESET among the pins of CMSIS-DAP's `DAP_SWJ_Pins`.
 const NRESET: u32 = 1 << 7;
 
-/// An opened simulated probe. It can be opened again when this one is dropped.
+/// An open simulated probe. After it is dropped, the probe can be opened again.
 pub(super) struct SimProbe {
     machine: Arc<Mutex<Machine>>,
     session: u64,
@@ -37,7 +38,7 @@ impl SimProbe {
         self.machine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The machine, if the probe has not been pulled out since it was opened.
+    /// The machine, if the probe has not been unplugged since it was opened.
     fn plugged_in(&self) -> Result<MutexGuard<'_, Machine>, DebugProbeError> {
         let mut machine = self.machine();
         if machine.plugged_in() && machine.is_open(self.session) { Ok(machine) } else { Err(gone()) }
@@ -46,7 +47,7 @@ impl SimProbe {
     fn transfer(&self, address: RegisterAddress, write: Option<u32>) -> Result<u32, ArmError> {
         let mut machine = self.plugged_in()?;
         let register = register(address);
-        // One memory command is one exchange: what leads up to it is sent along with it.
+        // A memory command is one exchange: the commands before it are sent together with it.
         if write.is_none() || register.is_data() {
             machine.round_trip();
         } else {
@@ -58,7 +59,7 @@ impl SimProbe {
     fn set_reset(&self, low: Pin) -> Result<(), DebugProbeError> {
         let mut machine = self.plugged_in()?;
         machine.round_trip();
-        // The pads of these boards have no NRST: the probe cannot tell, and nothing happens.
+        // These boards have no pad for NRST. The probe cannot detect that, so nothing happens.
         if machine.nrst_wired {
             match low {
                 Pin::Low => machine.board.set_nrst_low(),
@@ -125,7 +126,7 @@ impl DebugProbe for SimProbe {
         Ok(machine.khz)
     }
 
-    /// Fails where nobody answers, as an ST-Link does when it enters SWD.
+    /// Fails if no chip answers, as an ST-Link does when it enters SWD.
     fn attach(&mut self) -> Result<(), DebugProbeError> {
         let mut machine = self.plugged_in()?;
         machine.round_trip();

@@ -2,25 +2,25 @@
 
 use super::chips::{Chip, Family};
 
-/// What AP register BASE says for `chip`: an entry is present, `ADIv5` format (C2.6.1).
+/// The AP register BASE of `chip`: entry present, `ADIv5` format (C2.6.1).
 pub(super) fn base(chip: &Chip) -> u32 {
     if chip.family == Family::Nrf51 { 0xF000_0003 } else { 0xE00F_F003 }
 }
 
 const TABLE: u32 = 0xE00F_F000;
-/// Nordic puts its own table before ARM's.
+/// Nordic's own table, which refers to ARM's.
 const NORDIC: u32 = 0xF000_0000;
 
-/// Entries relative to the table: SCS, DWT, FPB, ITM, TPIU, and the end.
+/// Table entries, relative to the table: SCS, DWT, FPB, ITM, TPIU, end.
 const ENTRIES: [u32; 6] = [0xFFF0_F003, 0xFFF0_2003, 0xFFF0_3003, 0xFFF0_1003, 0xFFF4_1003, 0];
 
-/// Generic IP component, and ROM table (`ADIv5` D1.2.3).
+/// Component classes: generic IP component, and ROM table (`ADIv5` D1.2.3).
 const GENERIC: u8 = 0xE0;
 const ROM: u8 = 0x10;
 /// ARM's designer code: continuation 4, identity 0x3B.
 const ARM: (u8, u8) = (4, 0x3B);
 
-/// The word at `address` where that is a table or an ID register.
+/// The word at `address`, if that is in a ROM table or an ID register.
 pub(super) fn read(chip: &Chip, address: u32) -> Option<u32> {
     let offset = address & 0xFFF;
     match address & !0xFFF {

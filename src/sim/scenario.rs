@@ -1,4 +1,4 @@
-//! What is on the bench: the boards that a rehearsal and the tests begin with.
+//! The boards that rehearsals and tests start with.
 
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -10,19 +10,19 @@ use super::{
 };
 use crate::block::{DataBlock, Mileage, Serial, Uid};
 
-/// Unique number of the scenarios' boards: one that its owner published with a firmware mirror's `data_temp.bin`.
+/// UID of the simulated boards: a real one, which its owner published in the `data_temp.bin` of a firmware mirror.
 pub const UID: [u32; 3] = [0x48FF_6E06, 0x5266_5455, 0x3539_2587];
-/// What the programmed boards have run, in metres.
+/// Mileage of the programmed boards, in metres.
 pub const MILEAGE_M: u32 = 2_345_678;
 
-/// Our own boot loader, 64 and 128 KiB alike.
+/// Our own bootloader, for both 64 and 128 KiB boards.
 pub const BOOT: &[u8] = include_bytes!("../../firmware/rehearsal/boot.bin");
-/// Our own application of the 64 KiB boards.
+/// Our own application for 64 KiB boards.
 pub const APP_64: &[u8] = include_bytes!("../../firmware/rehearsal/app64.bin");
-/// Our own application of the 128 KiB boards.
+/// Our own application for 128 KiB boards.
 pub const APP_128: &[u8] = include_bytes!("../../firmware/rehearsal/app128.bin");
 
-/// A board to begin with.
+/// A board to start with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scenario {
     /// Blank and open.
@@ -33,7 +33,7 @@ pub enum Scenario {
     Bricked,
     /// Programmed and readable.
     Open,
-    /// Unlocked, the DRV written half.
+    /// Unlocked, with half of the DRV written.
     HalfFlashed,
     /// Programmed and readable, some pages write-protected.
     Wrp,
@@ -43,11 +43,11 @@ pub enum Scenario {
     Gd32e103,
     /// `Locked` on an AT32F415.
     At32,
-    /// Some Cortex-M0.
+    /// A Cortex-M0.
     M0,
-    /// The dashboard's chip on the same three pads.
+    /// The dashboard's chip, which has the same three pads.
     Ble,
-    /// `Locked`, wires held by an unsteady hand.
+    /// `Locked`, with the wires held by an unsteady hand.
     Flaky,
     /// A probe without a board.
     Absent,
@@ -70,13 +70,13 @@ const NAMES: [(Scenario, &str); 13] = [
     (Scenario::Absent, "absent"),
 ];
 
-/// Text that names no scenario.
+/// The name of an unknown scenario.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no scenario is named `{0}`")]
 pub struct UnknownScenario(String);
 
 impl Scenario {
-    /// Every scenario, in the order they are explained to users.
+    /// All scenarios, in the order in which users see them.
     pub fn all() -> impl Iterator<Item = Self> {
         NAMES.iter().map(|(scenario, _)| *scenario)
     }
@@ -109,12 +109,12 @@ impl FromStr for Scenario {
     }
 }
 
-/// Where things lie on the scooter's controller.
+/// The flash layout of a scooter's controller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
     /// Main flash in KiB: 64 or 128.
     pub flash_kib: u16,
-    /// First address of the boot loader.
+    /// First address of the bootloader.
     pub boot: u32,
     /// First address of the DRV application.
     pub drv: u32,
@@ -150,7 +150,7 @@ impl Layout {
     }
 }
 
-/// The board of `scenario`, powered and, where it has a program, running; and how well the wires are held.
+/// Builds the board of `scenario`, powered and (if it has a program) running, and the contact of its wires.
 pub(super) fn build(scenario: Scenario, layout: &Layout) -> (Board, Contact) {
     let chip = scenario.chip().facts();
     let mut flash = match chip.family {
@@ -182,9 +182,9 @@ pub(super) fn build(scenario: Scenario, layout: &Layout) -> (Board, Contact) {
         Scenario::New | Scenario::Open | Scenario::HalfFlashed | Scenario::Absent | Scenario::M0 | Scenario::Ble => {
             options::with_protection(UNPROTECTED)
         }
-        // Boot loader and data block: groups 0 and 15 of four pages each.
+        // Bootloader and data block: groups 0 and 15, of four pages each.
         Scenario::Wrp => options::from_bytes([UNPROTECTED, 0xFF, 0xFF, 0xFF, 0xFE, 0x7F, 0xFF, 0xFF]),
-        // What the vendor's firmware writes when it protects the chip: 0x00 by half-words, 0xBB by words.
+        // To protect the chip, the vendor's firmware writes 0x00 if it programs half-words, and 0xBB if words.
         Scenario::Gd32e103 => options::with_protection(0xBB),
         _ => options::with_protection(0x00),
     };
@@ -200,15 +200,15 @@ pub(super) fn build(scenario: Scenario, layout: &Layout) -> (Board, Contact) {
     (board, contact)
 }
 
-/// In which our own application has reached its main loop.
+/// Time in which our own application reaches its main loop.
 const BOOT_TIME: u64 = 50_000_000;
 
-/// A hand that lets go every other second, for a quarter of a second on average.
+/// A hand that loses contact every other second, for a quarter of a second on average.
 pub(super) fn unsteady() -> Contact {
     Contact::Markov { duty_percent: 85, gap: Duration::from_millis(50)..Duration::from_millis(500), seed: 1 }
 }
 
-/// A Cortex-M0 that spins: vectors, then a branch to itself.
+/// Flash of a Cortex-M0 that does nothing: vectors, then a branch to itself.
 fn dashboard() -> Vec<u8> {
     let mut flash = vec![0xFF; 256 * 1024];
     flash[..0xC0].fill(0);
