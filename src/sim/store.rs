@@ -1,4 +1,4 @@
-//! A board as a folder of files.
+//! Saves boards to folders and loads them.
 
 use std::{
     fs::{self, File},
@@ -23,44 +23,44 @@ const SRAM: &str = "sram.bin";
 const OPTIONS: &str = "option-bytes.bin";
 const BOARD: &str = "board.yaml";
 
-/// The largest file of a saved board; what is larger is none.
+/// The largest allowed file of a saved board, in bytes.
 const LIMIT: u64 = 1 << 20;
 
-/// Why a folder is no saved board, or cannot become one.
+/// Why a board cannot be loaded from a folder, or saved to it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// A file cannot be read or written.
-    #[error("cannot access {path}")]
+    #[error("cannot access \"{path}\"")]
     File {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         #[source]
         source: io::Error,
     },
-    /// A file has a size that no board of the kind has.
-    #[error("{path} has {found} bytes, not {expected}")]
+    /// A file does not have the size that the board needs.
+    #[error("\"{path}\" has {found} bytes, not {expected}")]
     Size {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Its size.
+        /// Its size in bytes.
         found: u64,
-        /// What it has to be.
+        /// The required size in bytes.
         expected: u64,
     },
-    /// `board.yaml` is not understood.
-    #[error("{path} does not describe a board")]
+    /// `board.yaml` cannot be parsed.
+    #[error("\"{path}\" is not a valid board description")]
     Description {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// What the reader says.
+        /// The error of the parser.
         #[source]
         source: yaml_serde::Error,
     },
-    /// `board.yaml` holds a value that cannot be.
-    #[error("{path}: {what}")]
+    /// A value in `board.yaml` is invalid, or a file is too large.
+    #[error("\"{path}\": {what}")]
     Value {
-        /// Which.
+        /// The file.
         path: PathBuf,
         /// What is wrong.
         what: String,
@@ -73,17 +73,17 @@ pub enum StoreError {
 struct Description {
     chip: String,
     flash_kib: u16,
-    /// What the flash size register says, where that is something else.
+    /// The value of the flash size register, if it differs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     flash_size_register: Option<u16>,
     #[serde(default = "default_uid")]
     uid: [String; 3],
     #[serde(default)]
     wires: Wires,
-    /// Taking the protection off counts only from the next power-on.
+    /// Whether removing protection takes effect only at the next power-on.
     #[serde(default)]
     needs_power_cycle: bool,
-    /// The state of the running chip; without it the board is powered on when it is read.
+    /// The state of the running chip. Without it, the board is powered on when it is loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     running: Option<Running>,
 }
@@ -97,7 +97,7 @@ enum Wires {
     Absent,
 }
 
-/// What power keeps alive beside SRAM.
+/// State that a power loss would clear, besides SRAM.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Running {
@@ -114,7 +114,7 @@ struct Running {
 enum CoreState {
     Running,
     Sleeping,
-    /// By a debugger, which may have left since.
+    /// Halted by a debugger, which may have disconnected since.
     Halted,
     LockedUp,
 }
@@ -134,7 +134,7 @@ fn default_uid() -> [String; 3] {
     UID.map(|word| format!("{word:08x}"))
 }
 
-/// Register selectors of DCRSR in the order they are saved; 13 (SP) is one of the last two.
+/// The DCRSR register selectors, in the order in which they are saved. 13 (SP) is the same as one of the last two.
 const SELECTORS: [u32; 19] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18];
 
 pub(super) fn save(machine: &Machine, folder: &Path) -> Result<(), StoreError> {
@@ -152,7 +152,7 @@ pub(super) fn save(machine: &Machine, folder: &Path) -> Result<(), StoreError> {
             Contact::Markov { .. } => Wires::Flaky,
         },
         needs_power_cycle: flash.needs_power_cycle,
-        // Held in reset, it begins anew.
+        // A board that is held in reset starts from the beginning.
         running: (board.powered && !board.nrst_low).then(|| Running {
             protection_in_force: flash.loaded.protected,
             debugger_seen: flash.debugged,
@@ -173,7 +173,7 @@ pub(super) fn save(machine: &Machine, folder: &Path) -> Result<(), StoreError> {
     write(path, text.as_bytes())
 }
 
-/// Puts a whole file in the place of an earlier one: a program that is killed meanwhile leaves one or the other.
+/// Replaces a file as a whole: if the program is killed meanwhile, either the old or the new file is there.
 fn replace(path: &Path, folder: &Path, bytes: &[u8]) -> io::Result<()> {
     let make = |path: &Path| File::create_new(path);
     let mut file = tempfile::Builder::new().prefix(".m365-drv-").make_in(folder, make)?;
@@ -195,11 +195,15 @@ pub(super) fn load(folder: &Path) -> Result<Machine, StoreError> {
         Family::Nrf51 => &[256],
     };
     if !sizes.contains(&description.flash_kib) {
-        return Err(value(format!("no {kind} has {} KiB of flash", description.flash_kib)));
+        return Err(value(format!(
+            "invalid flash_kib {}: for {kind}, expected one of {sizes:?}",
+            description.flash_kib
+        )));
     }
     let mut uid = [0; 3];
     for (word, text) in uid.iter_mut().zip(&description.uid) {
-        *word = u32::from_str_radix(text, 16).map_err(|_| value(format!("uid: `{text}` is no hexadecimal word")))?;
+        *word = u32::from_str_radix(text, 16)
+            .map_err(|_| value(format!("invalid uid word {text:?}: expected up to 8 hexadecimal digits")))?;
     }
     let flash = sized(&folder.join(FLASH), u64::from(description.flash_kib) * 1024)?;
     let sram = sized(&folder.join(SRAM), u64::from(chip.sram_kib) * 1024)?;
@@ -248,7 +252,8 @@ fn read(path: &Path) -> Result<Vec<u8>, StoreError> {
     let fail = |source| StoreError::File { path: path.into(), source };
     let found = fs::metadata(path).map_err(fail)?.len();
     if found > LIMIT {
-        return Err(StoreError::Size { path: path.into(), found, expected: LIMIT });
+        let what = format!("too large ({found} bytes; the limit is {LIMIT} bytes)");
+        return Err(StoreError::Value { path: path.into(), what });
     }
     fs::read(path).map_err(fail)
 }

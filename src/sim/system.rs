@@ -1,5 +1,5 @@
-//! The core's own registers at 0xE000E000 as a program sees them: interrupts, system timer, vector table, fault status.
-//! ARMv7-M ARM (DDI 0403E) B3.2 to B3.4. The debug registers behind them belong to the debugger (`debug`).
+//! The core's system registers at 0xE000E000 as a program sees them: interrupts, system timer, vector table, fault
+//! status. ARMv7-M ARM (DDI 0403E) B3.2 to B3.4. The debug registers in the same range are in `debug`.
 
 use super::{
     flash::{ResetKind, Width},
@@ -29,18 +29,18 @@ pub(super) struct System {
     pub(super) cfsr: u32,
     pub(super) hfsr: u32,
     pub(super) bfar: u32,
-    /// IPSR, which the core tells before an access can ask for it.
+    /// A copy of IPSR, which the core updates before each access.
     pub(super) active: u32,
-    /// Exceptions that have been entered and not left.
+    /// Number of exceptions that were entered and not left yet.
     pub(super) nesting: u32,
-    /// Priorities, enables of faults and whatever else is only kept.
+    /// Registers that are only stored: priorities, fault enables and others.
     kept: Vec<u32>,
     enabled: [u32; 8],
     pended: [u32; 8],
     pend_sv: bool,
     pend_tick: bool,
     tick: Tick,
-    /// A reset that was asked for and has to be done by the board.
+    /// A requested reset, which the board performs.
     pub(super) reset: Option<ResetKind>,
 }
 
@@ -106,13 +106,13 @@ impl System {
         }
     }
 
-    /// When the system timer wants attention next.
+    /// When the system timer raises its next interrupt.
     pub(super) fn next_event(&self) -> Option<Nanos> {
         (self.tick.is_on() && self.tick.control & 2 != 0).then(|| self.tick.since + self.tick.period())
     }
 
-    /// Takes the pending exception with the lowest number. Priorities are not modelled: an exception waits for the one
-    /// before to return.
+    /// Takes the pending exception with the lowest number. Priorities are not modelled: an exception waits until the
+    /// previous one returns.
     pub(super) fn take_pending(&mut self, now: Nanos) -> Option<u32> {
         let number = self.pending(now)?;
         match number {
@@ -143,11 +143,11 @@ impl System {
         })
     }
 
-    /// B3.2.4.
+    /// The value of ICSR (B3.2.4).
     fn icsr(&mut self, now: Nanos) -> u32 {
         let pending = self.pending(now).unwrap_or(0);
         let flags = [
-            // RETTOBASE: no exception is active but this one.
+            // RETTOBASE: this is the only active exception.
             (11, self.active != 0 && self.nesting < 2),
             // ISRPENDING.
             (22, self.pended != [0; 8]),
@@ -157,12 +157,13 @@ impl System {
         flags.iter().fold(self.active | pending << 12, |word, &(bit, set)| word | u32::from(set) << bit)
     }
 
-    /// Whether [`System::take_pending`] is worth a look: cheap, for the core asks at every instruction.
+    /// Whether [`System::take_pending`] may return an exception. Cheap, because the core calls it for every
+    /// instruction.
     pub(super) fn may_be_pending(&self) -> bool {
         self.tick.control & 1 != 0 || self.pend_sv || self.pend_tick || self.pended != [0; 8]
     }
 
-    /// `offset` counts from 0xE000E000. The second value tells that the answer changes with time.
+    /// Reads the register at `offset` from 0xE000E000. The second value is true if the register changes with time.
     pub(super) fn read(&mut self, offset: u32, width: Width, now: Nanos) -> (u32, bool) {
         let (word, volatile) = match offset & !3 {
             0x010 => {
@@ -228,7 +229,7 @@ impl System {
         }
     }
 
-    /// Priorities are written by bytes.
+    /// Writes a part of a register, as for priorities, which are written byte by byte.
     fn write_narrow(&mut self, offset: u32, width: Width, value: u32) {
         let shift = 8 * (offset & 3);
         let mask = width.cut(u32::MAX) << shift;

@@ -1,8 +1,9 @@
-//! Executes Thumb code with armagnac's instructions.
+//! Executes Thumb code with armagnac.
 //!
-//! armagnac decodes and executes; fetching, exceptions, time and the private peripheral bus are done here, because its own
-//! versions of these are incomplete (its system control space panics on most reads, faults end the run). Its processor
-//! is not `Send`: each thread has one, and the board's plain state is swapped in and out.
+//! armagnac decodes and executes instructions. Fetching, exceptions, time and the private peripheral bus are
+//! implemented here, because armagnac's versions are incomplete (its system control space panics on most reads, and
+//! faults end the run). Its processor is not `Send`, so each thread has one, and the board's plain state is swapped in
+//! and out.
 
 use std::{
     cell::RefCell,
@@ -30,31 +31,31 @@ use super::{
 /// Why the core stopped executing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stop {
-    /// It has reached the time it was given.
+    /// It reached the time limit.
     Time,
-    /// It halted: breakpoint or caught exception.
+    /// It halted at a breakpoint or a caught exception.
     Halted,
     /// It locked up.
     LockedUp,
-    /// It asked for a reset.
+    /// It requested a reset.
     Reset,
-    /// It started the watchdog, which bounds from now on how long it may be left alone.
+    /// It started the watchdog, which from now on limits how long it may run before time has to be checked.
     Watched,
-    /// A flash operation set off a fault that someone else has to see to.
+    /// A flash operation triggered a fault that the caller has to handle.
     Outcome,
 }
 
-/// A program that has run from flash for so long is in its main loop.
+/// A program that has run from flash for this long is assumed to be in its main loop.
 const SETTLED: Nanos = 500_000_000;
-/// Of a longer wait of such a program only so much is executed, at the wait's beginning.
+/// How much of a longer wait such a program executes, at the beginning of the wait.
 const SAMPLE: Nanos = 2_000_000;
 
-/// One round of a loop that only counts: a subtraction, and a branch that is taken.
+/// Duration of one round of a counting loop: a subtraction and a taken branch.
 const COUNT_DOWN: Nanos = 4 * CYCLE;
 
-/// Lets the core execute up to `until`.
+/// Runs the core up to `until`.
 pub(super) fn run(core: &mut Core, bus: &mut Bus, until: Nanos) -> Stop {
-    // One that reloads a watchdog does so in its main loop.
+    // A program that reloads a watchdog does so in its main loop, so no part of that is skipped.
     let watched = bus.peripherals.watchdog.expires.is_some();
     let settled_at = if watched { Nanos::MAX } else { core.started + SETTLED };
     let mut stop = Stop::Time;
@@ -103,7 +104,7 @@ impl Code {
         if self.wide { 4 } else { 2 }
     }
 
-    /// Loads and stores: it may touch memory, and these are the registers it may take as base.
+    /// For instructions that may access memory: the registers that may be the base address.
     fn base_registers(self) -> Option<[Option<u32>; 2]> {
         if self.wide {
             let memory = matches!(self.bits >> 24, 0xE8 | 0xE9 | 0xF8 | 0xF9);
@@ -113,14 +114,14 @@ impl Code {
             0x50..=0x5F => Some([Some(self.bits >> 3 & 7), Some(self.bits >> 6 & 7)]),
             0x60..=0x8F => Some([Some(self.bits >> 3 & 7), None]),
             0xC0..=0xCF => Some([Some(self.bits >> 8 & 7), None]),
-            // Literals, the stack.
+            // Literals and the stack.
             0x48..=0x4F | 0x90..=0x9F | 0xB4 | 0xB5 | 0xBC | 0xBD => Some([None, None]),
             _ => None,
         }
     }
 }
 
-/// What one instruction came to.
+/// The result of one instruction.
 enum Outcome {
     Next { cycles: u64 },
     Branch { cycles: u64 },
@@ -132,20 +133,22 @@ impl Engine {
     fn new() -> Self {
         let mut processor = Processor::new(Config::v7em());
         let port = Port::plug_into(&mut processor);
-        // ARMv7E-M holds all of ARMv7-M; the M4 among the clones needs it.
+        // ARMv7E-M includes all of ARMv7-M; the clone with a Cortex-M4 needs it.
         Self { processor, decoder: Lut16AndGrouped32InstructionDecoder::new(ArmVersion::V7EM), port }
     }
 
     fn run(&mut self, core: &mut Core, bus: &mut Bus, until: Nanos, limit: u64) -> Stop {
         std::mem::swap(&mut self.port.borrow_mut().bus, bus);
         self.processor.registers = core.registers;
-        // armagnac panics where a program does what it does not know (some of the arithmetic of wild addresses).
+        // armagnac panics if a program does something that it does not support (some arithmetic on wild addresses).
         let stop = catch_unwind(AssertUnwindSafe(|| self.execute(core, until, limit)));
         core.registers = self.processor.registers;
         core.registers.mode = Mode::Thread;
         std::mem::swap(&mut self.port.borrow_mut().bus, bus);
         stop.unwrap_or_else(|_| {
-            bus.flash.violations.note(Master::Core, format!("cannot execute at {:#010x}", core.registers.pc));
+            bus.flash
+                .violations
+                .note(Master::Core, format!("cannot execute the instruction at {:#010x}", core.registers.pc));
             core.lock_up();
             Stop::LockedUp
         })
@@ -166,7 +169,7 @@ impl Engine {
                 continue;
             }
             let pc = self.processor.registers.pc;
-            // Execution goes on from the breakpoint that it stands at.
+            // A core that is resumed at a breakpoint continues past it.
             if breakpoints && core.debug.stops_at(pc) && (executed > 0 || pc != resumed_at) {
                 core.debug.halt_at_breakpoint();
                 return Stop::Halted;
@@ -209,9 +212,9 @@ impl Engine {
         Stop::Time
     }
 
-    /// A loop that came round with the same registers, and wrote nothing and read nothing that changes by itself, will
-    /// come round like this until something from outside happens. Gives how long one round takes: whole rounds can be
-    /// skipped, and the program counter is still where it would be.
+    /// If a loop starts again with the same registers, has written nothing and has read nothing that changes by itself,
+    /// it repeats until something outside changes. Returns the duration of one round: whole rounds can be skipped
+    /// without changing where the program counter is at a given time.
     fn steady_period(&self, time: Nanos, last: &mut Option<(CoreRegisters, Nanos)>) -> Option<Nanos> {
         let touched = std::mem::take(&mut self.port.borrow_mut().bus.touched);
         let registers = self.processor.registers;
@@ -219,8 +222,9 @@ impl Engine {
         before.filter(|(then, at)| !touched && *then == registers && *at < time).map(|(_, at)| time - at)
     }
 
-    /// A delay loop, `subs rN, #1` and `bne` back to it, does nothing but count. Of the `rounds` that there is time for it
-    /// skips all but the last, which is executed and leaves the flags, and gives how many these were.
+    /// Skips rounds of a delay loop (`subs rN, #1` and `bne` back to it), which only counts. There is time for `rounds`
+    /// rounds; all but the last are skipped, and the last one is executed, so that the flags are right. Returns the
+    /// number of skipped rounds.
     fn count_down(&mut self, branch: u32, rounds: u64) -> u64 {
         let start = self.processor.registers.pc;
         if start.wrapping_add(2) != branch || rounds < 2 {
@@ -238,7 +242,7 @@ impl Engine {
         skipped
     }
 
-    /// Enters a pending exception; lets a sleeping core sleep.
+    /// Enters a pending exception, or lets time pass if the core sleeps.
     fn interrupts(&mut self, core: &mut Core, until: Nanos) -> Option<Stop> {
         let registers = &mut self.processor.registers;
         let mut port = self.port.borrow_mut();
@@ -275,7 +279,7 @@ impl Engine {
         }
     }
 
-    /// A fault of the instruction at `pc`.
+    /// Raises a fault of the instruction at `pc`.
     fn fault(&mut self, core: &mut Core, pc: u32, status: u32, address: Option<u32>) -> Outcome {
         let mut port = self.port.borrow_mut();
         let bus = &mut port.bus;
@@ -305,7 +309,7 @@ impl Engine {
         };
         let it = self.processor.registers.psr.it_state();
         let size = if fetched.wide { InstructionSize::Ins32 } else { InstructionSize::Ins16 };
-        // SVC and the moves from and to special registers are done here: armagnac's go to its own exceptions, or panic.
+        // SVC, MRS and MSR are executed here: armagnac's versions use its own exceptions, or panic.
         let special = Special::of(fetched);
         let instruction = if special.is_some() { None } else { self.decoder.try_decode(fetched.bits, size, it).ok() };
         if instruction.is_none() && special.is_none() {
@@ -349,7 +353,7 @@ impl Engine {
         result: Result<Effect, RunError>,
     ) -> Outcome {
         let cycles = 1 + u64::from(memory);
-        // armagnac answers an unaligned access by entering an exception of its own.
+        // armagnac handles an unaligned access by entering its own exception.
         if self.processor.registers.mode == Mode::Handler {
             self.processor.registers = *before;
             return self.fault(core, pc, UNALIGNED, None);
@@ -372,7 +376,7 @@ impl Engine {
                 Outcome::Next { cycles }
             }
             Err(error) => {
-                // The instruction has not happened; it will again, or its address goes on the stack.
+                // Undo the instruction: it will be executed again, or its address is pushed on the stack.
                 self.processor.registers = *before;
                 let refused = self.port.borrow_mut().refused.take();
                 match (error, refused) {
@@ -420,7 +424,7 @@ impl Engine {
         })
     }
 
-    /// The register may have got another value by then: loaded, or written back.
+    /// Undoes `bend`. The instruction may have changed the register meanwhile, by a load or by write-back.
     fn unbend(&mut self, register: RegisterIndex) {
         let value = self.processor.registers[register];
         if value >> 20 == BENT >> 20 {
@@ -483,7 +487,7 @@ impl Engine {
     }
 }
 
-/// Instructions that are not left to armagnac.
+/// Instructions that armagnac does not execute.
 #[derive(Clone, Copy)]
 enum Special {
     Call,

@@ -1,4 +1,4 @@
-//! Time of the model: nanoseconds since power was first applied. Nothing here reads the computer's clock.
+//! The time of the model: nanoseconds since power was first applied. It does not depend on the computer's clock.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -8,25 +8,25 @@ use std::{
 use super::machine::Machine;
 use crate::clock::Clock;
 
-/// A moment or a span in the model, in nanoseconds.
+/// A point in time or a duration in the model, in nanoseconds.
 pub(super) type Nanos = u64;
 
-/// One cycle of the 8 MHz internal oscillator, on which the chip comes out of reset (RM0008 7.2.2).
+/// One cycle of the 8 MHz internal oscillator, which clocks the chip after a reset (RM0008 7.2.2).
 pub(super) const CYCLE: Nanos = 125;
 
-/// `FLASH_SR.BSY` after a half-word, typical (DS5319 table 29).
+/// How long programming a half-word keeps `FLASH_SR.BSY` set: the typical value (DS5319 table 29).
 pub(super) const PROGRAM: Nanos = 52_500;
-/// After a page erase, the least the data sheet gives (DS5319 table 29: 20 to 40 ms).
+/// How long a page erase takes: the minimum in the data sheet (DS5319 table 29: 20 to 40 ms).
 pub(super) const PAGE_ERASE: Nanos = 20_000_000;
-/// After a mass erase, the least the data sheet gives.
+/// How long a mass erase takes: the minimum in the data sheet.
 pub(super) const MASS_ERASE: Nanos = 20_000_000;
 
-/// A duration as the model counts it; what does not fit is for ever.
+/// Converts a duration. If it does not fit, the result is practically infinite.
 pub(super) fn nanos(duration: Duration) -> Nanos {
     Nanos::try_from(duration.as_nanos()).unwrap_or(Nanos::MAX / 2)
 }
 
-/// The board's time as the procedures above read it; sleeping lets the board run.
+/// The board's time as a [`Clock`] for the rest of the program. The board runs while it sleeps.
 #[derive(Debug)]
 pub(super) struct ModelClock(pub(super) Arc<Mutex<Machine>>);
 

@@ -24,7 +24,7 @@ fn the_probe_is_listed_and_opened_by_its_own_selector() {
 }
 
 #[test]
-fn identity_is_that_of_an_stm32f103() {
+fn the_chip_identifies_itself_as_an_stm32f103() {
     let board = SimBoard::new(Scenario::New, &Layout::XIAOMI);
     let mut debugger = attach(&board);
     assert_eq!(debugger.read(0xE000_ED00), 0x411F_C231);
@@ -57,7 +57,7 @@ fn memory_reads_back_in_every_width_across_the_address_wrap() {
 }
 
 #[test]
-fn nothing_answers_where_nothing_is_and_the_link_stays_usable() {
+fn unmapped_addresses_fault_and_the_link_stays_usable() {
     let board = SimBoard::new(Scenario::New, &Layout::XIAOMI);
     let mut debugger = attach(&board);
     for address in [0x0801_0000, 0x2000_5000, 0x6000_0000, 0x1FFF_E000, 0x4000_8000, 0x4002_4000, 0x4210_0000] {
@@ -67,13 +67,13 @@ fn nothing_answers_where_nothing_is_and_the_link_stays_usable() {
 }
 
 #[test]
-fn a_probe_without_a_board_opens_and_finds_nobody() {
+fn a_probe_without_a_board_opens_but_cannot_attach() {
     let board = SimBoard::new(Scenario::Absent, &Layout::XIAOMI);
     assert!(try_attach(&board).err().unwrap().starts_with("attach"));
 }
 
 #[test]
-fn time_passes_with_transfers_and_with_sleep() {
+fn time_passes_with_transfers_and_sleep() {
     let board = SimBoard::new(Scenario::New, &Layout::XIAOMI);
     let mut debugger = attach(&board);
     let clock = board.clock();
@@ -102,7 +102,7 @@ fn the_probe_rounds_its_clock_down() {
 }
 
 #[test]
-fn every_scenario_goes_by_its_name() {
+fn every_scenario_is_parsed_from_its_name() {
     for scenario in Scenario::all() {
         assert_eq!(scenario.to_string().parse(), Ok(scenario));
         SimBoard::new(scenario, &Layout::XIAOMI);
@@ -111,7 +111,7 @@ fn every_scenario_goes_by_its_name() {
 }
 
 #[test]
-fn the_reset_pad_is_not_connected_unless_it_is() {
+fn the_probes_reset_pin_works_only_if_it_is_wired() {
     let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
     let lister = Lister::with_lister(board.probe_lister());
     let mut probe = lister.open(&lister.list_all()[0]).unwrap();

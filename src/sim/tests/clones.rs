@@ -1,4 +1,4 @@
-//! The clones, and the chips that are none.
+//! Clones of the STM32F103, and chips that are not clones of it.
 
 use super::debugger::{CR, Debugger, KEYS, OBR, OPTKEYR, SR, attach, is_fault};
 use crate::sim::{ChipKind, Layout, Scenario, SimBoard, UID};
@@ -12,7 +12,7 @@ fn identity(debugger: &mut Debugger) -> [u32; 3] {
 }
 
 #[test]
-fn each_chip_says_what_it_is() {
+fn each_chip_has_its_own_identity() {
     for (scenario, expected, part) in [
         (Scenario::Gd32f103, [0x412F_C231, 0x1303_0410, 0x4142_4333], [0x6F, 0x17]),
         (Scenario::Gd32e103, [0x410F_C241, 0x1703_0410, 0x4842_4333], [0xC4, 0x14]),
@@ -25,7 +25,7 @@ fn each_chip_says_what_it_is() {
 }
 
 #[test]
-fn the_rehearsal_application_tells_the_clones_apart() {
+fn the_rehearsal_application_detects_the_clones() {
     for (scenario, chip) in [(Scenario::Locked, 3), (Scenario::Gd32f103, 2), (Scenario::Gd32e103, 1)] {
         let board = board(scenario);
         assert!(board.is_protected());
@@ -33,7 +33,7 @@ fn the_rehearsal_application_tells_the_clones_apart() {
     }
 }
 
-/// Unlocks as the vendor's firmware for this chip does: one word.
+/// Unlocks as the vendor's firmware for this chip does: by programming one word.
 fn unlock_by_word(debugger: &mut Debugger, word: u32) {
     debugger.halt();
     debugger.unlock_flash();
@@ -51,7 +51,7 @@ fn unlock_by_word(debugger: &mut Debugger, word: u32) {
 }
 
 #[test]
-fn a_gd32e103_programs_words_and_its_option_bytes_as_words() {
+fn a_gd32e103_programs_words_in_flash_and_in_the_option_bytes() {
     let board = board(Scenario::Gd32e103);
     let mut debugger = attach(&board);
     unlock_by_word(&mut debugger, 0xFFFF_00A5);
@@ -71,7 +71,7 @@ fn a_gd32e103_programs_words_and_its_option_bytes_as_words() {
 }
 
 #[test]
-fn a_gd32e103_that_was_given_0xcc_stays_protected_for_good() {
+fn a_gd32e103_protected_with_0xcc_can_never_be_unlocked() {
     let board = board(Scenario::Gd32e103);
     let mut debugger = attach(&board);
     unlock_by_word(&mut debugger, 0xFFFF_00CC);
@@ -90,18 +90,18 @@ fn a_gd32e103_that_was_given_0xcc_stays_protected_for_good() {
 }
 
 #[test]
-fn a_gd32e103_programs_erased_words_only_and_not_while_double_words_are_selected() {
+fn a_gd32e103_programs_only_erased_words_and_none_while_double_words_are_selected() {
     let board = SimBoard::with_flash(ChipKind::Gd32e103, 64, &[0x5A; 4]);
     let mut debugger = attach(&board);
     debugger.halt();
     debugger.unlock_flash();
     debugger.write(CR, 1);
     debugger.write(0x0800_0000, 0);
-    assert_eq!(debugger.read(SR) & 4, 4, "PGERR, though to zero");
+    assert_eq!(debugger.read(SR) & 4, 4, "PGERR, even for zero");
     debugger.write(SR, 4);
     debugger.write(0x4002_2000, 1 << 15);
     debugger.write(0x0800_8000, 0x1234_5678);
-    assert_eq!(debugger.read(SR) & 4, 4, "PGERR, PGW is set");
+    assert_eq!(debugger.read(SR) & 4, 4, "PGERR, because PGW is set");
     assert_eq!(board.violations().len(), 2);
     debugger.write(SR, 4);
     debugger.write(0x4002_2000, 0);
@@ -113,7 +113,7 @@ fn a_gd32e103_programs_erased_words_only_and_not_while_double_words_are_selected
 }
 
 #[test]
-fn a_gd32f103_is_written_like_an_stm32() {
+fn a_gd32f103_is_programmed_like_an_stm32() {
     let board = board(Scenario::Gd32f103);
     let mut debugger = attach(&board);
     debugger.halt();
@@ -129,7 +129,7 @@ fn a_gd32f103_is_written_like_an_stm32() {
 }
 
 #[test]
-fn the_dashboard_and_other_small_cores_have_nothing_where_an_stm32_has_it() {
+fn the_dashboard_chip_and_other_small_cores_lack_the_registers_of_an_stm32() {
     for scenario in [Scenario::Ble, Scenario::M0] {
         let board = board(scenario);
         let mut debugger = attach(&board);
@@ -139,7 +139,7 @@ fn the_dashboard_and_other_small_cores_have_nothing_where_an_stm32_has_it() {
         }
         assert!(board.violations().is_empty());
         assert!(is_fault(&debugger.try_write(0, &[0]).unwrap_err()));
-        assert_eq!(board.violations().len(), 1, "a write to a chip that is not ours");
+        assert_eq!(board.violations().len(), 1, "a write to an unsupported chip");
     }
     let mut debugger = attach(&board(Scenario::Ble));
     assert_eq!(debugger.read(0x1000_0060), UID[0]);
@@ -147,7 +147,7 @@ fn the_dashboard_and_other_small_cores_have_nothing_where_an_stm32_has_it() {
 }
 
 #[test]
-fn a_chip_may_lie_about_its_size_and_its_debug_port() {
+fn a_chip_may_report_another_flash_size_and_dpidr() {
     let board = board(Scenario::Open);
     board.set_flash_size_register(128);
     board.set_dpidr(0x2BA0_1477);
@@ -157,7 +157,7 @@ fn a_chip_may_lie_about_its_size_and_its_debug_port() {
 }
 
 #[test]
-fn a_ninebot_board_has_the_larger_map() {
+fn a_ninebot_board_has_the_larger_flash_map() {
     let board = SimBoard::new(Scenario::Locked, &Layout::NINEBOT);
     assert_eq!(board.flash().len(), 128 * 1024);
     assert_eq!(board.sram()[0x72E..0x73C], Layout::NINEBOT.serial);

@@ -1,4 +1,4 @@
-//! Faults: each does what it says, and says that it did.
+//! Faults: each one has its documented effect and reports that it fired.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn erase(debugger: &mut Debugger, address: u32) {
 }
 
 #[test]
-fn one_failed_transfer_is_one_failed_transfer() {
+fn an_error_fails_exactly_one_transfer() {
     let board = open();
     let mut debugger = attach(&board);
     let armed = board.inject(Fault { trigger: Trigger::Transfer(20), kind: FaultKind::Error });
@@ -38,13 +38,13 @@ fn a_timeout_takes_a_second() {
     let error = debugger.try_read(0x2000_0000, 1).unwrap_err();
     assert!(!is_fault(&error) && armed.fired());
     assert!(since(&board, start) >= Duration::from_secs(1));
-    // probe-rs no longer knows what it last selected: it takes a new session.
+    // probe-rs no longer knows which bank it last selected, so a new session is needed.
     drop(debugger);
     attach(&board).read(0x2000_0000);
 }
 
 #[test]
-fn a_probe_that_is_pulled_out_is_gone_until_it_is_there_again_and_opened_anew() {
+fn an_unplugged_probe_works_again_once_it_is_plugged_in_and_reopened() {
     let board = open();
     let mut debugger = attach(&board);
     let armed = next_transfer(&board, FaultKind::ProbeGone { returns_after: Some(Duration::from_millis(500)) });
@@ -54,13 +54,13 @@ fn a_probe_that_is_pulled_out_is_gone_until_it_is_there_again_and_opened_anew() 
     assert!(try_attach(&board).is_err());
     board.clock().sleep(Duration::from_millis(500));
     assert_eq!(board.probe_lister().list(None).len(), 1);
-    assert!(debugger.try_read(0x2000_0000, 1).is_err(), "the old one stays dead");
+    assert!(debugger.try_read(0x2000_0000, 1).is_err(), "the old session stays dead");
     drop(debugger);
     attach(&board).read(0x2000_0000);
 }
 
 #[test]
-fn a_board_without_power_answers_nothing_and_forgets_its_sram() {
+fn a_board_without_power_does_not_answer_and_loses_its_sram() {
     let board = open();
     let mut debugger = attach(&board);
     debugger.write(DHCSR, HALT);
@@ -77,7 +77,7 @@ fn a_board_without_power_answers_nothing_and_forgets_its_sram() {
 }
 
 #[test]
-fn power_lost_inside_a_page_erase_leaves_a_mixture() {
+fn power_loss_during_a_page_erase_leaves_a_mixture_of_old_and_new() {
     let board = open();
     let before = board.flash();
     let mut debugger = attach(&board);
@@ -101,7 +101,7 @@ fn power_lost_inside_a_page_erase_leaves_a_mixture() {
 }
 
 #[test]
-fn power_lost_while_option_bytes_are_written_leaves_them_erased_or_half_written() {
+fn power_loss_while_option_bytes_are_written_leaves_them_half_erased_or_half_written() {
     for (trigger, erased) in [(Trigger::OptionErase(1), false), (Trigger::OptionProgram(1), true)] {
         let board = open();
         let mut debugger = attach(&board);
@@ -126,7 +126,7 @@ fn power_lost_while_option_bytes_are_written_leaves_them_erased_or_half_written(
 }
 
 #[test]
-fn silence_passes_and_the_wire_has_to_be_woken() {
+fn after_silence_the_debugger_has_to_attach_again() {
     let board = open();
     let mut debugger = attach(&board);
     let armed = next_transfer(&board, FaultKind::Silent(Duration::from_millis(300)));
@@ -139,7 +139,7 @@ fn silence_passes_and_the_wire_has_to_be_woken() {
 }
 
 #[test]
-fn a_link_that_lies_changes_what_is_read_and_nothing_else() {
+fn a_lying_link_changes_only_what_is_read() {
     let words: Vec<u32> = (1..=100).collect();
     for lie in [Lie::Stuck, Lie::Late, Lie::Ones, Lie::Zeros, Lie::FlippedBit { one_in: 10 }] {
         let board = open();
@@ -166,12 +166,12 @@ fn a_link_that_lies_changes_what_is_read_and_nothing_else() {
 }
 
 #[test]
-fn a_dropped_write_is_acknowledged_and_missing() {
+fn a_dropped_write_is_acknowledged_but_lost() {
     let board = open();
     let mut debugger = attach(&board);
     debugger.write(DHCSR, HALT);
     debugger.try_write(0x2000_1000, &[0; 4]).unwrap();
-    // TAR, then the first of the data.
+    // The first transfer writes TAR, so the first data word is dropped.
     let armed = next_transfer(&board, FaultKind::DroppedWrite);
     debugger.try_write(0x2000_1000, &[1, 2, 3, 4]).unwrap();
     assert!(armed.fired());
@@ -179,7 +179,7 @@ fn a_dropped_write_is_acknowledged_and_missing() {
 }
 
 #[test]
-fn a_worn_page_neither_erases_nor_programs() {
+fn a_worn_page_can_be_neither_erased_nor_programmed() {
     let board = open();
     let mut debugger = attach(&board);
     debugger.halt();
@@ -202,7 +202,7 @@ fn a_worn_page_neither_erases_nor_programs() {
 }
 
 #[test]
-fn wires_that_slip_may_find_another_board() {
+fn slipping_wires_may_touch_another_board() {
     let board = SimBoard::new(Scenario::Locked, &Layout::XIAOMI);
     let first = board.uid();
     let mut debugger = attach(&board);
@@ -219,7 +219,7 @@ fn wires_that_slip_may_find_another_board() {
 }
 
 #[test]
-fn contact_by_hand_holds_about_as_often_as_it_should() {
+fn contact_by_hand_holds_for_about_the_given_share_of_the_time() {
     let board = open();
     board.set_contact(Contact::Markov {
         duty_percent: 70,
@@ -231,7 +231,7 @@ fn contact_by_hand_holds_about_as_often_as_it_should() {
         good += usize::from(try_attach(&board).is_ok());
         board.clock().sleep(Duration::from_millis(20));
     }
-    // Attaching takes a while, so it finds contact less often than a glance would.
+    // Attaching takes a while, so it succeeds less often than there is contact.
     assert!((500..720).contains(&good), "{good}");
     let again = open();
     again.set_contact(Contact::Markov { duty_percent: 100, gap: Duration::ZERO..Duration::ZERO, seed: 7 });
@@ -239,14 +239,14 @@ fn contact_by_hand_holds_about_as_often_as_it_should() {
 }
 
 #[test]
-fn above_a_clean_clock_transfers_fail() {
+fn transfers_fail_above_the_clean_clock_frequency() {
     let board = open();
     board.set_clean_khz(950);
-    assert!(try_attach(&board).is_err(), "1800 kHz at first");
+    assert!(try_attach(&board).is_err(), "1800 kHz by default");
 }
 
 #[test]
-fn a_fault_by_the_clock_happens_between_transfers_too() {
+fn a_timed_fault_happens_between_transfers_too() {
     let board = open();
     let moment = board.clock().now() + Duration::from_millis(50);
     let armed = board.inject(Fault {

@@ -19,7 +19,7 @@ fn code(half_words: &[u16]) -> Vec<u32> {
 }
 
 #[test]
-fn registers_pass_through_dcrdr_and_the_pc_has_no_bit_0() {
+fn core_registers_are_accessed_through_dcrdr_and_bit_0_of_the_pc_is_dropped() {
     let mut debugger = attach(&blank());
     debugger.halt();
     for select in 0..=12 {
@@ -56,7 +56,7 @@ fn loaded_code_runs_while_the_debugger_does_other_things() {
 }
 
 #[test]
-fn a_step_is_one_instruction() {
+fn a_step_executes_one_instruction() {
     let mut debugger = attach(&blank());
     debugger.halt();
     debugger.try_write(0x2000_0000, &code(&[0x2001, 0x2002, 0x2003])).unwrap();
@@ -70,7 +70,7 @@ fn a_step_is_one_instruction() {
 }
 
 #[test]
-fn a_blank_chip_is_locked_up_and_halts_all_the_same() {
+fn a_blank_chip_is_locked_up_and_can_still_be_halted() {
     let mut debugger = attach(&blank());
     assert_eq!(debugger.read(DHCSR) & (S_LOCKUP | S_HALT), S_LOCKUP);
     debugger.halt();
@@ -95,7 +95,7 @@ fn a_reset_with_vector_catch_halts_before_the_first_instruction() {
 }
 
 #[test]
-fn the_boot_loader_starts_the_application_because_its_code_does() {
+fn the_code_of_the_bootloader_starts_the_application() {
     let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
     assert!((0x0800_1100..0x0800_1300).contains(&board.pc()), "{:#010x}", board.pc());
     let mut debugger = attach(&board);
@@ -108,7 +108,7 @@ fn the_boot_loader_starts_the_application_because_its_code_does() {
 }
 
 #[test]
-fn without_an_application_the_boot_loader_stays() {
+fn without_an_application_the_bootloader_loops() {
     let layout = Layout::XIAOMI;
     let board = SimBoard::new(Scenario::Bricked, &layout);
     assert!((0x0800_0120..0x0800_0160).contains(&board.pc()), "{:#010x}", board.pc());
@@ -148,7 +148,7 @@ fn vector_catch_stops_a_fault_at_its_handler() {
 }
 
 #[test]
-fn interrupts_of_the_system_timer_come_and_return() {
+fn system_timer_interrupts_are_taken_and_return() {
     let board = blank();
     let mut debugger = attach(&board);
     debugger.halt();
@@ -177,7 +177,7 @@ fn interrupts_of_the_system_timer_come_and_return() {
 }
 
 #[test]
-fn the_active_exception_shows_in_icsr_to_the_core_and_to_the_debugger() {
+fn the_core_and_the_debugger_see_the_active_exception_in_icsr() {
     const ICSR: u32 = 0xE000_ED04;
     let mut debugger = attach(&blank());
     debugger.halt();
@@ -202,7 +202,7 @@ fn the_active_exception_shows_in_icsr_to_the_core_and_to_the_debugger() {
     debugger.write(0x2000_0200, 0xDE00);
     debugger.write(DHCSR, RUN);
     debugger.sleep(Duration::from_millis(1));
-    assert_eq!(debugger.read(ICSR), 3, "HardFault, and PendSV below it");
+    assert_eq!(debugger.read(ICSR), 3, "HardFault, on top of PendSV");
 }
 
 #[test]
@@ -217,11 +217,11 @@ fn a_breakpoint_stops_before_its_instruction() {
     let count = debugger.register(1);
     debugger.write(DHCSR, RUN);
     debugger.sleep(Duration::from_millis(1));
-    assert_eq!(debugger.register(1), count + 1, "once round the loop");
+    assert_eq!(debugger.register(1), count + 1, "one round of the loop");
 }
 
 #[test]
-fn special_registers_are_moved_without_armagnac() {
+fn special_registers_are_accessed_without_armagnac() {
     let mut debugger = attach(&blank());
     debugger.halt();
     // cpsid i; mrs r0, primask; movs r1, #0; msr primask, r1; mrs r2, primask; mrs r3, control; bkpt
@@ -233,7 +233,7 @@ fn special_registers_are_moved_without_armagnac() {
 }
 
 #[test]
-fn a_program_that_waits_is_found_everywhere_in_its_loop() {
+fn pc_samples_of_a_waiting_program_are_spread_over_its_loop() {
     let board = blank();
     let mut debugger = attach(&board);
     debugger.halt();
@@ -251,7 +251,7 @@ fn a_program_that_waits_is_found_everywhere_in_its_loop() {
 }
 
 #[test]
-fn a_delay_loop_takes_the_same_time_however_long_it_is_and_whoever_looks_on() {
+fn a_delay_loop_takes_four_cycles_per_round_even_if_a_debugger_watches() {
     let board = blank();
     let mut debugger = attach(&board);
     debugger.halt();
@@ -278,16 +278,16 @@ fn a_reset_ends_halting_unless_vector_catch_is_on() {
     let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
     let mut debugger = attach(&board);
     debugger.halt();
-    // C_MASKINTS, and C_STEP beside it.
+    // C_MASKINTS and C_STEP.
     debugger.write(DHCSR, HALT | 0xC);
     debugger.system_reset();
-    assert_eq!(debugger.read(DHCSR) & (S_HALT | 0xF), 1, "C_DEBUGEN alone");
+    assert_eq!(debugger.read(DHCSR) & (S_HALT | 0xF), 1, "only C_DEBUGEN");
     debugger.sleep(Duration::from_millis(50));
     assert!((0x0800_1100..0x0800_1198).contains(&board.pc()));
 }
 
 #[test]
-fn while_reset_is_held_the_core_stands_and_only_its_own_bus_answers() {
+fn while_reset_is_held_the_core_is_stopped_and_only_its_private_bus_answers() {
     for (demcr, cause) in [(1, 8), (0, 1)] {
         let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
         board.press_reset(Nrst::Low);
@@ -296,20 +296,20 @@ fn while_reset_is_held_the_core_stands_and_only_its_own_bus_answers() {
         debugger.write(DHCSR, HALT);
         debugger.write(DEMCR, demcr);
         for _ in 0..2 {
-            assert_eq!(debugger.read(DHCSR) & (S_HALT | S_RESET_ST), S_RESET_ST, "no debug state in reset");
+            assert_eq!(debugger.read(DHCSR) & (S_HALT | S_RESET_ST), S_RESET_ST, "no debug state during reset");
         }
         let resets = board.counts().resets;
         board.press_reset(Nrst::Released);
-        assert_eq!(board.counts().resets, resets, "still the same one");
+        assert_eq!(board.counts().resets, resets, "the release is not another reset");
         assert_eq!(debugger.read(DHCSR) & (S_HALT | S_RESET_ST), S_HALT | S_RESET_ST);
         assert_eq!(debugger.read(DHCSR) & S_RESET_ST, 0);
-        assert_eq!(debugger.register(15), 0x0800_0120, "not one instruction was executed");
+        assert_eq!(debugger.register(15), 0x0800_0120, "no instruction was executed");
         assert_eq!(debugger.read(0xE000_ED30) & 9, cause, "DFSR");
     }
 }
 
 #[test]
-fn a_board_that_gets_its_power_while_reset_is_held_starts_when_it_is_let_go() {
+fn a_board_powered_on_while_reset_is_held_starts_when_reset_is_released() {
     let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
     board.press_reset(Nrst::Low);
     board.power_cycle();
@@ -359,7 +359,7 @@ fn the_debugger_stops_a_watchdog_only_while_the_core_is_halted() {
 }
 
 #[test]
-fn a_watchdog_that_the_option_bytes_start_runs_through_every_reset() {
+fn a_watchdog_started_by_the_option_bytes_runs_again_after_every_reset() {
     let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
     board.set_option_bytes(options::from_bytes([0xA5, 0xFE, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]));
     let resets = board.counts().resets;
@@ -373,7 +373,8 @@ fn a_watchdog_that_the_option_bytes_start_runs_through_every_reset() {
     assert_eq!(board.counts().resets, resets);
 }
 
-/// r0 flash registers, r1 the watchdog's key register, r3 its key: starts what r2 says, and reloads while it waits.
+/// Starts the flash operation in r2, and reloads the watchdog while it waits. r0: flash registers, r1: the watchdog's
+/// key register, r3: the reload key.
 const PATIENT: [u16; 6] = [
     0x6102, // str r2, [r0, #16]
     0x600B, // again: str r3, [r1]
@@ -384,7 +385,7 @@ const PATIENT: [u16; 6] = [
 ];
 
 #[test]
-fn a_program_that_reloads_the_watchdog_may_wait_for_the_flash_as_long_as_it_takes() {
+fn a_program_that_reloads_the_watchdog_can_wait_for_a_long_flash_operation() {
     for (reload, survives) in [(0x600B, true), (0xBF00, false)] {
         let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
         board.set_erase_times(Duration::from_millis(40), Duration::from_millis(900));
@@ -408,7 +409,7 @@ fn a_program_that_reloads_the_watchdog_may_wait_for_the_flash_as_long_as_it_take
     }
 }
 
-/// At the beginning of flash: starts the watchdog and reloads it every 8 ms.
+/// A program at the beginning of flash that starts the watchdog and reloads it every 8 ms.
 const WATCHED: [u16; 20] = [
     0x1000, 0x2000, 0x0009, 0x0800, // stack, reset vector
     0x2040, 0x0600, // r0 = 0x40000000
@@ -425,7 +426,7 @@ const WATCHED: [u16; 20] = [
 ];
 
 #[test]
-fn a_firmware_that_reloads_its_watchdog_is_never_reset_by_it() {
+fn firmware_that_reloads_its_watchdog_is_never_reset() {
     let flash: Vec<u8> = WATCHED.into_iter().flat_map(u16::to_le_bytes).collect();
     let board = SimBoard::with_flash(ChipKind::Stm32f103, 64, &flash);
     board.clock().sleep(Duration::from_secs(3));
@@ -434,7 +435,7 @@ fn a_firmware_that_reloads_its_watchdog_is_never_reset_by_it() {
 }
 
 #[test]
-fn a_firmware_that_forgets_its_watchdog_is_reset_by_it_again_and_again() {
+fn firmware_that_does_not_reload_its_watchdog_is_reset_again_and_again() {
     let mut flash: Vec<u8> = WATCHED.into_iter().flat_map(u16::to_le_bytes).collect();
     // b . instead of the first reload.
     flash[28..30].copy_from_slice(&[0xFE, 0xE7]);
@@ -444,7 +445,7 @@ fn a_firmware_that_forgets_its_watchdog_is_reset_by_it_again_and_again() {
 }
 
 #[test]
-fn c_maskints_is_changed_while_halted_and_not_by_the_write_that_ends_it() {
+fn c_maskints_may_change_only_while_halted_and_not_in_the_write_that_resumes() {
     let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
     let mut debugger = attach(&board);
     for good in [HALT, HALT | 8, RUN | 8, HALT | 8, HALT, RUN] {
@@ -458,7 +459,7 @@ fn c_maskints_is_changed_while_halted_and_not_by_the_write_that_ends_it() {
 }
 
 #[test]
-fn waiting_for_a_running_application_costs_no_real_time() {
+fn waiting_for_a_running_application_takes_almost_no_real_time() {
     let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
     let start = Instant::now();
     for _ in 0..100 {

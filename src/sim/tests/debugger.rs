@@ -1,4 +1,4 @@
-//! A debugger as small as can be, on probe-rs's own interfaces.
+//! A minimal debugger on top of probe-rs's interfaces.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ pub(super) const AR: u32 = 0x4002_2014;
 pub(super) const OBR: u32 = 0x4002_201C;
 pub(super) const KEYS: [u32; 2] = [0x4567_0123, 0xCDEF_89AB];
 
-/// Time of the model since `start`.
+/// Time since `start` on the model's clock.
 pub(super) fn since(board: &SimBoard, start: Duration) -> Duration {
     board.clock().now().saturating_sub(start)
 }
@@ -53,7 +53,7 @@ pub(super) fn attach(board: &SimBoard) -> Debugger {
     try_attach(board).unwrap()
 }
 
-/// Whether the chip answered, and refused.
+/// Whether the chip answered with a fault.
 pub(super) fn is_fault(error: &ArmError) -> bool {
     let mut cause: Option<&dyn std::error::Error> = Some(error);
     while let Some(error) = cause {
@@ -132,7 +132,7 @@ impl Debugger {
         self.read(0xE000_EDF8)
     }
 
-    /// Starts halted code at `pc` with a stack at the end of SRAM.
+    /// Starts code at `pc` on the halted core, with the stack at the end of SRAM.
     pub(super) fn start(&mut self, pc: u32) {
         self.set_register(13, 0x2000_5000);
         self.set_register(16, 1 << 24);
@@ -153,7 +153,7 @@ impl Debugger {
                 return;
             }
         }
-        panic!("busy for ever");
+        panic!("the flash stays busy");
     }
 
     pub(super) fn erase_page(&mut self, address: u32) {
@@ -164,7 +164,7 @@ impl Debugger {
         self.write(CR, 0);
     }
 
-    /// Erases the option bytes and writes `rdp`, everything else unused.
+    /// Erases the option bytes and writes `rdp`, with the others unused.
     pub(super) fn set_protection(&mut self, rdp: u16) {
         self.unlock_flash();
         for key in KEYS {

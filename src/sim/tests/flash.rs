@@ -10,7 +10,7 @@ fn open() -> SimBoard {
 }
 
 #[test]
-fn two_keys_open_the_interface_and_a_wrong_one_closes_it_until_reset() {
+fn two_keys_unlock_the_interface_and_a_wrong_key_locks_it_until_reset() {
     let mut debugger = attach(&open());
     assert_eq!(debugger.read(CR), 0x80);
     debugger.unlock_flash();
@@ -27,7 +27,7 @@ fn two_keys_open_the_interface_and_a_wrong_one_closes_it_until_reset() {
 }
 
 #[test]
-fn a_page_is_erased_in_twenty_milliseconds_and_its_neighbours_stay() {
+fn a_page_erase_takes_20_ms_and_changes_no_other_page() {
     let board = open();
     let before = board.flash();
     let mut debugger = attach(&board);
@@ -74,7 +74,7 @@ fn half_words_are_programmed_once_and_then_only_to_zero() {
 }
 
 #[test]
-fn other_widths_fault() {
+fn writes_of_other_widths_fault() {
     let board = open();
     let mut debugger = attach(&board);
     debugger.halt();
@@ -87,7 +87,7 @@ fn other_widths_fault() {
 }
 
 #[test]
-fn what_is_locked_or_busy_refuses_and_says_so() {
+fn a_locked_or_busy_interface_refuses_writes_and_records_violations() {
     let board = open();
     let mut debugger = attach(&board);
     debugger.halt();
@@ -105,7 +105,7 @@ fn what_is_locked_or_busy_refuses_and_says_so() {
 }
 
 #[test]
-fn a_probe_waits_for_a_half_word_and_not_for_an_erase() {
+fn a_probe_waits_for_a_half_word_but_not_for_an_erase() {
     let board = open();
     let mut debugger = attach(&board);
     debugger.halt();
@@ -129,7 +129,7 @@ fn a_probe_waits_for_a_half_word_and_not_for_an_erase() {
 }
 
 #[test]
-fn each_operation_is_selected_alone_and_a_locked_interface_starts_none() {
+fn selecting_several_operations_is_a_violation_and_lock_prevents_a_start() {
     for (control, starts) in [(0x41, false), (0x50, false), (0x46, false), (0x43, true), (0xC2, false), (0xC4, false)] {
         let board = open();
         let mut debugger = attach(&board);
@@ -145,7 +145,7 @@ fn each_operation_is_selected_alone_and_a_locked_interface_starts_none() {
 }
 
 #[test]
-fn erases_take_as_long_as_they_are_set_to() {
+fn erases_take_the_time_that_was_set() {
     let board = open();
     board.set_erase_times(Duration::from_millis(40), Duration::from_millis(700));
     let mut debugger = attach(&board);
@@ -163,7 +163,7 @@ fn erases_take_as_long_as_they_are_set_to() {
 }
 
 #[test]
-fn a_mass_erase_clears_everything_but_the_option_bytes() {
+fn a_mass_erase_clears_everything_except_the_option_bytes() {
     let board = open();
     let options = board.option_bytes();
     let mut debugger = attach(&board);
@@ -177,7 +177,8 @@ fn a_mass_erase_clears_everything_but_the_option_bytes() {
     assert_eq!(board.counts().mass_erases, 1);
 }
 
-/// r0 source, r1 destination, r2 half-words, r3 flash registers: programs, polling BSY after each.
+/// Programs half-words and polls BSY after each one. r0: source, r1: destination, r2: number of half-words, r3: flash
+/// registers.
 const LOADER: [u16; 12] = [
     0x2401, // movs r4, #1
     0x611C, // str r4, [r3, #16]   FLASH_CR = PG
@@ -194,7 +195,7 @@ const LOADER: [u16; 12] = [
 ];
 
 #[test]
-fn a_resident_loader_programs_at_the_pace_of_the_flash() {
+fn a_resident_loader_programs_at_the_speed_of_the_flash() {
     let board = SimBoard::new(Scenario::New, &Layout::XIAOMI);
     let mut debugger = attach(&board);
     debugger.halt();
@@ -224,7 +225,7 @@ fn a_resident_loader_programs_at_the_pace_of_the_flash() {
 }
 
 #[test]
-fn write_protected_pages_refuse_and_so_does_a_mass_erase() {
+fn write_protected_pages_prevent_their_erase_and_a_mass_erase() {
     let board = SimBoard::new(Scenario::Wrp, &Layout::XIAOMI);
     let before = board.flash();
     let mut debugger = attach(&board);
@@ -244,7 +245,7 @@ fn write_protected_pages_refuse_and_so_does_a_mass_erase() {
 }
 
 #[test]
-fn a_reset_in_the_middle_of_an_erase_leaves_a_mixture() {
+fn a_reset_during_an_erase_leaves_a_mixture_of_old_and_new() {
     let board = open();
     let before = board.flash();
     let mut debugger = attach(&board);

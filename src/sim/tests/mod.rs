@@ -1,4 +1,4 @@
-//! The model against the manuals, through probe-rs as everything else uses it.
+//! Checks the model against the manuals, through probe-rs, as the rest of the program uses it.
 
 mod board;
 mod clones;

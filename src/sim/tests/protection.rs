@@ -10,7 +10,7 @@ fn locked() -> SimBoard {
 }
 
 #[test]
-fn a_locked_board_runs_and_holds_its_block_in_sram_because_its_code_put_it_there() {
+fn a_locked_board_runs_and_its_code_keeps_the_data_block_in_sram() {
     let board = locked();
     assert!(board.is_protected());
     let sram = board.sram();
@@ -20,12 +20,12 @@ fn a_locked_board_runs_and_holds_its_block_in_sram_because_its_code_put_it_there
     assert_eq!(live[0x52..0x56], MILEAGE_M.to_le_bytes());
     assert_eq!(live[0x1B4..0x1C0], UID.map(u32::to_le_bytes).concat());
     assert_eq!(live[0x34..0x38], [0x99, 0x09, 0, 0], "version 9.9.9, no error");
-    assert_eq!(live[0x8C..0x8E], [3, 0], "a chip of ST");
-    assert_eq!(sram[0x1A..0x1E], [0x5C, 0x51, 0xEE, 0x07], "the template, a second hit for a search");
+    assert_eq!(live[0x8C..0x8E], [3, 0], "an ST chip");
+    assert_eq!(sram[0x1A..0x1E], [0x5C, 0x51, 0xEE, 0x07], "the template, a second match for a search");
 }
 
 #[test]
-fn a_protected_chip_refuses_its_flash_to_the_debugger_and_gives_everything_else() {
+fn a_debugger_can_read_everything_on_a_protected_chip_except_flash() {
     let board = locked();
     let mut debugger = attach(&board);
     assert!(is_fault(&debugger.try_read(0x0800_0000, 4).unwrap_err()));
@@ -39,14 +39,14 @@ fn a_protected_chip_refuses_its_flash_to_the_debugger_and_gives_everything_else(
 }
 
 #[test]
-fn once_a_debugger_has_connected_the_protected_application_stops_in_its_fault_handler() {
+fn after_a_debugger_connects_the_protected_application_ends_in_its_fault_handler() {
     let board = locked();
     let mut debugger = attach(&board);
     debugger.sleep(Duration::from_millis(10));
     assert_eq!(board.pc(), 0x0800_1198);
     debugger.system_reset();
     debugger.sleep(Duration::from_millis(10));
-    // The boot loader's first literal faults; its own handler is where it stays.
+    // The bootloader faults at its first literal, and stays in its own fault handler.
     assert!((0x0800_0120..0x0800_0200).contains(&board.pc()), "{:#010x}", board.pc());
     drop(debugger);
     board.power_cycle();
@@ -55,7 +55,7 @@ fn once_a_debugger_has_connected_the_protected_application_stops_in_its_fault_ha
 }
 
 #[test]
-fn unlocking_erases_the_flash_and_counts_from_the_next_reset() {
+fn unlocking_erases_the_flash_and_takes_effect_at_the_next_reset() {
     let board = locked();
     let mut debugger = attach(&board);
     debugger.halt();
@@ -73,7 +73,7 @@ fn unlocking_erases_the_flash_and_counts_from_the_next_reset() {
 }
 
 #[test]
-fn where_the_manual_is_taken_by_its_word_unlocking_needs_the_power_taken_away() {
+fn a_chip_that_follows_the_manual_needs_a_power_cycle_after_unlocking() {
     let board = locked();
     board.need_power_cycle();
     let mut debugger = attach(&board);
@@ -87,7 +87,7 @@ fn where_the_manual_is_taken_by_its_word_unlocking_needs_the_power_taken_away() 
 }
 
 #[test]
-fn a_protected_chip_programs_nothing_for_a_debugger() {
+fn a_debugger_cannot_program_a_protected_chip() {
     let board = locked();
     let before = board.flash();
     let mut debugger = attach(&board);
@@ -101,7 +101,7 @@ fn a_protected_chip_programs_nothing_for_a_debugger() {
 }
 
 #[test]
-fn protecting_erases_nothing_and_counts_from_the_next_reset() {
+fn protecting_erases_nothing_and_takes_effect_at_the_next_reset() {
     let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
     let before = board.flash();
     let mut debugger = attach(&board);
@@ -114,17 +114,17 @@ fn protecting_erases_nothing_and_counts_from_the_next_reset() {
 }
 
 #[test]
-fn an_option_area_left_erased_protects() {
+fn erased_option_bytes_protect_the_chip() {
     let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
     board.set_option_bytes([0xFF; 16]);
     assert!(board.is_protected());
     let mut debugger = attach(&board);
-    assert_eq!(debugger.read(OBR) & 3, 2, "protected, and no error");
+    assert_eq!(debugger.read(OBR) & 3, 2, "protected, without an error");
     assert_eq!(debugger.read(DHCSR) & 1 << 17, 0);
 }
 
 #[test]
-fn option_bytes_cannot_be_written_twice() {
+fn option_bytes_cannot_be_programmed_twice() {
     let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
     let mut debugger = attach(&board);
     debugger.halt();

@@ -1,4 +1,4 @@
-//! The rehearsal's own images.
+//! The rehearsal images.
 
 use std::{path::Path, process::Command};
 
@@ -13,7 +13,7 @@ fn refers_to(image: &[u8], value: u32) -> bool {
 }
 
 #[test]
-fn the_images_look_like_what_a_flasher_expects_of_a_boot_loader_and_of_a_drv() {
+fn the_images_have_what_a_flasher_expects_of_a_bootloader_and_a_drv() {
     for (image, start, data, size) in [
         (BOOT, 0x0800_0000, 0x0800_1000, 0x1000),
         (APP_64, 0x0800_1000, 0x0800_F800, 29_696),
@@ -31,7 +31,7 @@ fn the_images_look_like_what_a_flasher_expects_of_a_boot_loader_and_of_a_drv() {
 }
 
 #[test]
-fn the_images_are_what_their_source_builds() {
+fn the_images_match_their_source() {
     if Command::new("arm-none-eabi-as").arg("--version").output().is_err() {
         return;
     }

@@ -1,4 +1,4 @@
-//! Boards as folders.
+//! Saving boards to folders, and loading them.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -20,7 +20,7 @@ fn same(a: &SimBoard, b: &SimBoard) {
 }
 
 #[test]
-fn every_board_comes_back_as_it_was_saved() {
+fn every_board_is_loaded_as_it_was_saved() {
     for scenario in Scenario::all() {
         let board = SimBoard::new(scenario, &Layout::XIAOMI);
         let folder = tempfile::tempdir().unwrap();
@@ -30,13 +30,13 @@ fn every_board_comes_back_as_it_was_saved() {
 }
 
 #[test]
-fn a_running_board_runs_on_where_it_was_saved() {
+fn a_running_board_continues_where_it_was_saved() {
     let folder = saved(Scenario::Locked);
     let board = SimBoard::load(folder.path()).unwrap();
     let count = board.sram()[4..8].to_vec();
     board.clock().sleep(Duration::from_millis(50));
     assert_ne!(board.sram()[4..8], count[..]);
-    assert_eq!(board.counts().resets, 1, "the power-on of loading, whose registers were replaced");
+    assert_eq!(board.counts().resets, 1, "only the power-on while loading");
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn a_halted_core_stays_halted() {
 }
 
 #[test]
-fn a_board_saved_in_reset_begins_anew() {
+fn a_board_saved_in_reset_starts_from_the_beginning() {
     let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
     board.press_reset(Nrst::Low);
     let folder = tempfile::tempdir().unwrap();
@@ -62,7 +62,7 @@ fn a_board_saved_in_reset_begins_anew() {
 }
 
 #[test]
-fn the_files_are_what_a_script_expects() {
+fn the_saved_files_have_the_sizes_and_content_that_scripts_expect() {
     let folder = saved(Scenario::Bricked);
     let size = |name: &str| fs::metadata(folder.path().join(name)).unwrap().len();
     assert_eq!([size("flash.bin"), size("sram.bin"), size("option-bytes.bin")], [65536, 20480, 16]);
@@ -71,7 +71,7 @@ fn the_files_are_what_a_script_expects() {
 }
 
 #[test]
-fn a_board_described_by_hand_is_powered_on_when_it_is_read() {
+fn a_board_described_by_hand_is_powered_on_when_it_is_loaded() {
     let folder = saved(Scenario::Open);
     fs::write(folder.path().join("board.yaml"), "chip: stm32f103\nflash_kib: 64\n").unwrap();
     let board = SimBoard::load(folder.path()).unwrap();
@@ -81,21 +81,27 @@ fn a_board_described_by_hand_is_powered_on_when_it_is_read() {
 }
 
 #[test]
-fn what_is_no_board_is_refused() {
+fn an_invalid_saved_board_is_refused_with_the_reason() {
     let refused = |change: &dyn Fn(&Path)| {
         let folder = saved(Scenario::Open);
         change(folder.path());
         SimBoard::load(folder.path()).unwrap_err().to_string()
     };
     let yaml = |text: &'static str| refused(&move |folder| fs::write(folder.join("board.yaml"), text).unwrap());
-    assert!(yaml("chip: stm32f103\nflash_kib: 64\ncolour: red\n").contains("does not describe a board"));
+    assert!(yaml("chip: stm32f103\nflash_kib: 64\ncolour: red\n").contains("is not a valid board description"));
     assert!(yaml("chip: stm32f999\nflash_kib: 64\n").contains("stm32f999"));
-    assert!(yaml("chip: stm32f103\nflash_kib: 60000\n").contains("60000"));
-    assert!(yaml("chip: stm32f103\nflash_kib: 128\n").contains("65536 bytes, not 131072"));
-    assert!(yaml("chip: stm32f103\nflash_kib: 64\nuid: [a, b, xyz]\n").contains("xyz"));
+    assert!(
+        yaml("chip: stm32f103\nflash_kib: 60000\n")
+            .contains("invalid flash_kib 60000: for stm32f103, expected one of [16, 32, 64, 128]")
+    );
+    assert!(yaml("chip: stm32f103\nflash_kib: 128\n").contains("has 65536 bytes, not 131072"));
+    assert!(yaml("chip: stm32f103\nflash_kib: 64\nuid: [a, b, xyz]\n").contains("invalid uid word \"xyz\""));
     assert!(refused(&|folder| fs::remove_file(folder.join("sram.bin")).unwrap()).contains("cannot access"));
-    assert!(refused(&|folder| fs::write(folder.join("flash.bin"), [0; 10]).unwrap()).contains("10 bytes"));
-    assert!(refused(&|folder| fs::write(folder.join("board.yaml"), vec![b' '; 2 << 20]).unwrap()).contains("2097152"));
+    assert!(refused(&|folder| fs::write(folder.join("flash.bin"), [0; 10]).unwrap()).contains("has 10 bytes"));
+    assert!(
+        refused(&|folder| fs::write(folder.join("board.yaml"), vec![b' '; 2 << 20]).unwrap())
+            .contains("too large (2097152 bytes; the limit is 1048576 bytes)")
+    );
 }
 
 proptest! {

@@ -1,4 +1,5 @@
-//! The vendor's images, where the user has them: `M365_DRV_FIRMWARE` names folders with `boot.bin` and `DRV155.bin`.
+//! Tests with the vendor's images, if the user has them: `M365_DRV_FIRMWARE` lists folders with `boot.bin`,
+//! `DRV140.bin` and `DRV155.bin`.
 
 use std::{env, fs, time::Duration};
 
@@ -13,7 +14,7 @@ fn image(name: &str) -> Option<Vec<u8>> {
 }
 
 #[test]
-fn the_vendors_boot_loader_starts_the_vendors_application() {
+fn the_vendors_bootloader_starts_the_vendors_application() {
     for (name, live) in [("DRV140.bin", 0x6EE), ("DRV155.bin", 0x70E)] {
         let (Some(boot), Some(drv)) = (image("boot.bin"), image(name)) else { continue };
         let block =
