@@ -19,7 +19,7 @@ const RESET_TIME: Nanos = 20_000;
 /// `DBG_IWDG_STOP`, RM0008 31.16.3.
 const DBG_IWDG_STOP: u32 = 1 << 8;
 
-/// A board.
+/// A board with its chip.
 #[derive(Debug)]
 pub(super) struct Board {
     pub(super) chip: &'static Chip,

@@ -36,7 +36,7 @@ pub(super) struct Work {
     pub(super) ends: Nanos,
 }
 
-/// The cells.
+/// Main flash and option bytes.
 #[derive(Debug)]
 pub(super) struct Cells {
     pub(super) bytes: Vec<u8>,

@@ -24,7 +24,7 @@ pub(super) enum Activity {
     LockedUp,
 }
 
-/// The core.
+/// The Cortex-M core.
 #[derive(Debug)]
 pub(super) struct Core {
     pub(super) registers: CoreRegisters,

@@ -91,11 +91,9 @@ pub(super) struct Flash {
     granule: Granule,
     product_id: u32,
     pub(super) loaded: Loaded,
-    /// Whether a debugger has connected since power-on. A protected chip then refuses the core's own data reads as
-    /// well.
+    /// Whether a debugger has connected since power-on. If so, a protected chip also refuses data reads by the core.
     pub(super) debugged: bool,
-    /// Whether removing protection needs a power-on reset, as in PM0075 2.4.2. If not, a system reset is enough, as
-    /// seen on boards.
+    /// Whether removing protection needs a power-on reset (PM0075 2.4.2) or only a system reset, as seen on boards.
     pub(super) needs_power_cycle: bool,
     lock: Lock,
     option_lock: Lock,
@@ -334,8 +332,7 @@ impl Flash {
         }
     }
 
-    /// Whether the chip is protected permanently: its option bytes can never be changed (`chosen`; documented for chips
-    /// related to the GD32E103).
+    /// Whether the option bytes can never be changed again (`chosen`; documented for chips related to the GD32E103).
     fn is_permanent(&self) -> bool {
         self.granule == Granule::Word && self.cells.options[..2] == [options::PERMANENT, !options::PERMANENT]
     }

@@ -2,8 +2,7 @@
 //!
 //! [`SimBoard`] models a scooter's motor controller with an STM32F103, as seen over SWD: debug port, core, flash
 //! interface, option bytes. It replaces the lowest layer of probe-rs, so everything above runs as with a real probe.
-//! The core executes the Thumb code in flash or SRAM: after a reset, it is the bootloader's code that starts the
-//! application.
+//! The core executes the Thumb code in flash or SRAM: after a reset, the bootloader's own code starts the application.
 //!
 //! The model is stricter than the chip. If a tool violates a "must" in a manual, the model refuses the access and
 //! records it ([`SimBoard::violations`]). If the chip may behave in either of two ways, the model behaves in the less
@@ -101,7 +100,7 @@ pub struct Counts {
 pub enum Nrst {
     /// Held to ground.
     Low,
-    /// Not held.
+    /// Not held to ground.
     Released,
 }
 
@@ -171,8 +170,7 @@ impl SimBoard {
         self.machine().clean_khz = khz;
     }
 
-    /// Connects the probe's reset pin to the board. By default it is not connected, because these boards have no pad
-    /// for it.
+    /// Connects the probe's reset pin to the board. Not connected by default: these boards have no pad for it.
     pub fn wire_nrst(&self) {
         self.machine().nrst_wired = true;
     }

@@ -1,5 +1,4 @@
-//! The probe driver for probe-rs: the lowest layer, and the only simulated one. Everything above is as with a real
-//! probe.
+//! The simulated probe driver for probe-rs. Everything above this layer is the same as with a real probe.
 
 use std::{
     fmt, io,

@@ -67,7 +67,7 @@ pub enum StoreError {
     },
 }
 
-/// `board.yaml`.
+/// The content of `board.yaml`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Description {

@@ -157,8 +157,7 @@ impl System {
         flags.iter().fold(self.active | pending << 12, |word, &(bit, set)| word | u32::from(set) << bit)
     }
 
-    /// Whether [`System::take_pending`] may return an exception. Cheap, because the core calls it for every
-    /// instruction.
+    /// Whether [`System::take_pending`] may return an exception. Cheap, because it is called for every instruction.
     pub(super) fn may_be_pending(&self) -> bool {
         self.tick.control & 1 != 0 || self.pend_sv || self.pend_tick || self.pended != [0; 8]
     }
