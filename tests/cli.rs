@@ -130,7 +130,7 @@ fn bytes_that_are_not_a_data_block_are_refused() {
     let bench = Bench::new();
     bench.write("short.bin", [0; 511]).write("blank.bin", [0xFF; 512]);
     let refused = |why: &str| {
-        format!("error: [..] is no data block\n  cause: {why}\nnext: m365-drv data show --help\nexit 9: [..]\n")
+        format!("error: \"[..]\" holds no data block\n  cause: {why}\nnext: m365-drv data show --help\nexit 9: [..]\n")
     };
     bench.m365("data show short.bin").exit(9).stderr(&refused("a data block has 512 bytes, not 511")).check();
     bench.m365("data show blank.bin").exit(9).stderr(&refused("a data block begins with 0x515c, not 0xffff")).check();

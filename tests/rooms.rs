@@ -9,8 +9,8 @@ use std::{
 /// Each module ("room") and the modules that it may import in addition to [`FOR_EVERYONE`].
 const TABLE: [(&str, &[&str]); 6] = [
     ("block", &[]),
-    ("image", &[]),
-    ("target", &[]),
+    ("image", &["target", "block"]),
+    ("target", &["block"]),
     ("board", &["target", "block"]),
     ("sim", &["target", "block"]),
     ("ops", &["image", "board", "target", "block"]),

@@ -113,7 +113,12 @@ impl DataBlock {
     /// Whether the block begins as all do, has a serial number of its own and is made for this chip, as every block that was
     /// written to its end is.
     pub fn is_whole(&self, uid: Uid) -> bool {
-        self.0.starts_with(&SIGNATURE) && self.uid() == uid && self.serial().is_some()
+        self.is_complete() && self.uid() == uid
+    }
+
+    /// The same, whichever chip it was made for.
+    pub fn is_complete(&self) -> bool {
+        self.0.starts_with(&SIGNATURE) && self.serial().is_some()
     }
 
     /// The six characters of the Bluetooth PIN; none where they are not printable.

@@ -8,13 +8,15 @@ use std::{
 use clap::{Args, Subcommand};
 use m365_drv::{
     block::{DataBlock, Mileage, MileageError, Register, Serial, SerialError, Summary, Uid, Value},
+    image::Format,
     ops::DataSource,
     target::Target,
 };
 use serde::Serialize;
 
 use super::{
-    exit::{Exit, Meaning, refuse},
+    blocks::{self, Opened},
+    exit::{Exit, refuse},
     files,
     output::{Answer, Outcome, Report},
     page::{Page, Tone},
@@ -38,12 +40,12 @@ pub(crate) enum DataCommand {
     },
     /// Show what a block holds, register by register
     Show {
-        /// The block, 512 bytes
+        /// The file with the block: a block, a page, a dump of flash or a backup
         file: PathBuf,
     },
     /// Change some fields of a block; all its other bytes stay
     Edit {
-        /// The block, 512 bytes
+        /// The file with the block: a block, a page, a dump of flash or a backup
         file: PathBuf,
         /// Another serial number
         #[arg(long, value_name = "S")]
@@ -94,12 +96,13 @@ pub(crate) fn run(command: &DataCommand) -> Answer {
     match command {
         DataCommand::New { serial, mileage, uid, output } => {
             let fields = Fields::parse(Some(serial), *mileage, uid.as_deref())?;
-            save(&fields.set_in(DataBlock::template()), output)
+            save(&fields.set_in(DataBlock::template()), output, None)
         }
-        DataCommand::Show { file } => Outcome::new(&Shown::of(&open(file)?)),
+        DataCommand::Show { file } => Outcome::new(&Shown::of(file, &blocks::open(file, None)?)),
         DataCommand::Edit { file, serial, mileage, uid, output } => {
             let fields = Fields::parse(serial.as_deref(), *mileage, uid.as_deref())?;
-            save(&fields.set_in(open(file)?), output)
+            let opened = blocks::open(file, None)?;
+            save(&fields.set_in(opened.taken.block.clone()), output, Some(Origin::of(file, &opened)))
         }
     }
 }
@@ -135,14 +138,45 @@ impl Fields {
     }
 }
 
-fn open(path: &Path) -> anyhow::Result<DataBlock> {
-    let bytes = files::read(path, Exit::Data)?;
-    DataBlock::parse(&bytes).meaning(Exit::Data, || format!("{} is no data block", path.display()))
+fn save(block: &DataBlock, path: &Path, origin: Option<Origin>) -> Answer {
+    files::write_new(path, block.as_bytes(), Exit::Usage)?;
+    Outcome::new(&Saved { file: path.display().to_string(), summary: block.summary(), origin })
 }
 
-fn save(block: &DataBlock, path: &Path) -> Answer {
-    files::write_new(path, block.as_bytes(), Exit::Usage)?;
-    Outcome::new(&Saved { file: path.display().to_string(), summary: block.summary() })
+/// Where a block comes from.
+#[derive(Serialize)]
+struct Origin {
+    /// What the file is, in words.
+    form: String,
+    /// Address of the block in flash, `0x0800f800`; none if the file holds it apart.
+    address: Option<String>,
+    /// How many other blocks the file holds.
+    other_blocks: usize,
+    #[serde(skip)]
+    remark: Option<String>,
+}
+
+impl Origin {
+    fn of(path: &Path, opened: &Opened) -> Self {
+        Self {
+            form: opened.dump.to_string(),
+            address: opened.taken.address.map(|address| format!("{address:#010x}")),
+            other_blocks: opened.others.len(),
+            remark: opened.remark(path),
+        }
+    }
+
+    fn rows(&self, page: &mut Page) {
+        if self.form != Format::Data.to_string() {
+            page.row("found in", &self.form);
+        }
+        if let Some(address) = &self.address {
+            page.row("address", address);
+        }
+        if let Some(remark) = &self.remark {
+            page.toned("others", remark, Tone::Remark);
+        }
+    }
 }
 
 /// A block belongs to no scooter yet, so the form of any known scooter will do.
@@ -167,10 +201,16 @@ struct Saved {
     file: String,
     #[serde(flatten)]
     summary: Summary,
+    /// What `data edit` has read.
+    #[serde(flatten)]
+    origin: Option<Origin>,
 }
 
 impl Report for Saved {
     fn text(&self, page: &mut Page) {
+        if let Some(origin) = &self.origin {
+            origin.rows(page);
+        }
         summary_rows(&self.summary, page);
         page.row("written to", &self.file);
     }
@@ -180,6 +220,8 @@ impl Report for Saved {
 #[derive(Serialize)]
 struct Shown {
     source: &'static str,
+    #[serde(flatten)]
+    origin: Origin,
     #[serde(flatten)]
     summary: Summary,
     registers: Vec<RegisterRow>,
@@ -196,7 +238,8 @@ struct RegisterRow {
 }
 
 impl Shown {
-    fn of(block: &DataBlock) -> Self {
+    fn of(path: &Path, opened: &Opened) -> Self {
+        let block = &opened.taken.block;
         let row = |(register, value): (&Register, Value)| RegisterRow {
             register: format!("{:02x}", register.number),
             value,
@@ -204,12 +247,14 @@ impl Shown {
             meaning: register.meaning,
             source: register.source,
         };
-        Self { source: "file", summary: block.summary(), registers: block.registers().map(row).collect() }
+        let (origin, registers) = (Origin::of(path, opened), block.registers().map(row).collect());
+        Self { source: "file", origin, summary: block.summary(), registers }
     }
 }
 
 impl Report for Shown {
     fn text(&self, page: &mut Page) {
+        self.origin.rows(page);
         summary_rows(&self.summary, page);
         page.blank().heading("Registers");
         for RegisterRow { register, value, unit, meaning, .. } in &self.registers {

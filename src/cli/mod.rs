@@ -1,6 +1,7 @@
 //! The command line: what can be typed, and which file does it.
 
 mod backup;
+mod blocks;
 mod consent;
 mod context;
 mod cures;

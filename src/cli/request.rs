@@ -7,17 +7,16 @@ use clap::{
     builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
 };
 use m365_drv::{
-    block::{DataBlock, LEN, Mileage, Serial},
+    block::{DataBlock, Mileage, Serial},
     image::{Catalog, GATES, Image, Kind, RehearsalImages},
-    ops::{After, Backup, Extent, FlashRequest, Intent, Keep},
+    ops::{After, Extent, FlashRequest, Intent, Keep},
     target::Target,
 };
 
 use super::{
-    Context,
+    Context, blocks,
     data::MileageArgs,
     exit::{Exit, Meaning, refuse},
-    files,
     firmware::{AtHand, FirmwareArgs},
 };
 
@@ -81,7 +80,7 @@ impl WantedArgs {
         let serial = self.serial.as_deref().map(|text| Serial::parse(text, &target.serial.pattern));
         let serial = serial.transpose().map_err(|error| refuse(Exit::Data, error.to_string()))?;
         let mileage = self.mileage.mileage()?;
-        let data = self.data.as_deref().map(|path| data_block(path, target)).transpose()?;
+        let data = self.data.as_deref().map(|path| data_block(path, target, context)).transpose()?;
         let searches = self.boot.is_none() || self.drv.is_none();
         let at_hand = searches.then(|| self.firmware.search(&context.probes.interrupt())).transpose()?;
         let mut images = |kind, file: Option<&Path>| match (file, &at_hand) {
@@ -100,6 +99,11 @@ impl WantedArgs {
         let region = if kind == Kind::Boot { &regions.boot } else { &regions.drv };
         let image = Image::open(file).and_then(|image| image.part(region));
         let image = image.meaning(Exit::Image, || format!("{} is refused", file.display()))?;
+        let names_none = image.package.as_ref().is_some_and(|package| package.model.is_none());
+        if names_none && Catalog::builtin().identify(&image.bytes).is_none() {
+            let message = format!("the package {:?} does not say which scooter it is for", file.display().to_string());
+            context.warn("package-scooter-unknown", message);
+        }
         if kind == Kind::Drv
             && let Some(what) = custom(&image.bytes)
         {
@@ -130,17 +134,12 @@ fn custom(bytes: &[u8]) -> Option<String> {
 }
 
 /// The data block in a block file, a backup or a dump.
-fn data_block(path: &Path, target: &Target) -> anyhow::Result<DataBlock> {
-    let bytes = files::read(path, Exit::Data)?;
-    let what = || format!("{} holds no data block", path.display());
-    if bytes.starts_with(b"{") {
-        let backup = str::from_utf8(&bytes).map_err(|error| error.to_string()).and_then(Backup::decode);
-        let backup = backup.map_err(|reason| refuse(Exit::Data, format!("{}: {reason}", what())))?;
-        return backup.block.ok_or_else(|| refuse(Exit::Data, what()));
+fn data_block(path: &Path, target: &Target, context: &mut Context) -> anyhow::Result<DataBlock> {
+    let opened = blocks::open(path, Some(target.regions.data.start))?;
+    if let Some(remark) = opened.remark(path) {
+        context.warn("several-data-blocks", remark);
     }
-    let place = (target.regions.data.start - target.flash.start) as usize;
-    let block = if bytes.len() == target.flash.len() { &bytes[place..place + LEN] } else { &bytes[..] };
-    DataBlock::parse(block).meaning(Exit::Data, what)
+    Ok(opened.taken.block)
 }
 
 impl Wanted {

@@ -14,10 +14,10 @@ const SPAN: usize = 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CipherError {
     /// The length is not that of an encrypted file: a multiple of 8, at least 8.
-    #[error("{0} bytes are no whole number of 8-byte blocks")]
+    #[error("{0} bytes are not a whole number of 8-byte blocks")]
     Length(usize),
     /// The decrypted text does not carry its own checksum: it was changed, or never encrypted.
-    #[error("the checksum is {found:#010x}, the data make it {computed:#010x}")]
+    #[error("the checksum is {found:#010x}, but the data add up to {computed:#010x}")]
     Checksum {
         /// What stands at the end of the decrypted text.
         found: u32,
@@ -54,12 +54,14 @@ pub fn encrypt(plain: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Decrypts an update file and checks it. The checksum is taken off, padding zeros stay.
+/// Decrypts an update file and checks it. The checksum is taken off, and with it what was padded behind it: zeros or 0xFF
+/// that some tool added to the encrypted file. Zeros that were encrypted stay.
 pub fn decrypt(cipher: &[u8]) -> Result<Vec<u8>, CipherError> {
-    if cipher.is_empty() || !cipher.len().is_multiple_of(8) {
+    let whole = cipher.len() / 8 * 8;
+    if whole == 0 {
         return Err(CipherError::Length(cipher.len()));
     }
-    let mut bytes = cipher.to_vec();
+    let mut bytes = cipher[..whole].to_vec();
     let mut chain = [0; 2];
     each_block(&mut bytes, |block, key| {
         let plain = decipher(block, key);
@@ -67,13 +69,32 @@ pub fn decrypt(cipher: &[u8]) -> Result<Vec<u8>, CipherError> {
         chain = block;
         out
     });
-    let tail = bytes.split_off(bytes.len() - 4);
-    let found = u32::from_le_bytes([tail[0], tail[1], tail[2], tail[3]]);
-    let computed = checksum(&bytes);
-    if found != computed {
-        return Err(CipherError::Checksum { found, computed });
+    if let Some(end) = end(cipher, &bytes) {
+        bytes.truncate(end - 4);
+        return Ok(bytes);
     }
-    Ok(bytes)
+    if whole != cipher.len() {
+        return Err(CipherError::Length(cipher.len()));
+    }
+    let (plain, found) = bytes.split_at(whole - 4);
+    Err(CipherError::Checksum { found: read(found), computed: checksum(plain) })
+}
+
+/// Where the decrypted text ends with its own checksum, and nothing but padding is behind that in the encrypted file. The
+/// longest such text.
+fn end(cipher: &[u8], plain: &[u8]) -> Option<usize> {
+    let padding = cipher.last().copied().filter(|byte| [0x00, 0xFF].contains(byte));
+    let padded = cipher.iter().rev().take_while(|byte| Some(**byte) == padding).count();
+    let mut sum = plain.chunks_exact(4).fold(0u32, |sum, word| sum.wrapping_add(read(word)));
+    let first = (cipher.len() - padded).max(8).next_multiple_of(8);
+    for end in (first..=plain.len()).rev().step_by(8) {
+        sum = sum.wrapping_sub(read(&plain[end - 4..]));
+        if !sum.rotate_left(16) == read(&plain[end - 4..]) {
+            return Some(end);
+        }
+        sum = sum.wrapping_sub(read(&plain[end - 8..]));
+    }
+    None
 }
 
 /// Replaces every 8-byte block by what `step` makes of it under the key of its span.
@@ -192,7 +213,22 @@ mod tests {
     fn other_lengths_are_refused() {
         assert_eq!(decrypt(&[]), Err(CipherError::Length(0)));
         assert_eq!(decrypt(&[0; 4]), Err(CipherError::Length(4)));
-        assert_eq!(decrypt(&[0; 1025]), Err(CipherError::Length(1025)));
+        assert_eq!(decrypt(&[1; 1025]), Err(CipherError::Length(1025)));
+    }
+
+    #[test]
+    fn what_was_padded_behind_the_checksum_is_left_off() {
+        let plain = b"some firmware!!!".repeat(100);
+        let cipher = encrypt(&plain);
+        let padded = [&plain[..], &[0; 4]].concat();
+        for padding in [0, 1, 4, 8, 60, 1000] {
+            for byte in [0x00, 0xFF] {
+                let longer = [&cipher[..], &vec![byte; padding]].concat();
+                assert_eq!(decrypt(&longer), Ok(padded.clone()), "{padding} bytes {byte:#04x}");
+            }
+        }
+        assert!(decrypt(&[&cipher[..], &[1; 8]].concat()).is_err(), "something else behind");
+        assert!(decrypt(&cipher[..cipher.len() - 8]).is_err());
     }
 
     proptest! {

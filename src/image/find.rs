@@ -9,12 +9,13 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use super::{Catalog, Entry, Exactness, FirmwareType, Format, Image, Kind, Layout, MAX_FILE, inspect};
+use super::{Catalog, Dump, Entry, Exactness, FirmwareType, Image, Kind, MAX_FILE, inspect};
 
 /// Files looked at in one search, at most: a clone of a firmware collection has some hundreds.
 const MAX_FILES: usize = 20_000;
-/// The longest file that is an image or a dump as it stands; only packages and Intel HEX files are longer.
-const MAX_PLAIN: u64 = 0x2_0000;
+/// The longest file that is an image or a dump as it stands, option bytes included; only packages and Intel HEX files are
+/// longer.
+const MAX_PLAIN: u64 = 0x2_0000 + 16;
 /// Folders inside folders, at most.
 const MAX_DEPTH: usize = 12;
 
@@ -155,8 +156,8 @@ fn known_in(path: &Path) -> Vec<Found> {
         return vec![];
     }
     let Ok(image) = Image::open(path) else { return vec![] };
-    let images = if image.format == Format::Dump {
-        let layout = if image.bytes.len() > 0x1_0000 { Layout::Kib128 } else { Layout::Kib64 };
+    let images = if image.is_dump() {
+        let layout = Dump::of(image.clone()).layout();
         let regions = [inspect::FLASH..inspect::DRV, inspect::DRV..layout.staging()];
         regions.into_iter().filter_map(|region| image.clone().part(&region).ok()).collect()
     } else {

@@ -4,14 +4,22 @@ use std::{collections::BTreeMap, ops::Range};
 
 use ihex::{ReaderError, Record};
 
+use super::thumb;
+
 /// The widest span of addresses taken: twice the flash of the largest board.
 const MAX_SPAN: u64 = 256 * 1024;
+/// The option bytes (PM0075 2.5), which programmers write behind a dump of flash.
+const OPTIONS: Range<u32> = 0x1FFF_F800..0x1FFF_F810;
+/// The registers of an nRF51 or nRF52 that are programmed with its flash: FICR and UICR (nRF51 reference manual 7, 8).
+const NORDIC: Range<u32> = 0x1000_0000..0x1000_2000;
+/// Where flash of an nRF51 or nRF52 ends at most; it begins at 0.
+const NORDIC_FLASH: u32 = 0x0010_0000;
 
-/// Why a text is no usable Intel HEX file; lines count from 1.
+/// Why a text cannot be used as Intel HEX; lines count from 1.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HexError {
-    /// A line that is no record.
-    #[error("line {line} is no record")]
+    /// A line that is not a record.
+    #[error("line {line} is not an Intel HEX record")]
     Record {
         /// The line.
         line: usize,
@@ -22,19 +30,27 @@ pub enum HexError {
     #[error("two records fill address {0:#010x}")]
     Overlap(u32),
     /// A record whose data run over the end of its 64 KiB segment or of the address space.
-    #[error("the record of line {0} runs over the end of its segment")]
+    #[error("the record in line {0} runs over the end of its segment")]
     Wraps(usize),
-    /// Records too far apart: option bytes, or a file for another chip.
-    #[error("the data spread over {0} bytes")]
-    Span(u64),
+    /// Records too far apart: a file for another chip.
+    #[error("the addresses {first:#010x} and {last:#010x} are too far apart for one flash")]
+    Span {
+        /// The lowest address with data.
+        first: u32,
+        /// The highest.
+        last: u32,
+    },
+    /// A file for the Nordic chip of a dashboard, by its address or by where its code is.
+    #[error("a file for the dashboard's Nordic chip, not for the motor controller (data at {0:#010x})")]
+    Nordic(u32),
     /// No end-of-file record: the file was cut off.
-    #[error("there is no end-of-file record")]
+    #[error("the end-of-file record is missing")]
     NoEnd,
     /// Records behind the end-of-file record.
-    #[error("there are records behind the end-of-file record")]
+    #[error("more records follow the end-of-file record")]
     AfterEnd,
-    /// No data at all.
-    #[error("there are no data")]
+    /// No data for flash.
+    #[error("no data for flash before the end of the file")]
     NoData,
 }
 
@@ -47,17 +63,27 @@ pub(super) struct Data {
     pub(super) bytes: Vec<u8>,
     /// The offsets in `bytes` that no record fills, in order.
     pub(super) gaps: Vec<Range<usize>>,
+    /// The option bytes, if the file has them.
+    pub(super) options: Option<[u8; 16]>,
 }
 
 /// Reads the records.
 pub(super) fn read(text: &str) -> Result<Data, HexError> {
-    let runs = runs(text)?;
-    let (Some((&base, _)), Some((&last, tail))) = (runs.first_key_value(), runs.last_key_value()) else {
+    let mut runs = runs(text)?;
+    if let Some(&address) = runs.keys().find(|address| NORDIC.contains(address)) {
+        return Err(HexError::Nordic(address));
+    }
+    let options = take_options(&mut runs);
+    let (Some((&base, begin)), Some((&last, tail))) = (runs.first_key_value(), runs.last_key_value()) else {
         return Err(HexError::NoData);
     };
+    // Code that begins in low memory and leads there.
+    if base < NORDIC_FLASH && thumb::word(begin, 4).is_some_and(|reset| reset % 2 == 1 && reset < NORDIC_FLASH) {
+        return Err(HexError::Nordic(base));
+    }
     let span = u64::from(last - base) + tail.len() as u64;
     if span > MAX_SPAN {
-        return Err(HexError::Span(span));
+        return Err(HexError::Span { first: base, last: last.saturating_add(tail.len() as u32 - 1) });
     }
     let mut bytes = vec![0xFF; span as usize];
     let mut gaps = Vec::new();
@@ -73,7 +99,20 @@ pub(super) fn read(text: &str) -> Result<Data, HexError> {
         filled = start + run.len();
         bytes[start..filled].copy_from_slice(&run);
     }
-    Ok(Data { base, bytes, gaps })
+    Ok(Data { base, bytes, gaps, options })
+}
+
+/// Takes out the records of the option bytes; none if there are not all of them.
+fn take_options(runs: &mut BTreeMap<u32, Vec<u8>>) -> Option<[u8; 16]> {
+    let addresses: Vec<u32> = runs.range(OPTIONS).map(|(address, _)| *address).collect();
+    let mut options = Vec::new();
+    for address in addresses {
+        if address as usize != OPTIONS.start as usize + options.len() {
+            options.clear();
+        }
+        options.extend(runs.remove(&address)?);
+    }
+    options.first_chunk().copied()
 }
 
 /// The data records by address. Where they overlap, the later start is inside the earlier run.
@@ -129,7 +168,10 @@ mod tests {
         let text = file(&[(0x0800_1010, &[3, 4]), (0x0800_1000, &[1, 2]), (0x0800_1012, &[5])]);
         let mut bytes = vec![0xFF; 19];
         (bytes[0], bytes[1], bytes[16], bytes[17], bytes[18]) = (1, 2, 3, 4, 5);
-        assert_eq!(read(&text), Ok(Data { base: 0x0800_1000, bytes, gaps: std::iter::once(2..16).collect() }));
+        assert_eq!(
+            read(&text),
+            Ok(Data { base: 0x0800_1000, bytes, gaps: std::iter::once(2..16).collect(), options: None })
+        );
     }
 
     #[test]
@@ -152,9 +194,35 @@ mod tests {
 
     #[test]
     fn far_apart_and_wrapping_records_are_refused() {
-        let text = file(&[(0x0800_0000, &[1]), (0x1FFF_F800, &[2])]);
-        assert_eq!(read(&text), Err(HexError::Span(0x17FF_F801)));
+        let text = file(&[(0x0800_0000, &[1]), (0x2000_0000, &[2])]);
+        let error = read(&text).unwrap_err();
+        assert_eq!(error, HexError::Span { first: 0x0800_0000, last: 0x2000_0000 });
+        assert_eq!(error.to_string(), "the addresses 0x08000000 and 0x20000000 are too far apart for one flash");
         assert_eq!(read(&file(&[(0x0800_FFFF, &[1, 2])])), Err(HexError::Wraps(2)));
+    }
+
+    #[test]
+    fn option_bytes_behind_a_dump_are_taken_apart() {
+        let options: Vec<u8> = (0..16).collect();
+        let with = |records: &[(u32, &[u8])]| read(&file(&[&[(0x0800_0000, &[1u8][..])], records].concat())).unwrap();
+        let data = with(&[(0x1FFF_F800, &options)]);
+        assert_eq!((data.base, &data.bytes[..], data.gaps), (0x0800_0000, &[1][..], vec![]));
+        assert_eq!(data.options.map(Vec::from), Some(options.clone()));
+        let halves = with(&[(0x1FFF_F800, &options[..8]), (0x1FFF_F808, &options[8..])]);
+        assert_eq!(halves.options, data.options);
+        assert_eq!(with(&[(0x1FFF_F800, &options[..4])]).options, None, "not all of them");
+        assert_eq!(read(&file(&[(0x1FFF_F800, &options)])), Err(HexError::NoData));
+    }
+
+    #[test]
+    fn a_file_for_a_dashboard_is_called_so() {
+        let code = [0x00, 0x20, 0x00, 0x20, 0xD1, 0x06, 0x00, 0x00];
+        assert_eq!(read(&file(&[(0, &code)])), Err(HexError::Nordic(0)));
+        let error = read(&file(&[(0, &[0; 16]), (0x1000_1014, &[0; 4])])).unwrap_err();
+        let words = "a file for the dashboard's Nordic chip, not for the motor controller (data at 0x10001014)";
+        assert_eq!(error.to_string(), words);
+        let ours = [0x00, 0x20, 0x00, 0x20, 0x01, 0x11, 0x00, 0x08];
+        assert!(read(&file(&[(0, &ours)])).is_ok(), "a controller's, without its address");
     }
 
     proptest! {

@@ -1,22 +1,26 @@
 //! Firmware files: what people have becomes an [`Image`], and whether it may be flashed is asked of its [`gates()`].
 //!
-//! A file's form is found by its content, never by its name: raw binary, Intel HEX, the update cipher, an update package
-//! (zip), a data block, a dump of a whole flash. What it is comes from the [`Catalog`] where it is known, and from the
-//! code itself ([`inspect()`]) in any case.
+//! A file's form is found by its content, never by its name: plain binary, Intel HEX, the update cipher, an update package
+//! (zip), a data block, a backup, a dump of flash in any of its forms ([`Dump`]). What an image is comes from the
+//! [`Catalog`] if it is known, and from the code itself ([`inspect()`]) in any case.
 
 mod catalog;
 pub mod cipher;
 mod digest;
+mod dump;
 mod find;
+mod foreign;
 mod gates;
 mod hex;
 mod inspect;
 mod near;
 mod package;
 mod printable;
+mod raw;
 mod report;
 #[cfg(test)]
 pub(crate) mod sample;
+mod saved;
 mod thumb;
 
 use std::{
@@ -29,10 +33,15 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use self::package::Unpacked;
+use crate::block::SIGNATURE;
+
 pub use self::{
     catalog::{Catalog, Entry, Exactness, Identified, Protects, PublishedFile},
     digest::{DigestError, Md5Digest, Sha256Digest, md5, sha256},
+    dump::{Block, Dump},
     find::{FindError, Found, Shelf, find},
+    foreign::Foreign,
     gates::{Fit, GATES, Gate, RehearsalImages, gates},
     hex::HexError,
     inspect::{Inspection, Layout, inspect},
@@ -40,10 +49,13 @@ pub use self::{
     package::{DirectoryError, FirmwareType, Generation, InfoError, Model, Package, PackageError},
     printable::printable,
     report::{PartReport, Report},
+    saved::{Saved, SavedError},
 };
 
-/// The longest file taken, in bytes: 128 KiB as Intel HEX is 360 KiB.
-const MAX_FILE: usize = 1024 * 1024;
+/// The longest zip taken, in bytes: there may be anything beside the firmware.
+const MAX_FILE: usize = 16 * 1024 * 1024;
+/// The longest other file: 128 KiB as Intel HEX is 360 KiB.
+const MAX_PLAIN: usize = 1024 * 1024;
 
 /// What an image is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -84,10 +96,12 @@ pub enum Format {
     /// An update package.
     #[serde(rename = "zip")]
     Package,
-    /// All of a board's flash.
+    /// More than one region of a board's flash.
     Dump,
-    /// A data block.
+    /// A data block, or the page with it.
     Data,
+    /// A backup of this program.
+    Backup,
 }
 
 impl fmt::Display for Format {
@@ -99,6 +113,7 @@ impl fmt::Display for Format {
             Self::Package => "update package",
             Self::Dump => "flash dump",
             Self::Data => "data block",
+            Self::Backup => "backup",
         })
     }
 }
@@ -106,24 +121,28 @@ impl fmt::Display for Format {
 /// The bytes that a file holds for flash.
 #[derive(Debug, Clone)]
 pub struct Image {
-    /// Plain bytes: decoded, unpacked and decrypted, and nothing cut off or added.
+    /// Plain bytes: decoded, unpacked and decrypted. Of a page with a data block only the block.
     pub bytes: Vec<u8>,
-    /// Address of the first byte, where the file says so.
+    /// Address of the first byte, if the file has one or is a dump.
     pub base: Option<u32>,
     /// Offsets in `bytes` that the file holds nothing for, in order: the gaps of an Intel HEX file. They read as 0xFF.
     pub gaps: Vec<Range<usize>>,
     /// The form of the file.
     pub format: Format,
-    /// What the package around it says, where it came in one.
+    /// The option bytes behind a dump of flash, from 0x1FFFF800, with right complements.
+    pub options: Option<[u8; 16]>,
+    /// What the package around it has about it, if it came in one.
     pub package: Option<Package>,
-    /// The file that it was read from, where it came from one.
+    /// Its name in the zip, if it came in one without a description.
+    pub member: Option<String>,
+    /// The file that it was read from, if it came from one.
     pub file: Option<PathBuf>,
     /// For an image that was found and not named: which of the places searched has it. Of several images that fit, those of
     /// the first place go first.
     pub place: Option<usize>,
 }
 
-/// Why a file is no image at all.
+/// Why a file is not an image.
 #[derive(Debug, thiserror::Error)]
 pub enum ImageError {
     /// The file cannot be read.
@@ -133,14 +152,28 @@ pub enum ImageError {
     #[error("the file is empty")]
     Empty,
     /// No firmware of any board is that long.
-    #[error("the file has more than {MAX_FILE} bytes")]
-    TooLong,
+    #[error("the file is too large ({} MiB; the limit is {} MiB)", tenths(*bytes), limit >> 20)]
+    TooLong {
+        /// Its length.
+        bytes: u64,
+        /// The longest that it may be.
+        limit: usize,
+    },
+    /// Another kind of file.
+    #[error("{0}")]
+    Foreign(Foreign),
     /// It looks like Intel HEX and is broken.
     #[error("the Intel HEX file is refused")]
     Hex(#[source] HexError),
-    /// It is a zip, but no usable package.
+    /// A zip that cannot be used.
     #[error("the package is refused")]
     Package(#[source] PackageError),
+    /// JSON that is not a backup.
+    #[error("not an m365-drv backup")]
+    Backup(#[source] SavedError),
+    /// A backup of a board whose flash could not be read.
+    #[error("the backup holds no flash: the board was read-protected when it was made")]
+    NoFlash,
     /// The image lies elsewhere in flash.
     #[error("the image begins at {base:#010x} and holds nothing for {wanted:#010x}")]
     Elsewhere {
@@ -151,61 +184,97 @@ pub enum ImageError {
     },
 }
 
+/// A length in MiB with one decimal, rounded up so that what is over a limit does not look as if it were not.
+fn tenths(bytes: u64) -> String {
+    let tenths = (bytes * 10).div_ceil(1 << 20);
+    format!("{}.{}", tenths / 10, tenths % 10)
+}
+
+/// Reads a file, but no more of it than an image can have.
+fn read_file(path: &Path) -> Result<Vec<u8>, ImageError> {
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(ImageError::Read)?;
+    let len = file.metadata().map_err(ImageError::Read)?.len();
+    file.take(MAX_FILE as u64 + 1).read_to_end(&mut bytes).map_err(ImageError::Read)?;
+    if bytes.len() > MAX_FILE {
+        return Err(ImageError::TooLong { bytes: len.max(bytes.len() as u64), limit: MAX_FILE });
+    }
+    Ok(bytes)
+}
+
 impl Image {
     /// Reads a file.
     pub fn open(path: &Path) -> Result<Self, ImageError> {
-        let mut bytes = Vec::new();
-        let file = File::open(path).map_err(ImageError::Read)?;
-        file.take(MAX_FILE as u64 + 1).read_to_end(&mut bytes).map_err(ImageError::Read)?;
-        Ok(Self { file: Some(path.into()), ..Self::from_bytes(&bytes)? })
+        Ok(Self { file: Some(path.into()), ..Self::from_bytes(&read_file(path)?)? })
     }
 
     /// Takes the bytes of a file.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ImageError> {
-        let image = |bytes: Vec<u8>, base, format| Self {
-            bytes,
-            base,
-            gaps: vec![],
-            format,
-            package: None,
-            file: None,
-            place: None,
-        };
         if bytes.is_empty() {
             return Err(ImageError::Empty);
         }
-        if bytes.len() > MAX_FILE {
-            return Err(ImageError::TooLong);
+        let is_zip = bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06");
+        let limit = if is_zip { MAX_FILE } else { MAX_PLAIN };
+        if bytes.len() > limit {
+            return Err(ImageError::TooLong { bytes: bytes.len() as u64, limit });
         }
-        if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06") {
-            let (bytes, package) = package::read(bytes).map_err(ImageError::Package)?;
-            return Ok(Self { package: Some(package), ..image(bytes, None, Format::Package) });
+        if is_zip {
+            return match package::read(bytes).map_err(ImageError::Package)? {
+                Unpacked::Package(bytes, package) => {
+                    Ok(Self { package: Some(package), ..Self::new(bytes, None, Format::Package) })
+                }
+                Unpacked::Loose { name, bytes } => Ok(Self { member: Some(name), ..Self::from_bytes(&bytes)? }),
+            };
+        }
+        if let Some(text) = backup_text(bytes) {
+            return Self::of_backup(Saved::decode(text).map_err(ImageError::Backup)?);
         }
         if let Some(text) = hex_text(bytes) {
-            let hex::Data { base, bytes, gaps } = hex::read(text).map_err(ImageError::Hex)?;
-            return Ok(Self { gaps, ..image(bytes, Some(base), Format::Hex) });
+            let hex::Data { base, bytes, gaps, options } = hex::read(text).map_err(ImageError::Hex)?;
+            let options = options.filter(raw::options_are_right);
+            // What was made from a binary without its address begins at 0; these chips have no flash there.
+            let base = if base == 0 { raw::read(&bytes).base } else { Some(base) };
+            return Ok(Self { gaps, options, ..Self::new(bytes, base, Format::Hex) });
         }
-        if is_data_block(bytes) {
-            return Ok(image(bytes.into(), None, Format::Data));
+        let raw = raw::read(bytes);
+        if raw.format == Format::Bin {
+            // The checksum inside makes this certain; plain code passes for encrypted once in 2^32.
+            if let Ok(plain) = cipher::decrypt(bytes) {
+                return Ok(Self::new(plain, None, Format::Encrypted));
+            }
+            if let Some(foreign) = foreign::foreign(bytes) {
+                return Err(ImageError::Foreign(foreign));
+            }
         }
-        // No image is as long as a flash: boards keep their data at its end.
-        if matches!(bytes.len(), 0x1_0000 | 0x2_0000) {
-            return Ok(image(bytes.into(), Some(inspect::FLASH), Format::Dump));
-        }
-        // The checksum inside makes this certain; plain code passes for encrypted once in 2^32.
-        if let Ok(plain) = cipher::decrypt(bytes) {
-            return Ok(image(plain, None, Format::Encrypted));
-        }
-        Ok(image(bytes.into(), None, Format::Bin))
+        Ok(Self { options: raw.options, ..Self::new(raw.bytes.into(), raw.base, raw.format) })
     }
 
-    /// What it holds for a region: itself, or its share where it is a dump or a HEX file that begins before the region.
+    fn new(bytes: Vec<u8>, base: Option<u32>, format: Format) -> Self {
+        Self { bytes, base, gaps: vec![], format, options: None, package: None, member: None, file: None, place: None }
+    }
+
+    /// The flash in a backup.
+    fn of_backup(saved: Saved) -> Result<Self, ImageError> {
+        let flash = saved.flash.ok_or(ImageError::NoFlash)?;
+        let options = Some(saved.option_bytes).filter(raw::options_are_right);
+        Ok(Self { options, ..Self::new(flash, Some(inspect::FLASH), Format::Backup) })
+    }
+
+    /// Whether it holds more than one region of flash.
+    pub fn is_dump(&self) -> bool {
+        let Some(base) = self.base else { return false };
+        let end = u64::from(base) + self.bytes.len() as u64;
+        // Nothing that is only a DRV reaches as far as the data block of the smaller map.
+        let reaches = if base < inspect::DRV { inspect::DRV } else { Layout::Kib64.data_block() };
+        (inspect::FLASH..=inspect::DRV).contains(&base) && end > reaches.into()
+    }
+
+    /// What it holds for a region: itself, or its share if it is a dump or a HEX file that begins before the region.
     /// Erased flash at the end of a share is left off.
     pub fn part(self, region: &Range<u32>) -> Result<Self, ImageError> {
         let Some(base) = self.base else { return Ok(self) };
         let len = (region.end - region.start) as usize;
-        let begins_before = base < region.start || region.start == inspect::FLASH && self.bytes.len() > len;
-        if !begins_before {
+        if base >= region.start && !self.is_dump() {
             return Ok(self);
         }
         let elsewhere = ImageError::Elsewhere { base, wanted: region.start };
@@ -229,8 +298,9 @@ impl Image {
     pub fn kind(&self) -> Kind {
         match (Catalog::builtin().identify(&self.bytes), self.format) {
             (Some(known), _) => known.entry.kind,
+            _ if self.is_dump() => Kind::Unknown,
             (None, Format::Data) => Kind::Data,
-            (None, Format::Dump) => Kind::Unknown,
+            (None, _) if self.bytes.starts_with(&SIGNATURE) => Kind::Data,
             (None, _) => match thumb::word(&self.bytes, 4) {
                 Some(reset) if (inspect::FLASH..inspect::DRV).contains(&reset) => Kind::Boot,
                 Some(reset) if (inspect::DRV..Layout::Kib128.staging()).contains(&reset) => Kind::Drv,
@@ -252,9 +322,10 @@ fn hex_text(bytes: &[u8]) -> Option<&str> {
     text.trim_start().starts_with(':').then_some(text)
 }
 
-/// 512 bytes with the magic that the firmware itself asks for.
-fn is_data_block(bytes: &[u8]) -> bool {
-    bytes.len() == 512 && bytes.starts_with(&[0x5C, 0x51])
+/// A JSON object, as backups are.
+fn backup_text(bytes: &[u8]) -> Option<&str> {
+    let text = str::from_utf8(bytes).ok()?.trim_start_matches('\u{FEFF}');
+    text.trim_start().starts_with('{').then_some(text)
 }
 
 #[cfg(test)]
@@ -300,7 +371,11 @@ mod tests {
     #[test]
     fn what_is_no_image_is_refused() {
         assert!(matches!(Image::from_bytes(&[]), Err(ImageError::Empty)));
-        assert!(matches!(Image::from_bytes(&vec![0; MAX_FILE + 1]), Err(ImageError::TooLong)));
+        let too_long = Image::from_bytes(&vec![0; MAX_PLAIN + 400_000]).unwrap_err().to_string();
+        assert_eq!(too_long, "the file is too large (1.4 MiB; the limit is 1 MiB)");
+        let zip = [&b"PK\x03\x04"[..], &vec![0; MAX_FILE]].concat();
+        let too_long = Image::from_bytes(&zip).unwrap_err().to_string();
+        assert_eq!(too_long, "the file is too large (16.1 MiB; the limit is 16 MiB)");
         assert!(matches!(Image::from_bytes(b":00"), Err(ImageError::Hex(_))));
         assert!(matches!(Image::from_bytes(b"PK\x03\x04"), Err(ImageError::Package(_))));
         assert!(matches!(Image::open(Path::new("/nowhere/at/all")), Err(ImageError::Read(_))));
@@ -334,8 +409,8 @@ mod tests {
         let kept = text.lines().enumerate().filter(|(line, _)| *line == 0 || !lacks((line - 1) * 32));
         let whole = read(kept.map(|(_, line)| line).collect::<Vec<_>>().join("\n").as_bytes());
         assert_eq!(whole.gaps, [64..96, 3008..0x1000, 0x1800..0x1820]);
-        assert_eq!(whole.clone().part(&DRV).unwrap().gaps, [2048..2080]);
-        assert_eq!(whole.part(&BOOT).unwrap().gaps, [64..96]);
+        assert_eq!(whole.clone().part(&DRV).unwrap().gaps[0], 2048..2080);
+        assert_eq!(whole.part(&BOOT).unwrap().gaps[0], 64..96);
         assert_eq!(read(hex_file(0x0800_1000, &drv).as_bytes()).gaps, []);
     }
 

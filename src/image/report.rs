@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{
-    Catalog, Exactness, Fit, Format, Gate, Identified, Image, Kind, Layout, Md5Digest, Near, Package, Protects,
+    Catalog, Dump, Exactness, Fit, Format, Gate, Identified, Image, Kind, Layout, Md5Digest, Near, Package, Protects,
     Sha256Digest, gates, inspect,
     inspect::{DRV, FLASH},
     md5,
@@ -39,6 +39,8 @@ pub struct Report {
     pub exactness: Option<Exactness>,
     /// The known image it was made from, where it is not known itself.
     pub near: Option<Near>,
+    /// Its name in the zip, if it came in one without a description.
+    pub member: Option<String>,
     /// Address of its first byte, where the file says so.
     pub base: Option<String>,
     /// Text at 0x100.
@@ -87,7 +89,7 @@ impl Report {
         let entry = known.map(|known| known.entry);
         let scooters = match (entry, &image.package, &near) {
             (Some(entry), _, _) => entry.scooters.clone(),
-            (None, Some(package), _) => package.scooters().to_vec(),
+            (None, Some(package), _) => package.scooters().into_iter().map(Into::into).collect(),
             (None, None, Some(near)) => near.entry.scooters.clone(),
             (None, None, None) => vec![],
         };
@@ -111,6 +113,7 @@ impl Report {
             known: known.is_some_and(|known| known.is_whole()),
             exactness: known.map(|known| known.exactness),
             near,
+            member: image.member.clone(),
             base: image.base.map(address),
             ident: seen.ident,
             layout: seen.layout,
@@ -132,10 +135,10 @@ fn address(address: u32) -> String {
 
 /// What stands where in a dump of flash.
 fn parts(image: &Image) -> Vec<PartReport> {
-    if image.format != Format::Dump {
+    if !image.is_dump() {
         return vec![];
     }
-    let layout = if image.bytes.len() > 0x1_0000 { Layout::Kib128 } else { Layout::Kib64 };
+    let layout = Dump::of(image.clone()).layout();
     let data = layout.data_block();
     [FLASH..DRV, DRV..layout.staging(), data..data + 512]
         .into_iter()

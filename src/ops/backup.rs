@@ -6,13 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{Error, Job, held::Held, job::untouched, report};
 use crate::{
     block::{DataBlock, Uid},
     board::{Comparison, LinkError, OptionBytes, Part, Protection, progress::Step},
-    image::sha256,
+    image::{Saved, SavedError},
     target::Target,
 };
 
@@ -50,7 +50,7 @@ pub enum BackupError {
     #[error("{} does not read back as it was written", .0.display())]
     Differs(PathBuf),
     /// Not a backup.
-    #[error("{} is no backup of this program: {reason}", path.display())]
+    #[error("{:?} is not an m365-drv backup: {reason}", path.display().to_string())]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -59,83 +59,20 @@ pub enum BackupError {
     },
 }
 
-/// The version of the file's form.
-const SCHEMA: u32 = 1;
-/// The longest file that can be a backup: 128 KiB of flash in hexadecimal, and something for the rest.
+/// The longest file that can be a backup: 128 KiB of flash in hexadecimal, and some room for the rest.
 const MAX_FILE: u64 = 512 * 1024;
-
-/// The form of the file: JSON, with hashes of everything that is bytes.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Document {
-    schema: u32,
-    tool: String,
-    created: String,
-    uid: String,
-    option_bytes: Bytes,
-    flash: Option<Bytes>,
-    block: Option<Bytes>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Bytes {
-    sha256: String,
-    hex: String,
-}
-
-impl Bytes {
-    fn new(bytes: &[u8]) -> Self {
-        Self { sha256: sha256(bytes).to_string(), hex: hex::encode(bytes) }
-    }
-
-    fn decode(&self) -> Result<Vec<u8>, String> {
-        let bytes = hex::decode(&self.hex).map_err(|error| error.to_string())?;
-        if sha256(&bytes).to_string() == self.sha256 {
-            Ok(bytes)
-        } else {
-            Err("its bytes do not have their hash".into())
-        }
-    }
-}
 
 impl Backup {
     /// The text of the file.
     fn encode(&self) -> String {
-        let document = Document {
-            schema: SCHEMA,
-            tool: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).into(),
-            created: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            uid: self.uid.to_string(),
-            option_bytes: Bytes::new(&self.option_bytes.0),
-            flash: self.flash.as_deref().map(Bytes::new),
-            block: self.block.as_ref().map(|block| Bytes::new(block.as_bytes())),
-        };
-        serde_json::to_string_pretty(&document).expect("strings and numbers serialize")
+        let Self { uid, option_bytes: OptionBytes(option_bytes), flash, block } = self.clone();
+        Saved { uid, option_bytes, flash, block }.encode()
     }
 
     /// Reads the text of a backup file.
-    ///
-    /// # Errors
-    /// Says what is wrong with it.
-    pub fn decode(text: &str) -> Result<Self, String> {
-        let document: Document = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        if document.schema != SCHEMA {
-            return Err(format!("it has the form {}, this version reads {SCHEMA}", document.schema));
-        }
-        let options = document.option_bytes.decode()?.try_into().map_err(|_| "its option bytes are not 16 bytes")?;
-        let flash = document.flash.map(|bytes| bytes.decode()).transpose()?;
-        if flash.as_ref().is_some_and(|flash| ![64, 128].contains(&(flash.len() / 1024)) || flash.len() % 1024 != 0) {
-            return Err("its flash is neither 64 nor 128 KiB".into());
-        }
-        let block = document.block.map(|bytes| bytes.decode()).transpose()?;
-        let block = block.map(|bytes| DataBlock::parse(&bytes)).transpose().map_err(|error| error.to_string())?;
-        Ok(Self {
-            uid: document.uid.parse().map_err(|_| "its unique id is none")?,
-            option_bytes: OptionBytes(options),
-            flash,
-            block,
-        })
+    pub fn decode(text: &str) -> Result<Self, SavedError> {
+        let Saved { uid, option_bytes, flash, block } = Saved::decode(text)?;
+        Ok(Self { uid, option_bytes: OptionBytes(option_bytes), flash, block })
     }
 
     /// Reads a backup file.
@@ -147,7 +84,7 @@ impl Backup {
         if text.len() as u64 > MAX_FILE {
             return Err(malformed("it is too long".into()));
         }
-        Self::decode(&text).map_err(malformed)
+        Self::decode(&text).map_err(|error| malformed(error.to_string()))
     }
 
     /// Writes the file so that after a crash at any moment there is either a whole one or none, and reads it again.

@@ -166,7 +166,7 @@ fn blank(case: &Case) -> Answer {
 
 fn kind(case: &Case) -> Answer {
     let wanted = case.fit.kind;
-    if case.image.format == Format::Dump && case.bytes().len() >= 0x1_0000 {
+    if case.image.is_dump() {
         return fail(format!("a dump of {} bytes of flash, not a {wanted}", case.bytes().len()));
     }
     let found = case.image.kind();

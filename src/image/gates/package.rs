@@ -17,14 +17,15 @@ pub(super) fn members(case: &Case) -> Answer {
 
 pub(super) fn md5(case: &Case) -> Answer {
     let faults = &case.image.package.as_ref()?.md5_faults;
-    if faults.is_empty() { pass("all stated MD5s are right") } else { fail(faults.join(", ")) }
+    if faults.is_empty() { pass("all MD5s are right") } else { fail(faults.join(", ")) }
 }
 
 pub(super) fn model(case: &Case) -> Answer {
     let package = case.image.package.as_ref()?;
+    let wanted = case.fit.scooter;
     let ask = |model: &Model| {
-        let (name, wanted) = (model.name(), case.fit.scooter);
-        if model.scooters().iter().any(|scooter| scooter == wanted) {
+        let name = model.name();
+        if model.scooters().contains(&wanted) {
             Ok(format!("made for {name}"))
         } else if matches!(model, Model::Suggested(_)) {
             Ok(format!("made for {name}, others allowed"))
@@ -32,8 +33,9 @@ pub(super) fn model(case: &Case) -> Answer {
             Err(format!("made for {name} only, not for {wanted}"))
         }
     };
-    let second = package.second_model.as_ref().map(ask);
-    Some(ask(&package.model).and_then(|first| second.unwrap_or(Ok(first.clone())).and(Ok(first))))
+    let mut models = package.model.iter().chain(&package.second_model).map(ask);
+    let Some(first) = models.next() else { return pass("the package does not name a scooter") };
+    Some(first.and_then(|first| models.next().unwrap_or(Ok(first.clone())).and(Ok(first))))
 }
 
 /// The list names controllers as `mi_DRV_GD32E103CxT6`: maker or model, board, chip.
@@ -174,7 +176,7 @@ mod tests {
     fn wrong_digests_and_members_that_differ_are_refused() {
         let right = md5(&drv()).to_string();
         let wrong = failed(&v2("M365", &md5(b"").to_string(), &cipher::encrypt(&drv())), "pro", None);
-        let fault = format!("the MD5 of FIRM.bin is {right}, stated is d41d8cd98f00b204e9800998ecf8427e");
+        let fault = format!("the MD5 of FIRM.bin is {right}, but the package lists d41d8cd98f00b204e9800998ecf8427e");
         assert_eq!(wrong, [("package-md5", fault)]);
         let other = cipher::encrypt(&Sample::drv(27_000).bytes());
         let fault = "FIRM.bin.enc decrypts to something else than FIRM.bin";

@@ -1,4 +1,4 @@
-//! What a package says of itself: `info.json` and `info.txt`.
+//! The descriptions in a package: `info.json` and `info.txt`.
 
 use std::fmt;
 
@@ -28,18 +28,35 @@ impl fmt::Display for FirmwareType {
     }
 }
 
-/// What a package says of itself, from one of its two files.
+/// What one of the two descriptions has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Info {
     pub(super) firmware: FirmwareType,
-    pub(super) model: Model,
+    /// None if it is left open.
+    pub(super) model: Option<Model>,
     pub(super) title: Option<String>,
-    /// Controllers it lists; empty in an `info.txt`, which knows no chips.
+    /// Controllers it lists; empty in an `info.txt`, which lists none.
     pub(super) compatible: Vec<String>,
-    /// Whether it says that there is a plain member, and an encrypted one.
-    pub(super) members: Members,
-    pub(super) md5: Option<Md5Digest>,
-    pub(super) md5_encrypted: Option<Md5Digest>,
+    /// Which members there are; none if that is left open.
+    pub(super) members: Option<Members>,
+    pub(super) md5: Stated,
+    pub(super) md5_encrypted: Stated,
+}
+
+/// An MD5 in a description.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Stated {
+    Nothing,
+    Digest(Md5Digest),
+    /// Something else in its place, as `No_MD5`.
+    Garbage(String),
+}
+
+impl Stated {
+    fn read(text: Option<String>) -> Self {
+        let Some(text) = text else { return Self::Nothing };
+        text.trim().to_ascii_lowercase().parse().map_or(Self::Garbage(text), Self::Digest)
+    }
 }
 
 /// The scooter a package is for.
@@ -50,29 +67,39 @@ pub enum Model {
     Enforced(String),
     /// `model` of an `info.json` that lets others have it.
     Suggested(String),
+    /// `models` of an `info.json` of schema 2.
+    Listed(Vec<String>),
     /// `dev` of an `info.txt`.
     Device(String),
 }
 
 impl Model {
-    /// The name, as the package has it.
-    pub fn name(&self) -> &str {
+    /// The name or names, as the package has them.
+    pub fn name(&self) -> String {
         match self {
-            Self::Enforced(name) | Self::Suggested(name) | Self::Device(name) => name,
+            Self::Enforced(name) | Self::Suggested(name) | Self::Device(name) => name.clone(),
+            Self::Listed(names) => names.join(", "),
         }
     }
 
-    /// The scooters meant, by their names on the command line; empty where none of those is.
-    pub fn scooters(&self) -> &'static [String] {
+    /// The scooters meant, by their names on the command line; empty if it is none of those.
+    pub fn scooters(&self) -> Vec<&'static str> {
         let catalog = Catalog::builtin();
-        match self {
-            Self::Enforced(name) | Self::Suggested(name) => catalog.model(name),
-            Self::Device(name) => catalog.device(name),
-        }
+        let scooters: Vec<&[String]> = match self {
+            Self::Enforced(name) | Self::Suggested(name) => vec![catalog.model(name)],
+            Self::Listed(names) => names.iter().map(|name| catalog.model(name)).collect(),
+            Self::Device(name) => vec![catalog.device(name)],
+        };
+        scooters.into_iter().flatten().map(String::as_str).collect()
     }
 }
 
-/// Which members a package says it has.
+/// What builders write if they were not told the scooter: Python's and JSON's words for nothing.
+fn is_nothing(name: &str) -> bool {
+    ["", "none", "null"].contains(&&*name.to_ascii_lowercase())
+}
+
+/// Which members a package has by its description.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Members {
@@ -84,14 +111,14 @@ pub(super) enum Members {
 /// Why the description of a package cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum InfoError {
-    /// No JSON of the known form.
+    /// Not JSON of the known form.
     #[error("info.json: {0}")]
     Json(String),
     /// A form of `info.json` this program does not know.
     #[error("info.json has the unknown schema version {0}")]
     Schema(u64),
     /// A field with a value outside its rule.
-    #[error("{file} has the bad {field} {value:?}")]
+    #[error("{file} has an invalid {field}: {value:?}")]
     Value {
         /// Which of the two files.
         file: &'static str,
@@ -109,10 +136,10 @@ pub enum InfoError {
         field: &'static str,
     },
     /// A field that stands there twice.
-    #[error("info.txt has two {0}")]
+    #[error("info.txt has {0} twice")]
     Twice(&'static str),
-    /// A text file that is no text.
-    #[error("info.txt is no text")]
+    /// An `info.txt` with bytes that are not UTF-8.
+    #[error("info.txt is not text")]
     Text,
 }
 
@@ -130,48 +157,73 @@ struct Json {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct JsonFirmware {
-    display_name: String,
-    model: String,
-    enforce_model: bool,
+    display_name: Option<String>,
+    model: Option<String>,
+    models: Option<Vec<String>>,
+    enforce_model: Option<bool>,
     #[serde(rename = "type")]
-    firmware: FirmwareType,
-    compatible: Vec<String>,
-    encryption: Members,
-    md5: JsonMd5,
+    firmware: String,
+    compatible: Option<Vec<String>>,
+    encryption: Option<Members>,
+    md5: Option<JsonMd5>,
 }
 
+/// Of both members, or in schema 2 of the only one.
 #[derive(Deserialize)]
-struct JsonMd5 {
-    bin: Option<Md5Digest>,
-    enc: Option<Md5Digest>,
+#[serde(untagged)]
+enum JsonMd5 {
+    One(String),
+    Each { bin: Option<String>, enc: Option<String> },
 }
 
-/// Reads an `info.json` (scooterhacking/fw-zip-package-v3). Unknown keys are let be, known ones must obey their rules.
+impl FirmwareType {
+    fn read(name: &str) -> Option<Self> {
+        match name.to_ascii_uppercase().as_str() {
+            "DRV" => Some(Self::Drv),
+            "BLE" => Some(Self::Ble),
+            "BMS" => Some(Self::Bms),
+            _ => None,
+        }
+    }
+}
+
+/// Reads an `info.json`: schema 1 of scooterhacking/fw-zip-package-v3, and schema 2, which names its scooters in a list.
+/// Unknown keys do not matter; a known one may be missing or null unless nothing can be told without it.
 pub(super) fn json(bytes: &[u8]) -> Result<Info, InfoError> {
     // Another schema may have other fields, so its number comes first.
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    let no_json = |error: serde_json::Error| InfoError::Json(printable(&error.to_string()).into_owned());
-    let JsonVersion { schema_version } = serde_json::from_slice(bytes).map_err(no_json)?;
-    if schema_version != 1 {
+    let invalid = |error: serde_json::Error| InfoError::Json(printable(&error.to_string()).into_owned());
+    let JsonVersion { schema_version } = serde_json::from_slice(bytes).map_err(invalid)?;
+    if !(1..=2).contains(&schema_version) {
         return Err(InfoError::Schema(schema_version));
     }
-    let Json { firmware } = serde_json::from_slice(bytes).map_err(no_json)?;
-    let file = "info.json";
-    let model = firmware.model;
-    if !(1..=10).contains(&model.len()) || !model.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        return Err(InfoError::Value { file, field: "model", value: model });
+    let Json { firmware } = serde_json::from_slice(bytes).map_err(invalid)?;
+    let bad = |field, value| InfoError::Value { file: "info.json", field, value };
+    let names = firmware.models.iter().flatten().chain(&firmware.model);
+    for name in names.filter(|name| !is_nothing(name)) {
+        if name.len() > 10 || !name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(bad("model", name.clone()));
+        }
     }
-    if firmware.compatible.is_empty() {
-        return Err(InfoError::Missing { file, field: "compatible" });
-    }
+    let model = match (firmware.model.filter(|name| !is_nothing(name)), firmware.models) {
+        (_, Some(names)) if !names.is_empty() => Some(Model::Listed(names)),
+        (Some(name), _) if firmware.enforce_model == Some(false) => Some(Model::Suggested(name)),
+        (name, _) => name.map(Model::Enforced),
+    };
+    let (md5, md5_encrypted) = match firmware.md5 {
+        // Encrypted members are made on the way by the readers of schema 2.
+        Some(JsonMd5::One(digest)) => (Some(digest), None),
+        Some(JsonMd5::Each { bin, enc }) => (bin, enc),
+        None => (None, None),
+    };
     Ok(Info {
-        firmware: firmware.firmware,
-        model: if firmware.enforce_model { Model::Enforced(model) } else { Model::Suggested(model) },
-        title: Some(firmware.display_name),
-        compatible: firmware.compatible,
+        firmware: FirmwareType::read(&firmware.firmware).ok_or_else(|| bad("type", firmware.firmware))?,
+        model,
+        title: firmware.display_name,
+        compatible: firmware.compatible.unwrap_or_default(),
         members: firmware.encryption,
-        md5: firmware.md5.bin,
-        md5_encrypted: firmware.md5.enc,
+        md5: Stated::read(md5),
+        md5_encrypted: Stated::read(md5_encrypted),
     })
 }
 
@@ -190,31 +242,24 @@ pub(super) fn text(bytes: &[u8]) -> Result<Info, InfoError> {
     };
     let need = |field: &'static str| find(field)?.ok_or(InfoError::Missing { file, field });
     let bad = |field, value| InfoError::Value { file, field, value };
-    let digest = |field: &'static str| {
-        let Some(value) = find(field)? else { return Ok(None) };
-        value.to_ascii_lowercase().parse().map(Some).map_err(|_| bad(field, value))
-    };
     let firmware = need("typ")?;
+    let firmware = FirmwareType::read(&firmware).ok_or_else(|| bad("typ", firmware))?;
     // N and B as the patchers write them; Y is what encrypted-only packages carry.
     let members = need("enc")?;
+    let device = need("dev")?;
     Ok(Info {
-        firmware: match firmware.to_ascii_uppercase().as_str() {
-            "DRV" => FirmwareType::Drv,
-            "BLE" => FirmwareType::Ble,
-            "BMS" => FirmwareType::Bms,
-            _ => return Err(bad("typ", firmware)),
-        },
-        model: Model::Device(need("dev")?),
+        firmware,
+        model: (!is_nothing(&device)).then_some(Model::Device(device)),
         title: find("nam")?,
         compatible: vec![],
         members: match members.to_ascii_uppercase().as_str() {
-            "B" => Members::Both,
-            "N" => Members::Plain,
-            "Y" => Members::Encrypted,
+            "B" => Some(Members::Both),
+            "N" => Some(Members::Plain),
+            "Y" => Some(Members::Encrypted),
             _ => return Err(bad("enc", members)),
         },
-        md5: digest("md5")?,
-        md5_encrypted: digest("md5e")?,
+        md5: Stated::read(find("md5")?),
+        md5_encrypted: Stated::read(find("md5e")?),
     })
 }
 
@@ -232,32 +277,58 @@ mod tests {
     #[test]
     fn the_json_form_is_read() {
         let info = json(JSON.as_bytes()).unwrap();
-        assert_eq!((info.firmware, info.model), (FirmwareType::Drv, Model::Suggested("pro".into())));
-        assert_eq!((info.members, info.md5), (Members::Both, Some(md5(b""))));
+        assert_eq!((info.firmware, info.model), (FirmwareType::Drv, Some(Model::Suggested("pro".into()))));
+        assert_eq!((info.members, info.md5), (Some(Members::Both), Stated::Digest(md5(b""))));
         assert!(json(format!("\u{FEFF}{JSON}").as_bytes()).is_ok(), "as some editors save it");
         let enforced = json(JSON.replace("false", "true").as_bytes()).unwrap();
-        assert_eq!(enforced.model, Model::Enforced("pro".into()));
+        assert_eq!(enforced.model, Some(Model::Enforced("pro".into())));
+        let capitals = JSON.replace("d41d8cd98f00b204e9800998ecf8427e", "D41D8CD98F00B204E9800998ECF8427E");
+        assert_eq!(json(capitals.as_bytes()).unwrap().md5, Stated::Digest(md5(b"")));
     }
 
     #[test]
     fn the_rules_of_the_json_form_are_kept() {
         for (from, to, message) in [
-            ("\"schemaVersion\": 1", "\"schemaVersion\": 2", "info.json has the unknown schema version 2"),
-            ("\"pro\"", "\"\"", "info.json has the bad model \"\""),
-            ("\"pro\"", "\"../../etc\"", "info.json has the bad model \"../../etc\""),
-            ("[\"mi_DRV_STM32F103CxT6\"]", "[]", "info.json has no compatible"),
+            ("\"schemaVersion\": 1", "\"schemaVersion\": 3", "info.json has the unknown schema version 3"),
+            ("\"pro\"", "\"../../etc\"", "info.json has an invalid model: \"../../etc\""),
+            ("\"DRV\"", "\"ESC\"", "info.json has an invalid type: \"ESC\""),
         ] {
             assert_eq!(json(JSON.replace(from, to).as_bytes()).unwrap_err().to_string(), message);
         }
         for (from, to) in [
-            ("\"enforceModel\": false,", ""),
             ("\"both\"", "\"all\""),
-            ("\"DRV\"", "\"drv\""),
-            ("d41d8cd98f00b204e9800998ecf8427e", "D41D8CD98F00B204E9800998ECF8427E"),
+            ("\"type\": \"DRV\",", ""),
             ("\"md5\":", "\"md5\": {}, \"md5\":"),
+            ("\"schemaVersion\": 1", "\"schemaVersion\": \"one\""),
         ] {
             assert!(matches!(json(JSON.replace(from, to).as_bytes()), Err(InfoError::Json(_))), "{from} -> {to}");
         }
+    }
+
+    /// As the command line of a patcher writes it if it was not told the scooter.
+    #[test]
+    fn what_a_json_form_leaves_open_is_left_open() {
+        for open in ["null", "\"\"", "\"None\""] {
+            let info =
+                json(JSON.replace("\"pro\"", open).replace("[\"mi_DRV_STM32F103CxT6\"]", "[]").as_bytes()).unwrap();
+            assert_eq!((info.model, info.compatible), (None, vec![]), "{open}");
+        }
+        let bare = r#"{"schemaVersion": 1, "firmware": {"type": "drv"}}"#;
+        let info = json(bare.as_bytes()).unwrap();
+        assert_eq!((info.model, info.members, info.md5), (None, None, Stated::Nothing));
+        let unsaid = json(JSON.replace("\"enforceModel\": false,", "").as_bytes()).unwrap();
+        assert_eq!(unsaid.model, Some(Model::Enforced("pro".into())), "the stricter one");
+    }
+
+    #[test]
+    fn schema_2_has_a_list_of_models_and_one_md5() {
+        let text = r#"{"schemaVersion": 2, "firmware": {"displayName": "test", "type": "drv",
+            "compatible": ["mi_DRV_STM32F103CxT6"], "md5": "d41d8cd98f00b204e9800998ecf8427e", "models": ["pro", "1s"]}}"#;
+        let info = json(text.as_bytes()).unwrap();
+        let model = info.model.unwrap();
+        assert_eq!((model.name(), model.scooters()), ("pro, 1s".into(), vec!["pro", "1s"]));
+        assert_eq!((info.firmware, info.members), (FirmwareType::Drv, None));
+        assert_eq!((info.md5, info.md5_encrypted), (Stated::Digest(md5(b"")), Stated::Nothing));
     }
 
     #[test]
@@ -272,10 +343,12 @@ mod tests {
     fn the_text_form_is_read_as_people_write_it() {
         let info =
             text(b"dev: M365;\nnam: DRV155;\nenc: B;\ntyp: DRV;\nmd5: d41d8cd98f00b204e9800998ecf8427e;\n").unwrap();
-        assert_eq!((info.model, info.title), (Model::Device("M365".into()), Some("DRV155".into())));
-        assert_eq!((info.members, info.md5, info.md5_encrypted), (Members::Both, Some(md5(b"")), None));
+        assert_eq!((info.model, info.title), (Some(Model::Device("M365".into())), Some("DRV155".into())));
+        assert_eq!((info.members, info.md5), (Some(Members::Both), Stated::Digest(md5(b""))));
         let sloppy = text(b"\xEF\xBB\xBFdev:ES\r\nenc : y\r\ntyp: ble").unwrap();
-        assert_eq!((sloppy.firmware, sloppy.members), (FirmwareType::Ble, Members::Encrypted));
+        assert_eq!((sloppy.firmware, sloppy.members), (FirmwareType::Ble, Some(Members::Encrypted)));
+        let open = text(b"dev: None;\nenc: N;\ntyp: DRV;\nmd5: No_MD5;\n").unwrap();
+        assert_eq!((open.model, open.md5), (None, Stated::Garbage("No_MD5".into())));
     }
 
     #[test]
@@ -283,12 +356,11 @@ mod tests {
         for (bytes, message) in [
             (&b""[..], "info.txt has no typ"),
             (b"typ: DRV;\nenc: B;", "info.txt has no dev"),
-            (b"typ: ESC;\nenc: B;", "info.txt has the bad typ \"ESC\""),
-            (b"typ: DRV;\nenc: X;\ndev: ES", "info.txt has the bad enc \"X\""),
-            (b"typ: DRV;\nenc: N;\ndev: ES\nmd5: 0", "info.txt has the bad md5 \"0\""),
-            (b"typ: DRV;\nenc: N;\ndev: ES\nDev: M365", "info.txt has two dev"),
-            (b"typ: DRV;\nenc: N;\ndev: ES\nmd5: 0\nmd5: 1", "info.txt has two md5"),
-            (b"typ: \xFF", "info.txt is no text"),
+            (b"typ: ESC;\nenc: B;", "info.txt has an invalid typ: \"ESC\""),
+            (b"typ: DRV;\nenc: X;\ndev: ES", "info.txt has an invalid enc: \"X\""),
+            (b"typ: DRV;\nenc: N;\ndev: ES\nDev: M365", "info.txt has dev twice"),
+            (b"typ: DRV;\nenc: N;\ndev: ES\nmd5: 0\nmd5: 1", "info.txt has md5 twice"),
+            (b"typ: \xFF", "info.txt is not text"),
         ] {
             assert_eq!(text(bytes).unwrap_err().to_string(), message);
         }

@@ -1,34 +1,34 @@
 //! Update packages: a zip with the firmware, plain or encrypted or both, and a description of it.
 //!
-//! v1 and v2 describe themselves in `info.txt` (`DownG`, `BotoX`), v3 in `info.json` (scooterhacking/fw-zip-package-v3), the
-//! universal form in both. Members are read by their exact names, in memory; nothing is extracted.
+//! v1 and v2 have an `info.txt` (`DownG`, `BotoX`), v3 an `info.json` (scooterhacking/fw-zip-package-v3), the universal form
+//! both. People zip packages again with the folder around them, and images without a description: that is read too.
+//! Members are read in memory; nothing is extracted.
 
+mod contents;
 mod directory;
 mod info;
 #[cfg(test)]
 pub(crate) mod sample;
 
-use std::io::{Cursor, Read};
-
 use serde::Serialize;
-use zip::{ZipArchive, result::ZipError};
 
-use self::info::{Info, Members};
+use self::{
+    contents::{Contents, Files, Firmware},
+    info::{Info, Members, Stated},
+};
 pub use self::{
     directory::DirectoryError,
     info::{FirmwareType, InfoError, Model},
 };
 use super::{
     cipher::{self, CipherError},
-    digest::{Md5Digest, md5},
+    digest::md5,
 };
 
 const PLAIN: &str = "FIRM.bin";
 const ENCRYPTED: &str = "FIRM.bin.enc";
-/// Bytes of a description that are read of a package that is refused anyway.
-const MAX_INFO: u64 = 4096;
 
-/// What a package is and says, beside its firmware.
+/// What a package is and what its description has, beside the firmware.
 #[derive(Debug, Clone, Serialize)]
 pub struct Package {
     /// Which form of package.
@@ -36,16 +36,16 @@ pub struct Package {
     /// Which board the firmware is for.
     #[serde(rename = "type")]
     pub firmware: FirmwareType,
-    /// Which scooter it is for.
-    pub model: Model,
-    /// What the `info.txt` beside an `info.json` says of that.
+    /// Which scooter it is for; none if the description leaves it open.
+    pub model: Option<Model>,
+    /// The scooter in the `info.txt` beside an `info.json`.
     #[serde(skip)]
     pub(super) second_model: Option<Model>,
     /// What its maker calls it.
     pub title: Option<String>,
-    /// The controllers it lists; empty where it knows no chips (v1, v2).
+    /// The controllers it lists; empty if it lists none (v1, v2).
     pub compatible: Vec<String>,
-    /// What is wrong with the MD5s it states.
+    /// What is wrong with the MD5s in it.
     #[serde(skip)]
     pub(super) md5_faults: Vec<String>,
     /// What is wrong with the set of its members.
@@ -67,41 +67,33 @@ pub enum Generation {
     Universal,
 }
 
-/// Why a zip is no usable package.
+/// Why a zip cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PackageError {
-    /// Its table of contents is refused.
+    /// The archive, or a member that would be read, is refused.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
     /// Firmware of another board, too large for any motor controller.
     #[error("{0}")]
     OtherBoard(FirmwareType),
-    /// The zip cannot be read.
-    #[error("the zip is damaged")]
-    Zip(#[source] ZipError),
-    /// A member cannot be unpacked, or is not what the table of contents says.
-    #[error("the zip's member {name:?} is damaged")]
-    Member {
-        /// Its name.
-        name: String,
-        /// What went wrong.
-        source: std::io::Error,
-    },
-    /// No description: a zip, but no update package.
-    #[error("the zip has neither info.json nor info.txt")]
-    NoInfo,
-    /// A description without firmware.
-    #[error("the zip has neither {PLAIN} nor {ENCRYPTED}")]
+    /// A zip without an image.
+    #[error("the zip holds no firmware file")]
     NoFirmware,
+    /// Several images without a description, or several packages.
+    #[error("the zip holds several firmware files: {}", .0.join(", "))]
+    Several(Vec<String>),
+    /// A zip in a zip in a zip.
+    #[error("the zip holds another zip: {0:?}")]
+    Nested(String),
     /// A description that cannot be used.
     #[error(transparent)]
     Info(#[from] InfoError),
     /// Two descriptions that name two kinds of firmware.
-    #[error("info.json says {json:?}, info.txt says {text:?}")]
+    #[error("info.json and info.txt disagree: {json:?} and {text:?}")]
     Types {
-        /// What `info.json` says.
+        /// What `info.json` has.
         json: FirmwareType,
-        /// What `info.txt` says.
+        /// What `info.txt` has.
         text: FirmwareType,
     },
     /// The only member is encrypted, and does not decrypt.
@@ -110,34 +102,60 @@ pub enum PackageError {
 }
 
 impl Package {
-    /// The scooters it is for, by their names on the command line; empty where none of those is meant.
-    pub fn scooters(&self) -> &'static [String] {
-        self.model.scooters()
+    /// The scooters it is for, by their names on the command line; empty if it is for none of those, or does not name any.
+    pub fn scooters(&self) -> Vec<&'static str> {
+        self.model.as_ref().map_or_else(Vec::new, Model::scooters)
     }
 
-    /// Where it does not hold what it says: wrong MD5s, members that are missing or differ.
+    /// How it differs from its own description: wrong MD5s, members that are missing or differ.
     pub fn faults(&self) -> impl Iterator<Item = &str> {
         self.md5_faults.iter().chain(&self.member_faults).map(String::as_str)
     }
 }
 
-/// The firmware of a package, plain, and what the package says of it.
-pub(super) fn read(zip: &[u8]) -> Result<(Vec<u8>, Package), PackageError> {
-    let members = unpack(zip).map_err(|error| other_board(zip).map_or(error, PackageError::OtherBoard))?;
-    let find = |name: &str| members.iter().find(|(found, _)| found == name).map(|(_, bytes)| bytes.as_slice());
-    let json = find("info.json").map(info::json).transpose()?;
-    let text = find("info.txt").map(info::text).transpose()?;
-    let (plain, encrypted) = (find(PLAIN), find(ENCRYPTED));
+/// What a zip holds for a board.
+pub(super) enum Unpacked {
+    /// Firmware with a description, plain.
+    Package(Vec<u8>, Package),
+    /// A file that is to be judged by its bytes.
+    Loose {
+        /// Its name in the zip.
+        name: String,
+        /// As it is there.
+        bytes: Vec<u8>,
+    },
+}
+
+/// Reads a zip.
+pub(super) fn read(zip: &[u8]) -> Result<Unpacked, PackageError> {
+    match contents::read(zip)? {
+        Contents::Described(files) => described(files).map(|(firmware, package)| Unpacked::Package(firmware, package)),
+        Contents::Loose { name, bytes } => Ok(Unpacked::Loose { name, bytes }),
+    }
+}
+
+/// The firmware of a package, plain, and what the package has about it.
+fn described(files: Files) -> Result<(Vec<u8>, Package), PackageError> {
+    let json = files.json.as_deref().map(info::json).transpose()?;
+    let text = files.text.as_deref().map(info::text).transpose()?;
+    if let (Some(json), Some(text)) = (&json, &text)
+        && json.firmware != text.firmware
+    {
+        return Err(PackageError::Types { json: json.firmware, text: text.firmware });
+    }
+    let about = json.as_ref().or(text.as_ref()).ok_or(PackageError::NoFirmware)?;
+    // A dashboard has more flash than a controller, so its firmware may be refused for its size; what it is comes first.
+    let Firmware { plain, encrypted } = files.firmware.map_err(|error| match about.firmware {
+        FirmwareType::Drv => error,
+        other => PackageError::OtherBoard(other),
+    })?;
     let generation = match (&json, &text) {
-        (Some(json), Some(text)) if json.firmware != text.firmware => {
-            return Err(PackageError::Types { json: json.firmware, text: text.firmware });
-        }
         (Some(_), Some(_)) => Generation::Universal,
         (Some(_), None) => Generation::V3,
-        (None, Some(_)) if encrypted.is_some() => Generation::V2,
-        (None, Some(_)) => Generation::V1,
-        (None, None) => return Err(PackageError::NoInfo),
+        (None, _) if encrypted.is_some() => Generation::V2,
+        (None, _) => Generation::V1,
     };
+    let (plain, encrypted) = (plain.as_deref(), encrypted.as_deref());
     let mut md5_faults = Vec::new();
     let mut member_faults = Vec::new();
     for info in [&json, &text].into_iter().flatten() {
@@ -157,60 +175,29 @@ pub(super) fn read(zip: &[u8]) -> Result<(Vec<u8>, Package), PackageError> {
         (None, Some(encrypted)) => cipher::decrypt(encrypted).map_err(PackageError::Cipher)?,
         (None, None) => return Err(PackageError::NoFirmware),
     };
-    let second_model = json.as_ref().and(text.as_ref()).map(|text| text.model.clone());
-    let Info { firmware: kind, model, title, compatible, .. } = json.or(text).ok_or(PackageError::NoInfo)?;
+    let second_model = json.as_ref().and(text.as_ref()).and_then(|text| text.model.clone());
+    let Info { firmware: kind, model, title, compatible, .. } = json.or(text).ok_or(PackageError::NoFirmware)?;
     let package =
         Package { generation, firmware: kind, model, second_model, title, compatible, md5_faults, member_faults };
     Ok((firmware, package))
 }
 
-/// What a package of large members is, where its description says so: dashboards have more flash than controllers.
-fn other_board(zip: &[u8]) -> Option<FirmwareType> {
-    if !matches!(directory::read(zip), Err(DirectoryError::Size { .. })) {
-        return None;
-    }
-    let mut archive = ZipArchive::new(Cursor::new(zip)).ok()?;
-    let mut read = |name: &str| {
-        let mut bytes = Vec::new();
-        archive.by_name(name).ok()?.take(MAX_INFO).read_to_end(&mut bytes).ok()?;
-        Some(bytes)
-    };
-    let json = read("info.json").and_then(|bytes| info::json(&bytes).ok());
-    let info = json.or_else(|| info::text(&read("info.txt")?).ok())?;
-    Some(info.firmware).filter(|firmware| *firmware != FirmwareType::Drv)
-}
-
-/// All members, each checked against its CRC.
-fn unpack(zip: &[u8]) -> Result<Vec<(String, Vec<u8>)>, PackageError> {
-    let members = directory::read(zip)?;
-    let mut archive = ZipArchive::new(Cursor::new(zip)).map_err(PackageError::Zip)?;
-    members
-        .into_iter()
-        .map(|member| {
-            let mut bytes = Vec::with_capacity(member.size as usize);
-            let file = archive.by_name(&member.name).map_err(PackageError::Zip)?;
-            // One more than there may be, so that a member longer than it says is noticed.
-            let read = file.take(member.size + 1).read_to_end(&mut bytes);
-            let fault = match read {
-                Ok(len) if len as u64 == member.size => return Ok((member.name, bytes)),
-                Ok(_) => std::io::ErrorKind::InvalidData.into(),
-                Err(error) => error,
-            };
-            Err(PackageError::Member { name: member.name, source: fault })
-        })
-        .collect()
-}
-
 fn wrong_md5(info: &Info, plain: Option<&[u8]>, encrypted: Option<&[u8]>) -> Vec<String> {
-    let check = |name: &str, bytes: Option<&[u8]>, stated: Option<Md5Digest>, used: bool| {
+    let check = |name: &str, bytes: Option<&[u8]>, stated: &Stated, is_used: bool| {
         let found = md5(bytes?);
         match stated {
-            Some(stated) if stated != found => Some(format!("the MD5 of {name} is {found}, stated is {stated}")),
-            None if used => Some(format!("no MD5 of {name} is stated")),
+            Stated::Digest(stated) if *stated != found => {
+                Some(format!("the MD5 of {name} is {found}, but the package lists {stated}"))
+            }
+            Stated::Garbage(text) => Some(format!("the package lists {text:?} as the MD5 of {name}")),
+            Stated::Nothing if is_used => Some(format!("the package lists no MD5 of {name}")),
             _ => None,
         }
     };
-    [check(PLAIN, plain, info.md5, true), check(ENCRYPTED, encrypted, info.md5_encrypted, plain.is_none())]
+    // Schema 2 has one MD5, whichever member there is.
+    let is_one = plain.is_none() && info.members.is_none() && info.md5_encrypted == Stated::Nothing;
+    let of_encrypted = if is_one { &info.md5 } else { &info.md5_encrypted };
+    [check(PLAIN, plain, &info.md5, true), check(ENCRYPTED, encrypted, of_encrypted, plain.is_none())]
         .into_iter()
         .flatten()
         .collect()
@@ -218,12 +205,12 @@ fn wrong_md5(info: &Info, plain: Option<&[u8]>, encrypted: Option<&[u8]>) -> Vec
 
 fn wrong_members(info: &Info, plain: bool, encrypted: bool) -> Vec<String> {
     let (says_plain, says_encrypted) = match info.members {
-        Members::Both => (true, true),
-        Members::Plain => (true, false),
-        Members::Encrypted => (false, true),
+        None => return vec![],
+        Some(Members::Both) => (true, true),
+        Some(Members::Plain) => (true, false),
+        Some(Members::Encrypted) => (false, true),
     };
-    let missing =
-        |name, says: bool, is: bool| (says && !is).then(|| format!("there should be a {name}, there is none"));
+    let missing = |name, says: bool, is: bool| (says && !is).then(|| format!("{name} is missing"));
     [missing(PLAIN, says_plain, plain), missing(ENCRYPTED, says_encrypted, encrypted)].into_iter().flatten().collect()
 }
 
@@ -238,6 +225,13 @@ mod tests {
         sample::{Raw, zip},
         *,
     };
+
+    fn read(zip: &[u8]) -> Result<(Vec<u8>, Package), PackageError> {
+        match super::read(zip)? {
+            Unpacked::Package(firmware, package) => Ok((firmware, package)),
+            Unpacked::Loose { .. } => Err(PackageError::NoFirmware),
+        }
+    }
 
     fn text(members: &str, md5s: &str) -> Raw {
         Raw::new("info.txt", format!("dev: M365;\nnam: Test;\nenc: {members};\ntyp: DRV;\n{md5s}").as_bytes())
@@ -272,7 +266,7 @@ mod tests {
         assert!(package.md5_faults.is_empty() && package.member_faults.is_empty());
 
         let (_, package) = read(&zip(&[member, text("Y", "")])).unwrap();
-        assert_eq!(package.md5_faults, ["no MD5 of FIRM.bin.enc is stated"]);
+        assert_eq!(package.md5_faults, ["the package lists no MD5 of FIRM.bin.enc"]);
         let garbage = Raw::new(ENCRYPTED, &[7; 64]);
         assert!(matches!(read(&zip(&[garbage, text("Y", "")])), Err(PackageError::Cipher(_))));
     }
@@ -291,7 +285,7 @@ mod tests {
     fn a_promised_member_that_is_missing_is_a_fault() {
         let plain = b"some firmware";
         let (_, package) = read(&zip(&[Raw::new(PLAIN, plain), text("B", &format!("md5: {};", md5(plain)))])).unwrap();
-        assert_eq!(package.member_faults, ["there should be a FIRM.bin.enc, there is none"]);
+        assert_eq!(package.member_faults, ["FIRM.bin.enc is missing"]);
     }
 
     #[test]
@@ -304,15 +298,87 @@ mod tests {
             "a BLE package: firmware of the dashboard's Bluetooth board, not of the motor controller"
         );
         assert_eq!(message("BMS"), "a BMS package: firmware of the battery's own board, not of the motor controller");
-        assert!(message("DRV").contains("says it has 140000 bytes"));
+        assert_eq!(message("DRV"), "the zip's member \"FIRM.bin\" is too large: 140000 bytes; the limit is 131072");
     }
 
     #[test]
-    fn a_zip_that_is_no_package_is_refused() {
-        assert!(matches!(read(&zip(&[Raw::new("a.txt", b"x")])), Err(PackageError::NoInfo)));
+    fn a_package_may_be_in_a_folder_with_other_things_beside() {
+        let plain = b"some firmware";
+        let info = text("N", &format!("md5: {};", md5(plain)));
+        let named = |name: &str, raw: &Raw| Raw { name: name.into(), ..raw.clone() };
+        let firm = Raw::new(PLAIN, plain);
+        let junk = [
+            Raw::new("__MACOSX/1.5.5/._FIRM.bin", b"junk"),
+            Raw::new("1.5.5/.DS_Store", b"junk"),
+            Raw::new("1.5.5/Anleitung f\u{fc}r alle.txt", b"junk"),
+            Raw { size: 5_000_000, method: 8, ..Raw::new("photo.jpg", &deflated(&vec![7; 60_000])) },
+        ];
+        for (folder, separator) in [("1.5.5", "/"), ("a/b", "/"), ("1.5.5", "\\")] {
+            let inside = |name: &str| format!("{folder}{separator}{name}");
+            let members = [named(&inside(PLAIN), &firm), named(&inside("info.txt"), &info), Raw::new("1.5.5/", b"")];
+            let (firmware, package) = read(&zip(&[&members[..], &junk].concat())).unwrap();
+            assert_eq!((&firmware[..], package.faults().count()), (&plain[..], 0), "{folder}");
+        }
+        let version = [named("2.0.1/2.0.1.bin", &firm), named("2.0.1/info.txt", &info)];
+        assert_eq!(read(&zip(&version)).unwrap().0, plain);
+        let two = [named("a/FIRM.bin", &firm), named("a/info.txt", &info), named("b/info.txt", &info)];
+        let message = read(&zip(&two)).unwrap_err().to_string();
+        assert_eq!(message, "the zip holds several firmware files: \"a\", \"b\"");
+        let outside = [text("N", ""), named("a/FIRM.bin", &firm)];
+        assert!(matches!(read(&zip(&outside)), Err(PackageError::NoFirmware)), "beside its description, not below");
+    }
+
+    #[test]
+    fn an_image_without_a_description_is_taken_if_it_is_the_only_one() {
+        let file = |name: &str| Raw::new(name, name.as_bytes());
+        let image = |members: &[Raw]| match super::read(&zip(members)) {
+            Ok(Unpacked::Loose { name, bytes }) if bytes == name.as_bytes() => Ok(name),
+            Ok(_) => panic!("another member"),
+            Err(error) => Err(error.to_string()),
+        };
+        assert_eq!(image(&[file("DRV999")]).unwrap(), "DRV999");
+        assert_eq!(image(&[file("für.bin"), file("lies mich.txt"), file("__MACOSX/._x.bin")]).unwrap(), "für.bin");
+        assert_eq!(image(&[file("a/x.BIN.enc"), file("a/x.bin")]).unwrap(), "a/x.bin");
+        assert_eq!(image(&[file("a.txt"), file("b.txt")]).unwrap_err(), "the zip holds no firmware file");
+        assert_eq!(image(&[]).unwrap_err(), "the zip holds no firmware file");
+        let several = "the zip holds several firmware files: \"a.bin\", \"b.hex\"";
+        assert_eq!(image(&[file("a.bin"), file("b.hex")]).unwrap_err(), several);
         assert!(matches!(read(&zip(&[text("N", "")])), Err(PackageError::NoFirmware)));
-        let in_a_folder = Raw::new("a/FIRM.bin", b"x");
-        assert!(matches!(read(&zip(&[text("N", ""), in_a_folder])), Err(PackageError::NoFirmware)));
+    }
+
+    #[test]
+    fn a_zip_that_was_zipped_again_is_opened_once() {
+        let plain = b"some firmware".repeat(100);
+        let inner = zip(&both(&plain, &cipher::encrypt(&plain)));
+        let outer = zip(&[Raw::new("package.zip", &inner)]);
+        assert_eq!(read(&outer).unwrap().0, plain);
+        let message = read(&zip(&[Raw::new("outer.zip", &outer)])).unwrap_err().to_string();
+        assert_eq!(message, "the zip holds another zip: \"outer.zip\"");
+    }
+
+    #[test]
+    fn the_one_md5_of_schema_2_is_of_the_member_there_is() {
+        let plain = b"some firmware!!!".repeat(64);
+        let encrypted = cipher::encrypt(&plain);
+        let info = |digest| {
+            let text = format!(
+                r#"{{"schemaVersion": 2, "firmware": {{"type": "drv", "md5": "{digest}", "models": ["pro"]}}}}"#
+            );
+            Raw::new("info.json", text.as_bytes())
+        };
+        let faults = |members: &[Raw]| read(&zip(members)).unwrap().1.md5_faults.len();
+        assert_eq!(faults(&[Raw::new(PLAIN, &plain), info(md5(&plain))]), 0);
+        assert_eq!(faults(&[Raw::new(ENCRYPTED, &encrypted), info(md5(&encrypted))]), 0);
+        assert_eq!(faults(&[Raw::new(PLAIN, &plain), Raw::new(ENCRYPTED, &encrypted), info(md5(&plain))]), 0);
+        assert_eq!(faults(&[Raw::new(PLAIN, &plain), info(md5(b""))]), 1);
+    }
+
+    #[test]
+    fn firmware_of_a_dashboard_is_called_so_whatever_else_is_wrong() {
+        let info = Raw::new("info.txt", b"dev: M365;\nnam: x;\nenc: N;\ntyp: BLE;\nmd5: No_MD5;\n");
+        let (_, package) = read(&zip(&[Raw::new(PLAIN, b"x"), info])).unwrap();
+        assert_eq!(package.firmware, FirmwareType::Ble);
+        assert_eq!(package.md5_faults, ["the package lists \"No_MD5\" as the MD5 of FIRM.bin"]);
     }
 
     #[test]
@@ -323,7 +389,8 @@ mod tests {
         for at in start..start + plain.len() {
             let mut bad = good.clone();
             bad[at] ^= 1;
-            assert!(matches!(read(&bad), Err(PackageError::Member { .. })), "{at}");
+            let damaged = PackageError::Directory(DirectoryError::Member(PLAIN.into())).to_string();
+            assert_eq!(read(&bad).unwrap_err().to_string(), damaged, "{at}");
         }
     }
 
@@ -345,7 +412,8 @@ mod tests {
     fn a_member_longer_than_it_says_is_refused() {
         let long = deflated(&[0x55; 100]);
         let lying = Raw { size: 50, method: 8, data: long, ..Raw::new(PLAIN, &[0x55; 100]) };
-        assert!(matches!(read(&zip(&[lying, text("N", "")])), Err(PackageError::Member { .. })));
+        let error = read(&zip(&[lying, text("N", "")])).unwrap_err();
+        assert_eq!(error.to_string(), "the zip's member \"FIRM.bin\" is damaged");
     }
 
     fn deflated(bytes: &[u8]) -> Vec<u8> {

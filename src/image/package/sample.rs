@@ -14,6 +14,10 @@ pub(crate) struct Raw {
     pub(crate) method: u16,
     pub(crate) flags: u16,
     pub(crate) mode: u32,
+    /// Extra field of the header before the member; with one, the sizes there are all ones.
+    pub(crate) wide_local: Vec<u8>,
+    /// The same in the table of contents.
+    pub(crate) wide_central: Vec<u8>,
 }
 
 impl Raw {
@@ -28,16 +32,18 @@ impl Raw {
             method: 0,
             flags: 0,
             mode: 0o100_644,
+            wide_local: vec![],
+            wide_central: vec![],
         }
     }
 
     /// From the flags up to the length of the extra field, which local and central headers share.
-    fn common(&self) -> Vec<u8> {
-        let packed = (self.data.len() as u32).to_le_bytes();
-        let name_len = (self.name.len() as u16).to_le_bytes();
-        let (method, flags) = (self.method.to_le_bytes(), self.flags.to_le_bytes());
-        let (crc, size) = (self.crc.to_le_bytes(), self.size.to_le_bytes());
-        [&flags[..], &method, &[0, 0, 0x21, 0], &crc, &packed, &size, &name_len, &[0, 0]].concat()
+    fn common(&self, wide: &[u8]) -> Vec<u8> {
+        let size = |size: u32| if wide.is_empty() { size } else { u32::MAX }.to_le_bytes();
+        let (packed, size) = (size(self.data.len() as u32), size(self.size));
+        let (name_len, extra_len) = ((self.name.len() as u16).to_le_bytes(), (wide.len() as u16).to_le_bytes());
+        let (method, flags, crc) = (self.method.to_le_bytes(), self.flags.to_le_bytes(), self.crc.to_le_bytes());
+        [&flags[..], &method, &[0, 0, 0x21, 0], &crc, &packed, &size, &name_len, &extra_len].concat()
     }
 }
 
@@ -47,13 +53,15 @@ pub(crate) fn zip(members: &[Raw]) -> Vec<u8> {
     let mut table = Vec::new();
     for member in members {
         let start = archive.len() as u32;
-        archive.extend([&b"PK\x03\x04\x14\x00"[..], &member.common(), member.name.as_bytes(), &member.data].concat());
+        let Raw { name, data, wide_local, wide_central, .. } = member;
+        let header = member.common(wide_local);
+        archive.extend([&b"PK\x03\x04\x14\x00"[..], &header, name.as_bytes(), wide_local, data].concat());
         table.extend(b"PK\x01\x02\x14\x03\x14\x00");
-        table.extend(member.common());
+        table.extend(member.common(wide_central));
         table.extend([0; 6]);
         table.extend((member.mode << 16).to_le_bytes());
         table.extend(start.to_le_bytes());
-        table.extend(member.name.as_bytes());
+        table.extend([name.as_bytes(), wide_central].concat());
     }
     let (start, size, count) = (archive.len() as u32, table.len() as u32, members.len() as u16);
     archive.extend(table);

@@ -1,0 +1,129 @@
+//! Which members of a zip are the firmware and its description.
+//!
+//! People pack more than a package: the folder around it, what macOS and Windows put beside it, photos and notes. None of
+//! that is read, so none of it matters.
+
+use super::{
+    ENCRYPTED, PLAIN, PackageError,
+    directory::{Directory, MAX_MEMBER, Member},
+};
+
+/// Unpacked bytes of a member with firmware at most: the flash of the largest board.
+const MAX_FIRMWARE: u64 = 128 * 1024;
+/// Unpacked bytes of a description at most.
+const MAX_INFO: u64 = 64 * 1024;
+/// How the names of files end that may be firmware without a description.
+const FIRMWARE_ENDINGS: [&str; 5] = [".bin", ".enc", ".hex", ".ihex", ".ihx"];
+
+/// What a zip holds.
+pub(super) enum Contents {
+    /// A package.
+    Described(Files),
+    /// An image without a description.
+    Loose { name: String, bytes: Vec<u8> },
+}
+
+/// The members of a package, unpacked.
+pub(super) struct Files {
+    pub(super) json: Option<Vec<u8>>,
+    pub(super) text: Option<Vec<u8>>,
+    pub(super) firmware: Result<Firmware, PackageError>,
+}
+
+/// The firmware of a package; either may be missing.
+pub(super) struct Firmware {
+    pub(super) plain: Option<Vec<u8>>,
+    pub(super) encrypted: Option<Vec<u8>>,
+}
+
+/// Finds out what a zip holds, and unpacks it. A zip that holds nothing but a zip is opened too.
+pub(super) fn read(zip: &[u8]) -> Result<Contents, PackageError> {
+    let (name, bytes) = match open(zip)? {
+        Contents::Loose { name, bytes } if is_zip(&bytes) => (name, bytes),
+        contents => return Ok(contents),
+    };
+    match open(&bytes)? {
+        Contents::Loose { bytes, .. } if is_zip(&bytes) => Err(PackageError::Nested(name)),
+        contents => Ok(contents),
+    }
+}
+
+fn is_zip(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PK\x03\x04")
+}
+
+fn open(zip: &[u8]) -> Result<Contents, PackageError> {
+    let mut directory = Directory::open(zip)?;
+    let files: Vec<Member> = directory.members.iter().filter(|member| !is_junk(&member.name)).cloned().collect();
+    let mut folders: Vec<&str> = files.iter().filter(|member| is_info(&member.name)).map(|m| folder(&m.name)).collect();
+    folders.sort_unstable();
+    folders.dedup();
+    match folders[..] {
+        [] => {}
+        // The top folder goes before what lies deeper.
+        ["", ..] => return package(directory, &files, "").map(Contents::Described),
+        [folder] => return package(directory, &files, folder).map(Contents::Described),
+        ref several => return Err(PackageError::Several(several.iter().map(|name| format!("{name:?}")).collect())),
+    }
+    let image = loose(&files)?;
+    let bytes = directory.unpack(image, MAX_MEMBER)?;
+    Ok(Contents::Loose { name: image.name.clone(), bytes })
+}
+
+/// The package in a folder of the zip.
+fn package(mut directory: Directory<'_>, files: &[Member], folder: &str) -> Result<Files, PackageError> {
+    let inside = |member: &&Member| self::folder(&member.name) == folder;
+    let find = |name: &str| files.iter().filter(inside).find(|m| file(&m.name).eq_ignore_ascii_case(name));
+    let ending = |ending: &str| {
+        let mut found = files.iter().filter(inside).filter(|m| file(&m.name).to_ascii_lowercase().ends_with(ending));
+        found.next().filter(|_| found.next().is_none())
+    };
+    let (mut plain, mut encrypted) = (find(PLAIN), find(ENCRYPTED));
+    if plain.is_none() && encrypted.is_none() {
+        // Some name the members after the version.
+        (plain, encrypted) = (ending(".bin"), ending(".enc"));
+    }
+    let mut unpack = |member: Option<&Member>, limit| member.map(|member| directory.unpack(member, limit)).transpose();
+    let (json, text) = (unpack(find("info.json"), MAX_INFO)?, unpack(find("info.txt"), MAX_INFO)?);
+    let plain = unpack(plain, MAX_FIRMWARE);
+    let firmware = plain.and_then(|plain| Ok(Firmware { plain, encrypted: unpack(encrypted, MAX_FIRMWARE)? }));
+    Ok(Files { json, text, firmware: firmware.map_err(PackageError::Directory) })
+}
+
+/// The image of a zip without a description: the only file that may be one.
+fn loose(files: &[Member]) -> Result<&Member, PackageError> {
+    if let [only] = files {
+        return Ok(only);
+    }
+    let lower = |member: &Member| file(&member.name).to_ascii_lowercase();
+    let images: Vec<&Member> =
+        files.iter().filter(|member| FIRMWARE_ENDINGS.iter().any(|ending| lower(member).ends_with(ending))).collect();
+    match images[..] {
+        [] => Err(PackageError::NoFirmware),
+        [only] => Ok(only),
+        // Both forms of one image: the plain one.
+        [first, second] if lower(second) == format!("{}.enc", lower(first)) => Ok(first),
+        [first, second] if lower(first) == format!("{}.enc", lower(second)) => Ok(second),
+        _ => Err(PackageError::Several(images.iter().map(|member| format!("{:?}", member.name)).collect())),
+    }
+}
+
+/// Folders, and what systems put into archives by themselves.
+fn is_junk(name: &str) -> bool {
+    let junk = |part: &str| part.starts_with("._") || ["__MACOSX", ".DS_Store"].contains(&part);
+    let file = file(name);
+    file.is_empty() || name.split('/').any(junk) || ["thumbs.db", "desktop.ini"].contains(&&*file.to_ascii_lowercase())
+}
+
+fn is_info(name: &str) -> bool {
+    ["info.json", "info.txt"].iter().any(|info| file(name).eq_ignore_ascii_case(info))
+}
+
+/// The folder of a member, empty for the top.
+fn folder(name: &str) -> &str {
+    name.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+fn file(name: &str) -> &str {
+    name.rsplit_once('/').map_or(name, |(_, file)| file)
+}

@@ -1,0 +1,138 @@
+//! Files of plain bytes: what is in them, and which address they begin at, told by their own contents.
+
+use std::ops::Range;
+
+use super::{
+    Format, Layout,
+    inspect::{DRV, FLASH},
+    thumb,
+};
+use crate::block::{LEN, MAGIC, SIGNATURE};
+
+/// Length of the option bytes.
+const OPTIONS: usize = 16;
+/// The two sizes of a whole flash.
+const WHOLE: [usize; 2] = [0x1_0000, 0x2_0000];
+
+/// What a file of plain bytes is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Raw<'b> {
+    /// Without what stands behind: option bytes, or the rest of the data block's page.
+    pub(super) bytes: &'b [u8],
+    pub(super) base: Option<u32>,
+    pub(super) format: Format,
+    pub(super) options: Option<[u8; OPTIONS]>,
+}
+
+/// Looks at plain bytes. An image of one region gets no address: plain bytes do not have one.
+pub(super) fn read(bytes: &[u8]) -> Raw<'_> {
+    let raw = |bytes, base, format| Raw { bytes, base, format, options: None };
+    // 512 bytes may have the magic alone, which is all that the firmware asks for.
+    if bytes.len() == LEN && bytes.starts_with(&MAGIC.to_le_bytes())
+        || bytes.len() > LEN && bytes.starts_with(&SIGNATURE)
+    {
+        return raw(&bytes[..LEN], None, Format::Data);
+    }
+    let (flash, options) = without_options(bytes);
+    match base(flash) {
+        Some(base) => Raw { options, ..raw(flash, Some(base), Format::Dump) },
+        None => raw(bytes, None, Format::Bin),
+    }
+}
+
+/// A dump may have the option bytes behind it. They are known by their complements; what is behind a whole flash in their
+/// place is left off all the same.
+fn without_options(bytes: &[u8]) -> (&[u8], Option<[u8; OPTIONS]>) {
+    let Some((flash, tail)) = bytes.split_last_chunk::<OPTIONS>() else { return (bytes, None) };
+    let are_right = options_are_right(tail);
+    if flash.len() % 1024 == 0 && (are_right || WHOLE.contains(&flash.len())) {
+        (flash, are_right.then_some(*tail))
+    } else {
+        (bytes, None)
+    }
+}
+
+/// Whether each value is followed by its complement, as the chip demands (PM0075 2.5).
+pub(super) fn options_are_right(options: &[u8; OPTIONS]) -> bool {
+    options.chunks_exact(2).all(|pair| pair[0] == !pair[1])
+}
+
+/// The address at which a dump of more than one region begins; none for an image of one region.
+fn base(bytes: &[u8]) -> Option<u32> {
+    let behind_boot = (DRV - FLASH) as usize;
+    let drv_at = |at: usize| starts_in(bytes, at, DRV..Layout::Kib128.staging());
+    let is_blank = |at: usize| bytes[at..].iter().take(1024).all(|byte| *byte == 0xFF);
+    if drv_at(0) && !drv_at(behind_boot) {
+        // Nothing that is only a DRV reaches as far as the data block.
+        let end = DRV as usize + bytes.len();
+        return (end > Layout::Kib64.data_block() as usize).then_some(DRV);
+    }
+    let is_boot = starts_in(bytes, 0, FLASH..DRV);
+    let has_more = bytes.len() > behind_boot && (drv_at(behind_boot) || is_blank(behind_boot));
+    (WHOLE.contains(&bytes.len()) || is_boot && has_more).then_some(FLASH)
+}
+
+/// Whether a vector table stands there that leads into this region.
+pub(super) fn starts_in(bytes: &[u8], at: usize, region: Range<u32>) -> bool {
+    let word = |at| thumb::word(bytes, at);
+    let (Some(stack), Some(reset)) = (word(at), word(at + 4)) else { return false };
+    // The bootloader's own test of a stack pointer.
+    stack & 0x2FFE_0000 == 0x2000_0000 && reset % 2 == 1 && region.contains(&reset)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::sample::Sample;
+
+    fn flash() -> Vec<u8> {
+        let mut flash = vec![0xFF; 0x1_0000];
+        flash[..3000].copy_from_slice(&Sample::boot(3000).bytes());
+        flash[0x1000..0x1000 + 5000].copy_from_slice(&Sample::drv(5000).bytes());
+        flash[0xF800..0xF804].copy_from_slice(&SIGNATURE);
+        flash
+    }
+
+    fn seen(bytes: &[u8]) -> (usize, Option<u32>, Format) {
+        let raw = read(bytes);
+        (raw.bytes.len(), raw.base, raw.format)
+    }
+
+    #[test]
+    fn a_dump_is_told_from_an_image_by_where_it_leads() {
+        let flash = flash();
+        assert_eq!(seen(&flash), (0x1_0000, Some(FLASH), Format::Dump));
+        assert_eq!(seen(&[&flash[..], &flash].concat()), (0x2_0000, Some(FLASH), Format::Dump));
+        assert_eq!(seen(&flash[0x1000..]), (0xF000, Some(DRV), Format::Dump));
+        assert_eq!(seen(&[&flash[0x1000..], &[0xFF; 0x1000]].concat()), (0x1_0000, Some(DRV), Format::Dump));
+        assert_eq!(seen(&flash[..0x8000]), (0x8000, Some(FLASH), Format::Dump));
+        assert_eq!(seen(&flash[..0xFA00]), (0xFA00, Some(FLASH), Format::Dump));
+        assert_eq!(seen(&vec![0xFF; 0x1_0000]), (0x1_0000, Some(FLASH), Format::Dump));
+        for image in [&flash[..3000], &flash[..0x1000], &flash[0x1000..0x8400], &Sample::drv(55_296).bytes()] {
+            assert_eq!(seen(image), (image.len(), None, Format::Bin));
+        }
+    }
+
+    #[test]
+    fn a_block_is_known_with_the_rest_of_its_page_and_more() {
+        let flash = flash();
+        for len in [512, 1024, 2048] {
+            assert_eq!(seen(&flash[0xF800..0xF800 + len]), (512, None, Format::Data), "{len}");
+        }
+        assert_eq!(seen(&[&[0x5C, 0x51][..], &[0; 510]].concat()).2, Format::Data, "the magic is enough");
+        assert_eq!(seen(&[&[0x5C, 0x51][..], &[0; 1022]].concat()).2, Format::Bin);
+    }
+
+    #[test]
+    fn option_bytes_behind_a_dump_are_known_by_their_complements() {
+        let flash = flash();
+        let options: [u8; 16] = [0xA5, 0x5A, 0xFE, 0x01, 0xFF, 0, 0xFF, 0, 0xFF, 0, 0xFF, 0, 0xFF, 0, 0xFF, 0];
+        for dump in [&flash[..], &flash[0x1000..], &flash[..0x8000]] {
+            let behind = [dump, &options].concat();
+            let raw = read(&behind);
+            assert_eq!((raw.bytes, raw.options), (dump, Some(options)));
+        }
+        let garbage = [&flash[..], &[0x12; 16]].concat();
+        assert_eq!((read(&garbage).bytes, read(&garbage).options), (&flash[..], None));
+    }
+}

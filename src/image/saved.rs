@@ -1,0 +1,148 @@
+//! The file in which a backup keeps a board: JSON, with a hash of everything that is bytes.
+
+use serde::{Deserialize, Serialize};
+
+use super::{printable, sha256};
+use crate::block::{DataBlock, Uid};
+
+/// The version of the file's form.
+const SCHEMA: u32 = 1;
+
+/// What a backup file holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Saved {
+    /// UID of the chip.
+    pub uid: Uid,
+    /// The 16 option bytes from 0x1FFFF800: values and complements in turn.
+    pub option_bytes: [u8; 16],
+    /// All of main flash from 0x08000000, if it could be read.
+    pub flash: Option<Vec<u8>>,
+    /// The data block, if one was found. It may come from SRAM.
+    pub block: Option<DataBlock>,
+}
+
+/// Why a text is not a backup.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SavedError {
+    /// Not JSON of the known form.
+    #[error("{0}")]
+    Json(String),
+    /// A form of a later version of this program.
+    #[error("it has schema {0}; this version reads schema {SCHEMA}")]
+    Schema(u32),
+    /// Bytes that were changed after they were saved.
+    #[error("the sha256 of its {0} does not match")]
+    Hash(&'static str),
+    /// Hexadecimal digits that are not.
+    #[error("the field with its {0} is not hexadecimal")]
+    Digits(&'static str),
+    /// Bytes of another length than they can have.
+    #[error("the field with its {0} has {1} bytes")]
+    Length(&'static str, usize),
+    /// 512 bytes that are not a data block.
+    #[error("its data block is invalid: {0}")]
+    Block(#[from] crate::block::BlockError),
+    /// A UID in another form.
+    #[error("its UID is invalid: {0:?}")]
+    Uid(String),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    schema: u32,
+    tool: String,
+    created: String,
+    uid: String,
+    option_bytes: Bytes,
+    flash: Option<Bytes>,
+    block: Option<Bytes>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Bytes {
+    sha256: String,
+    hex: String,
+}
+
+impl Bytes {
+    fn new(bytes: &[u8]) -> Self {
+        Self { sha256: sha256(bytes).to_string(), hex: hex::encode(bytes) }
+    }
+
+    fn decode(&self, what: &'static str) -> Result<Vec<u8>, SavedError> {
+        let bytes = hex::decode(&self.hex).map_err(|_| SavedError::Digits(what))?;
+        if sha256(&bytes).to_string() == self.sha256 { Ok(bytes) } else { Err(SavedError::Hash(what)) }
+    }
+}
+
+impl Saved {
+    /// The text of the file.
+    #[expect(clippy::missing_panics_doc, reason = "strings and numbers always serialise")]
+    pub fn encode(&self) -> String {
+        let document = Document {
+            schema: SCHEMA,
+            tool: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).into(),
+            created: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            uid: self.uid.to_string(),
+            option_bytes: Bytes::new(&self.option_bytes),
+            flash: self.flash.as_deref().map(Bytes::new),
+            block: self.block.as_ref().map(|block| Bytes::new(block.as_bytes())),
+        };
+        serde_json::to_string_pretty(&document).expect("strings and numbers serialise")
+    }
+
+    /// Reads the text of a backup file, and checks every hash in it.
+    pub fn decode(text: &str) -> Result<Self, SavedError> {
+        let document: Document =
+            serde_json::from_str(text).map_err(|error| SavedError::Json(printable(&error.to_string()).into_owned()))?;
+        if document.schema != SCHEMA {
+            return Err(SavedError::Schema(document.schema));
+        }
+        let options = document.option_bytes.decode("option bytes")?;
+        let options = options.try_into().map_err(|bytes: Vec<u8>| SavedError::Length("option bytes", bytes.len()))?;
+        let flash = document.flash.map(|bytes| bytes.decode("flash")).transpose()?;
+        if let Some(len) = flash.as_ref().map(Vec::len).filter(|len| ![0x1_0000, 0x2_0000].contains(len)) {
+            return Err(SavedError::Length("flash", len));
+        }
+        let block = document.block.map(|bytes| bytes.decode("data block")).transpose()?;
+        let block = block.map(|bytes| DataBlock::parse(&bytes)).transpose()?;
+        let uid = document.uid.parse().map_err(|_| SavedError::Uid(document.uid.clone()))?;
+        Ok(Self { uid, option_bytes: options, flash, block })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn saved() -> Saved {
+        Saved {
+            uid: Uid([1, 2, 3]),
+            option_bytes: [0xFF; 16],
+            flash: Some(vec![0x5A; 0x1_0000]),
+            block: Some(DataBlock::template().with_uid(Uid([1, 2, 3]))),
+        }
+    }
+
+    #[test]
+    fn a_backup_is_read_as_it_was_written() {
+        assert_eq!(Saved::decode(&saved().encode()), Ok(saved()));
+        let locked = Saved { flash: None, ..saved() };
+        assert_eq!(Saved::decode(&locked.encode()), Ok(locked));
+    }
+
+    #[test]
+    fn a_changed_backup_is_refused_by_what_was_changed() {
+        let text = saved().encode();
+        let message = |from: &str, to: &str| Saved::decode(&text.replacen(from, to, 1)).unwrap_err().to_string();
+        assert_eq!(message("5a5a5a5a", "5a5b5a5a"), "the sha256 of its flash does not match");
+        assert_eq!(message("5a5a5a5a", "5a5x5a5a"), "the field with its flash is not hexadecimal");
+        assert_eq!(message("\"schema\": 1", "\"schema\": 9"), "it has schema 9; this version reads schema 1");
+        assert_eq!(message("00000001-", "0000000x-"), "its UID is invalid: \"0000000x-00000002-00000003\"");
+        let short = Saved { flash: Some(vec![0; 1000]), ..saved() };
+        assert_eq!(Saved::decode(&short.encode()).unwrap_err().to_string(), "the field with its flash has 1000 bytes");
+        assert!(matches!(Saved::decode("{}"), Err(SavedError::Json(_))));
+    }
+}
