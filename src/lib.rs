@@ -21,7 +21,7 @@
 //! use m365_drv::{
 //!     board::{ConnectOptions, EraseConsent, Probes},
 //!     image::{Image, RehearsalImages},
-//!     ops::{After, Extent, FlashRequest, Intent, Job, Keep, flash},
+//!     ops::{After, Extent, FlashRequest, Intent, Job, Keep, Known, flash},
 //!     sim::{APP_64, BOOT, Layout, Scenario, SimBoard},
 //!     target::Target,
 //! };
@@ -46,7 +46,8 @@
 //!     forced: vec![],
 //!     rehearsal: RehearsalImages::Allowed,
 //! };
-//! let mut job = Job { probes: &probes, connect: ConnectOptions::default(), progress: &mut () };
+//! let mut known = Known::default();
+//! let mut job = Job { probes: &probes, connect: ConnectOptions::default(), progress: &mut (), known: &mut known };
 //! let report = flash(&mut job, &request)?;
 //!
 //! // The serial number was read from the locked chip's SRAM before the chip was erased.

@@ -12,7 +12,7 @@ use m365_drv::{
         progress::{Event, Progress, Step},
     },
     image::{GATES, Image, RehearsalImages},
-    ops::{After, Extent, FlashRequest, Intent, Job, Keep, flash},
+    ops::{After, Extent, FlashRequest, Intent, Job, Keep, Known, flash},
     sim::{APP_64, APP_128, BOOT, ChipKind, Counts, Layout, Scenario, SimBoard},
     target::Target,
 };
@@ -87,7 +87,8 @@ fn run(scooter: &str, layout: &Layout, drv: &[u8], khz: u32, round_trip: Duratio
     let began = board.counts();
     let mut recorder = Recorder { board: board.clone(), before: None, rows: Vec::new() };
     let connect = ConnectOptions { speed_khz: Some(khz), ..ConnectOptions::default() };
-    let mut job = Job { probes: &probes, connect, progress: &mut recorder };
+    let mut known = Known::default();
+    let mut job = Job { probes: &probes, connect, progress: &mut recorder, known: &mut known };
     flash(&mut job, &request).expect("a locked board can be flashed");
     let end = board.counts();
 

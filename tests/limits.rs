@@ -144,7 +144,7 @@ fn a_refused_board_keeps_running() {
 
     let (board, stand) = Stand::scenario(Scenario::Open);
     board.set_flash_size_register(16);
-    let error = stand.run(ops::reset).expect_err("a chip too small");
+    let error = stand.flash(&stand.request()).expect_err("a chip too small");
     assert_eq!(error.category(), Category::WrongBoard);
     assert!(saved(&board).contains("core: running"));
 }

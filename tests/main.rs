@@ -19,5 +19,7 @@ mod packages;
 mod rehearsal;
 mod rooms;
 mod saving;
+mod scooters;
 mod sim;
+mod size;
 mod stand;

@@ -5,9 +5,12 @@ use std::slice::from_ref;
 
 use m365_drv::{
     block::{DataBlock, Mileage, Serial, Uid},
-    board::{ConnectOptions, EraseConsent, OptionBytes, Probes},
+    board::{
+        ConnectOptions, EraseConsent, OptionBytes, Probes,
+        progress::{Event, Progress, Warning},
+    },
     image::{Image, RehearsalImages},
-    ops::{self, After, Backup, Error, Extent, FlashReport, FlashRequest, Intent, Job, Keep},
+    ops::{self, After, Backup, Error, Extent, FlashReport, FlashRequest, Intent, Job, Keep, Known},
     sim::{self, Layout, Scenario, SimBoard},
     target::Target,
 };
@@ -89,7 +92,12 @@ impl Stand {
     /// Runs a procedure as a newly started program would.
     pub(crate) fn run<T>(&self, work: impl FnOnce(&mut Job<'_>) -> Result<T, Error>) -> Result<T, Error> {
         let probes = self.probes();
-        work(&mut Job { probes: &probes, connect: self.connect.clone(), progress: &mut () })
+        work(&mut Job {
+            probes: &probes,
+            connect: self.connect.clone(),
+            progress: &mut (),
+            known: &mut Known::default(),
+        })
     }
 
     /// The whole job with everything allowed. Most tests change one field of it.
@@ -122,6 +130,15 @@ impl Stand {
         Serial::parse(&rule.example, &rule.pattern).expect("an example follows its rule")
     }
 
+    /// Runs a procedure, and gives the names of its warnings and what they say.
+    pub(crate) fn run_told<T>(&self, work: impl FnOnce(&mut Job<'_>) -> T) -> (T, Vec<(&'static str, String)>) {
+        let (probes, mut told) = (self.probes(), Told::default());
+        let mut known = Known::default();
+        let mut job = Job { probes: &probes, connect: self.connect.clone(), progress: &mut told, known: &mut known };
+        let done = work(&mut job);
+        (done, told.0)
+    }
+
     pub(crate) fn flash(&self, request: &FlashRequest<'_>) -> Result<FlashReport, Error> {
         self.run(|job| ops::flash(job, request))
     }
@@ -149,6 +166,18 @@ impl Stand {
     /// The data block template with the UID and with the serial number and mileage of [`Stand::request_with_data`].
     pub(crate) fn fresh_block(&self, uid: Uid) -> DataBlock {
         DataBlock::template().with_serial(self.serial()).with_mileage(mileage(1234)).with_uid(uid)
+    }
+}
+
+/// The warnings of a run.
+#[derive(Default)]
+struct Told(Vec<(&'static str, String)>);
+
+impl Progress for Told {
+    fn on(&mut self, event: Event) {
+        if let Event::Warning(Warning { name, message }) = event {
+            self.0.push((name, message));
+        }
     }
 }
 

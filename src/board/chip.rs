@@ -8,6 +8,7 @@ use super::{
     Error,
     link::{Link, LinkError},
     registers::{core, dbgmcu, fpec, system},
+    size,
 };
 use crate::block::Uid;
 
@@ -72,8 +73,10 @@ impl fmt::Display for ChipKind {
 pub struct Chip {
     /// The chip.
     pub kind: ChipKind,
-    /// Flash size as the chip states it, in KiB; many that state 64 have 128.
-    pub flash_kib: u32,
+    /// Flash size by the chip's register, in KiB, if that is a size such a chip can have; many that give 64 have 128.
+    pub flash_kib: Option<u32>,
+    /// The register, whatever it holds.
+    pub flash_size_register: u32,
     /// SCS CPUID.
     #[serde(skip)]
     pub cpuid: u32,
@@ -103,13 +106,8 @@ pub enum Unsupported {
     /// Another core.
     #[error("this is an unknown chip (CPUID {0:#010x})")]
     Core(u32),
-    /// A size that no chip on these boards has.
-    #[error("the chip states a flash size of {0} KiB")]
-    FlashSize(u32),
 }
 
-/// Flash sizes of medium-density devices that a scooter's firmware fits (RM0008 30.1).
-const SUPPORTED_KIB: [u32; 2] = [64, 128];
 // CPUID, part number (DDI 0403E B3.2.3): the part that tells Cortex-M cores apart.
 const PART_M3: u32 = 0xC23;
 const PART_M4: u32 = 0xC24;
@@ -166,18 +164,24 @@ pub(super) fn identify(link: &mut Link, cpuid: u32) -> Result<(Chip, Uid), Error
             _ => ChipKind::F103Clone,
         }
     };
-    let (flash_kib, uid) = read_size_and_uid(link)?;
+    let (flash_size_register, uid) = read_size_and_uid(link)?;
     // Everything that follows rests on these, and on the word that proved contact: they have to read the same twice.
-    if read_size_and_uid(link)? != (flash_kib, uid) || uid.is_blank() || link.read(core::CPUID)? != cpuid {
-        return Err(LinkError::Nonsense { what: "the unique id", value: uid.0[0] }.into());
+    if uid.is_blank() {
+        return Err(LinkError::BlankUid { uid }.into());
     }
-    if !SUPPORTED_KIB.contains(&flash_kib) {
-        return Err(Error::Unsupported(Unsupported::FlashSize(flash_kib)));
+    if read_size_and_uid(link)? != (flash_size_register, uid) {
+        return Err(
+            LinkError::Unstable { what: "the UID", address: system::FLASH_SIZE + 4 * system::UID as u32 }.into()
+        );
     }
-    Ok((Chip { kind, flash_kib, cpuid, idcode }, uid))
+    if link.read(core::CPUID)? != cpuid {
+        return Err(LinkError::Unstable { what: "the CPUID", address: core::CPUID }.into());
+    }
+    let flash_kib = size::plausible(flash_size_register);
+    Ok((Chip { kind, flash_kib, flash_size_register, cpuid, idcode }, uid))
 }
 
-/// Flash size in KiB and UID.
+/// The flash size register, and the UID.
 pub(super) fn read_size_and_uid(link: &mut Link) -> Result<(u32, Uid), LinkError> {
     let mut words = [0; system::WORDS];
     link.read_words(system::FLASH_SIZE, &mut words)?;

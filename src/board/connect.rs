@@ -150,12 +150,21 @@ pub(super) fn reach(
             Wait::Forever => false,
         };
         if over {
-            return Err(last.unwrap_or_else(|last| Error::NoContact { attempts, elapsed, last }));
+            return Err(last.unwrap_or_else(|last| {
+                let volts = supply(probes, options);
+                Error::NoContact { attempts, elapsed, volts, last }
+            }));
         }
         replugging = need == Need::Replug;
         progress.on(Event::Waiting { attempts, elapsed, need });
         pace.pause(INTERVAL)?;
     }
+}
+
+/// The voltage that the probe measures at the board, if it can.
+fn supply(probes: &Probes, options: &ConnectOptions) -> Option<f32> {
+    let choice = probes.choose(options.selector.as_ref()).ok()?;
+    probes.open(&choice).ok()?.get_target_voltage().ok()?
 }
 
 /// Why a try failed.
@@ -245,7 +254,7 @@ fn attach(mut probe: Probe, entry: ProbeEntry, method: Method, meter: SharedMete
     let speed_khz = if probe.speed_khz() == SPEEDS[0] { FASTEST } else { probe.speed_khz() };
     let interface = probe
         .try_into_arm_debug_interface(DefaultArmSequence::create())
-        .map_err(|(_, error)| LinkError::from_arm(CPUID, error))?;
+        .map_err(|(_, error)| LinkError::from_arm(Some(CPUID), error))?;
     let mut link = Link::new(interface, speed_khz, meter)?;
     if method == Method::UnderReset {
         hold(&mut link)?;

@@ -44,12 +44,14 @@ pub enum Error {
         khz: u32,
     },
     /// The probe works and no board answers.
-    #[error("no board answers after {} in {:.1} s", count(*attempts, "try"), elapsed.as_secs_f32())]
+    #[error("no board answers after {} in {:.1} s{}", count(*attempts, "try"), elapsed.as_secs_f32(), supply(*volts))]
     NoContact {
         /// Tries.
         attempts: u32,
         /// Since the first.
         elapsed: Duration,
+        /// What the probe measures at the board; `None` if it measures nothing.
+        volts: Option<f32>,
         /// What the last try met.
         #[source]
         last: LinkError,
@@ -144,6 +146,22 @@ pub enum Error {
     #[error("interrupted")]
     Interrupted,
 }
+
+/// What a measured voltage says of the board. Probes that do not measure show about 3.3 V, so anything near that proves nothing.
+fn supply(volts: Option<f32>) -> String {
+    match volts {
+        Some(volts) if volts < UNPOWERED => format!(" (target voltage {volts:.1} V: the board has no supply)"),
+        Some(volts) if volts > TOO_HIGH => {
+            format!(" (target voltage {volts:.1} V: too high, the chip takes 3.6 V at most)")
+        }
+        _ => String::new(),
+    }
+}
+
+/// Below this the chip does not run (DS5319 5.3.1: 2.0 V at least), whatever a probe adds through its own pins.
+const UNPOWERED: f32 = 1.0;
+/// The chip takes 3.6 V at most (DS5319 5.3.1); the rest is for the probe's measuring.
+const TOO_HIGH: f32 = 3.7;
 
 /// PM0075 4.4.
 fn status_names(status: u32) -> String {

@@ -16,6 +16,7 @@ use probe_rs::{
 use self_cell::{MutBorrow, self_cell};
 
 use super::meter::Meter;
+use crate::block::Uid;
 
 /// The AHB-AP of every chip on these boards.
 const AP: FullyQualifiedApAddress = FullyQualifiedApAddress::v1_with_default_dp(0);
@@ -58,17 +59,17 @@ impl fmt::Debug for Link {
 /// Why an access did not happen.
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
-    /// The chip answered that it refuses this access.
+    /// The chip answered, and refused this access.
     #[error("the chip refuses access to {address:#010x}")]
     Refused {
         /// Of the access, or of the first word of several.
         address: u32,
     },
     /// The chip does not answer, or not in a way that makes sense.
-    #[error("no contact with the chip at {address:#010x}")]
+    #[error("no answer from the chip{}", at(*address))]
     Wire {
-        /// Of the access.
-        address: u32,
+        /// Of the access; `None` before there was one.
+        address: Option<u32>,
         /// What the driver says.
         #[source]
         source: Box<ArmError>,
@@ -80,14 +81,32 @@ pub enum LinkError {
         #[source]
         source: Box<ArmError>,
     },
-    /// What was read cannot be; the wires carry something, though not what the chip sent.
-    #[error("{what} reads {value:#010x}, which cannot be")]
+    /// A register has a value that no chip has: the wires carry something, but not what the chip sent.
+    #[error("{what} reads as {value:#010x}, which no chip has: poor contact")]
     Nonsense {
-        /// What was read.
+        /// The register.
         what: &'static str,
         /// The word.
         value: u32,
     },
+    /// The chip's UID is blank, which no chip's is.
+    #[error("the UID is invalid (all bits are {}): poor contact", u8::from(uid.0[0] != 0))]
+    BlankUid {
+        /// As it was read.
+        uid: Uid,
+    },
+    /// The same place, read twice, gave two values.
+    #[error("{what} at {address:#010x} reads differently each time: poor contact")]
+    Unstable {
+        /// What is there.
+        what: &'static str,
+        /// Where.
+        address: u32,
+    },
+}
+
+fn at(address: Option<u32>) -> String {
+    address.map_or_else(String::new, |address| format!(" at {address:#010x}"))
 }
 
 impl Link {
@@ -98,10 +117,10 @@ impl Link {
         meter: SharedMeter,
     ) -> Result<Self, LinkError> {
         let max_words = (speed_khz as usize * WORDS_PER_KHZ).clamp(1, MAX_WORDS);
-        interface.select_debug_port(DpAddress::Default).map_err(|e| LinkError::from_arm(0, e))?;
+        interface.select_debug_port(DpAddress::Default).map_err(|e| LinkError::from_arm(None, e))?;
         Port::try_new(MutBorrow::new(interface), |interface| interface.borrow_mut().memory_interface(&AP))
             .map(|port| Self { port, max_words, meter })
-            .map_err(|e| LinkError::from_arm(0, e))
+            .map_err(|e| LinkError::from_arm(None, e))
     }
 
     /// The meter that this connection writes.
@@ -112,11 +131,11 @@ impl Link {
     /// One access, counted.
     fn access<T>(
         &mut self,
-        address: u32,
+        address: impl Into<Option<u32>>,
         access: impl FnOnce(&mut dyn ArmMemoryInterface) -> Result<T, ArmError>,
     ) -> Result<T, LinkError> {
         let done = self.port.with_dependent_mut(|_, memory| access(&mut **memory));
-        let done = done.map_err(|error| LinkError::from_arm(address, error));
+        let done = done.map_err(|error| LinkError::from_arm(address.into(), error));
         self.meter().record(matches!(done, Ok(_) | Err(LinkError::Refused { .. })));
         done
     }
@@ -183,40 +202,40 @@ impl Link {
         &mut self,
         call: impl FnOnce(&mut dyn ArmDebugInterface) -> Result<T, ArmError>,
     ) -> Result<T, LinkError> {
-        self.access(0, |memory| call(memory.get_arm_debug_interface()?))
+        self.access(None, |memory| call(memory.get_arm_debug_interface()?))
     }
 
     /// Where the ROM table lies, as the access port says.
     pub(super) fn rom_table_base(&mut self) -> Result<u32, LinkError> {
-        self.access(0, |memory| memory.base_address()).map(|base| base as u32)
+        self.access(None, |memory| memory.base_address()).map(|base| base as u32)
     }
 
     /// Sends what a driver has gathered and not sent yet.
     pub(super) fn flush(&mut self) -> Result<(), LinkError> {
-        self.access(0, |memory| memory.flush())
+        self.access(None, |memory| memory.flush())
     }
 }
 
 impl LinkError {
     /// The error of a probe before any access.
     pub(super) fn from_probe(error: DebugProbeError) -> Self {
-        Self::from_arm(0, ArmError::Probe(error))
+        Self::from_arm(None, ArmError::Probe(error))
     }
 
     /// The error of attaching.
     pub(super) fn from_attach(error: probe_rs::Error) -> Self {
         match error {
-            probe_rs::Error::Arm(error) => Self::from_arm(0, error),
+            probe_rs::Error::Arm(error) => Self::from_arm(None, error),
             probe_rs::Error::Probe(error) => Self::from_probe(error),
-            other => Self::from_arm(0, ArmError::Other(other.to_string())),
+            other => Self::from_arm(None, ArmError::Other(other.to_string())),
         }
     }
 
     /// Sorts a driver's error by what it says about the wires. Drivers differ in where they put it, so the whole chain of
     /// causes is searched.
-    pub(super) fn from_arm(address: u32, error: ArmError) -> Self {
+    pub(super) fn from_arm(address: Option<u32>, error: ArmError) -> Self {
         if is_refusal(&error) {
-            Self::Refused { address }
+            Self::Refused { address: address.unwrap_or_default() }
         } else if is_probe(&error) {
             Self::Probe { source: Box::new(error) }
         } else {

@@ -22,6 +22,7 @@ mod protection;
 mod registers;
 mod rescue;
 mod save;
+mod size;
 mod usb;
 
 pub use self::{
@@ -36,6 +37,7 @@ pub use self::{
     program::{PageBefore, PageWrite},
     protection::{EraseConsent, Erasure, Protection, Status},
     rescue::{Rescue, Stranger},
+    size::Reach,
 };
 
 use std::{ops::Range, time::Duration};
@@ -46,7 +48,7 @@ use self::{
     pace::Pace,
     program::Loaded,
     progress::{Progress, Warning},
-    registers::{core as scs, dbgmcu},
+    registers::{core as scs, dbgmcu, system},
 };
 use crate::block::Uid;
 
@@ -186,7 +188,9 @@ impl<'p> Board<'p> {
         core::halt(&mut link, &pace)?;
         if chip::read_size_and_uid(&mut link)?.1 != uid || cpuid != chip.cpuid {
             // Either another board, or a wire that flipped a bit: connecting anew tells them apart.
-            return Err(LinkError::Nonsense { what: "the unique id", value: cpuid }.into());
+            return Err(
+                LinkError::Unstable { what: "the UID", address: system::FLASH_SIZE + 4 * system::UID as u32 }.into()
+            );
         }
         Ok(Self { probes, options, method, link, pace, loaded: Loaded::No, probe, speed_khz, dpidr, chip, uid })
     }

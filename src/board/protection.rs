@@ -66,7 +66,11 @@ impl Board<'_> {
     pub fn status(&mut self) -> Result<Status, Error> {
         let (obr, write_protection, option_bytes) = self.protections()?;
         if self.protections()? != (obr, write_protection, option_bytes) {
-            return Err(LinkError::Nonsense { what: "FLASH_OBR", value: obr }.into());
+            return Err(LinkError::Unstable {
+                what: "the protection state",
+                address: fpec::ACR + 4 * fpec::OBR as u32,
+            }
+            .into());
         }
         if obr & fpec::OBR_RESERVED != 0 && self.chip.kind != ChipKind::Gd32E103 || obr == u32::MAX {
             return Err(Error::UnknownProtection { obr });

@@ -58,7 +58,7 @@ impl Board<'_> {
         if again[skip..skip + LEN] == block.as_bytes()[..] {
             Ok(())
         } else {
-            Err(super::LinkError::Nonsense { what: "the data block in SRAM", value: address }.into())
+            Err(super::LinkError::Unstable { what: "the data block in SRAM", address }.into())
         }
     }
 }

@@ -15,7 +15,7 @@ use m365_drv::{
         progress::{Event, Progress, Warning},
     },
     image::{Image, Kind, RehearsalImages},
-    ops::{Job, Keep},
+    ops::{Job, Keep, Known},
     target::Target,
 };
 
@@ -39,6 +39,8 @@ pub(crate) struct Context {
     pub(crate) probes: Probes,
     options: ConnectOptions,
     teller: Teller,
+    /// What the procedure has found out; after a failure all that there is to report.
+    pub(crate) known: Known,
     activity: Activity,
     rehearsal: Option<Rehearsal>,
     audience: Audience,
@@ -71,12 +73,12 @@ impl Context {
             teller.say(&format!("simulated board `{}`: no hardware is touched", rehearsal.title()));
         }
         let (audience, wants_phases) = (Audience::of(globals), globals.verbose > 0);
-        Ok(Self { probes, options, teller, activity, rehearsal, audience, wants_phases })
+        Ok(Self { probes, options, teller, known: Known::default(), activity, rehearsal, audience, wants_phases })
     }
 
     /// What a procedure is given.
     pub(crate) fn job(&mut self) -> Job<'_> {
-        Job { probes: &self.probes, connect: self.options.clone(), progress: &mut self.teller }
+        Job { probes: &self.probes, connect: self.options.clone(), progress: &mut self.teller, known: &mut self.known }
     }
 
     /// Where backups go that were given no file.

@@ -3,7 +3,7 @@
 use m365_drv::{
     board::Protection,
     count::count,
-    ops::{self, Firmware, InfoReport},
+    ops::{self, DataSource, Firmware, InfoReport},
 };
 
 use super::{
@@ -19,7 +19,13 @@ pub(crate) fn run(context: &mut Context) -> Answer {
 
 impl Report for InfoReport {
     fn text(&self, page: &mut Page) {
-        page.row("chip", format!("{}, {} KiB", self.chip, self.flash_kib));
+        if let Some(kib) = self.flash_kib {
+            page.row("chip", format!("{}, {kib} KiB", self.chip));
+        } else {
+            let register = self.flash_size_register;
+            let chip = format!("{}, implausible flash size (the register reads {register} KiB)", self.chip);
+            page.toned("chip", chip, Tone::Remark);
+        }
         page.row("uid", self.uid);
         page.row("probe", format!("{} at {} kHz", self.probe, self.speed_khz));
         protection_row(self.protection, page);
@@ -39,7 +45,14 @@ impl Report for InfoReport {
         page.blank();
         match &self.data {
             Some(data) => {
-                page.heading(format!("Data block, from {}", source_in_words(data.source)));
+                let from = source_in_words(data.source);
+                match (data.source, self.protection) {
+                    // Firmware that can start again would find it in flash.
+                    (DataSource::Sram, Protection::None) => page.heading(format!(
+                        "Data block, from {from}, left from before the reset; lost when the power goes"
+                    )),
+                    _ => page.heading(format!("Data block, from {from}")),
+                };
                 summary_rows(&data.block, page);
             }
             None => {

@@ -9,7 +9,7 @@ use clap::{
 use m365_drv::{
     block::{DataBlock, Mileage, Serial},
     image::{Catalog, GATES, Image, Kind, RehearsalImages},
-    ops::{After, Extent, FlashRequest, Intent, Keep},
+    ops::{After, Extent, FlashRequest, Intent, Keep, OTHER_SCOOTER},
     target::Target,
 };
 
@@ -49,8 +49,8 @@ pub(crate) struct WantedArgs {
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
 
-    /// Let an image pass although it fails this gate; repeatable, one name each
-    #[arg(long, value_name = "GATE", value_parser = PossibleValuesParser::new(GATES), hide_possible_values = true)]
+    /// Go on although this gate fails; repeatable, one name each
+    #[arg(long, value_name = "GATE", value_parser = PossibleValuesParser::new(forcible()), hide_possible_values = true)]
     force: Vec<String>,
 }
 
@@ -64,6 +64,11 @@ pub(crate) struct Wanted {
     mileage: Option<Mileage>,
     forced: Vec<String>,
     rehearsal: RehearsalImages,
+}
+
+/// Everything that `--force` lifts: the gates of images, and the one of boards.
+fn forcible() -> impl Iterator<Item = &'static str> {
+    GATES.into_iter().chain([OTHER_SCOOTER])
 }
 
 /// The names of the known scooters, and what they stand for.

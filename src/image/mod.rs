@@ -14,6 +14,7 @@ mod gates;
 mod hex;
 mod inspect;
 mod near;
+mod origin;
 mod package;
 mod printable;
 mod raw;
@@ -46,6 +47,7 @@ pub use self::{
     hex::HexError,
     inspect::{Inspection, Layout, inspect},
     near::{Change, Near},
+    origin::{Origin, origin},
     package::{DirectoryError, FirmwareType, Generation, InfoError, Model, Package, PackageError},
     printable::printable,
     report::{PartReport, Report},

@@ -8,7 +8,7 @@ use std::{
 
 use serde::Serialize;
 
-use super::{Error, Job, held::Held, job::untouched, report};
+use super::{Error, Job, contents::Contents, job::untouched, report};
 use crate::{
     block::{DataBlock, Uid},
     board::{Comparison, LinkError, OptionBytes, Part, Protection, progress::Step},
@@ -143,15 +143,19 @@ pub fn backup(job: &mut Job<'_>, path: &Path) -> Result<BackupReport, Error> {
     if path.exists() {
         return Err(BackupError::Exists(path.to_owned()).into());
     }
+    job.account(|job| save(job, path))
+}
+
+fn save(job: &mut Job<'_>, path: &Path) -> Result<BackupReport, Error> {
     let (uid, status, held) = job.insist(|job, mut board| {
-        let status = job.step(Step::Identify, |_| board.status()).map_err(untouched)?;
+        let status = job.identify(&mut board)?;
         let target = Target::for_chip(board.chip.flash_kib);
-        let held = job.step(Step::Rescue, |_| Held::read(&mut board, &status, target)).map_err(untouched)?;
+        let held = job.step(Step::Rescue, |_| Contents::read(&mut board, &status, target)).map_err(untouched)?;
         if let Some(bytes) = held.flash.clone() {
             let parts = [Part { address: target.flash.start, bytes }];
             let again = job.step(Step::Verify, |progress| board.compare(&parts, Step::Verify, progress));
             if let Comparison::Differs { address, .. } = again.map_err(untouched)? {
-                return Err(untouched(LinkError::Nonsense { what: "flash", value: address }.into()));
+                return Err(untouched(LinkError::Unstable { what: "flash", address }.into()));
             }
         }
         let uid = board.uid;
@@ -160,6 +164,7 @@ pub fn backup(job: &mut Job<'_>, path: &Path) -> Result<BackupReport, Error> {
     })?;
     let backup = held.backup(uid, &status);
     job.step(Step::Backup, |_| backup.save(path))?;
+    job.known.backup = Some(path.to_owned());
     let flash_bytes = backup.flash.as_ref().map_or(0, Vec::len);
     let (data, protection) = (backup.block.is_some(), status.protection);
     Ok(BackupReport { uid, backup: path.to_owned(), flash_bytes, data, protection })

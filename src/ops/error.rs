@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{BackupError, Obstacle};
+use super::{BackupError, Obstacle, evidence::Findings};
 use crate::{
     block::{Mileage, Serial, Uid},
     board,
@@ -85,6 +85,14 @@ pub enum Error {
     /// The backup was made of a read-protected board and holds no flash.
     #[error("the backup holds no flash: the board was read-protected when it was made")]
     BackupWithoutFlash,
+    /// Everything found on the board belongs to another scooter.
+    #[error("the board holds {found}; this is not a {title}")]
+    OtherScooter {
+        /// What was found.
+        found: Findings,
+        /// The scooter that was asked for.
+        title: String,
+    },
     /// An image fails a gate.
     #[error("{kind} image refused: {detail}")]
     Gate {
@@ -134,8 +142,8 @@ pub enum Error {
         /// How many differ.
         bytes: usize,
     },
-    /// Nothing to compare with: flash cannot be read.
-    #[error("the chip is read-protected, its flash cannot be compared")]
+    /// There is nothing to compare: flash cannot be read.
+    #[error("the chip is read-protected, so its flash cannot be compared")]
     Unreadable,
     /// Everything is written and verified, and the firmware does not start.
     #[error("the firmware is written and verified, and does not start: {how}")]
@@ -179,6 +187,7 @@ impl Error {
             Self::Consent { .. } => Category::Consent,
             Self::Backup(_) | Self::BackupWithoutFlash => Category::Backup,
             Self::Gate { .. } | Self::SeveralImages { .. } | Self::NoImage { .. } => Category::Image,
+            Self::OtherScooter { .. } => Category::WrongBoard,
             Self::NoSerial | Self::NoMileage => Category::Data,
             Self::Unreadable => Category::Locked,
             Self::Differs { .. } | Self::DoesNotStart { .. } => Category::Verify,

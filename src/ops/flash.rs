@@ -1,7 +1,5 @@
 //! `flash`: the whole job, from whatever the board is to a scooter that starts.
 
-use std::time::Duration;
-
 use serde::Serialize;
 
 use super::{
@@ -79,6 +77,8 @@ pub enum After {
 pub struct FlashReport {
     /// The scooter, by its name on the command line.
     pub scooter: String,
+    /// The kind of probe.
+    pub probe: String,
     /// The chip.
     pub chip: ChipKind,
     /// The chip's unique id.
@@ -129,13 +129,19 @@ pub struct FlashReport {
 
 /// Does the whole job.
 pub fn flash(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashReport, Error> {
-    let began = job.now();
     request.check_images()?;
+    let mut report = job.account(|job| {
+        job.known.scooter = Some(request.target.name.clone());
+        whole_job(job, request)
+    })?;
+    report.took_ms = job.known.took_ms.unwrap_or(0);
+    report.contact_ms = job.known.contact_ms.unwrap_or(0);
+    Ok(report)
+}
 
-    let mut contact = began;
+fn whole_job(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashReport, Error> {
     let (board, status, prepared) = job.insist(|job, mut board| {
-        contact = job.now();
-        let status = job.step(Step::Identify, |_| board.status()).map_err(untouched)?;
+        let status = job.identify(&mut board)?;
         let prepared = match prepare(job, &mut board, &status, request) {
             Ok(prepared) => prepared,
             Err(error) => return Err(refused(board, error)),
@@ -155,7 +161,6 @@ pub fn flash(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
     if request.intent == Intent::Preview {
         report.foresee(request, &prepared, &status);
         board.resume().map_err(untouched)?;
-        report.took_ms = millis(job.now().saturating_sub(began));
         return Ok(report);
     }
     let obstacle = write::obstacle(&status, &prepared.plan, request.target);
@@ -180,8 +185,7 @@ pub fn flash(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
     let user = status.option_bytes.known_user().or_else(|| request.keep.earlier(report.uid).user()).unwrap_or(0xFF);
     let permit = Permit { target: request.target, consent: request.consent, extent: request.extent, user, known };
     let written = write::write(job, board, &prepared.plan, &permit)?;
-    report.finish(job, written, request, user, contact)?;
-    report.took_ms = millis(job.now().saturating_sub(began));
+    report.finish(job, written, request, user)?;
     Ok(report)
 }
 
@@ -189,6 +193,7 @@ impl FlashReport {
     fn new(request: &FlashRequest<'_>, prepared: &Prepared, board: &Board<'_>) -> Self {
         Self {
             scooter: request.target.name.clone(),
+            probe: board.probe.kind.clone(),
             chip: board.chip.kind,
             uid: board.uid,
             serial: prepared.serial,
@@ -227,14 +232,13 @@ impl FlashReport {
         self.bytes_programmed = work.programmed_bytes();
     }
 
-    /// Lets the board run, now that everything is written and verified. Contact was made at `contact`.
+    /// Lets the board run, now that everything is written and verified.
     fn finish<'p>(
         &mut self,
         job: &mut Job<'p>,
         written: Written<'p>,
         request: &FlashRequest<'_>,
         user: u8,
-        contact: Duration,
     ) -> Result<(), Error> {
         let Written { mut board, tally } = written;
         self.mass_erased = tally.mass_erased;
@@ -246,7 +250,7 @@ impl FlashReport {
         self.speed_khz = board.speed_khz;
         self.verified = true;
         if request.after != After::LockAndRun {
-            self.free_contact(job, contact);
+            free_contact(job);
         }
         if request.after == After::Stop {
             job.skip(Step::Boot);
@@ -270,16 +274,17 @@ impl FlashReport {
             // connection to the next power-on.
             lock(job, board, request.target, user)?;
             self.options_written = true;
-            self.free_contact(job, contact);
+            free_contact(job);
         }
         Ok(())
     }
+}
 
-    /// The wires are not needed any more.
-    fn free_contact(&mut self, job: &mut Job<'_>, contact: Duration) {
-        self.contact_ms = millis(job.now().saturating_sub(contact));
-        job.progress.on(board::progress::Event::ContactFree);
-    }
+/// The wires are no longer needed.
+fn free_contact(job: &mut Job<'_>) {
+    let now = job.now();
+    job.known.free(now);
+    job.progress.on(board::progress::Event::ContactFree);
 }
 
 /// Protects the board, which runs, and lets it run on. Goes on after contact was lost.
@@ -307,8 +312,4 @@ fn lock<'p>(job: &mut Job<'p>, board: Board<'p>, target: &Target, user: u8) -> R
             done => return done.map_err(&changed),
         }
     }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

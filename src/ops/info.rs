@@ -6,11 +6,13 @@ use serde::Serialize;
 
 use super::{
     Error, Job,
+    contents::Contents,
     job::untouched,
-    report::{Data, Firmware, Source},
+    prepare::slice,
+    report::{Data, Firmware},
 };
 use crate::{
-    block::{DataBlock, LEN, Uid},
+    block::Uid,
     board::{Board, ChipKind, OptionBytes, Protection, progress::Step},
     target::Target,
 };
@@ -20,8 +22,10 @@ use crate::{
 pub struct InfoReport {
     /// The chip.
     pub chip: ChipKind,
-    /// Flash size as the chip states it, in KiB.
-    pub flash_kib: u32,
+    /// Flash size by the chip's register, in KiB; `None` if no such chip has that size.
+    pub flash_kib: Option<u32>,
+    /// The flash size register, whatever it holds.
+    pub flash_size_register: u32,
     /// The chip's unique id.
     pub uid: Uid,
     /// SCS CPUID, in hexadecimal.
@@ -71,72 +75,37 @@ impl From<OptionBytes> for Options {
 
 /// Reads everything there is to know, and lets the board go on as it was.
 pub fn info(job: &mut Job<'_>) -> Result<InfoReport, Error> {
-    job.insist(look)
+    job.account(|job| job.insist(look))
 }
 
 fn look<'p>(job: &mut Job<'p>, mut board: Board<'p>) -> Result<InfoReport, Error> {
-    let status = job.step(Step::Identify, |_| board.status()).map_err(untouched)?;
+    let status = job.identify(&mut board)?;
     let target = Target::for_chip(board.chip.flash_kib);
-    let found = job
-        .step(Step::Rescue, |_| match status.protection {
-            Protection::None => read_flash(&mut board, target),
-            Protection::Read => read_sram(&mut board, target),
-        })
-        .map_err(untouched)?;
+    let contents = job.step(Step::Rescue, |_| Contents::read(&mut board, &status, target)).map_err(untouched)?;
+    // A 64 KiB firmware may be on a chip with 128 KiB: the data block shows which map is in use.
+    let map = contents.other_map.unwrap_or(target);
+    let firmware =
+        |region: &Range<u32>| contents.flash.as_deref().and_then(|flash| Firmware::of(slice(map, flash, region)));
+    let (boot, drv) = (firmware(&map.regions.boot), firmware(&map.regions.drv));
+    let data = contents.block.as_ref().map(|(block, source)| Data::new(*source, block));
     let Board { chip, uid, dpidr, speed_khz, .. } = board;
     let report = InfoReport {
         chip: chip.kind,
         flash_kib: chip.flash_kib,
+        flash_size_register: chip.flash_size_register,
         uid,
         cpuid: format!("{:#010x}", chip.cpuid),
         idcode: format!("{:#010x}", chip.idcode),
         dpidr: format!("{dpidr:#010x}"),
         protection: status.protection,
-        write_protected_pages: status.write_protected_pages(chip.flash_kib),
+        write_protected_pages: status.write_protected_pages(chip.flash_kib.unwrap_or(target.flash_kib())),
         option_bytes: status.option_bytes.into(),
-        boot: found.boot,
-        drv: found.drv,
-        data: found.data,
+        boot,
+        drv,
+        data,
         probe: board.probe.kind.clone(),
         speed_khz,
     };
     board.resume().map_err(untouched)?;
     Ok(report)
-}
-
-#[derive(Default)]
-struct Found {
-    boot: Option<Firmware>,
-    drv: Option<Firmware>,
-    data: Option<Data>,
-}
-
-fn read_flash(board: &mut Board<'_>, target: &Target) -> Result<Found, crate::board::Error> {
-    // A 64 KiB firmware may be on a chip with 128 KiB: the data block shows which map is in use.
-    let block_at = |board: &mut Board<'_>, target: &Target| -> Result<Option<DataBlock>, crate::board::Error> {
-        let start = target.regions.data.start;
-        Ok(DataBlock::parse(&board.read(start..start + LEN as u32)?).ok())
-    };
-    let mut target = target;
-    let mut block = block_at(board, target)?;
-    if block.is_none() {
-        for other in Target::all().iter().filter(|other| other.flash.end < target.flash.end) {
-            block = block_at(board, other)?;
-            if block.is_some() {
-                target = other;
-                break;
-            }
-        }
-    }
-    let firmware = |board: &mut Board<'_>, region: &Range<u32>| board.read(region.clone()).map(|b| Firmware::of(&b));
-    Ok(Found {
-        boot: firmware(board, &target.regions.boot)?,
-        drv: firmware(board, &target.regions.drv)?,
-        data: block.map(|block| Data::new(Source::Flash, &block)),
-    })
-}
-
-fn read_sram(board: &mut Board<'_>, target: &Target) -> Result<Found, crate::board::Error> {
-    let block = board.rescue(target)?.block;
-    Ok(Found { data: block.map(|block| Data::new(Source::Sram, &block)), ..Found::default() })
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::{BoardState, Error, Stopped};
+use super::{BoardState, Error, Known, Stopped};
 use crate::board::{
-    self, Board, ConnectOptions, Probes, Recipe, Reclock, Wait,
+    self, Board, ConnectOptions, Probes, Recipe, Reclock, Status, Wait,
     progress::{Event, Progress, Step, Warning},
 };
 
@@ -16,6 +16,8 @@ pub struct Job<'a> {
     pub connect: ConnectOptions,
     /// Whom to tell.
     pub progress: &'a mut dyn Progress,
+    /// What has been found out so far; after a failure it says what is known of the board.
+    pub known: &'a mut Known,
 }
 
 /// How often contact may be lost where no waiting time was asked for. Each time the clock goes down a step.
@@ -43,6 +45,15 @@ impl Losses {
 }
 
 impl<'a> Job<'a> {
+    /// Does a whole procedure, keeping account of what is known and of how long it took, also if it fails.
+    pub(super) fn account<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
+        let began = self.now();
+        *self.known = Known::default();
+        let done = work(self);
+        self.known.ended(began, self.now());
+        done
+    }
+
     /// Announces a step, does it, and says how long it took.
     pub(super) fn step<T, E>(
         &mut self,
@@ -54,6 +65,13 @@ impl<'a> Job<'a> {
         let done = work(self.progress)?;
         self.progress.on(Event::Finished { step, took: self.now().saturating_sub(began) });
         Ok(done)
+    }
+
+    /// Reads the protections of a board that nothing has been done to.
+    pub(super) fn identify(&mut self, board: &mut Board<'_>) -> Result<Status, Error> {
+        let status = self.step(Step::Identify, |_| board.status()).map_err(untouched)?;
+        self.known.protection.get_or_insert(status.protection);
+        Ok(status)
     }
 
     pub(super) fn skip(&mut self, step: Step) {
@@ -82,6 +100,8 @@ impl<'a> Job<'a> {
         loop {
             let reached = board.map_err(Error::stopped(left))?;
             let recipe = reached.recipe();
+            let now = self.now();
+            self.known.reached(&reached, now);
             let Stopped { board: state, error } = match work(self, reached) {
                 Err(Error::Board(stopped)) if stopped.error.is_link() => stopped,
                 Err(Error::Board(Stopped { board, error })) => return Err(Error::stopped(left.max(board))(error)),

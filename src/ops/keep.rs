@@ -95,7 +95,9 @@ impl Keep {
             job.skip(Step::Backup);
             return Ok(None);
         }
-        job.step(Step::Backup, |_| self.save(backup))
+        let saved = job.step(Step::Backup, |_| self.save(backup))?;
+        job.known.backup.clone_from(&saved);
+        Ok(saved)
     }
 
     /// What earlier runs have saved of this board.

@@ -2,12 +2,14 @@
 
 mod backup;
 mod choice;
+mod contents;
 mod error;
+mod evidence;
 mod flash;
-mod held;
 mod info;
 mod job;
 mod keep;
+mod known;
 mod obstacle;
 mod plan;
 mod prepare;
@@ -20,10 +22,12 @@ mod write;
 pub use self::{
     backup::{Backup, BackupError, BackupReport, backup},
     error::{BoardState, Category, Error, Stopped},
+    evidence::{Findings, OTHER_SCOOTER},
     flash::{After, DataSource, FlashReport, FlashRequest, Intent, flash},
     info::{InfoReport, Options, info},
     job::Job,
     keep::{Keep, Place},
+    known::Known,
     obstacle::Obstacle,
     plan::{Extent, FlashPlan, Overlap, Placed, Work},
     protect::{LockReport, UnlockReport, lock, reset, unlock},

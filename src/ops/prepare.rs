@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{
     Error, FlashPlan, FlashRequest, Job, Placed, Work,
-    held::Held,
+    contents::Contents,
     job::untouched,
     keep::Earlier,
     report::{Firmware, Source},
@@ -24,7 +24,7 @@ pub(super) struct Prepared {
     pub(super) data_source: Source,
     pub(super) boot: Option<Firmware>,
     pub(super) drv: Option<Firmware>,
-    pub(super) held: Held,
+    pub(super) held: Contents,
 }
 
 impl Prepared {
@@ -45,10 +45,7 @@ pub(super) fn prepare(
     request: &FlashRequest<'_>,
 ) -> Result<Prepared, Error> {
     let target = request.target;
-    if board.chip.flash_kib < target.flash_kib() {
-        let (found, needed) = (board.chip.flash_kib, target.flash_kib());
-        return Err(untouched(board::Error::TooSmall { found, needed }));
-    }
+    check_size(job, board, target)?;
     let chip = board.chip.kind;
     let (boot, drv) = (request.choose(Kind::Boot, chip)?, request.choose(Kind::Drv, chip)?);
     let known = drv.and_then(|image| Catalog::builtin().identify(&image.bytes)).map(|known| known.entry);
@@ -56,7 +53,8 @@ pub(super) fn prepare(
         job.warn("drv-on-chip", format!("{entry}: {caution}"));
     }
 
-    let held = job.step(Step::Rescue, |_| Held::read(board, status, target)).map_err(untouched)?;
+    let held = job.step(Step::Rescue, |_| Contents::read(board, status, target)).map_err(untouched)?;
+    held.check_scooter(job, request)?;
     for stranger in &held.strangers {
         let board::Stranger { uid, serial } = stranger;
         job.warn(
@@ -64,10 +62,18 @@ pub(super) fn prepare(
             format!("SRAM holds the data block of another chip, serial {serial}, UID {uid}; it is not used"),
         );
     }
+    if let Some((block, source)) = held.block_for(target) {
+        job.known.serial = block.serial();
+        job.known.mileage_m = Some(block.mileage());
+        job.known.data_source = Some(*source);
+    }
     let boot = held.image(request, Kind::Boot, boot, chip)?;
     let drv = held.image(request, Kind::Drv, drv, chip)?;
     let (block, data_source) = request.block(job, &held, board.uid)?;
     let (serial, mileage) = (block.serial().ok_or(Error::NoSerial)?, block.mileage());
+    job.known.serial = Some(serial);
+    job.known.mileage_m = Some(mileage);
+    job.known.data_source = Some(data_source);
 
     let images = [
         Placed { address: target.regions.boot.start, bytes: &boot },
@@ -84,7 +90,27 @@ pub(super) fn prepare(
     Ok(Prepared { plan, serial, mileage, data_source, boot: Firmware::of(&boot), drv: Firmware::of(&drv), held })
 }
 
-impl Held {
+/// Refuses a chip that is too small. One whose size register makes no sense is not refused for it: what the scooter needs is
+/// proved before it is relied on.
+pub(super) fn check_size(job: &mut Job<'_>, board: &Board<'_>, target: &Target) -> Result<(), Error> {
+    let needed = target.flash_kib();
+    match board.chip.flash_kib {
+        Some(found) if found < needed => Err(untouched(board::Error::TooSmall { found, needed })),
+        Some(_) => Ok(()),
+        None => {
+            let register = board.chip.flash_size_register;
+            job.warn(
+                "flash-size",
+                format!(
+                    "implausible flash size: the register reads {register} KiB; using the {needed} KiB that are needed"
+                ),
+            );
+            Ok(())
+        }
+    }
+}
+
+impl Contents {
     /// The image to plan: the chosen one, else the board's own where that is known to be right.
     fn image(
         &self,
@@ -114,7 +140,8 @@ impl Held {
     }
 }
 
-fn slice<'f>(target: &Target, flash: &'f [u8], region: &Range<u32>) -> &'f [u8] {
+/// A region of flash that was read from its first address on.
+pub(super) fn slice<'f>(target: &Target, flash: &'f [u8], region: &Range<u32>) -> &'f [u8] {
     &flash[(region.start - target.flash.start) as usize..(region.end - target.flash.start) as usize]
 }
 
@@ -126,8 +153,8 @@ fn is_pending(record: &[u8]) -> bool {
 
 impl FlashRequest<'_> {
     /// The data block to write: the board's own where there is one, with what the user gave in place of what it says.
-    fn block(&self, job: &mut Job<'_>, held: &Held, uid: Uid) -> Result<(DataBlock, Source), Error> {
-        let own = held.block.clone();
+    fn block(&self, job: &mut Job<'_>, held: &Contents, uid: Uid) -> Result<(DataBlock, Source), Error> {
+        let own = held.block_for(self.target).cloned();
         let base = own.clone().filter(|(block, _)| block.is_whole(uid));
         let base = base.or_else(|| self.data.clone().map(|block| (block, Source::File)));
         let base = base.or_else(|| next_best(job, own, &self.keep.earlier(uid), uid));

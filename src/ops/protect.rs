@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     BoardState, Error, Job, Obstacle,
-    held::Held,
+    contents::Contents,
     job::{refused, untouched},
     keep::Keep,
     report,
@@ -80,7 +80,7 @@ impl Begun {
 /// Removes read-out and write protection; erases the chip where read-out protection was on.
 pub fn unlock(job: &mut Job<'_>, consent: Option<EraseConsent>, keep: &Keep) -> Result<UnlockReport, Error> {
     let mut begun = None;
-    job.insist(|job, board| remove(job, board, consent, keep, &mut begun))
+    job.account(|job| job.insist(|job, board| remove(job, board, consent, keep, &mut begun)))
 }
 
 fn remove<'p>(
@@ -91,7 +91,7 @@ fn remove<'p>(
     begun: &mut Option<Begun>,
 ) -> Result<UnlockReport, Error> {
     let uid = board.uid;
-    let status = job.step(Step::Identify, |_| board.status()).map_err(untouched)?;
+    let status = job.identify(&mut board)?;
     let begun = begun.get_or_insert_with(|| Begun::new(status));
     let now = status.protection;
     let Some(obstacle) = Obstacle::to_openness(&status) else {
@@ -105,7 +105,7 @@ fn remove<'p>(
     };
     let target = Target::for_chip(board.chip.flash_kib);
     if begun.backup.is_none() && !begun.wrote {
-        let held = job.step(Step::Rescue, |_| Held::read(&mut board, &status, target)).map_err(untouched)?;
+        let held = job.step(Step::Rescue, |_| Contents::read(&mut board, &status, target)).map_err(untouched)?;
         match keep.save_for(job, &held.backup(uid, &status)) {
             Ok(path) => begun.backup = path,
             Err(error) => return Err(refused(board, error.into())),
@@ -128,12 +128,12 @@ fn remove<'p>(
 /// Turns read-out protection on. The chip is reset, which puts it in force.
 pub fn lock(job: &mut Job<'_>) -> Result<LockReport, Error> {
     let mut begun = None;
-    job.insist(|job, board| set(job, board, &mut begun))
+    job.account(|job| job.insist(|job, board| set(job, board, &mut begun)))
 }
 
 fn set<'p>(job: &mut Job<'p>, mut board: Board<'p>, begun: &mut Option<Begun>) -> Result<LockReport, Error> {
     let uid = board.uid;
-    let status = job.step(Step::Identify, |_| board.status()).map_err(untouched)?;
+    let status = job.identify(&mut board)?;
     let begun = begun.get_or_insert_with(|| Begun::new(status));
     let Status { protection: before, option_bytes: options, .. } = begun.status;
     let is_set = status.option_bytes.protects() && status.option_bytes.complements_right();
@@ -162,9 +162,11 @@ fn set<'p>(job: &mut Job<'p>, mut board: Board<'p>, begun: &mut Option<Begun>) -
 
 /// Resets the chip and lets it run.
 pub fn reset(job: &mut Job<'_>) -> Result<Uid, Error> {
-    job.insist(|job, board| {
-        let uid = board.uid;
-        job.step(Step::Reset, |_| board.reset()).map_err(untouched)?;
-        Ok(uid)
+    job.account(|job| {
+        job.insist(|job, board| {
+            let uid = board.uid;
+            job.step(Step::Reset, |_| board.reset()).map_err(untouched)?;
+            Ok(uid)
+        })
     })
 }

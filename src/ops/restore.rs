@@ -7,9 +7,10 @@ use serde::Serialize;
 use super::{
     BoardState, Error, Extent, FlashPlan, Job,
     backup::Backup,
-    held::Held,
+    contents::Contents,
     job::{refused, untouched},
     keep::Keep,
+    prepare::check_size,
     report,
     write::{self, Known, Permit},
 };
@@ -53,6 +54,15 @@ pub fn restore(
     consent: Option<EraseConsent>,
     keep: &Keep,
 ) -> Result<RestoreReport, Error> {
+    job.account(|job| put_back(job, path, consent, keep))
+}
+
+fn put_back(
+    job: &mut Job<'_>,
+    path: &Path,
+    consent: Option<EraseConsent>,
+    keep: &Keep,
+) -> Result<RestoreReport, Error> {
     let backup = Backup::open(path)?;
     let flash = backup.flash.as_deref().ok_or(Error::BackupWithoutFlash)?;
     let uid = backup.uid;
@@ -64,12 +74,11 @@ pub fn restore(
             let found = board.uid;
             return Err(refused(board, untouched(BoardError::OtherBoard { expected: uid, found })));
         }
-        let (found, needed) = (board.chip.flash_kib, target.flash_kib());
-        if found < needed {
-            return Err(refused(board, untouched(BoardError::TooSmall { found, needed })));
+        if let Err(error) = check_size(job, &board, target) {
+            return Err(refused(board, error));
         }
-        let status = job.step(Step::Identify, |_| board.status()).map_err(untouched)?;
-        let held = job.step(Step::Rescue, |_| Held::read(&mut board, &status, target)).map_err(untouched)?;
+        let status = job.identify(&mut board)?;
+        let held = job.step(Step::Rescue, |_| Contents::read(&mut board, &status, target)).map_err(untouched)?;
         if let Some(now) = held.flash.as_deref().filter(|_| keep.keeps()) {
             let work = plan.work_on_flash(target, now, Extent::Changes);
             held.confirm(&mut board, target, &work).map_err(untouched)?;

@@ -38,11 +38,14 @@ pub struct VerifyReport {
 /// Compares every planned page.
 pub fn verify(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<VerifyReport, Error> {
     request.check_images()?;
-    job.insist(|job, board| compare(job, board, request))
+    job.account(|job| {
+        job.known.scooter = Some(request.target.name.clone());
+        job.insist(|job, board| compare(job, board, request))
+    })
 }
 
 fn compare<'p>(job: &mut Job<'p>, mut board: Board<'p>, request: &FlashRequest<'_>) -> Result<VerifyReport, Error> {
-    let status = job.step(Step::Identify, |_| board.status()).map_err(untouched)?;
+    let status = job.identify(&mut board)?;
     if status.protection == Protection::Read {
         return Err(refused(board, Error::Unreadable));
     }

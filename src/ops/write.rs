@@ -3,7 +3,7 @@
 use super::{BoardState, Error, Extent, FlashPlan, Job, Obstacle, Work, job::Losses};
 use crate::{
     board::{
-        Board, Comparison, EraseConsent, Erasure, Error as BoardError, Protection, Recipe, Status,
+        Board, Comparison, EraseConsent, Erasure, Error as BoardError, Protection, Reach, Recipe, Status,
         progress::{Progress, Step},
     },
     target::Target,
@@ -154,6 +154,9 @@ impl<'p> Run<'p, '_> {
                 board.remove_protection(target, status.protection, permit.user, consent, progress)
             };
             (board, erasure) = job.step(Step::Unlock, unlock)?;
+            if board.chip.flash_kib.is_none() {
+                board.read_size_again()?;
+            }
             if erasure == Erasure::Everything {
                 self.tally.mass_erased = true;
                 self.state = BoardState::Erased;
@@ -167,7 +170,7 @@ impl<'p> Run<'p, '_> {
         }
 
         let extent = if self.state == BoardState::Untouched { permit.extent } else { Extent::Changes };
-        let work = match known.and_then(|known| known.flash) {
+        let mut work = match known.and_then(|known| known.flash) {
             _ if erasure == Erasure::Everything => {
                 job.skip(Step::Examine);
                 plan.work_on_blank()
@@ -181,6 +184,11 @@ impl<'p> Run<'p, '_> {
         if !to_unlock && known.is_some() && !work.is_empty() {
             // The algorithm needs the clock and the peripherals as a reset leaves them.
             board.reset_and_halt()?;
+        }
+        if !work.is_empty() && board.reach(target)? == Reach::Undecided {
+            self.state = BoardState::Partial;
+            board.reach_by_writing(target, &work.pages, job.progress)?;
+            work = job.step(Step::Examine, |_| examine(&mut board, plan, Extent::Changes))?;
         }
         if work.pages.len() < self.left {
             self.left = work.pages.len();

@@ -28,6 +28,7 @@ pub(super) struct Bus {
     chip: &'static Chip,
     pub(super) flash: Flash,
     flash_base: u32,
+    pub(super) oddity: Oddity,
     pub(super) sram: Vec<u8>,
     /// Read-only memories, each with its first address and its content.
     roms: Vec<(u32, Vec<u8>)>,
@@ -47,6 +48,7 @@ impl Bus {
             chip,
             flash,
             flash_base: flash_base(chip),
+            oddity: Oddity::None,
             sram,
             roms: Vec::new(),
             peripherals: Peripherals::new(),
@@ -83,6 +85,7 @@ impl Bus {
             chip,
             flash: Flash::new(chip, cells),
             flash_base: 0,
+            oddity: Oddity::None,
             sram: Vec::new(),
             roms: Vec::new(),
             peripherals: Peripherals::placeholder(),
@@ -137,6 +140,9 @@ impl Bus {
         let own = address.wrapping_sub(self.flash_base) as usize;
         if own < size {
             return Some(own);
+        }
+        if self.oddity == Oddity::RepeatsFlash && own < 2 * size {
+            return Some(own - size);
         }
         ((address as usize) < size).then_some(address as usize)
     }
@@ -198,6 +204,9 @@ impl Bus {
                     return Err(Refusal::Busy(until));
                 }
                 get(&self.flash.cells.options, (address - options::BASE) as usize, width)
+            }
+            _ if self.oddity == Oddity::HidesFlashSize && self.flash.loaded.protected && address & !3 == FLASH_SIZE => {
+                Ok(width.cut(0xFFFF_FFFF))
             }
             _ => self.read_rom(address, width),
         }
@@ -363,6 +372,16 @@ impl Bus {
         }
         Ok(())
     }
+}
+
+/// What a chip does otherwise than the manual says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Oddity {
+    None,
+    /// Addresses behind the end of flash, as many as flash has, show it over again: an address line is ignored.
+    RepeatsFlash,
+    /// While protection is in force the flash size register reads as all ones.
+    HidesFlashSize,
 }
 
 /// Where main flash begins.

@@ -35,6 +35,9 @@ const TRANSFER_BITS: u64 = 54;
 /// Clock frequencies of the probe in kHz: some of an ST-Link V2's, and the 4000 of other probes.
 pub(super) const CLOCKS_KHZ: [u32; 9] = [4000, 1800, 950, 480, 240, 125, 100, 50, 25];
 
+/// What a clone of the ST-Link measures, connected or not: its own supply.
+const CLONE_VOLTS: f32 = 3.25;
+
 /// The state of a [`SimBoard`](super::SimBoard).
 #[derive(Debug)]
 pub(super) struct Machine {
@@ -45,6 +48,8 @@ pub(super) struct Machine {
     pub(super) khz: u32,
     pub(super) round_trip: Nanos,
     pub(super) nrst_wired: bool,
+    /// What the probe measures at the board, in volts.
+    pub(super) target_voltage: f32,
     /// Above this clock frequency, every second transfer fails.
     pub(super) clean_khz: u32,
     transfers: u64,
@@ -102,6 +107,7 @@ impl Machine {
             khz: 1800,
             round_trip: 1_000_000,
             nrst_wired: false,
+            target_voltage: CLONE_VOLTS,
             clean_khz: u32::MAX,
             transfers: 0,
             round_trips: 0,

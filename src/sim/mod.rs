@@ -170,6 +170,12 @@ impl SimBoard {
         self.machine().clean_khz = khz;
     }
 
+    /// Sets what the probe measures as the board's supply. 3.25 V at first, connected or not: clones of the ST-Link measure
+    /// their own.
+    pub fn set_target_voltage(&self, volts: f32) {
+        self.machine().target_voltage = volts;
+    }
+
     /// Connects the probe's reset pin to the board. Not connected by default: these boards have no pad for it.
     pub fn wire_nrst(&self) {
         self.machine().nrst_wired = true;
@@ -222,6 +228,16 @@ impl SimBoard {
         let board = &mut self.machine().board;
         board.flash_size = kib;
         board.bus.set_flash_size(kib);
+    }
+
+    /// Makes the size register read as all ones while read-out protection is in force, as on some chips.
+    pub fn hide_flash_size_while_protected(&self) {
+        self.machine().board.bus.oddity = bus::Oddity::HidesFlashSize;
+    }
+
+    /// Makes the addresses behind the end of flash show it over again, instead of answering with a fault.
+    pub fn repeat_flash(&self) {
+        self.machine().board.bus.oddity = bus::Oddity::RepeatsFlash;
     }
 
     /// Sets the ID of the debug port (DPIDR).

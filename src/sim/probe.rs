@@ -113,6 +113,12 @@ impl DebugProbe for SimProbe {
         super::lister::NAME
     }
 
+    fn get_target_voltage(&mut self) -> Result<Option<f32>, DebugProbeError> {
+        let mut machine = self.plugged_in()?;
+        machine.round_trip();
+        Ok(Some(machine.target_voltage))
+    }
+
     fn speed_khz(&self) -> u32 {
         self.machine().khz
     }
@@ -178,12 +184,6 @@ impl DebugProbe for SimProbe {
 
     fn try_as_dap_probe(&mut self) -> Option<&mut dyn DapProbe> {
         Some(self)
-    }
-
-    /// 3.25 V, connected or not: clones of the ST-Link measure their own supply.
-    fn get_target_voltage(&mut self) -> Result<Option<f32>, DebugProbeError> {
-        self.plugged_in()?.round_trip();
-        Ok(Some(3.25))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The rules that a target has to keep before anything relies on it.
 
-use super::Target;
+use super::{SerialRule, Target};
 
 /// A rule that a target breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -20,8 +20,8 @@ pub enum Violation {
     /// The example does not have the form that the pattern asks for.
     #[error("the serial number given as example does not fit the pattern")]
     Example,
-    /// A prefix is not five characters long.
-    #[error("a serial prefix is not five characters long")]
+    /// A prefix is empty or longer than five characters, or one that firmware compares is not five characters long.
+    #[error("a serial prefix has the wrong length")]
     Prefix,
     /// The firmware's variables do not end inside SRAM.
     #[error("the variables do not end inside SRAM")]
@@ -52,8 +52,9 @@ pub(super) fn violations(target: &Target) -> Vec<Violation> {
     if !fits(&target.serial.pattern, &target.serial.example) {
         found.push(Violation::Example);
     }
-    let prefixes = target.serial.prefixes.keys().chain(&target.serial.compared);
-    if prefixes.into_iter().any(|prefix| prefix.len() != 5) {
+    let SerialRule { prefixes, compared, .. } = &target.serial;
+    if prefixes.keys().any(|prefix| !(1..=5).contains(&prefix.len())) || compared.iter().any(|prefix| prefix.len() != 5)
+    {
         found.push(Violation::Prefix);
     }
     if !target.sram.contains(&target.variables_end) {

@@ -75,7 +75,7 @@ pub struct SerialRule {
     pub pattern: String,
     /// A serial number of this form, for messages and rehearsals.
     pub example: String,
-    /// What is known of the first five characters.
+    /// What is known of the first characters, five at most.
     #[serde(default)]
     pub prefixes: BTreeMap<String, String>,
     /// The first five characters that this scooter's firmware itself looks for; each selects a region. Empty where no
@@ -135,10 +135,11 @@ impl Target {
         builtin::all()
     }
 
-    /// The first scooter whose flash map is for a chip of this many KiB, for work that only the chip matters to. Chips that
-    /// state another size get the smallest map.
-    pub fn for_chip(flash_kib: u32) -> &'static Self {
-        Self::all().iter().find(|target| target.flash_kib() == flash_kib).unwrap_or(&Self::all()[0])
+    /// The first scooter whose flash map is for a chip of this many KiB, for work that only the chip matters to. Chips of
+    /// another size, or of one that is not known, get the smallest map.
+    pub fn for_chip(flash_kib: impl Into<Option<u32>>) -> &'static Self {
+        let flash_kib = flash_kib.into();
+        Self::all().iter().find(|target| Some(target.flash_kib()) == flash_kib).unwrap_or(&Self::all()[0])
     }
 
     /// Size of main flash in KiB.

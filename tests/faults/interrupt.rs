@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use m365_drv::ops::{self, Category, Job};
+use m365_drv::ops::{self, Category, Job, Known};
 
 use super::{
     again, points,
@@ -28,7 +28,9 @@ fn run_until(trial: &mut Trial, at: Duration) -> Result<(End, Duration), String>
             // Time may have passed on the board between reading the clock and setting the flag.
             now()
         });
-        let mut job = Job { probes: &probes, connect: trial.stand.connect.clone(), progress: &mut () };
+        let mut known = Known::default();
+        let mut job =
+            Job { probes: &probes, connect: trial.stand.connect.clone(), progress: &mut (), known: &mut known };
         let result = ops::flash(&mut job, &trial.request());
         let ended = now();
         over.store(true, Ordering::Relaxed);

@@ -14,7 +14,7 @@ use m365_drv::{
     block::{DataBlock, Serial, Uid},
     board::{ConnectOptions, Probes},
     image::{Fit, Format, GATES, Image, Kind, RehearsalImages, Report, cipher, gates},
-    ops::{Backup, Job, info},
+    ops::{Backup, Job, Known, info},
     sim::SimBoard,
     target::Target,
 };
@@ -134,7 +134,8 @@ pub fn saved_board(bytes: &[u8]) {
 
     board.clock().sleep(Duration::from_micros(50));
     let probes = Probes::new(board.probe_lister(), board.clock());
-    let mut job = Job { probes: &probes, connect: ConnectOptions::default(), progress: &mut () };
+    let mut known = Known::default();
+    let mut job = Job { probes: &probes, connect: ConnectOptions::default(), progress: &mut (), known: &mut known };
     let _ = info(&mut job);
 }
 

@@ -1,0 +1,105 @@
+//! How much flash the chip has. Its size register is not always right: locked chips and clones show 0, 1040 or 65535 KiB.
+
+use super::{Board, Error, PageWrite, chip::read_size_and_uid, link::LinkError, progress::Progress};
+use crate::target::Target;
+
+/// Sizes that are believed, in KiB: those of low and medium density devices (RM0008 2.3.3).
+const PLAUSIBLE_KIB: [u32; 4] = [16, 32, 64, 128];
+/// Half of the flash of the largest chip on these boards, and all of it on most.
+const HALF: u32 = 64 * 1024;
+/// Bytes that are looked at again where the halves differ.
+const SAMPLE: usize = 1024;
+
+/// The size that the register gives, in KiB, if it can be.
+pub(super) fn plausible(register: u32) -> Option<u32> {
+    Some(register).filter(|kib| PLAUSIBLE_KIB.contains(kib))
+}
+
+impl Board<'_> {
+    /// Reads all of main flash, which is readable: as much as the chip has, and at least what this scooter needs. If the size
+    /// register is no help, the second half is tried and left out if it is not there or repeats the first.
+    pub fn read_flash(&mut self, target: &Target) -> Result<Vec<u8>, Error> {
+        let start = target.flash.start;
+        if let Some(kib) = self.chip.flash_kib {
+            return self.read(start..target.flash.end.max(start + kib * 1024));
+        }
+        let needs_both = target.flash.end > start + HALF;
+        let mut flash = self.read(start..start + HALF)?;
+        match self.read(start + HALF..start + 2 * HALF) {
+            Ok(upper) if upper != flash || needs_both && is_blank(&flash) => flash.extend(upper),
+            Ok(_) | Err(Error::Link(LinkError::Refused { .. })) if !needs_both => {}
+            Ok(_) | Err(Error::Link(LinkError::Refused { .. })) => return Err(too_small(target)),
+            Err(error) => return Err(error),
+        }
+        Ok(flash)
+    }
+
+    /// Reads the size register again: on some chips it is only right once read-out protection is off.
+    pub fn read_size_again(&mut self) -> Result<(), Error> {
+        let (register, _) = read_size_and_uid(&mut self.link)?;
+        self.chip.flash_size_register = register;
+        self.chip.flash_kib = plausible(register);
+        Ok(())
+    }
+
+    /// Whether all the flash that this scooter needs is known to be there, on a chip that is readable: by the size register,
+    /// or because the second half answers and does not repeat the first.
+    pub fn reach(&mut self, target: &Target) -> Result<Reach, Error> {
+        if let Some(found) = self.chip.flash_kib {
+            let needed = target.flash_kib();
+            return if found < needed { Err(Error::TooSmall { found, needed }) } else { Ok(Reach::Proved) };
+        }
+        let start = target.flash.start;
+        if target.flash.end <= start + HALF {
+            return Ok(Reach::Proved);
+        }
+        let flash = self.read_flash(target)?;
+        let (lower, upper) = flash.split_at(HALF as usize);
+        let chunks = lower.chunks(SAMPLE).zip(upper.chunks(SAMPLE)).zip((start..).step_by(SAMPLE));
+        for ((lower, upper), address) in chunks {
+            // One wrong bit on the way would make a difference as well.
+            if lower != upper
+                && self.read(address..address + SAMPLE as u32)? == lower
+                && self.read(address + HALF..address + HALF + SAMPLE as u32)? == upper
+            {
+                return Ok(Reach::Proved);
+            }
+        }
+        Ok(Reach::Undecided)
+    }
+
+    /// Finds out by writing one of these pages on a chip that is blank: one that lies in the second half must not appear in
+    /// the first.
+    pub fn reach_by_writing(
+        &mut self,
+        target: &Target,
+        pages: &[PageWrite],
+        progress: &mut dyn Progress,
+    ) -> Result<(), Error> {
+        let second_half = target.flash.start + HALF;
+        let page = pages.iter().find(|page| page.address >= second_half).ok_or_else(|| too_small(target))?;
+        self.program(target, std::slice::from_ref(page), progress)?;
+        let mirror = page.address - HALF;
+        let stays_blank = is_blank(&self.read(mirror..mirror + target.page)?);
+        // What is programmed next begins from a reset.
+        self.reset_and_halt()?;
+        if stays_blank { Ok(()) } else { Err(too_small(target)) }
+    }
+}
+
+/// What is known of the second half of flash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// It is there, or it is not needed.
+    Proved,
+    /// Both halves answer and are blank: the second may still be the first over again.
+    Undecided,
+}
+
+fn is_blank(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == 0xFF)
+}
+
+fn too_small(target: &Target) -> Error {
+    Error::TooSmall { found: HALF / 1024, needed: target.flash_kib() }
+}

@@ -1,0 +1,33 @@
+//! What the firmware in a region of flash was made for, as far as it can be told.
+
+use super::{Catalog, Kind, inspect};
+
+/// Firmware, and the scooters that it was made for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// What to call it: `Pro DRV 1.5.5`, `Pro DRV 1.5.5, modified`.
+    pub name: String,
+    /// By the names of the command line; names of unsupported ones are among them.
+    pub scooters: Vec<String>,
+}
+
+/// Where firmware of this kind comes from, given the bytes of a whole region; `None` if they are blank, if nothing is known
+/// of them, or if they are one of the images for rehearsals, which fit every scooter.
+///
+/// A known image comes first, then the known image that it was made from, then what it calls itself.
+pub fn origin(region: &[u8], kind: Kind) -> Option<Origin> {
+    let catalog = Catalog::builtin();
+    let end = region.iter().rposition(|byte| *byte != 0xFF)? + 1;
+    let bytes = &region[..end];
+    let of = |name: String, scooters: &[String]| Some(Origin { name, scooters: scooters.to_vec() });
+    let known = catalog.identify(region).map(|known| (known.entry, known.entry.to_string()));
+    let near = || catalog.nearest(bytes).map(|near| (near.entry, format!("{}, modified", near.entry)));
+    if let Some((entry, name)) = known.or_else(near) {
+        return if entry.kind == kind && !entry.is_rehearsal() { of(name, &entry.scooters) } else { None };
+    }
+    if kind != Kind::Drv {
+        return None;
+    }
+    let seen = inspect(bytes);
+    seen.ident.and_then(|ident| of(format!("firmware that calls itself {ident}"), catalog.ident(&ident)?))
+}

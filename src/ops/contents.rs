@@ -1,0 +1,104 @@
+//! The one reading of what a board holds, for every procedure that wants to know.
+
+use super::{Work, backup::Backup, report::Source};
+use crate::{
+    block::{DataBlock, LEN, Serial, Uid},
+    board::{Board, Error, LinkError, PageBefore, Protection, Status, Stranger},
+    target::Target,
+};
+
+/// What a board holds before anything is changed.
+pub(super) struct Contents {
+    /// All of main flash, if it can be read.
+    pub(super) flash: Option<Vec<u8>>,
+    /// The data block, and whether it comes from flash or from SRAM.
+    pub(super) block: Option<(DataBlock, Source)>,
+    /// The scooter whose flash map the data block in flash follows, if that is not the map asked for.
+    pub(super) other_map: Option<&'static Target>,
+    /// Data blocks of other chips in SRAM, if this one's is found nowhere.
+    pub(super) strangers: Vec<Stranger>,
+}
+
+impl Contents {
+    /// Reads flash if it can be read, and SRAM unless flash holds a whole data block: firmware that was stopped while it
+    /// saved its block still has it there, and so has a chip that was unlocked and has kept its power since.
+    pub(super) fn read(board: &mut Board<'_>, status: &Status, target: &Target) -> Result<Self, Error> {
+        let mut contents = Self { flash: None, block: None, other_map: None, strangers: Vec::new() };
+        if status.protection == Protection::None {
+            contents.flash = Some(board.read_flash(target)?);
+            contents.find_block(board, target)?;
+        }
+        if !contents.has_whole_block(board.uid) {
+            let rescue = board.rescue(target)?;
+            match rescue.block {
+                Some(block) if contents.block.is_none() || block.is_whole(board.uid) => {
+                    (contents.block, contents.other_map) = (Some((block, Source::Sram)), None);
+                }
+                None if contents.block.is_none() => contents.strangers = rescue.strangers,
+                _ => {}
+            }
+        }
+        Ok(contents)
+    }
+
+    /// Looks for the data block where this map has it, and then where the others do.
+    fn find_block(&mut self, board: &mut Board<'_>, target: &Target) -> Result<(), Error> {
+        let Some(flash) = &self.flash else { return Ok(()) };
+        let place = |target: &Target| {
+            let start = (target.regions.data.start - target.flash.start) as usize;
+            Some((target.regions.data.start, flash.get(start..start + LEN)?))
+        };
+        let others = Target::all().iter().filter(|other| other.regions != target.regions);
+        let maps = std::iter::once((place(target), None)).chain(others.map(|other| (place(other), Some(other))));
+        for (found, other) in maps {
+            let Some((address, bytes)) = found else { continue };
+            let Ok(block) = DataBlock::parse(bytes) else { continue };
+            // One wrong bit would end up in the scooter's serial number for good.
+            if board.read(address..address + LEN as u32)? != bytes {
+                return Err(LinkError::Unstable { what: "the data block", address }.into());
+            }
+            (self.block, self.other_map) = (Some((block, Source::Flash)), other);
+            break;
+        }
+        Ok(())
+    }
+
+    /// The data block, unless it is of a form that this scooter has no use for.
+    pub(super) fn block_for(&self, target: &Target) -> Option<&(DataBlock, Source)> {
+        let fits = |serial: Serial| serial.matches(&target.serial.pattern);
+        let is_own = |block: &DataBlock| self.other_map.is_none() || block.serial().is_some_and(fits);
+        self.block.as_ref().filter(|(block, _)| is_own(block))
+    }
+
+    /// Whether there is a data block of this chip that is not cut short.
+    fn has_whole_block(&self, uid: Uid) -> bool {
+        self.block.as_ref().is_some_and(|(block, _)| block.is_whole(uid))
+    }
+
+    /// Reads the pages that are to be erased once more: what is saved of them is all that will be left.
+    pub(super) fn confirm(&self, board: &mut Board<'_>, target: &Target, work: &Work) -> Result<(), Error> {
+        let Some(flash) = &self.flash else { return Ok(()) };
+        for pages in work.pages.chunk_by(|page, next| page.address + target.page == next.address) {
+            let (first, last) = (pages[0].address, pages[pages.len() - 1].address);
+            if pages.iter().all(|page| page.before == PageBefore::Blank) {
+                continue;
+            }
+            let range = first..last + target.page;
+            let held = &flash[(range.start - target.flash.start) as usize..(range.end - target.flash.start) as usize];
+            if board.read(range)? != held {
+                return Err(LinkError::Unstable { what: "flash", address: first }.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// All of it, to be saved.
+    pub(super) fn backup(&self, uid: Uid, status: &Status) -> Backup {
+        Backup {
+            uid,
+            option_bytes: status.option_bytes,
+            flash: self.flash.clone(),
+            block: self.block.as_ref().map(|(block, _)| block.clone()),
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Chips whose flash size register makes no sense: locked ones and clones show 0, 1040 or 65535 KiB.
+
+use m365_drv::{
+    board::Error as BoardError,
+    ops::{self, BoardState, Category, Error, FlashRequest, Intent, Stopped},
+    sim::{ChipKind, Layout, Scenario, SimBoard},
+};
+
+use crate::{
+    flash::assert_refused,
+    stand::{Stand, assert_same},
+};
+
+const IMPLAUSIBLE: [u16; 3] = [0, 1040, 0xFFFF];
+
+#[test]
+fn an_implausible_size_is_said_and_stops_nothing() {
+    for register in IMPLAUSIBLE {
+        for scenario in [Scenario::New, Scenario::Locked, Scenario::Open, Scenario::Gd32e103] {
+            let (board, stand) = Stand::scenario(scenario);
+            board.set_flash_size_register(register);
+            let (report, told) = stand.run_told(|job| ops::flash(job, &stand.request_with_data()));
+            assert!(report.expect("the job").verified, "{register}, {scenario}");
+            let expected =
+                format!("implausible flash size: the register reads {register} KiB; using the 64 KiB that are needed");
+            assert_eq!(told, [("flash-size", expected)]);
+            assert_eq!(board.violations(), [""; 0], "{register}, {scenario}");
+        }
+    }
+}
+
+#[test]
+fn info_gives_no_size_that_cannot_be() {
+    for register in IMPLAUSIBLE {
+        let (board, stand) = Stand::scenario(Scenario::Open);
+        board.set_flash_size_register(register);
+        let info = stand.run(ops::info).expect("info");
+        assert_eq!((info.flash_kib, info.flash_size_register), (None, u32::from(register)));
+        assert!(info.boot.is_some() && info.drv.is_some() && info.data.is_some());
+    }
+}
+
+#[test]
+fn a_backup_of_such_a_chip_holds_all_that_is_there() {
+    for (actual, repeats, expected) in [(64, false, 64), (64, true, 64), (128, false, 128)] {
+        let mut flash = vec![0x5A; actual * 1024];
+        flash[0] = 1;
+        let board = SimBoard::with_flash(ChipKind::Stm32f103, actual as u16, &flash);
+        board.set_flash_size_register(0);
+        if repeats {
+            board.repeat_flash();
+        }
+        let stand = Stand::simulated(&board, "pro");
+        let path = stand.folder.path().join("board.json");
+        let report = stand.run(|job| ops::backup(job, &path)).expect("a backup");
+        assert_eq!(report.flash_bytes, expected * 1024, "{actual}, {repeats}");
+    }
+}
+
+#[test]
+fn the_second_half_is_proved_before_it_is_relied_on() {
+    for scenario in [Scenario::New, Scenario::Locked, Scenario::Bricked, Scenario::Open, Scenario::HalfFlashed] {
+        let board = SimBoard::new(scenario, &Layout::NINEBOT);
+        board.set_flash_size_register(0);
+        let stand = Stand::simulated(&board, "es2");
+        let before = board.flash();
+        let report = stand.flash(&stand.request_with_data()).expect("the job");
+        let flash = board.flash();
+        let block = &flash[0x1_C000..0x1_C200];
+        let expected = if report.mass_erased { stand.expected_on_blank(block) } else { stand.expected(&before, block) };
+        assert_same(&flash, &expected);
+        assert_eq!(board.violations(), [""; 0], "{scenario}");
+    }
+}
+
+#[test]
+fn a_size_that_is_right_once_the_chip_is_unlocked_is_taken() {
+    let board = SimBoard::new(Scenario::Locked, &Layout::NINEBOT);
+    board.hide_flash_size_while_protected();
+    let stand = Stand::simulated(&board, "es2");
+    assert_eq!(stand.run(ops::info).expect("info").flash_kib, None);
+    assert!(stand.flash(&stand.request()).expect("the job").verified);
+    assert_eq!(stand.run(ops::info).expect("info").flash_kib, Some(128));
+}
+
+/// A board with 64 KiB of flash that is taken for an ES2's.
+fn half_a_chip(flash: &[u8]) -> (SimBoard, Stand) {
+    let board = SimBoard::with_flash(ChipKind::Stm32f103, 64, flash);
+    board.set_flash_size_register(0);
+    let stand = Stand::simulated(&board, "es2");
+    (board, stand)
+}
+
+fn is_too_small(error: &Error) -> bool {
+    matches!(error, Error::Board(Stopped { error: BoardError::TooSmall { found: 64, needed: 128 }, .. }))
+}
+
+#[test]
+fn a_second_half_that_does_not_answer_is_refused_before_anything_is_changed() {
+    for flash in [vec![0xFF; 65_536], vec![0x5A; 65_536]] {
+        let (_, stand) = half_a_chip(&flash);
+        let before = stand.contents();
+        for intent in [Intent::Preview, Intent::Write] {
+            let request = FlashRequest { intent, ..stand.request_with_data() };
+            assert!(is_too_small(&assert_refused(&stand, &before, stand.flash(&request), Category::WrongBoard)));
+        }
+    }
+}
+
+#[test]
+fn a_second_half_that_repeats_the_first_is_refused_before_anything_is_erased() {
+    let (board, stand) = half_a_chip(&vec![0x5A; 65_536]);
+    board.repeat_flash();
+    let before = stand.contents();
+    let result = stand.flash(&stand.request_with_data());
+    assert!(is_too_small(&assert_refused(&stand, &before, result, Category::WrongBoard)));
+}
+
+#[test]
+fn a_blank_second_half_that_repeats_the_first_is_found_out_by_one_page() {
+    let (board, stand) = half_a_chip(&vec![0xFF; 65_536]);
+    board.repeat_flash();
+    let error = stand.flash(&stand.request_with_data()).expect_err("a refusal");
+    assert!(is_too_small(&error), "{error}");
+    assert_eq!((error.category(), error.board()), (Category::WrongBoard, BoardState::Partial));
+    assert!(board.counts().half_words_programmed <= 512);
+}
