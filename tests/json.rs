@@ -38,9 +38,11 @@ fn bad_usage_names_what_is_missing_and_the_possible_values() {
     };
     let missing = "the following required arguments were not provided".to_owned();
     assert_eq!(error("data new"), (missing, json!(["--serial <S>", "--output <FILE>"])));
-    let (message, causes) = error("flash prro");
-    assert_eq!(message, "invalid value 'prro' for '<SCOOTER>'");
-    assert_eq!(causes[0], "[possible values: m365, pro, 1s, pro2, lite, mi3, es2]");
+    let unknown = "unknown scooter \"prro\": choose one of m365, pro, 1s, pro2, lite, mi3, es2".to_owned();
+    assert_eq!(error("flash prro"), (unknown, json!([])));
+    let (message, causes) = error("info --connect atuo");
+    assert_eq!(message, "invalid value 'atuo' for '--connect <HOW>'");
+    assert_eq!(causes[0], "[possible values: auto, normal, under-reset]");
     assert_eq!(error("data"), ("a command is missing".into(), json!([])));
 }
 

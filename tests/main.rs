@@ -23,3 +23,4 @@ mod scooters;
 mod sim;
 mod size;
 mod stand;
+mod values;

@@ -111,7 +111,7 @@ fn every_form_of_package_puts_the_same_application_on_the_board() {
     for (form, package) in packages {
         let bench = Bench::new();
         bench.write("package.zip", package);
-        let lines = bench.m365("--simulate=B flash pro --drv package.zip --erase-all --no-run").json();
+        let lines = bench.m365("--simulate=B:locked flash pro --drv package.zip --erase-all --no-run").json();
         assert_eq!(lines.report()["drv"]["name"], "rehearsal DRV", "{form}");
         assert!(lines.events("warning").all(|line| line["name"] != "custom-firmware"), "{form}");
         let flash = bench.read("B/flash.bin");
@@ -360,11 +360,11 @@ fn a_serial_of_another_region_causes_one_warning() {
     let kept = "--simulate=locked flash pro2 --erase-all --no-run";
     assert_eq!(warnings(kept), [""; 0]);
     let other = format!("{kept} --serial 30371/00012345");
-    let message = "the serial decides the region: from 26354 (Europe) to 30371 (Mercedes edition), and with it the speed \
-                   limit may change";
+    let message = "the serial selects the region: changing it from 26354 (Europe) to 30371 (Mercedes edition) may change \
+                   the speed limit";
     assert_eq!(warnings(&other), [message]);
     let unknown = format!("{kept} --serial 21886/00012345");
-    let message = "the firmware knows no region for serials that begin with 21886: it takes its default";
+    let message = "the firmware does not know a region for serials that begin with 21886; it uses its default region";
     assert_eq!(warnings(&unknown), [message]);
     assert_eq!(warnings("--simulate=locked flash pro --erase-all --no-run --serial 18832/00012345"), [""; 0]);
 }

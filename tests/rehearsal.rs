@@ -46,7 +46,7 @@ fn a_bricked_board_is_flashed_byte_for_byte() {
 #[test]
 fn a_locked_board_keeps_its_serial_and_mileage() {
     let bench = Bench::new();
-    let before = bench.m365("--simulate=B info").json();
+    let before = bench.m365("--simulate=B:locked info").json();
     let data = &before.report()["data"];
     assert_eq!((&data["source"], &before.report()["protection"]), (&json!("sram"), &json!("read")));
     let lines = bench.m365("--simulate=B flash pro --erase-all --no-run").json();
@@ -64,12 +64,12 @@ fn a_locked_board_keeps_its_serial_and_mileage() {
 #[test]
 fn without_consent_nothing_changes() {
     let bench = Bench::new();
-    let stderr = "simulated board `B`: no hardware is touched\n...\n\
+    let stderr = "simulated board \"B\": no hardware is touched\n...\n\
                   error: the chip is read-protected; removing that erases it, which was not agreed to\n\
                   board: unchanged\n\
                   next: m365-drv --simulate=B flash pro --erase-all\n\
                   exit 3: `m365-drv explain consent` tells more\n";
-    bench.m365("--simulate=B info").json();
+    bench.m365("--simulate=B:locked info").json();
     let before = (bench.read("B/flash.bin"), bench.read("B/option-bytes.bin"));
     bench.m365("--simulate=B flash pro").exit(3).stderr(stderr).check();
     assert_eq!((bench.read("B/flash.bin"), bench.read("B/option-bytes.bin")), before);
@@ -91,7 +91,7 @@ fn a_board_that_lost_its_data_does_not_get_invented_data() {
 #[test]
 fn a_finished_board_is_not_changed() {
     let bench = Bench::new();
-    bench.m365("--simulate=B flash pro --erase-all").json();
+    bench.m365("--simulate=B:locked flash pro --erase-all").json();
     let again = bench.m365("--simulate=B flash pro").json();
     let report = again.report();
     assert_eq!((&report["pages_erased"], &report["bytes_programmed"]), (&json!(0), &json!(0)));
@@ -127,7 +127,7 @@ fn the_steps_of_a_whole_job_are_reported_in_order() {
 #[test]
 fn a_dry_run_writes_the_image_and_nothing_else() {
     let bench = Bench::new();
-    let lines = bench.m365("--simulate=B flash pro --dry-run --image-out flash.bin").json();
+    let lines = bench.m365("--simulate=B:locked flash pro --dry-run --image-out flash.bin").json();
     assert_eq!((&lines.result()["board"], &lines.report()["preview"]), (&json!("untouched"), &json!(true)));
     assert_eq!(bench.read("flash.bin").len(), 0x1_0000);
     assert_eq!(bench.files(), ["B", "flash.bin"]);
@@ -335,14 +335,14 @@ fn a_folder_that_is_not_a_saved_board_is_never_written_to() {
     std::fs::create_dir(bench.path("mine")).unwrap();
     bench.write("mine/letter.txt", "dear");
     let lines = bench.m365("--simulate=mine info").exit(2).json();
-    assert_eq!(lines.message(), "mine is no saved board");
+    assert_eq!(lines.message(), "\"mine\" is not a saved board");
     assert_eq!(std::fs::read_dir(bench.path("mine")).unwrap().count(), 1);
 }
 
 #[test]
 fn the_board_has_the_flash_of_the_named_scooter() {
     let bench = Bench::new();
-    bench.m365("--simulate=E flash es2 --erase-all --no-run").json();
+    bench.m365("--simulate=E:locked flash es2 --erase-all --no-run").json();
     assert_eq!(bench.read("E/flash.bin").len(), 0x2_0000);
     assert_eq!(bench.m365("--simulate=E info").json().report()["flash_kib"], 128);
 }

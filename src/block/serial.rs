@@ -4,14 +4,17 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// Length of a serial number in bytes; it is not terminated.
+/// Length of a serial number in bytes; no terminator follows it.
 pub(super) const LEN: usize = 14;
 
-/// The serials that the firmware itself writes into an empty block. A board that carries one shows error 35, so they
+/// The serials that the firmware itself writes into an empty block. A board with one of them shows error 35, so they
 /// are refused for every scooter (found in the images: Xiaomi, Mi Lite, Ninebot ES).
 const FACTORY_DEFAULTS: [&[u8; LEN]; 3] = [b"M1GCA1601C0001", b"M5GCA1901C0001", b"N2GEA1601C0001"];
 
-/// A serial number: 14 printable ASCII characters, none of the factory's defaults.
+/// What people type instead of the `/` of a serial.
+const SEPARATORS: [char; 6] = ['/', '-', '\u{2010}', '\u{2013}', '\u{2014}', '\\'];
+
+/// A serial number: 14 printable ASCII characters, and not a factory default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Serial([u8; LEN]);
 
@@ -19,30 +22,69 @@ pub struct Serial([u8; LEN]);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SerialError {
     /// It does not have the scooter's form.
-    #[error("serial `{text}` is not of the form {pattern} (# a digit, @ a digit or capital letter)")]
+    #[error("invalid serial {text:?}: needs {}{}; {mistake}", form_in_words(pattern), example_in_words(example.as_deref()))]
     Form {
-        /// What was given.
+        /// What was typed.
         text: String,
-        /// What the scooter wants.
+        /// The form that the scooter needs, as in [`Serial::parse`].
         pattern: String,
+        /// A serial of this form, if one is known.
+        example: Option<String>,
+        /// What is wrong and at which place.
+        mistake: String,
     },
     /// It is one of the three that the firmware writes into an empty block.
-    #[error("serial `{0}` is a factory default, which the scooter answers with error 35")]
+    #[error("serial {0:?} is a factory default: the scooter would show error 35")]
     FactoryDefault(String),
-    /// The bytes are no text: an erased or damaged block.
-    #[error("the serial's bytes are not printable: {0}")]
+    /// The bytes are not text: an erased or damaged block.
+    #[error("the serial in the block is not text: bytes {0}")]
     Unprintable(String),
 }
 
-impl Serial {
-    /// Reads a serial in the form a scooter wants: in `pattern` a `#` stands for a digit, an `@` for a digit or a
-    /// capital letter, anything else for itself. `"#####/########"` is the form of the Xiaomi scooters.
-    pub fn parse(text: &str, pattern: &str) -> Result<Self, SerialError> {
-        match <[u8; LEN]>::try_from(text.as_bytes()) {
-            Ok(bytes) if matches(&bytes, pattern) => Self::from_bytes(bytes),
-            Ok(bytes) if Self::is_factory_default(&bytes) => Err(SerialError::FactoryDefault(text.into())),
-            _ => Err(SerialError::Form { text: text.into(), pattern: pattern.into() }),
+impl SerialError {
+    /// The same error with a serial that would be right.
+    #[must_use]
+    pub fn with_example(mut self, right: &str) -> Self {
+        if let Self::Form { example, .. } = &mut self {
+            *example = Some(right.to_owned());
         }
+        self
+    }
+}
+
+impl Serial {
+    /// Reads a serial number as people type it: spaces and lower case do not matter, and the `/` may be a `-` or be left
+    /// out. In `pattern` a `#` stands for a digit, an `@` for a digit or a capital letter, anything else for itself:
+    /// `"#####/########"` is the form of the Xiaomi scooters.
+    ///
+    /// ```
+    /// let serial = m365_drv::block::Serial::parse(" 21886-00012345", "#####/########").unwrap();
+    /// assert_eq!(serial.as_str(), "21886/00012345");
+    /// ```
+    pub fn parse(text: &str, pattern: &str) -> Result<Self, SerialError> {
+        let typed = Typed::of(text, pattern);
+        let bytes = typed.in_form(pattern).and_then(|serial| <[u8; LEN]>::try_from(serial.as_bytes()).ok());
+        if let Some(bytes) = bytes {
+            return Self::from_bytes(bytes);
+        }
+        let plain: String = typed.0.iter().map(|(_, c)| *c).collect();
+        if Self::is_factory_default(plain.as_bytes()) {
+            return Err(SerialError::FactoryDefault(plain));
+        }
+        let mistake = typed.mistake(pattern);
+        Err(SerialError::Form { text: text.into(), pattern: pattern.into(), example: None, mistake })
+    }
+
+    /// Reads a serial number that may have any of these forms, each a pattern with an example. An error names the first
+    /// form that can hold all the characters typed.
+    pub fn parse_any(text: &str, forms: &[(&str, &str)]) -> Result<Self, SerialError> {
+        let answers = forms.iter().map(|(pattern, _)| Self::parse(text, pattern));
+        if let Some(answer) = answers.into_iter().find(|answer| !matches!(answer, Err(SerialError::Form { .. }))) {
+            return answer;
+        }
+        let holds = |(pattern, _): &&(&str, &str)| Typed::of(text, pattern).foreign(pattern).is_none();
+        let (pattern, example) = forms.iter().find(holds).or(forms.first()).copied().unwrap_or_default();
+        Self::parse(text, pattern).map_err(|error| error.with_example(example))
     }
 
     /// Takes the bytes of a block. The form is not checked: a board may carry the serial of another scooter.
@@ -62,9 +104,9 @@ impl Serial {
         FACTORY_DEFAULTS.iter().any(|default| bytes == *default)
     }
 
-    /// True where the serial has a scooter's form; `pattern` as in [`Serial::parse`].
+    /// True if the serial has a scooter's form; `pattern` as in [`Serial::parse`].
     pub fn matches(&self, pattern: &str) -> bool {
-        matches(&self.0, pattern)
+        self.0.len() == pattern.len() && pattern.chars().zip(self.as_str().chars()).all(|(place, c)| takes(place, c))
     }
 
     /// The first five characters, which tell model and region on Xiaomi scooters.
@@ -78,19 +120,103 @@ impl Serial {
         str::from_utf8(&self.0).expect("checked to be ASCII when made")
     }
 
-    /// The bytes as they stand in the block.
+    /// The bytes as they are stored in the block.
     pub fn as_bytes(&self) -> &[u8; LEN] {
         &self.0
     }
 }
 
-fn matches(bytes: &[u8], pattern: &str) -> bool {
-    bytes.len() == pattern.len()
-        && pattern.bytes().zip(bytes).all(|(place, byte)| match place {
-            b'#' => byte.is_ascii_digit(),
-            b'@' => byte.is_ascii_digit() || byte.is_ascii_uppercase(),
-            literal => literal == *byte,
-        })
+/// Whether a place of a pattern takes a character.
+fn takes(place: char, c: char) -> bool {
+    match place {
+        '#' => c.is_ascii_digit(),
+        '@' => c.is_ascii_digit() || c.is_ascii_uppercase(),
+        literal => literal == c,
+    }
+}
+
+fn is_class(place: char) -> bool {
+    place == '#' || place == '@'
+}
+
+/// The characters that were typed, without spaces, in capitals and with the pattern's own separator; each with its
+/// position in the text, from 1.
+struct Typed(Vec<(usize, char)>);
+
+impl Typed {
+    fn of(text: &str, pattern: &str) -> Self {
+        let separates = pattern.contains('/');
+        let read = |c: char| if separates && SEPARATORS.contains(&c) { '/' } else { c.to_ascii_uppercase() };
+        let kept = text.chars().enumerate().filter(|(_, c)| !c.is_whitespace());
+        Self(kept.map(|(at, c)| (at + 1, read(c))).collect())
+    }
+
+    /// The serial in the pattern's form, if this is one.
+    fn in_form(&self, pattern: &str) -> Option<String> {
+        let has_separator = self.0.iter().any(|(_, c)| *c == '/');
+        let mut rest = self.0.iter().map(|(_, c)| *c).peekable();
+        let mut serial = String::new();
+        for place in pattern.chars() {
+            match rest.next_if(|c| takes(place, *c)) {
+                Some(c) => serial.push(c),
+                None if place == '/' && !has_separator => serial.push('/'),
+                None => return None,
+            }
+        }
+        rest.next().is_none().then_some(serial)
+    }
+
+    /// The first character that no place of the pattern takes, with its position.
+    fn foreign(&self, pattern: &str) -> Option<(usize, char)> {
+        self.0.iter().find(|(_, c)| !pattern.chars().any(|place| takes(place, *c))).copied()
+    }
+
+    /// What is wrong with a text that does not have the pattern's form.
+    fn mistake(&self, pattern: &str) -> String {
+        if self.0.is_empty() {
+            return "it is empty".into();
+        }
+        if let Some((at, c)) = self.foreign(pattern) {
+            let kind = if pattern.contains('@') { "a letter or digit" } else { "a digit" };
+            return format!("{:?} at position {at} is not {kind}", c.to_string());
+        }
+        let noun = if pattern.contains('@') { "character" } else { "digit" };
+        let lengths = |text: &[char]| text.split(|c| *c == '/').map(<[char]>::len).collect::<Vec<_>>();
+        let wanted = lengths(&pattern.chars().collect::<Vec<_>>());
+        let found = lengths(&self.0.iter().map(|(_, c)| *c).collect::<Vec<_>>());
+        if found.len() == 1 {
+            return format!("it has {}", count(found[0], noun));
+        }
+        if found.len() > wanted.len() {
+            let at = self.0.iter().filter(|(_, c)| *c == '/').nth(1).map_or(0, |(at, _)| *at);
+            return format!("a second separator at position {at}");
+        }
+        match wanted.iter().zip(&found).position(|(wanted, found)| wanted != found) {
+            Some(0) => format!("{} before the \"/\"", count(found[0], noun)),
+            Some(group) => format!("{} after the \"/\"", count(found[group], noun)),
+            None => "letters and digits are in the wrong places".into(),
+        }
+    }
+}
+
+/// A pattern as a person reads it: `5 digits, "/", 8 digits`.
+fn form_in_words(pattern: &str) -> String {
+    let places: Vec<char> = pattern.chars().collect();
+    let runs = places.chunk_by(|a, b| a == b && is_class(*a));
+    let in_words = |run: &[char]| match run[0] {
+        '#' => count(run.len(), "digit"),
+        '@' => format!("{} letters or digits", run.len()),
+        literal => format!("{:?}", literal.to_string()),
+    };
+    runs.map(in_words).collect::<Vec<_>>().join(", ")
+}
+
+fn example_in_words(example: Option<&str>) -> String {
+    example.map_or_else(String::new, |example| format!(" (for example {example})"))
+}
+
+fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 impl fmt::Display for Serial {
@@ -120,10 +246,66 @@ mod tests {
         assert_eq!((serial.to_string().as_str(), serial.prefix()), ("21886/00012345", "21886"));
         assert!(serial.matches(XIAOMI) && !serial.matches(NINEBOT));
         assert!(Serial::parse("N2GSD1234C5678", NINEBOT).is_ok());
-        for text in ["", "21886/0001234", "21886/000123456", "21886-00012345", "2188A/00012345", "21886/0001234é"] {
+        for text in ["", "21886/0001234", "21886/000123456", "2188A/00012345", "21886/0001234é", "218860/0012345"] {
             assert!(matches!(Serial::parse(text, XIAOMI), Err(SerialError::Form { .. })), "{text}");
         }
-        assert!(Serial::parse("n2gsd1234c5678", NINEBOT).is_err(), "small letters");
+        for text in ["16133/00012345", "16133/000123456", "N2GSD-1234-C5678"] {
+            assert!(Serial::parse(text, NINEBOT).is_err(), "{text}: no separator in this form");
+        }
+    }
+
+    #[test]
+    fn a_serial_is_read_as_people_type_it() {
+        for text in [
+            " 21886/00012345 ",
+            "21886-00012345",
+            "21886 / 00012345",
+            "21886 00012345",
+            "21886\u{2013}0001 2345",
+            "21886\\00012345",
+            "2188600012345",
+            "21886/00012345\r\n",
+        ] {
+            assert_eq!(Serial::parse(text, XIAOMI).unwrap().as_str(), "21886/00012345", "{text}");
+        }
+        for text in ["n2gsd1234c5678", " N2GSD 1234 C5678"] {
+            assert_eq!(Serial::parse(text, NINEBOT).unwrap().as_str(), "N2GSD1234C5678", "{text}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_serial_is_answered_with_the_form_an_example_and_the_place() {
+        let xiaomi = "needs 5 digits, \"/\", 8 digits (for example 21886/00012345)";
+        let ninebot = "needs 14 letters or digits (for example N2GSD1234C5678)";
+        for (text, pattern, mistake) in [
+            ("21886-0001234", XIAOMI, r#"7 digits after the "/""#),
+            ("2188/00012345", XIAOMI, r#"4 digits before the "/""#),
+            ("218860001234", XIAOMI, "it has 12 digits"),
+            ("1", XIAOMI, "it has 1 digit"),
+            ("21886/0001O345", XIAOMI, r#""O" at position 11 is not a digit"#),
+            (" 2188A/00012345", XIAOMI, r#""A" at position 6 is not a digit"#),
+            ("21886/0001/2345", XIAOMI, "a second separator at position 11"),
+            ("", XIAOMI, "it is empty"),
+            ("n2gsd1234c567", NINEBOT, "it has 13 characters"),
+            ("N2GSD1234C567?", NINEBOT, r#""?" at position 14 is not a letter or digit"#),
+        ] {
+            let (form, example) =
+                if pattern == XIAOMI { (xiaomi, "21886/00012345") } else { (ninebot, "N2GSD1234C5678") };
+            let error = Serial::parse(text, pattern).unwrap_err().with_example(example);
+            assert_eq!(error.to_string(), format!("invalid serial {text:?}: {form}; {mistake}"));
+        }
+    }
+
+    #[test]
+    fn of_several_forms_the_one_that_can_hold_the_text_is_named() {
+        let forms = [(XIAOMI, "21886/00012345"), (NINEBOT, "N2GSD1234C5678")];
+        let parse = |text| Serial::parse_any(text, &forms).map_err(|error| error.to_string());
+        assert_eq!(parse("21886-00012345").unwrap().as_str(), "21886/00012345");
+        assert_eq!(parse("n2gsd1234c5678").unwrap().as_str(), "N2GSD1234C5678");
+        assert!(parse("21886-0001234").unwrap_err().ends_with("7 digits after the \"/\""));
+        assert!(parse("2188600012345678").unwrap_err().ends_with("it has 16 digits"));
+        assert!(parse("n2gsd1234c567").unwrap_err().ends_with("it has 13 characters"));
+        assert!(parse("m1gca1601c0001").unwrap_err().contains("factory default"));
     }
 
     #[test]
@@ -132,19 +314,20 @@ mod tests {
             let refused = SerialError::FactoryDefault(text.into());
             assert_eq!(Serial::parse(text, NINEBOT), Err(refused.clone()));
             assert_eq!(Serial::parse(text, XIAOMI), Err(refused.clone()));
+            assert_eq!(Serial::parse(&text.to_lowercase(), XIAOMI), Err(refused.clone()));
             assert_eq!(Serial::from_bytes(text.as_bytes().try_into().unwrap()), Err(refused));
         }
     }
 
     #[test]
-    fn an_erased_serial_is_no_serial() {
+    fn an_erased_serial_is_refused() {
         assert!(matches!(Serial::from_bytes([0xFF; LEN]), Err(SerialError::Unprintable(_))));
         assert!(matches!(Serial::from_bytes([0; LEN]), Err(SerialError::Unprintable(_))));
     }
 
     proptest! {
         #[test]
-        fn whatever_is_accepted_prints_as_it_was_given(text in "[0-9]{5}/[0-9]{8}") {
+        fn a_right_serial_prints_as_it_was_typed(text in "[0-9]{5}/[0-9]{8}") {
             let serial = Serial::parse(&text, XIAOMI).unwrap();
             prop_assert_eq!(serial.to_string(), text);
             prop_assert_eq!(Serial::from_bytes(*serial.as_bytes()), Ok(serial));
@@ -152,7 +335,17 @@ mod tests {
 
         #[test]
         fn no_text_makes_it_panic(text in any::<String>(), pattern in any::<String>()) {
-            let _ = Serial::parse(&text, &pattern);
+            if let Err(error) = Serial::parse(&text, &pattern) {
+                let _ = error.with_example("x").to_string();
+            }
+        }
+
+        #[test]
+        fn what_is_accepted_has_the_form(text in "[0-9 /-]{12,18}") {
+            if let Ok(serial) = Serial::parse(&text, XIAOMI) {
+                prop_assert!(serial.matches(XIAOMI));
+                prop_assert_eq!(Serial::parse(serial.as_str(), XIAOMI), Ok(serial));
+            }
         }
     }
 }

@@ -1,26 +1,34 @@
-//! The unique number of the chip.
+//! The UID of the chip: its unique number.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Serialize, Serializer};
 
+/// Where the chip keeps its UID, as OpenOCD's `mdw` prints it before the words.
+const ADDRESS: u32 = 0x1FFF_F7E8;
+
 /// The 96-bit unique number at 0x1FFFF7E8 (RM0008 30.2), as three words in address order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Uid(pub [u32; 3]);
 
-/// A text that is no unique number.
+/// Why a text is not a UID.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a unique number of the form 48ff6e06-52665455-35392587")]
-pub struct UidError(String);
+#[error("invalid UID {text:?}: needs 3 words of 8 hex digits (for example 48ff6e06-52665455-35392587); {mistake}")]
+pub struct UidError {
+    /// What was typed.
+    pub text: String,
+    /// What is wrong and at which place.
+    pub mistake: String,
+}
 
 impl Uid {
-    /// Takes the twelve bytes as they stand at 0x1FFFF7E8 and in the block.
+    /// Takes the twelve bytes as they are stored at 0x1FFFF7E8 and in the block.
     pub fn from_bytes(bytes: [u8; 12]) -> Self {
         let word = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
         Self([word(0), word(4), word(8)])
     }
 
-    /// The twelve bytes as they stand at 0x1FFFF7E8 and in the block.
+    /// The twelve bytes as they are stored at 0x1FFFF7E8 and in the block.
     pub fn to_bytes(self) -> [u8; 12] {
         let mut bytes = [0; 12];
         for (place, word) in bytes.chunks_exact_mut(4).zip(self.0) {
@@ -29,7 +37,7 @@ impl Uid {
         bytes
     }
 
-    /// True where all bits are alike: an erased block, or a bus that answers nothing.
+    /// True if all bits are the same: an erased block, or a bus that does not answer.
     pub fn is_blank(self) -> bool {
         self.0 == [0; 3] || self.0 == [u32::MAX; 3]
     }
@@ -42,23 +50,70 @@ impl fmt::Display for Uid {
     }
 }
 
+/// Reads a UID as programs print it: three words in address order, each most significant digit first. The words may be
+/// joined by `-` (this program), be separated by spaces or commas (OpenOCD, with or without `0x` and the address before
+/// them), or follow each other as 24 digits. Leading zeros may be missing, as OpenOCD prints words with `0x`, except in
+/// words joined by `-`: there a short word has lost a digit.
+///
+/// ```
+/// use m365_drv::block::Uid;
+/// let uid: Uid = "0x670ff34 0x3437584e 0x43244613".parse().unwrap();
+/// assert_eq!(uid.to_string(), "0670ff34-3437584e-43244613");
+/// assert_eq!("0670ff343437584e43244613".parse(), Ok(uid));
+/// ```
 impl FromStr for Uid {
     type Err = UidError;
 
     fn from_str(text: &str) -> Result<Self, UidError> {
-        let refused = || UidError(text.into());
-        let mut words = [0; 3];
-        let mut parts = text.split('-');
-        for word in &mut words {
-            let mut bytes = [0; 4];
-            hex::decode_to_slice(parts.next().ok_or_else(refused)?, &mut bytes).map_err(|_| refused())?;
-            *word = u32::from_be_bytes(bytes);
-        }
-        if parts.next().is_some() {
-            return Err(refused());
-        }
-        Ok(Self(words))
+        words(text).map(Self).map_err(|mistake| UidError { text: text.into(), mistake })
     }
+}
+
+fn words(text: &str) -> Result<[u32; 3], String> {
+    let from = text.find(':').map_or(0, |colon| colon + 1);
+    if from > 0 && hex_word(text[..from - 1].trim()) != Some(ADDRESS) {
+        return Err(format!("only the address {ADDRESS:#010x} may stand before a colon"));
+    }
+    let separates = |c: char| c.is_whitespace() || ",;-".contains(c);
+    let words: Vec<&str> = text[from..].split(separates).filter(|word| !word.is_empty()).collect();
+    let digits: Vec<&str> = words.iter().map(|word| without_0x(word)).collect();
+    if let Some((at, c)) = foreign(text, from, separates) {
+        return Err(format!("{:?} at position {at} is not a hex digit", c.to_string()));
+    }
+    match *digits.as_slice() {
+        [] => Err("it is empty".into()),
+        [all] if all.len() == 24 => Ok([0, 8, 16].map(|at| hex_word(&all[at..at + 8]).unwrap_or_default())),
+        [all] => Err(format!("it has {} hex digits", all.len())),
+        [first, second, third] => {
+            let short_is_wrong = |at: usize| text.contains('-') && words[at].len() == digits[at].len();
+            let wrong = |at: &usize| digits[*at].len() > 8 || (digits[*at].len() < 8 && short_is_wrong(*at));
+            match (0..3).find(wrong) {
+                Some(at) => Err(format!("word {} has {} digits", at + 1, digits[at].len())),
+                None => Ok([first, second, third].map(|word| hex_word(word).unwrap_or_default())),
+            }
+        }
+        _ => Err(format!("it has {} words", words.len())),
+    }
+}
+
+/// The first character that is neither a hex digit nor between words, and its position, from 1.
+fn foreign(text: &str, from: usize, separates: impl Fn(char) -> bool) -> Option<(usize, char)> {
+    let behind = |at: usize| text[..at].chars().next_back();
+    let is_x = |at: usize, c: char| {
+        let zero = behind(at) == Some('0') && behind(at - 1).is_none_or(|c| separates(c) || c == ':');
+        matches!(c, 'x' | 'X') && at > from && zero && text[at + 1..].starts_with(|c: char| c.is_ascii_hexdigit())
+    };
+    let wrong = |(at, c): &(usize, char)| *at >= from && !c.is_ascii_hexdigit() && !separates(*c) && !is_x(*at, *c);
+    let (at, c) = text.char_indices().find(wrong)?;
+    Some((text[..at].chars().count() + 1, c))
+}
+
+fn without_0x(word: &str) -> &str {
+    word.strip_prefix("0x").or_else(|| word.strip_prefix("0X")).unwrap_or(word)
+}
+
+fn hex_word(word: &str) -> Option<u32> {
+    u32::from_str_radix(without_0x(word), 16).ok()
 }
 
 impl Serialize for Uid {
@@ -83,17 +138,42 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn a_uid_is_read_as_openocd_prints_it_and_as_24_digits() {
+        let uid = Uid([0x0670_FF34, 0x3437_584E, 0x4324_4613]);
         for text in [
-            "",
-            "48ff6e06",
-            "48ff6e06-52665455-353925870",
-            "48ff6e06-52665455-3539258",
-            "48ff6e06-52665455-3539258g",
-            "48ff6e06-52665455-35392587-0",
-            "48ff6e0-652665455-35392587",
+            "0670ff34-3437584e-43244613",
+            "0x670ff34 0x3437584e 0x43244613",
+            "0x0670FF34, 0x3437584E, 0x43244613",
+            "0670ff34 3437584e 43244613",
+            "670ff34,3437584e,43244613",
+            "0x1ffff7e8: 0670ff34 3437584e 43244613 ",
+            "0670ff343437584e43244613",
+            "0x0670ff343437584e43244613",
+            "0x670ff34-0x3437584e-0x43244613",
         ] {
-            assert_eq!(text.parse::<Uid>(), Err(UidError(text.into())));
+            assert_eq!(text.parse(), Ok(uid), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_uid_is_answered_with_the_form_an_example_and_the_place() {
+        for (text, mistake) in [
+            ("", "it is empty"),
+            ("48ff6e06", "it has 8 hex digits"),
+            ("48ff6e065266545535392", "it has 21 hex digits"),
+            ("48ff6e06-52665455", "it has 2 words"),
+            ("48ff6e06-52665455-353925870", "word 3 has 9 digits"),
+            ("48ff6e06-52665455-3539258", "word 3 has 7 digits"),
+            ("48ff6e0-652665455-35392587", "word 1 has 7 digits"),
+            ("48ff6e06-52665455-3539258g", "\"g\" at position 26 is not a hex digit"),
+            ("48ff6e06-52665455-35392587-0", "it has 4 words"),
+            ("x 1 2", "\"x\" at position 1 is not a hex digit"),
+            ("0x 1 2 3", "\"x\" at position 2 is not a hex digit"),
+            ("0x1ffff000: 1 2 3", "only the address 0x1ffff7e8 may stand before a colon"),
+        ] {
+            let error = text.parse::<Uid>().unwrap_err().to_string();
+            let form = "needs 3 words of 8 hex digits (for example 48ff6e06-52665455-35392587)";
+            assert_eq!(error, format!("invalid UID {text:?}: {form}; {mistake}"));
         }
     }
 
@@ -103,6 +183,17 @@ mod tests {
             let uid = Uid(words);
             prop_assert_eq!(Uid::from_bytes(uid.to_bytes()), uid);
             prop_assert_eq!(uid.to_string().parse(), Ok(uid));
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in any::<String>(), typed in "[0-9a-fx:, -]{0,32}") {
+            let _ = (text.parse::<Uid>(), typed.parse::<Uid>());
+        }
+
+        #[test]
+        fn words_without_leading_zeros_are_read(words in any::<[u32; 3]>()) {
+            let [first, second, third] = words;
+            prop_assert_eq!(format!("{first:#x} {second:#x} {third:#x}").parse(), Ok(Uid(words)));
         }
     }
 }

@@ -48,47 +48,77 @@ pub struct ProbeEntry {
     pub problem: Option<access::Problem>,
 }
 
-/// Which probe the user means.
+/// Which probe the user chose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selector {
     /// `#N`: by number in the list.
     Index(usize),
-    /// `usb:BUS-PORT[.PORT]`: by the place it is plugged into.
+    /// `usb:BUS-PORT[.PORT]`: by the USB port.
     Usb(String),
     /// `VID:PID`: by USB ids.
     Ids(u16, u16),
     /// `VID:PID:SERIAL`: by USB ids and serial number.
     Full(u16, u16, String),
-    /// A serial number or the beginning of one.
+    /// A serial number or at least its first [`Selector::MIN_PREFIX`] characters.
     Serial(String),
 }
 
-/// The text does not name a probe in any of the forms.
+/// Why a text does not name a probe.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no probe: VID:PID, VID:PID:SERIAL, a serial number, usb:BUS-PORT or #N")]
-pub struct SelectorError(String);
+#[error(
+    "invalid probe {text:?}: expected VID:PID, VID:PID:SERIAL, a serial number or at least its first {min} characters, \
+     usb:BUS-PORT or #N (for example 0483:3748); {mistake}", min = Selector::MIN_PREFIX
+)]
+pub struct SelectorError {
+    /// What was typed.
+    pub text: String,
+    /// What is wrong and at which place.
+    pub mistake: String,
+}
 
 impl std::str::FromStr for Selector {
     type Err = SelectorError;
 
     fn from_str(text: &str) -> Result<Self, SelectorError> {
-        let error = || SelectorError(text.to_owned());
+        Self::read(text.trim()).map_err(|mistake| SelectorError { text: text.to_owned(), mistake })
+    }
+}
+
+impl Selector {
+    /// The shortest part of a serial number that is accepted. Fewer characters could be a mistyped `#N` or bus number, and
+    /// match another probe tomorrow.
+    pub const MIN_PREFIX: usize = 4;
+
+    fn read(text: &str) -> Result<Self, String> {
         if let Some(number) = text.strip_prefix('#') {
-            return number.parse().ok().filter(|n| *n > 0).map(Self::Index).ok_or_else(error);
+            let index = number.parse().ok().filter(|n| *n > 0);
+            return index.map(Self::Index).ok_or(format!("{number:?} after the \"#\" is not a number from 1"));
         }
         if let Some(place) = text.strip_prefix("usb:") {
-            let plausible = place.contains('-') && place.bytes().all(|b| b.is_ascii_digit() || b"-.".contains(&b));
-            return if plausible { Ok(Self::Usb(place.to_owned())) } else { Err(error()) };
+            let (bus, ports) = place.split_once('-').unwrap_or((place, ""));
+            let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+            let is_bus = !bus.is_empty() && bus.bytes().all(|b| b.is_ascii_alphanumeric());
+            return if is_bus && ports.split('.').all(is_number) {
+                Ok(Self::Usb(place.to_owned()))
+            } else {
+                Err(format!("{place:?} after \"usb:\" is not a place such as 1-4 or 1-4.2"))
+            };
         }
-        let mut parts = text.splitn(3, ':');
-        let id = |part: Option<&str>| part.filter(|p| p.len() == 4).and_then(|p| u16::from_str_radix(p, 16).ok());
-        match (text.contains(':'), id(parts.next()), id(parts.next()), parts.next()) {
-            (true, Some(vid), Some(pid), None | Some("")) => Ok(Self::Ids(vid, pid)),
-            (true, Some(vid), Some(pid), Some(serial)) => Ok(Self::Full(vid, pid, serial.to_owned())),
-            (true, ..) => Err(error()),
-            (false, ..) if text.is_empty() => Err(error()),
-            (false, ..) => Ok(Self::Serial(text.to_owned())),
-        }
+        let Some((vid, rest)) = text.split_once(':') else {
+            return match text.chars().count() {
+                0 => Err("it is empty".into()),
+                1..Self::MIN_PREFIX => Err("it is too short for a serial number".into()),
+                _ => Ok(Self::Serial(text.to_owned())),
+            };
+        };
+        let (pid, serial) = rest.split_once(':').unwrap_or((rest, ""));
+        let id = |part: &str, name: &str| {
+            let id = Some(part).filter(|part| part.len() == 4 && part.bytes().all(|b| b.is_ascii_hexdigit()));
+            let id = id.and_then(|part| u16::from_str_radix(part, 16).ok());
+            id.ok_or(format!("the {name} {part:?} is not 4 hex digits"))
+        };
+        let (vid, pid) = (id(vid, "VID")?, id(pid, "PID")?);
+        Ok(if serial.is_empty() { Self::Ids(vid, pid) } else { Self::Full(vid, pid, serial.to_owned()) })
     }
 }
 
@@ -263,15 +293,33 @@ mod tests {
             ("0483:3748", Selector::Ids(0x0483, 0x3748)),
             ("0483:3748:", Selector::Ids(0x0483, 0x3748)),
             ("0483:3748:AB12", Selector::Full(0x0483, 0x3748, "AB12".into())),
-            ("066DFF", Selector::Serial("066DFF".into())),
+            ("066D", Selector::Serial("066D".into())),
             ("usb:1-4.2", Selector::Usb("1-4.2".into())),
             ("#2", Selector::Index(2)),
         ] {
             assert_eq!(text.parse(), Ok(selector), "{text}");
         }
-        for text in ["", "#0", "#x", "usb:", "usb:four", "0483", "483:3748", "0483:zzzz"] {
-            let parsed: Result<Selector, _> = text.parse();
-            assert!(parsed.is_err() || text == "0483", "{text}: {parsed:?}");
+    }
+
+    #[test]
+    fn a_wrong_selector_is_answered_with_the_forms_and_the_place() {
+        for (text, mistake) in [
+            ("", "it is empty"),
+            ("066", "it is too short for a serial number"),
+            ("1", "it is too short for a serial number"),
+            ("#0", "\"0\" after the \"#\" is not a number from 1"),
+            ("#x", "\"x\" after the \"#\" is not a number from 1"),
+            ("usb:", "\"\" after \"usb:\" is not a place such as 1-4 or 1-4.2"),
+            ("usb:four", "\"four\" after \"usb:\" is not a place such as 1-4 or 1-4.2"),
+            ("usb:1-", "\"1-\" after \"usb:\" is not a place such as 1-4 or 1-4.2"),
+            ("483:3748", "the VID \"483\" is not 4 hex digits"),
+            ("0483:zzzz", "the PID \"zzzz\" is not 4 hex digits"),
+            ("+483:3748", "the VID \"+483\" is not 4 hex digits"),
+        ] {
+            let error = text.parse::<Selector>().unwrap_err().to_string();
+            let forms = "expected VID:PID, VID:PID:SERIAL, a serial number or at least its first 4 characters, usb:BUS-PORT \
+                         or #N (for example 0483:3748)";
+            assert_eq!(error, format!("invalid probe {text:?}: {forms}; {mistake}"));
         }
     }
 
@@ -290,7 +338,7 @@ mod tests {
         for text in ["066dff", "066DFF485550", "#1", "usb:1-4", "0483:3748", "0483:3748:066dff485550"] {
             assert!(text.parse::<Selector>().unwrap().matches(&entry), "{text}");
         }
-        for text in ["66DF", "066DFF4855501", "#2", "usb:1-4.1", "0483:3748:066d"] {
+        for text in ["66DFF", "066DFF4855501", "#2", "usb:1-4.1", "0483:3748:066d"] {
             assert!(!text.parse::<Selector>().unwrap().matches(&entry), "{text}");
         }
     }

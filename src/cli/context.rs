@@ -1,8 +1,7 @@
-//! From the arguments to the things that verbs work with.
+//! What the commands work with, made from the arguments.
 
 use std::{
     env,
-    fmt::Display,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -11,7 +10,7 @@ use indicatif::MultiProgress;
 use m365_drv::{
     block::Uid,
     board::{
-        ConnectOptions, Method, Probes, Wait,
+        ConnectOptions, Method, Probes, Selector, SelectorError, Wait,
         progress::{Event, Progress, Warning},
     },
     image::{Image, Kind, RehearsalImages},
@@ -29,11 +28,11 @@ use super::{
     simulate::Rehearsal,
 };
 
-/// The variables that stand in for `--probe` and `--speed`.
+/// The environment variables that replace `--probe` and `--speed`.
 const PROBE: &str = "M365_DRV_PROBE";
 const SPEED: &str = "M365_DRV_SPEED";
 
-/// What a verb works with.
+/// What a command works with.
 pub(crate) struct Context {
     /// Where the probes come from: USB, or a simulated board.
     pub(crate) probes: Probes,
@@ -48,16 +47,16 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Makes ready what the options ask for.
+    /// Prepares what the options ask for.
     pub(crate) fn new(cli: &Cli, output: &Output, bars: MultiProgress) -> anyhow::Result<Self> {
         let globals = &cli.globals;
         let uses_board = cli.command.uses_board();
         let wanted = globals.simulate.as_ref().filter(|_| uses_board);
-        // What the environment says of a real probe is not for the simulated one.
-        let selector = or_from_environment(globals.probe.clone(), PROBE, uses_board && wanted.is_none(), str::parse)?;
+        // A probe named in the environment is a real one, so it does not count for a simulated board.
+        let selector = or_from_environment(globals.probe.clone(), PROBE, uses_board && wanted.is_none(), parse_probe)?;
         let speed_khz = or_from_environment(globals.speed, SPEED, uses_board, parse_khz)?;
         let rehearsal = wanted.map(|board| Rehearsal::begin(board, cli.command.scooter())).transpose()?;
-        // The one line that differs between a real run and a rehearsal.
+        // The only line that differs between a real run and a rehearsal.
         let probes = rehearsal.as_ref().map_or_else(Probes::usb, Rehearsal::probes);
         let activity = Activity::default();
         interrupt::obey(probes.interrupt(), activity.clone(), output.clone());
@@ -70,28 +69,28 @@ impl Context {
         };
         let teller = Teller::new(output, globals.quiet, bars, activity.clone());
         if let Some(rehearsal) = &rehearsal {
-            teller.say(&format!("simulated board `{}`: no hardware is touched", rehearsal.title()));
+            teller.say(&format!("simulated board {:?}: no hardware is touched", rehearsal.title()));
         }
         let (audience, wants_phases) = (Audience::of(globals), globals.verbose > 0);
         Ok(Self { probes, options, teller, known: Known::default(), activity, rehearsal, audience, wants_phases })
     }
 
-    /// What a procedure is given.
+    /// What a procedure needs.
     pub(crate) fn job(&mut self) -> Job<'_> {
         Job { probes: &self.probes, connect: self.options.clone(), progress: &mut self.teller, known: &mut self.known }
     }
 
-    /// Where backups go that were given no file.
+    /// Where backups go if no file was given.
     pub(crate) fn keep(&self) -> anyhow::Result<Keep> {
         match (&self.rehearsal, self.backups()) {
             (_, Some(folder)) => Ok(Keep::in_folder(folder)),
-            // There are none of a board that is forgotten at the end.
+            // A board that is forgotten at the end needs no backup.
             (Some(_), None) => Ok(Keep::nothing()),
-            (None, None) => Err(refuse(Exit::Backup, "this user has no folder for backups")),
+            (None, None) => Err(refuse(Exit::Backup, "no folder for backups: this user has no home folder")),
         }
     }
 
-    /// Where this user's backups are; those of a simulated board are beside it.
+    /// The folder of this user's backups; those of a simulated board are in its own folder.
     pub(crate) fn backups(&self) -> Option<PathBuf> {
         let folder = match &self.rehearsal {
             Some(rehearsal) => rehearsal.home().map(Path::to_owned),
@@ -100,19 +99,19 @@ impl Context {
         folder.map(|folder| folder.join("backups"))
     }
 
-    /// Whether images that drive no motor will do.
+    /// Whether images that cannot drive a motor are allowed.
     pub(crate) fn rehearsal_images(&self) -> RehearsalImages {
         if self.rehearsal.is_some() { RehearsalImages::Allowed } else { RehearsalImages::Refused }
     }
 
-    /// In a rehearsal that was given no image, one of our own.
+    /// Our own image, for a rehearsal without one.
     pub(crate) fn stand_in(&mut self, kind: Kind, target: &Target) -> Option<Image> {
         let image = self.rehearsal.as_ref()?.stand_in(kind, target)?;
-        self.warn("rehearsal-image", format!("no {kind} image is given; the rehearsal uses one of its own"));
+        self.warn("rehearsal-image", format!("no {kind} image was given; the rehearsal uses its own"));
         Some(image)
     }
 
-    /// Something to know that stops nothing.
+    /// Warns; the work continues.
     pub(crate) fn warn(&mut self, name: &'static str, message: String) {
         self.teller.on(Event::Warning(Warning::new(name, message)));
     }
@@ -127,12 +126,12 @@ impl Context {
         self.audience
     }
 
-    /// Says something to whoever looks on.
+    /// Prints a line for the person at the screen.
     pub(crate) fn say(&self, words: &str) {
         self.teller.say(words);
     }
 
-    /// From now on this board has all the time it needs to answer, and no other is taken for it.
+    /// From now on waits for this board as long as it takes, and accepts no other.
     pub(crate) fn wait_for(&mut self, uid: Uid) {
         self.options.expect = Some(uid);
         self.options.wait = match self.options.wait {
@@ -141,7 +140,7 @@ impl Context {
         };
     }
 
-    /// Tells what the phases took, and puts away what has to outlast the command.
+    /// Tells how long the phases took, and saves what is needed after the command.
     pub(crate) fn close(&self) -> anyhow::Result<()> {
         if self.wants_phases {
             self.teller.tell_phases();
@@ -160,41 +159,73 @@ impl From<ConnectArg> for Method {
     }
 }
 
-/// What was typed, else what the environment says where that counts; an empty variable is as none.
-fn or_from_environment<T, E: Display>(
+/// What was typed, else the value of an environment variable if it `counts`; an empty variable counts as not set.
+fn or_from_environment<T>(
     typed: Option<T>,
     name: &str,
     counts: bool,
-    parse: impl FnOnce(&str) -> Result<T, E>,
+    parse: impl FnOnce(&str) -> Result<T, String>,
 ) -> anyhow::Result<Option<T>> {
     let value = if counts && typed.is_none() { env::var_os(name) } else { None };
     let Some(value) = value.filter(|value| !value.is_empty()) else { return Ok(typed) };
     let value = parse(&value.to_string_lossy());
-    value.map(Some).map_err(|error| refuse(Exit::Usage, format!("the variable {name} is not understood: {error}")))
+    value.map(Some).map_err(|error| refuse(Exit::Usage, format!("environment variable {name}: {error}")))
 }
 
-/// Reads the value of `--speed`.
+/// Reads the value of `--probe`.
+pub(super) fn parse_probe(text: &str) -> Result<Selector, String> {
+    text.parse().map_err(|error: SelectorError| error.to_string())
+}
+
+/// Reads the value of `--speed`: kHz, with or without the unit.
 pub(super) fn parse_khz(text: &str) -> Result<u32, String> {
-    let khz = text.parse().ok().filter(|khz| (1..=50_000).contains(khz));
-    khz.ok_or_else(|| format!("{text:?} is no clock: a number of kHz from 1 to 50000"))
+    let (number, unit, at) = number_and_unit(text);
+    let mistake = match number.parse::<u32>() {
+        _ if !unit.is_empty() && !unit.eq_ignore_ascii_case("khz") => format!("{unit:?} at position {at} is not kHz"),
+        Ok(khz @ 1..=50_000) => return Ok(khz),
+        Ok(0) => "it is too slow".into(),
+        Err(_) if number.is_empty() => "it is empty".into(),
+        _ => "it is too fast".into(),
+    };
+    Err(format!("invalid speed {text:?}: needs a whole number of kHz from 1 to 50000 (for example 1000); {mistake}"))
 }
 
-/// Reads the value of `--wait`.
+/// Reads the value of `--wait`: a whole number with a unit; seconds without one.
 pub(super) fn parse_wait(text: &str) -> Result<Wait, String> {
     if text == "forever" {
         return Ok(Wait::Forever);
     }
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
+    let (number, unit, at) = number_and_unit(text);
     let scale_ms = match unit {
-        "ms" => 1,
-        "" | "s" => 1000,
-        "m" | "min" => 60_000,
-        "h" => 3_600_000,
-        _ => return Err("a duration is a whole number of ms, s, m or h, as `30s`".into()),
+        "ms" => Ok(1),
+        "" | "s" | "sec" => Ok(1000),
+        "m" | "min" => Ok(60_000),
+        "h" => Ok(3_600_000),
+        _ => Err(format!("{unit:?} at position {at} is not ms, s, m or h")),
     };
-    let number: u64 = number.parse().map_err(|_| "a duration begins with a whole number, as `30s`".to_owned())?;
-    Ok(Wait::For(Duration::from_millis(number.saturating_mul(scale_ms))))
+    let number = if number.is_empty() && unit.is_empty() {
+        Err("it is empty".to_owned())
+    } else if number.is_empty() {
+        Err(format!("{unit:?} at position {at} is not a digit"))
+    } else {
+        Ok(number.parse::<u64>().unwrap_or(u64::MAX))
+    };
+    match number.and_then(|number| scale_ms.map(|scale| number.saturating_mul(scale))) {
+        Ok(ms) => Ok(Wait::For(Duration::from_millis(ms))),
+        Err(mistake) => Err(format!(
+            "invalid duration {text:?}: needs a whole number and ms, s, m or h (for example 30s); {mistake}"
+        )),
+    }
+}
+
+/// The digits that a text begins with, what follows them, and the position of that, from 1.
+fn number_and_unit(text: &str) -> (&str, &str, usize) {
+    let typed = text.trim();
+    let number = typed.trim_start_matches(|c: char| c.is_ascii_digit());
+    let number = &typed[..typed.len() - number.len()];
+    let unit = typed[number.len()..].trim_start();
+    let at = text.trim_end().chars().count() - unit.chars().count() + 1;
+    (number, unit, at)
 }
 
 #[cfg(test)]
@@ -209,8 +240,37 @@ mod tests {
         assert_eq!(parse_wait("5m"), seconds(300));
         assert_eq!(parse_wait("500ms"), Ok(Wait::For(Duration::from_millis(500))));
         assert_eq!(parse_wait("forever"), Ok(Wait::Forever));
-        for text in ["", "s", "-1", "1.5s", "5 parsecs"] {
-            assert!(parse_wait(text).is_err(), "{text}");
+        assert_eq!((parse_wait(" 30 s"), parse_wait("2min")), (seconds(30), seconds(120)));
+        assert!(matches!(parse_wait("99999999999999999999h"), Ok(Wait::For(_))));
+    }
+
+    #[test]
+    fn a_wrong_duration_is_answered_with_the_form_an_example_and_the_place() {
+        for (text, mistake) in [
+            ("", "it is empty"),
+            ("s", "\"s\" at position 1 is not a digit"),
+            ("-1", "\"-1\" at position 1 is not a digit"),
+            ("1.5s", "\".5s\" at position 2 is not ms, s, m or h"),
+            ("5 parsecs", "\"parsecs\" at position 3 is not ms, s, m or h"),
+        ] {
+            let form = "needs a whole number and ms, s, m or h (for example 30s)";
+            assert_eq!(parse_wait(text), Err(format!("invalid duration {text:?}: {form}; {mistake}")));
+        }
+    }
+
+    #[test]
+    fn a_speed_is_in_khz_and_a_wrong_one_is_answered_with_the_form() {
+        assert_eq!((parse_khz("1000"), parse_khz("950 kHz"), parse_khz("50000khz")), (Ok(1000), Ok(950), Ok(50_000)));
+        for (text, mistake) in [
+            ("", "it is empty"),
+            ("0", "it is too slow"),
+            ("50001", "it is too fast"),
+            ("99999999999999", "it is too fast"),
+            ("4MHz", "\"MHz\" at position 2 is not kHz"),
+            ("x", "\"x\" at position 1 is not kHz"),
+        ] {
+            let form = "needs a whole number of kHz from 1 to 50000 (for example 1000)";
+            assert_eq!(parse_khz(text), Err(format!("invalid speed {text:?}: {form}; {mistake}")));
         }
     }
 }

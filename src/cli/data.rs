@@ -1,13 +1,10 @@
 //! `data new|show|edit`: data blocks as files, no board needed.
 
-use std::{
-    num::{IntErrorKind, ParseIntError},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use m365_drv::{
-    block::{DataBlock, Mileage, MileageError, Register, Serial, SerialError, Summary, Uid, Value},
+    block::{DataBlock, Mileage, Register, Serial, Summary, Uid, Value},
     image::Format,
     ops::DataSource,
     target::Target,
@@ -31,7 +28,7 @@ pub(crate) enum DataCommand {
         serial: String,
         #[command(flatten)]
         mileage: MileageArgs,
-        /// Unique number of the chip; without it the block fits no board until `flash` fills it in
+        /// UID of the chip, as `info` or OpenOCD prints it; if left out, `flash` fills it in
         #[arg(long, value_name = "UID")]
         uid: Option<String>,
         /// The file to write; it must not exist
@@ -52,7 +49,7 @@ pub(crate) enum DataCommand {
         serial: Option<String>,
         #[command(flatten)]
         mileage: MileageArgs,
-        /// Unique number of another chip
+        /// UID of another chip, as `info` or OpenOCD prints it
         #[arg(long, value_name = "UID")]
         uid: Option<String>,
         /// The file to write; it must not exist
@@ -62,52 +59,44 @@ pub(crate) enum DataCommand {
 }
 
 /// The two ways to give a mileage.
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct MileageArgs {
-    /// Total mileage in whole kilometres
-    #[arg(long, value_name = "N", value_parser = parse_number)]
-    km: Option<u64>,
+    /// Total mileage in kilometres, for example 1234 or 1234.5
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    km: Option<String>,
     /// Total mileage in metres
-    #[arg(long, value_name = "N", value_parser = parse_number, conflicts_with = "km")]
-    mileage_m: Option<u64>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true, conflicts_with = "km")]
+    mileage_m: Option<String>,
 }
 
 impl MileageArgs {
     /// The mileage given, if one was.
-    pub(crate) fn mileage(self) -> anyhow::Result<Option<Mileage>> {
-        let mileage = match (self.km, self.mileage_m) {
-            (Some(km), _) => u32::try_from(km).map_err(|_| MileageError::Km(km)).and_then(Mileage::from_km),
-            (None, Some(m)) => u32::try_from(m).map_err(|_| MileageError::Metres(m)).and_then(Mileage::from_metres),
+    pub(crate) fn mileage(&self) -> anyhow::Result<Option<Mileage>> {
+        let mileage = match (&self.km, &self.mileage_m) {
+            (Some(km), _) => Mileage::parse_km(km),
+            (None, Some(metres)) => Mileage::parse_metres(metres),
             (None, None) => return Ok(None),
         };
         mileage.map(Some).map_err(|error| refuse(Exit::Data, error.to_string()))
     }
 }
 
-/// Reads a whole number. One that is too big for a number is too big for a scooter, which is told elsewhere.
-fn parse_number(text: &str) -> Result<u64, ParseIntError> {
-    match text.parse::<u64>() {
-        Err(error) if *error.kind() == IntErrorKind::PosOverflow => Ok(u64::MAX),
-        number => number,
-    }
-}
-
 pub(crate) fn run(command: &DataCommand) -> Answer {
     match command {
         DataCommand::New { serial, mileage, uid, output } => {
-            let fields = Fields::parse(Some(serial), *mileage, uid.as_deref())?;
+            let fields = Fields::parse(Some(serial), mileage, uid.as_deref())?;
             save(&fields.set_in(DataBlock::template()), output, None)
         }
         DataCommand::Show { file } => Outcome::new(&Shown::of(file, &blocks::open(file, None)?)),
         DataCommand::Edit { file, serial, mileage, uid, output } => {
-            let fields = Fields::parse(serial.as_deref(), *mileage, uid.as_deref())?;
+            let fields = Fields::parse(serial.as_deref(), mileage, uid.as_deref())?;
             let opened = blocks::open(file, None)?;
             save(&fields.set_in(opened.taken.block.clone()), output, Some(Origin::of(file, &opened)))
         }
     }
 }
 
-/// The longest value that stands before its meaning: with longer ones nothing would be left of 40 columns.
+/// The longest value that is put in the label column: longer ones would leave no room on 40 columns.
 const LABEL: usize = 16;
 
 /// The fields that can be given.
@@ -119,7 +108,7 @@ struct Fields {
 
 impl Fields {
     /// Reads what was typed. A serial of the wrong form is refused as data, not as usage: scripts tell them apart.
-    fn parse(serial: Option<&str>, mileage: MileageArgs, uid: Option<&str>) -> anyhow::Result<Self> {
+    fn parse(serial: Option<&str>, mileage: &MileageArgs, uid: Option<&str>) -> anyhow::Result<Self> {
         let uid = uid.map(|uid| uid.parse::<Uid>().map_err(|error| refuse(Exit::Data, error.to_string())));
         Ok(Self { serial: serial.map(parse_serial).transpose()?, mileage: mileage.mileage()?, uid: uid.transpose()? })
     }
@@ -179,20 +168,13 @@ impl Origin {
     }
 }
 
-/// A block belongs to no scooter yet, so the form of any known scooter will do.
+/// Reads a serial of any known scooter: a block in a file does not belong to one yet.
 fn parse_serial(text: &str) -> anyhow::Result<Serial> {
-    let mut forms: Vec<&str> = Target::all().iter().map(|target| &*target.serial.pattern).collect();
+    let mut forms: Vec<(&str, &str)> =
+        Target::all().iter().map(|target| (&*target.serial.pattern, &*target.serial.example)).collect();
     forms.sort_unstable();
-    forms.dedup();
-    for form in &forms {
-        match Serial::parse(text, form) {
-            Ok(serial) => return Ok(serial),
-            Err(SerialError::Form { .. }) => {}
-            Err(error) => return Err(refuse(Exit::Data, error.to_string())),
-        }
-    }
-    let error = SerialError::Form { text: text.into(), pattern: forms.join(" or ") };
-    Err(refuse(Exit::Data, error.to_string()))
+    forms.dedup_by_key(|(pattern, _)| *pattern);
+    Serial::parse_any(text, &forms).map_err(|error| refuse(Exit::Data, error.to_string()))
 }
 
 /// What `data new` and `data edit` wrote.

@@ -9,6 +9,7 @@ use m365_drv::{
 
 use super::{
     exit_codes::{Row, TABLE},
+    hints,
     progress::Activity,
 };
 
@@ -72,10 +73,10 @@ pub(crate) fn refuse_after(
 }
 
 /// What an error is about, one a line.
-pub(crate) fn details(error: &anyhow::Error) -> &[String] {
+pub(crate) fn details(error: &anyhow::Error) -> Vec<String> {
     match error.downcast_ref() {
-        Some(ops::Error::SeveralImages { fitting, .. }) => fitting,
-        _ => &[],
+        Some(ops::Error::SeveralImages { fitting, .. }) => fitting.clone(),
+        _ => hints::published(error),
     }
 }
 

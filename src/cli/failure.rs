@@ -25,7 +25,7 @@ impl Failure {
     /// A run that ended with this error.
     pub(crate) fn new(exit: Exit, error: &anyhow::Error, typed: &Typed) -> Self {
         let chain = error.chain().skip(1).map(ToString::to_string);
-        let causes = chain.chain(exit::details(error).iter().cloned()).chain(probes::named_by(error)).collect();
+        let causes = chain.chain(exit::details(error)).chain(probes::named_by(error)).collect();
         let hint = hints::next(exit, Some(error), typed);
         Self { name: exit.row().name, message: error.to_string(), causes, hint }
     }
@@ -42,7 +42,10 @@ impl Failure {
         let (row, width) = (exit.row(), Width::of_stderr());
         let red = anstyle::AnsiColor::Red.on_default().bold();
         let mut lines = vec![width.message(&format!("{red}error:{red:#} {}", escaped(&self.message)), "  ")];
-        lines.extend(self.causes.iter().map(|cause| width.message(&format!("  cause: {}", escaped(cause)), "    ")));
+        // Where an image is published is not a cause.
+        let label = |cause: &str| if cause.starts_with(hints::PUBLISHED) { "" } else { "cause: " };
+        let in_a_line = |cause: &String| width.message(&format!("  {}{}", label(cause), escaped(cause)), "    ");
+        lines.extend(self.causes.iter().map(in_a_line));
         if typed.has_board {
             lines.push(width.message(&format!("board: {}", state_in_words(board)), "  "));
         }

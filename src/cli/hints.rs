@@ -1,8 +1,8 @@
-//! Advice: for each way to fail, the next command to type. It stands here and nowhere else.
+//! Advice: for each failure, the next command to type. It is written here and nowhere else.
 
 use m365_drv::{
-    board,
-    image::Kind,
+    board::{self, ProbeEntry},
+    image::{Catalog, Kind},
     ops::{self, BackupError},
 };
 
@@ -12,20 +12,23 @@ use super::{
     typed::Typed,
 };
 
-/// The options that say where a board is and how it is reached.
+/// The options that tell which board is used and how it is reached.
 const TO_BOARD: [&str; 5] = ["--simulate", "--probe", "--speed", "--connect", "--wait"];
 
-/// The next command after a run that ended like this; `None` where nothing can be typed.
+/// The next command after a run that ended like this; `None` if there is none.
 pub(crate) fn next(exit: Exit, error: Option<&anyhow::Error>, typed: &Typed) -> Option<String> {
     error.and_then(|error| for_error(error, typed)).or_else(|| for_exit(exit, typed))
 }
 
-/// Where the error itself says more than its exit code.
+/// If the error itself tells more than its exit code.
 fn for_error(error: &anyhow::Error, typed: &Typed) -> Option<String> {
     if let Some(error) = exit::of_board(error) {
         return match error {
             board::Error::ProbeAccess(problem) => cures::command(problem, System::HERE),
-            board::Error::SeveralProbes { .. } if !typed.has("--probe") => Some(typed.again(&["--probe", "#1"])),
+            board::Error::SeveralProbes { found } => {
+                let choose = typed.again_with("--probe", way_to_choose(found));
+                Some(format!("{}, then {choose}", typed.other(&["probes"], &["--simulate"])))
+            }
             _ => None,
         };
     }
@@ -47,6 +50,26 @@ fn for_error(error: &anyhow::Error, typed: &Typed) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// What tells several probes apart. Never their number: it depends on what else is plugged in.
+fn way_to_choose(found: &[ProbeEntry]) -> &'static str {
+    let mut serials: Vec<_> = found.iter().map(|probe| probe.serial.as_deref()).collect();
+    serials.sort_unstable();
+    let differ = serials.windows(2).all(|pair| pair[0] != pair[1]) && serials.iter().all(Option::is_some);
+    if differ { "SERIAL" } else { "usb:BUS-PORT" }
+}
+
+/// What the lines of [`published`] begin with.
+pub(crate) const PUBLISHED: &str = "published: ";
+
+/// Where the images are published that an error says are missing, one a line.
+pub(crate) fn published(error: &anyhow::Error) -> Vec<String> {
+    let Some(ops::Error::NoImage { kind, scooter, chip, .. }) = error.downcast_ref() else { return Vec::new() };
+    let entries = Catalog::builtin().of(scooter, *kind).into_iter();
+    let fitting = entries.filter(|entry| entry.runs_on(chip) && entry.missing == 0);
+    let places = fitting.filter_map(|entry| entry.sources().first().map(|source| (entry, source)));
+    places.map(|(entry, source)| format!("{PUBLISHED}{}: {} in {}", entry.name, source.path, source.page())).collect()
 }
 
 /// The option that takes an image of this kind.
@@ -92,8 +115,8 @@ pub(crate) fn advice(exit: Exit) -> &'static str {
              shows them. Then run the same command with `--erase-all`."
         }
         Exit::NoProbe => {
-            "`m365-drv probes` lists what is attached. If there are several, choose one with `--probe`: its number as \
-             '#1', its serial number, or usb:BUS-PORT."
+            "`m365-drv probes` lists what is attached. If there are several, choose one: `--probe SERIAL`, or `--probe \
+             usb:BUS-PORT` if it has no serial number."
         }
         Exit::ProbeAccess => "`m365-drv probes` says for each probe what is wrong and how to fix it.",
         Exit::NoContact => {
@@ -127,5 +150,69 @@ pub(crate) fn advice(exit: Exit) -> &'static str {
              `m365-drv info` and `m365-drv verify` show the result again."
         }
         Exit::Interrupted => "Run the same command again: it skips what is already correct.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use m365_drv::ops::{BoardState, Stopped};
+
+    use super::*;
+
+    fn typed(line: &str) -> Typed {
+        Typed::read(&line.split(' ').map(OsString::from).collect::<Vec<_>>()).0
+    }
+
+    fn probe(index: usize, serial: Option<&str>) -> ProbeEntry {
+        ProbeEntry {
+            index,
+            vid: "0483".into(),
+            pid: "3748".into(),
+            serial: serial.map(Into::into),
+            usb: Some(format!("1-{index}")),
+            kind: "STLink V2".into(),
+            usable: true,
+            problem: None,
+        }
+    }
+
+    #[test]
+    fn of_several_probes_none_is_proposed_by_its_number() {
+        let next = |line: &str, found| {
+            let error = board::Error::SeveralProbes { found };
+            let error = ops::Error::Board(Stopped { board: BoardState::Untouched, error });
+            next(Exit::NoProbe, Some(&error.into()), &typed(line))
+        };
+        let found = vec![probe(1, Some("066DFF48")), probe(2, Some("066DFF49"))];
+        let hint = "m365-drv probes, then m365-drv info --probe SERIAL";
+        assert_eq!(next("m365-drv info", found.clone()).as_deref(), Some(hint));
+        assert_eq!(next("m365-drv info --probe 066D", found).as_deref(), Some(hint));
+        let twins = vec![probe(1, None), probe(2, None)];
+        let hint = "m365-drv probes, then m365-drv flash pro --probe usb:BUS-PORT";
+        assert_eq!(next("m365-drv flash pro", twins).as_deref(), Some(hint));
+    }
+
+    #[test]
+    fn a_missing_image_is_answered_with_where_it_is_published() {
+        let published = |kind, scooter: &str, chip| {
+            published(
+                &ops::Error::NoImage { kind, scooter: scooter.into(), chip, reason: "it is not a known one" }.into(),
+            )
+        };
+        let words = "published: Xiaomi bootloader: boot.bin in https://github.com/CamiAlfa/M365_DRV_STLINK";
+        assert_eq!(published(Kind::Boot, "pro", "stm32f103"), [words]);
+        let words = "published: Xiaomi bootloader for GD32E103: binaries/bootloader/mi_DRV_GD32.bin in \
+                     https://github.com/scooterteam/scooterflasher";
+        assert_eq!(published(Kind::Boot, "lite", "gd32e103"), [words]);
+        let words = "published: Ninebot ES bootloader: es2_boot.bin in https://github.com/CamiAlfa/M365_DRV_STLINK";
+        assert_eq!(published(Kind::Boot, "es2", "stm32f103"), [words]);
+        let drv = published(Kind::Drv, "pro", "stm32f103");
+        assert!(
+            drv.iter().any(|line| line.ends_with("pro/DRV/1.5.5.bin in https://github.com/scooterhacking/firmware"))
+        );
+        assert!(!drv.iter().any(|line| line.contains("1.6.0")), "it lacks its end");
+        assert!(published(Kind::Boot, "pro", "gd32e103").is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! The command line: what can be typed, and which file does it.
+//! The command line: what can be typed, and which file handles it.
 
 mod backup;
 mod blocks;
@@ -30,7 +30,9 @@ mod protect;
 mod request;
 mod scooters;
 mod simulate;
+mod tips;
 mod typed;
+mod values;
 mod verify;
 
 use std::{env, path::PathBuf};
@@ -41,7 +43,6 @@ use m365_drv::{
     target::Target,
 };
 
-use self::simulate::SimulateArg;
 pub(crate) use self::{
     context::Context,
     exit::defect,
@@ -49,8 +50,9 @@ pub(crate) use self::{
     output::{Answer, Output},
     typed::Typed,
 };
+use self::{simulate::SimulateArg, values::Reads};
 
-/// What everybody reads who asks what `flash` does.
+/// What the help of `flash` ends with.
 const SAFETY: &str = concat!(include_str!("safety.txt"), "\n", include_str!("wiring.txt"));
 
 /// Un-brick the motor controller of a Xiaomi M365-family scooter over SWD.
@@ -76,39 +78,39 @@ pub(crate) struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Globals {
-    /// Which probe; needed only where more than one is attached [env: `M365_DRV_PROBE`].
+    /// Which probe; needed only if more than one is attached [env: `M365_DRV_PROBE`].
     ///
-    /// `VID:PID`, `VID:PID:SERIAL`, a serial or its unique prefix, `usb:BUS-PORT[.PORT]`, or `#N` as `probes` numbers
-    /// them.
-    #[arg(long, global = true, value_name = "SEL")]
+    /// `VID:PID`, `VID:PID:SERIAL`, a serial or at least its first 4 characters, `usb:BUS-PORT[.PORT]`, or `#N` as in the
+    /// list of `probes`.
+    #[arg(long, global = true, value_name = "SEL", value_parser = Reads(context::parse_probe))]
     pub(crate) probe: Option<Selector>,
 
     /// SWD clock; by default the fastest up to 4000 that works [env: `M365_DRV_SPEED`].
-    #[arg(long, global = true, value_name = "KHZ", value_parser = context::parse_khz)]
+    #[arg(long, global = true, value_name = "KHZ", value_parser = Reads(context::parse_khz))]
     pub(crate) speed: Option<u32>,
 
     /// Rehearse on a simulated board; no hardware is touched.
     #[arg(long, global = true, value_name = "BOARD", num_args = 0..=1, require_equals = true)]
     #[arg(long_help = simulate::help())]
-    #[arg(default_missing_value = "locked")]
+    #[arg(default_missing_value = "locked", value_parser = Reads(SimulateArg::read))]
     pub(crate) simulate: Option<SimulateArg>,
 
-    /// Keep trying until the board answers; no limit without DURATION (`30s`, `5m`).
+    /// Keep trying until the board answers, for at most DURATION (for example `--wait=30s`) or without limit.
     #[arg(long, global = true, value_name = "DURATION", num_args = 0..=1, require_equals = true)]
-    #[arg(default_missing_value = "forever", value_parser = context::parse_wait)]
+    #[arg(default_missing_value = "forever", value_parser = Reads(context::parse_wait))]
     pub(crate) wait: Option<Wait>,
 
     /// How to reach the chip.
     ///
-    /// `auto` tries normally, then under reset, then (with `--wait`) goes on polling while you tap NRST.
+    /// `auto` tries normally, then under reset, and with `--wait` keeps trying while you tap NRST.
     #[arg(long, global = true, value_name = "HOW", value_enum, default_value_t = ConnectArg::Auto)]
     pub(crate) connect: ConnectArg,
 
-    /// Print JSON Lines on stdout, nothing else there.
+    /// Print JSON Lines on stdout and nothing else there.
     #[arg(long, global = true)]
     pub(crate) json: bool,
 
-    /// Never prompt; what would prompt is refused.
+    /// Never prompt; fail if an answer would be needed.
     #[arg(long, global = true)]
     pub(crate) no_input: bool,
 
@@ -120,11 +122,11 @@ pub(crate) struct Globals {
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
 
-    /// Write a full log at the end of this file, whatever the screen shows.
+    /// Append a full log to this file, whatever the screen shows.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) log_file: Option<PathBuf>,
 
-    /// Colours; `auto` honours `NO_COLOR` and `TERM=dumb`.
+    /// When to use colours; `auto` honours `NO_COLOR` and `TERM=dumb`.
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = ColorArg::Auto)]
     pub(crate) color: ColorArg,
 }
@@ -148,7 +150,7 @@ pub(crate) enum ColorArg {
 impl From<ColorArg> for anstream::ColorChoice {
     fn from(color: ColorArg) -> Self {
         match color {
-            // Where CI is set, `anstream` paints for a dumb terminal too.
+            // If CI is set, `anstream` colours a dumb terminal too.
             ColorArg::Auto if env::var_os("TERM").is_some_and(|term| term == "dumb") => Self::Never,
             ColorArg::Auto => Self::Auto,
             ColorArg::Always => Self::Always,
@@ -157,38 +159,38 @@ impl From<ColorArg> for anstream::ColorChoice {
     }
 }
 
-/// Everything that can be done.
+/// All commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Do the whole job: identify, rescue, back up, unlock, program, verify, start
     #[command(after_long_help = SAFETY)]
     Flash(Box<flash::FlashArgs>),
-    /// Show what a board is and what is on it; read-only
+    /// Show the chip and what is on the board; read-only
     Info,
-    /// Save everything readable into one file
+    /// Save everything readable to one file
     Backup {
         /// The file to write; it must not exist
         file: PathBuf,
     },
-    /// Put a backup back exactly, option bytes included
+    /// Write a backup back exactly, option bytes included
     Restore(backup::RestoreArgs),
     /// Compare the board with what `flash` would write; changes nothing
     Verify(Box<request::WantedArgs>),
-    /// Remove read-out and write protection; erases the chip where it is read-protected
+    /// Remove read-out and write protection; erases the chip if it is read-protected
     Unlock(protect::UnlockArgs),
     /// Set read-out protection
     Lock,
     /// Reset the chip and let it run
     Reset,
-    /// Make, show or change data blocks as files; no board needed
+    /// Make, show or change data blocks in files; no board needed
     #[command(subcommand)]
     Data(data::DataCommand),
     /// Identify firmware files; encrypt or decrypt them
     #[command(subcommand)]
     Image(image::ImageCommand),
-    /// List the known scooters: chip, flash layout, images known and images at hand
+    /// List the supported scooters: chip, flash layout, known images and images at hand
     Scooters(firmware::FirmwareArgs),
-    /// List the probes found: whether each can be used, and if not the fix
+    /// List the attached probes: whether each can be used, and if not, what to do
     Probes,
     /// Explain an exit code, or an error code that the scooter shows
     Explain(explain::ExplainArgs),
@@ -199,7 +201,7 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Whether the state of a board is part of this command's end.
+    /// Whether the state of a board belongs to the end of this command.
     pub(crate) fn uses_board(&self) -> bool {
         match self {
             Self::Flash(_)
@@ -220,7 +222,7 @@ impl Command {
         }
     }
 
-    /// The scooter that it names.
+    /// The scooter that was named.
     pub(crate) fn scooter(&self) -> Option<&'static Target> {
         match self {
             Self::Flash(args) => Some(args.scooter()),
@@ -229,7 +231,7 @@ impl Command {
         }
     }
 
-    /// Does it.
+    /// Runs the command.
     pub(crate) fn run(&self, context: &mut Context) -> Answer {
         match self {
             Self::Flash(args) => flash::run(context, args),

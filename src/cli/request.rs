@@ -2,10 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{
-    Args,
-    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
-};
+use clap::{Args, builder::PossibleValuesParser};
 use m365_drv::{
     block::{DataBlock, Mileage, Serial},
     image::{Catalog, GATES, Image, Kind, RehearsalImages},
@@ -18,13 +15,14 @@ use super::{
     data::MileageArgs,
     exit::{Exit, Meaning, refuse},
     firmware::{AtHand, FirmwareArgs},
+    values::ScooterName,
 };
 
 /// A scooter, its firmware and its data.
 #[derive(Debug, Args)]
 pub(crate) struct WantedArgs {
-    /// Which scooter
-    #[arg(value_name = "SCOOTER", value_parser = scooter_parser())]
+    /// Which scooter; also by the name that people use, as "mi pro 2"
+    #[arg(value_name = "SCOOTER", value_parser = ScooterName)]
     pub(crate) scooter: &'static Target,
 
     /// The DRV firmware: bin, Intel HEX, enc or zip
@@ -71,19 +69,13 @@ fn forcible() -> impl Iterator<Item = &'static str> {
     GATES.into_iter().chain([OTHER_SCOOTER])
 }
 
-/// The names of the known scooters, and what they stand for.
-fn scooter_parser() -> impl TypedValueParser<Value = &'static Target> {
-    let value = |target: &'static Target| PossibleValue::new(&*target.name).help(&*target.title);
-    let names = PossibleValuesParser::new(Target::all().iter().map(value));
-    names.map(|name| Target::builtin(&name).unwrap_or(&Target::all()[0]))
-}
-
 impl WantedArgs {
     /// Reads the files and the values.
     pub(crate) fn read(&self, context: &mut Context) -> anyhow::Result<Wanted> {
         let target = self.scooter;
-        let serial = self.serial.as_deref().map(|text| Serial::parse(text, &target.serial.pattern));
-        let serial = serial.transpose().map_err(|error| refuse(Exit::Data, error.to_string()))?;
+        let rule = &target.serial;
+        let serial = self.serial.as_deref().map(|text| Serial::parse(text, &rule.pattern)).transpose();
+        let serial = serial.map_err(|error| refuse(Exit::Data, error.with_example(&rule.example).to_string()))?;
         let mileage = self.mileage.mileage()?;
         let data = self.data.as_deref().map(|path| data_block(path, target, context)).transpose()?;
         let searches = self.boot.is_none() || self.drv.is_none();

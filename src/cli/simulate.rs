@@ -1,9 +1,8 @@
-//! `--simulate`: which simulated board is meant, and what a rehearsal on it needs.
+//! `--simulate`: which simulated board is used, and what a rehearsal on it needs.
 
 use std::{
     fs,
     path::{Path, PathBuf},
-    str::FromStr,
     sync::Arc,
     thread,
     time::Duration,
@@ -19,12 +18,12 @@ use m365_drv::{
 
 use super::exit::{Exit, Meaning};
 
-/// What `--simulate` does, with all the boards that there are.
+/// The help of `--simulate`, with all scenarios.
 pub(super) fn help() -> String {
     format!(
-        "Rehearse on a simulated board; no hardware is touched.\n\nBOARD is a scenario ({}), or a folder that holds a \
-         saved board. A folder that does not exist is made from scenario `locked`, or from the one named as \
-         `FOLDER:SCENARIO`; the board is written back after each command.",
+        "Rehearse on a simulated board; no hardware is touched.\n\nBOARD is a scenario ({}), or the folder of a saved \
+         board. A new folder is named with a separator, as `./mine`, and made from scenario `locked`, or from the one in \
+         `FOLDER:SCENARIO`. The board is written back to its folder after each command.",
         names()
     )
 }
@@ -38,31 +37,37 @@ fn names() -> String {
 pub(crate) enum SimulateArg {
     /// A fresh board, forgotten at the end.
     Scenario(Scenario),
-    /// A saved board; made from the scenario where the folder does not exist.
+    /// A saved board; made from the scenario if the folder does not exist.
     Folder { path: PathBuf, scenario: Scenario },
 }
 
-impl FromStr for SimulateArg {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
+impl SimulateArg {
+    /// Reads the value of `--simulate`. A word that is neither a scenario nor a folder is taken for a mistyped scenario: a
+    /// new folder needs a separator in its name, or a scenario behind it.
+    pub(super) fn read(text: &str) -> Result<Self, String> {
         if let Ok(scenario) = text.parse() {
             return Ok(Self::Scenario(scenario));
         }
-        let whole = Self::Folder { path: text.into(), scenario: Scenario::Locked };
-        let Some((folder, name)) = text.rsplit_once(':').filter(|(folder, _)| !folder.is_empty()) else {
-            return if text.is_empty() { Err("a scenario or a folder is missing".into()) } else { Ok(whole) };
-        };
-        match name.parse() {
-            Ok(scenario) => Ok(Self::Folder { path: folder.into(), scenario }),
-            // `C:\boards\mine` is a path. `mine:briked` is a slip: a folder of that name is nobody's wish.
-            Err(_) if name.contains(['/', '\\']) => Ok(whole),
-            Err(error) => Err(format!("{error}; there are {}", names())),
+        let has_separator = |text: &str| text.contains(['/', '\\']);
+        let unknown = |what: &str, ways: String| format!("unknown {what}: scenarios are {}; {ways}", names());
+        // `C:\boards\mine` is a path; `mine:briked` is a mistyped scenario.
+        let with_scenario = text.rsplit_once(':').filter(|(folder, name)| !folder.is_empty() && !has_separator(name));
+        if let Some((folder, name)) = with_scenario {
+            return match name.parse() {
+                Ok(scenario) => Ok(Self::Folder { path: folder.into(), scenario }),
+                Err(_) => Err(unknown(&format!("scenario {name:?}"), "a saved board is FOLDER:SCENARIO".into())),
+            };
         }
+        if has_separator(text) || (!text.is_empty() && Path::new(text).exists()) {
+            return Ok(Self::Folder { path: text.into(), scenario: Scenario::Locked });
+        }
+        let folder = if text.is_empty() { "FOLDER" } else { text };
+        let ways = format!("for a new folder write ./{folder} or {folder}:SCENARIO");
+        Err(unknown(&format!("scenario or folder {text:?}"), ways))
     }
 }
 
-/// A simulated board on the bench, and the folder where it is kept, if it is.
+/// A simulated board, and its folder if it is saved.
 pub(crate) struct Rehearsal {
     board: SimBoard,
     home: Option<PathBuf>,
@@ -70,7 +75,7 @@ pub(crate) struct Rehearsal {
 }
 
 impl Rehearsal {
-    /// Puts the board on the bench: the named scooter's own, else one with 64 KiB.
+    /// Prepares the board: that of the named scooter, else one with 64 KiB.
     pub(crate) fn begin(arg: &SimulateArg, target: Option<&Target>) -> anyhow::Result<Self> {
         let layout = target.map_or(Layout::XIAOMI, layout_of);
         match arg {
@@ -82,19 +87,19 @@ impl Rehearsal {
                 let title = path.display().to_string();
                 let empty = fs::read_dir(path).map_or(true, |mut entries| entries.next().is_none());
                 let board = if path.exists() && !empty {
-                    SimBoard::load(path).meaning(Exit::Usage, || format!("{title} is no saved board"))?
+                    SimBoard::load(path).meaning(Exit::Usage, || format!("{title:?} is not a saved board"))?
                 } else {
                     SimBoard::new(*scenario, &layout)
                 };
                 let rehearsal = Self { board, home: Some(path.clone()), title };
-                // Before the command, not only after it: a folder that cannot be written is the user's slip, not ours.
+                // Before the command, not only after it, so that a folder that cannot be written is refused early.
                 rehearsal.save()?;
                 Ok(rehearsal)
             }
         }
     }
 
-    /// The probe that the board hangs on, and the board's own time.
+    /// The board's probe and clock.
     pub(crate) fn probes(&self) -> Probes {
         Probes::new(self.board.probe_lister(), Arc::new(Lived(self.board.clock())))
     }
@@ -104,12 +109,12 @@ impl Rehearsal {
         &self.title
     }
 
-    /// The folder in which the board is kept, if it is.
+    /// The folder of a saved board.
     pub(crate) fn home(&self) -> Option<&Path> {
         self.home.as_deref()
     }
 
-    /// Our own image, for a rehearsal that was given none; `None` where the board's own can stay.
+    /// Our own image, for a rehearsal without one; `None` if the image on the board can stay.
     pub(crate) fn stand_in(&self, kind: Kind, target: &Target) -> Option<Image> {
         let (region, bytes) = match kind {
             Kind::Boot => (&target.regions.boot, BOOT),
@@ -128,7 +133,7 @@ impl Rehearsal {
     pub(crate) fn save(&self) -> anyhow::Result<()> {
         let Some(folder) = &self.home else { return Ok(()) };
         let saved = self.board.save(folder);
-        saved.meaning(Exit::Usage, || format!("the board cannot be saved in {}", folder.display()))
+        saved.meaning(Exit::Usage, || format!("cannot save the board to {:?}", folder.display().to_string()))
     }
 }
 
@@ -169,28 +174,34 @@ mod tests {
 
     #[test]
     fn a_scenario_goes_before_a_folder_of_its_name() {
-        assert_eq!("bricked".parse(), Ok(SimulateArg::Scenario(Scenario::Bricked)));
-        assert_eq!("./bricked".parse(), Ok(folder("./bricked", Scenario::Locked)));
+        assert_eq!(SimulateArg::read("bricked"), Ok(SimulateArg::Scenario(Scenario::Bricked)));
+        assert_eq!(SimulateArg::read("./bricked"), Ok(folder("./bricked", Scenario::Locked)));
     }
 
     #[test]
     fn a_folder_may_name_its_scenario() {
-        assert_eq!("B:bricked".parse(), Ok(folder("B", Scenario::Bricked)));
-        assert_eq!("boards/b:wrp".parse(), Ok(folder("boards/b", Scenario::Wrp)));
-        assert_eq!("boards/b".parse(), Ok(folder("boards/b", Scenario::Locked)));
+        assert_eq!(SimulateArg::read("B:bricked"), Ok(folder("B", Scenario::Bricked)));
+        assert_eq!(SimulateArg::read("boards/b:wrp"), Ok(folder("boards/b", Scenario::Wrp)));
+        assert_eq!(SimulateArg::read("boards/b"), Ok(folder("boards/b", Scenario::Locked)));
+        assert_eq!(SimulateArg::read("b/"), Ok(folder("b/", Scenario::Locked)));
     }
 
     #[test]
     fn a_drive_letter_is_part_of_the_path() {
-        assert_eq!(r"C:\boards\b".parse(), Ok(folder(r"C:\boards\b", Scenario::Locked)));
-        assert_eq!(r"C:\boards\b:open".parse(), Ok(folder(r"C:\boards\b", Scenario::Open)));
-        assert_eq!("C:/boards/b".parse(), Ok(folder("C:/boards/b", Scenario::Locked)));
+        assert_eq!(SimulateArg::read(r"C:\boards\b"), Ok(folder(r"C:\boards\b", Scenario::Locked)));
+        assert_eq!(SimulateArg::read(r"C:\boards\b:open"), Ok(folder(r"C:\boards\b", Scenario::Open)));
+        assert_eq!(SimulateArg::read("C:/boards/b"), Ok(folder("C:/boards/b", Scenario::Locked)));
     }
 
     #[test]
-    fn a_scenario_that_is_none_is_refused() {
-        assert!("B:briked".parse::<SimulateArg>().unwrap_err().contains("half-flashed"));
-        assert!("".parse::<SimulateArg>().is_err());
+    fn a_mistyped_scenario_is_not_a_new_folder() {
+        let error = SimulateArg::read("lockde").unwrap_err();
+        assert!(error.starts_with("unknown scenario or folder \"lockde\": scenarios are new, locked, "), "{error}");
+        assert!(error.ends_with("; for a new folder write ./lockde or lockde:SCENARIO"), "{error}");
+        assert!(SimulateArg::read("").unwrap_err().contains("write ./FOLDER"));
+        let error = SimulateArg::read("B:briked").unwrap_err();
+        assert!(error.starts_with("unknown scenario \"briked\": scenarios are new, locked, "), "{error}");
+        assert_eq!(SimulateArg::read("src"), Ok(folder("src", Scenario::Locked)), "it exists");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The command line as it was typed: known before, and even where, clap refuses it.
+//! The command line as it was typed; known before clap reads it, and also if clap refuses it.
 
 use std::{
     ffi::OsString,
@@ -9,13 +9,13 @@ use std::{
 use anstream::ColorChoice;
 use clap::{Command, CommandFactory, FromArgMatches, ValueEnum};
 
-use super::{Cli, ColorArg};
+use super::{Cli, ColorArg, tips};
 
-/// What was typed, and the little that must be known of it to tell about anything, bad usage included.
+/// What was typed, and the few facts about it that every message needs, also one about bad usage.
 pub(crate) struct Typed {
     /// The words after the program's name.
     words: Vec<Word>,
-    /// The command's name (`"data show"` for a command of a command); `None` where there is none.
+    /// The command's name (`"data show"` for a nested one); `None` if none was typed.
     pub(crate) command: Option<String>,
     /// Whether JSON Lines are wanted.
     pub(crate) json: bool,
@@ -23,20 +23,20 @@ pub(crate) struct Typed {
     pub(crate) simulated: bool,
     /// Whether colours are wanted.
     pub(crate) color: ColorChoice,
-    /// Whether the command works on a board, so that its state is worth a line.
+    /// Whether the command works on a board, so that an error tells the board's state.
     pub(crate) has_board: bool,
 }
 
 /// A word of the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Word {
-    text: String,
-    role: Role,
+pub(super) struct Word {
+    pub(super) text: String,
+    pub(super) role: Role,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
-    /// An option, with its value where that is behind a `=`.
+pub(super) enum Role {
+    /// An option, with its value if that follows a `=`.
     Option,
     /// The value of the option before it.
     Value,
@@ -55,12 +55,18 @@ impl Word {
 }
 
 impl Typed {
-    /// Reads the command line. A refused one still tells its command and whether it wants JSON.
+    /// Reads the command line. Command and `--json` are known even if clap refuses it.
     pub(crate) fn read(arguments: &[OsString]) -> (Self, Result<Cli, clap::Error>) {
         let words = with_roles(arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned()));
         // Wrapped help that is wider than this is hard to read on a wide terminal.
         let matches = Cli::command().max_term_width(100).try_get_matches_from(arguments);
-        let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches));
+        let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
+            Err(help) if !help.use_stderr() => Err(help),
+            cli => match tips::stray_value(&words, &mut Cli::command()) {
+                Some(stray) => Err(stray),
+                None => cli.map_err(|error| tips::harmless(error, &words, &mut Cli::command())),
+            },
+        };
         let has = |option| words.iter().any(|word| word.is(option));
         let typed = Self {
             command: command_in(&words),
@@ -73,14 +79,14 @@ impl Typed {
         (typed, cli)
     }
 
-    /// The same command line again, as it can be pasted into a shell, with these options more.
+    /// The same command line again with these options added, ready to paste into a shell.
     pub(crate) fn again(&self, more: &[&str]) -> String {
         let end = self.words.iter().position(|word| word.role == Role::Dashes).unwrap_or(self.words.len());
         let (before, after) = self.words.split_at(end);
         line(texts(before).chain(more.iter().copied()).chain(texts(after)))
     }
 
-    /// The same command line again, with this value of an option in place of the one that it has, if it has one.
+    /// The same command line again with this value for an option, which replaces the value that it has.
     pub(crate) fn again_with(&self, option: &str, value: &str) -> String {
         let Some(at) = self.words.iter().position(|word| word.is(option)) else {
             return self.again(&[option, value]);
@@ -93,7 +99,7 @@ impl Typed {
         line(texts(&words))
     }
 
-    /// The same command line with another command in place of this one.
+    /// The same command line with another command.
     pub(crate) fn as_command(&self, other: &str) -> String {
         let mut words = self.words.clone();
         if let Some(word) = words.iter_mut().find(|word| word.role == Role::Plain) {
@@ -102,7 +108,7 @@ impl Typed {
         line(texts(&words))
     }
 
-    /// Another command, with those of these options that this command line has.
+    /// Another command with those of the options in `keep` that were typed.
     pub(crate) fn other(&self, command: &[&str], keep: &[&str]) -> String {
         let kept = |at: usize| keep.iter().any(|option| self.words[at].is(option));
         let is_kept = |at: &usize| kept(*at) || (self.words[*at].role == Role::Value && kept(at - 1));
@@ -117,7 +123,7 @@ impl Typed {
         behind.or_else(|| self.words.get(at + 1).map(|word| word.text.as_str()))
     }
 
-    /// The first argument of the command, where it has one.
+    /// The first argument of the command, if it has one.
     pub(crate) fn argument(&self) -> Option<&str> {
         let names = self.command.as_deref().map_or(0, |command| command.split(' ').count());
         self.words.iter().filter(|word| word.role == Role::Plain).nth(names).map(|word| word.text.as_str())
@@ -128,7 +134,7 @@ impl Typed {
         self.words.iter().any(|word| word.is(option))
     }
 
-    /// Whether anything but the value of this option names this file.
+    /// Whether this file is named anywhere else than in the value of this option.
     pub(crate) fn names_besides(&self, option: &str, file: &Path) -> bool {
         let same = |text: &str| match (fs::canonicalize(text), fs::canonicalize(file)) {
             (Ok(one), Ok(other)) => one == other,
@@ -142,7 +148,7 @@ impl Typed {
     }
 }
 
-/// What each word is, as far as that can be known without its command.
+/// What each word is, as far as it is known without its command.
 fn with_roles(texts: impl Iterator<Item = String>) -> Vec<Word> {
     let with_value = options_with_value(&Cli::command());
     let (mut words, mut takes_value, mut all_plain) = (Vec::new(), false, false);
@@ -172,15 +178,19 @@ fn options_with_value(command: &Command) -> Vec<String> {
     own.chain(command.get_subcommands().flat_map(options_with_value)).collect()
 }
 
-/// The names of the command and of the command within it.
-fn command_in(words: &[Word]) -> Option<String> {
-    let root = Cli::command();
-    let (mut command, mut names) = (&root, Vec::new());
+/// The words that name the command and the commands within it.
+pub(super) fn command_words<'w>(words: &'w [Word], root: &Command) -> Vec<&'w str> {
+    let (mut command, mut names) = (root, Vec::new());
     for word in words.iter().filter(|word| word.role == Role::Plain) {
         let Some(inner) = command.find_subcommand(&word.text) else { break };
         command = inner;
         names.push(word.text.as_str());
     }
+    names
+}
+
+fn command_in(words: &[Word]) -> Option<String> {
+    let names = command_words(words, &Cli::command());
     (!names.is_empty()).then(|| names.join(" "))
 }
 
@@ -202,7 +212,7 @@ fn color_of(words: &[Word]) -> ColorArg {
     value.and_then(|value| ColorArg::from_str(value, true).ok()).unwrap_or(ColorArg::Auto)
 }
 
-/// Quotes a word where a shell would take it apart.
+/// Quotes a word if a shell would split or change it.
 fn quote(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_./:=,+@%\\".contains(c);
     let backslash_is_plain = cfg!(windows) || !word.contains('\\');
@@ -251,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn the_command_is_known_where_its_help_is_asked_for() {
+    fn the_command_is_known_when_its_help_is_asked_for() {
         assert_eq!(read("m365-drv --json flash --help").0.command.as_deref(), Some("flash"));
         assert_eq!(read("m365-drv --probe flash data show").0.command.as_deref(), Some("data show"));
     }

@@ -22,6 +22,7 @@ mod report;
 #[cfg(test)]
 pub(crate) mod sample;
 mod saved;
+mod sources;
 mod thumb;
 
 use std::{
@@ -52,6 +53,7 @@ pub use self::{
     printable::printable,
     report::{PartReport, Report},
     saved::{Saved, SavedError},
+    sources::Source,
 };
 
 /// The longest zip taken, in bytes: there may be anything beside the firmware.

@@ -116,6 +116,10 @@ pub enum Error {
     NoImage {
         /// Which.
         kind: Kind,
+        /// The scooter that it is needed for.
+        scooter: String,
+        /// The chip that it is needed for, as in [`crate::image::Entry::chips`].
+        chip: &'static str,
         /// Why not.
         reason: &'static str,
     },

@@ -122,7 +122,8 @@ impl Contents {
         if let Some(image) = chosen {
             return Ok(image.bytes.clone());
         }
-        let refuse = |reason| Error::NoImage { kind, reason };
+        let scooter = &request.target.name;
+        let refuse = |reason| Error::NoImage { kind, scooter: scooter.clone(), chip: chip.firmware_name(), reason };
         let flash = self.flash.as_ref().ok_or(refuse("the chip is read-protected, and unlocking erases it"))?;
         let regions = &request.target.regions;
         let region = slice(request.target, flash, if kind == Kind::Boot { &regions.boot } else { &regions.drv });

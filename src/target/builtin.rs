@@ -5,7 +5,7 @@ use std::{ops::Range, sync::LazyLock};
 use probe_rs_target::{ChipFamily, MemoryRegion};
 use serde::Deserialize;
 
-use super::{Algorithm, Regions, SerialRule, Target};
+use super::{Algorithm, Regions, SerialRule, Target, names};
 
 const CHIPS: &str = include_str!("../../targets/chips/stm32f1.yaml");
 const LAYOUTS: [&str; 2] =
@@ -25,6 +25,10 @@ const SCOOTERS: [&str; 7] = [
 struct Scooter {
     name: String,
     title: String,
+    #[serde(default)]
+    aliases: Vec<String>,
+    #[serde(default)]
+    makers: Vec<String>,
     layout: String,
     serial: SerialRule,
 }
@@ -48,14 +52,14 @@ struct RegionTable {
     update: Range<u32>,
 }
 
-/// Why a description is no scooter's.
+/// Why a description of a scooter is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
-    /// It does not read as one.
-    #[error("the description does not read")]
+    /// It is not valid YAML, or has unknown or missing keys.
+    #[error("invalid description of a scooter")]
     Yaml(#[source] yaml_serde::Error),
-    /// It names a flash map that does not exist, or one whose chip is not described.
-    #[error("there is no flash map `{0}`")]
+    /// Its flash map does not exist, or the chip of that map does not.
+    #[error("unknown flash map {0:?}")]
     UnknownLayout(String),
 }
 
@@ -71,8 +75,11 @@ static MAPS: LazyLock<Maps> = LazyLock::new(|| Maps {
 });
 
 pub(super) fn all() -> &'static [Target] {
-    static ALL: LazyLock<Vec<Target>> =
-        LazyLock::new(|| SCOOTERS.map(|text| read(text).expect("a test reads the scooters")).into());
+    static ALL: LazyLock<Vec<Target>> = LazyLock::new(|| {
+        let all: Vec<_> = SCOOTERS.map(|text| read(text).expect("a test reads the scooters")).into();
+        assert_eq!(names::clash(&all), None, "a name of two scooters");
+        all
+    });
     &ALL
 }
 
@@ -82,7 +89,7 @@ pub(super) fn read(text: &str) -> Result<Target, TargetError> {
     assemble(scooter, &MAPS.layouts, &MAPS.family).ok_or(TargetError::UnknownLayout(layout))
 }
 
-/// Puts scooter, flash map and chip together; `None` where a name leads nowhere.
+/// Puts scooter, flash map and chip together; `None` if one of them does not exist.
 fn assemble(scooter: Scooter, layouts: &[Layout], family: &ChipFamily) -> Option<Target> {
     let layout = layouts.iter().find(|layout| layout.name == scooter.layout)?;
     let chip = family.variants.iter().find(|chip| chip.name == layout.chip)?;
@@ -93,6 +100,8 @@ fn assemble(scooter: Scooter, layouts: &[Layout], family: &ChipFamily) -> Option
     Some(Target {
         name: scooter.name,
         title: scooter.title,
+        aliases: scooter.aliases,
+        makers: scooter.makers,
         chip: layout.chip.clone(),
         flash: range(chip.memory_map.iter().find_map(MemoryRegion::as_nvm_region).map(|r| &r.range)?)?,
         sram: range(chip.memory_map.iter().find_map(MemoryRegion::as_ram_region).map(|r| &r.range)?)?,
@@ -132,6 +141,6 @@ mod tests {
     #[test]
     fn an_unknown_layout_is_an_error() {
         let error = read(&SCOOTERS[0].replace("layout: 64k", "layout: 32k")).unwrap_err();
-        assert_eq!(error.to_string(), "there is no flash map `32k`");
+        assert_eq!(error.to_string(), "unknown flash map \"32k\"");
     }
 }

@@ -1,33 +1,36 @@
-//! The rules that a target has to keep before anything relies on it.
+//! The rules for a target; the rest of the program relies on them.
 
-use super::{SerialRule, Target};
+use super::{SerialRule, Target, names};
 
 /// A rule that a target breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Violation {
     /// A region lies partly or wholly outside of flash, or is empty.
-    #[error("region {0} is not inside flash")]
+    #[error("region {0:?} is not inside flash")]
     RegionOutside(&'static str),
     /// A region does not begin and end at a page.
-    #[error("region {0} does not begin and end at a page")]
+    #[error("region {0:?} does not begin and end at a page")]
     RegionUnaligned(&'static str),
     /// A region begins before the one before it ends.
-    #[error("region {0} overlaps the one before it")]
+    #[error("region {0:?} overlaps the one before it")]
     RegionOverlap(&'static str),
-    /// The data block's page is not one page.
+    /// The region of the data block is not exactly one page.
     #[error("the data region is not one page")]
     DataNotOnePage,
     /// The example does not have the form that the pattern asks for.
-    #[error("the serial number given as example does not fit the pattern")]
+    #[error("the example serial does not have the form of the pattern")]
     Example,
     /// A prefix is empty or longer than five characters, or one that firmware compares is not five characters long.
     #[error("a serial prefix has the wrong length")]
     Prefix,
+    /// A name or a maker is not in lower case, or contains spaces, dashes or a general word as "scooter".
+    #[error("a name is not written as names are compared")]
+    Name,
     /// The firmware's variables do not end inside SRAM.
     #[error("the variables do not end inside SRAM")]
     Variables,
     /// The loader with its ring does not fit into SRAM above the live data block.
-    #[error("the flash algorithm leaves no room for its control words")]
+    #[error("the flash algorithm has no room for its control words")]
     Algorithm,
 }
 
@@ -57,10 +60,14 @@ pub(super) fn violations(target: &Target) -> Vec<Violation> {
     {
         found.push(Violation::Prefix);
     }
+    let mut names = std::iter::once(&target.name).chain(&target.aliases).chain(&target.makers);
+    if !names.all(|name| names::is_key(name)) {
+        found.push(Violation::Name);
+    }
     if !target.sram.contains(&target.variables_end) {
         found.push(Violation::Variables);
     }
-    // Five control words: the source names them.
+    // Five control words, as in the source of the algorithm.
     if target.algorithm.code.len() != target.algorithm.control as usize + 5 * 4 {
         found.push(Violation::Algorithm);
     }
@@ -97,6 +104,8 @@ mod tests {
         );
         assert_eq!(broken(|t| t.serial.example.push('0')), [Violation::Example]);
         assert_eq!(broken(|t| t.serial.compared.push("263".into())), [Violation::Prefix]);
+        assert_eq!(broken(|t| t.aliases.push("Pro 2".into())), [Violation::Name]);
+        assert_eq!(broken(|t| t.makers.push(String::new())), [Violation::Name]);
         assert_eq!(broken(|t| t.variables_end = 0), [Violation::Variables]);
         assert_eq!(broken(|t| t.algorithm.code.truncate(64)), [Violation::Algorithm]);
     }

@@ -1,15 +1,16 @@
 //! Which scooter: the flash map of its controller, the form of its serial number, and the chip that it was made with.
 //!
-//! Everything here is data: `targets/scooters/*.yaml`, one a scooter, over a flash map of `targets/layouts/*.yaml` and a
-//! chip of `targets/chips/*.yaml`. No code asks for a scooter by name.
+//! Everything here is data: one file for each scooter in `targets/scooters`, which refers to a flash map in
+//! `targets/layouts` and that to a chip in `targets/chips`. No code depends on the name of a scooter.
 
 mod algorithm;
 mod builtin;
 mod check;
+mod names;
 
 use std::{collections::BTreeMap, ops::Range};
 
-pub use self::{algorithm::Algorithm, builtin::TargetError, check::Violation};
+pub use self::{algorithm::Algorithm, builtin::TargetError, check::Violation, names::NameError};
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,10 @@ pub struct Target {
     pub name: String,
     /// The name that people use.
     pub title: String,
+    /// Other names, in lower case without spaces and dashes.
+    pub aliases: Vec<String>,
+    /// Makers that people put before a name, written the same way.
+    pub makers: Vec<String>,
     /// The chip that the firmware was made for, by its name in `targets/chips`.
     pub chip: String,
     /// Addresses of main flash.
@@ -30,7 +35,7 @@ pub struct Target {
     pub variables_end: u32,
     /// Bytes that are erased together.
     pub page: u32,
-    /// What lies where in flash.
+    /// What is where in flash.
     pub regions: Regions,
     /// What a serial number looks like.
     pub serial: SerialRule,
@@ -38,7 +43,7 @@ pub struct Target {
     pub algorithm: Algorithm,
 }
 
-/// The regions of a controller's flash, half-open address ranges that begin and end at pages.
+/// The regions of a controller's flash: half-open address ranges that begin and end at page boundaries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Regions {
     /// The bootloader.
@@ -75,18 +80,18 @@ pub struct SerialRule {
     pub pattern: String,
     /// A serial number of this form, for messages and rehearsals.
     pub example: String,
-    /// What is known of the first characters, five at most.
+    /// What the first characters mean, five at most, as far as it is known.
     #[serde(default)]
     pub prefixes: BTreeMap<String, String>,
-    /// The first five characters that this scooter's firmware itself looks for; each selects a region. Empty where no
-    /// firmware of the scooter is known to.
+    /// The first five characters that this scooter's firmware compares; each selects a region. Empty if no firmware of
+    /// the scooter is known to compare any.
     #[serde(default)]
     pub compared: Vec<String>,
 }
 
 impl SerialRule {
-    /// What another serial number means for the region: none where firmware of this scooter does not look at it, or where
-    /// the first five characters stay what they are. `from` is what the board has, where that is known.
+    /// What another serial number means for the region. `None` if the firmware of this scooter does not compare it, or if
+    /// the first five characters stay the same. `from` are those of the board, if they are known.
     ///
     /// ```
     /// let rule = &m365_drv::target::Target::builtin("pro2").unwrap().serial;
@@ -101,12 +106,12 @@ impl SerialRule {
         if !self.compared.iter().any(|prefix| prefix == to) {
             let to = format!("{to}{}", known(to));
             return Some(format!(
-                "the firmware knows no region for serials that begin with {to}: it takes its default"
+                "the firmware does not know a region for serials that begin with {to}; it uses its default region"
             ));
         }
         let from = from?;
         Some(format!(
-            "the serial decides the region: from {from}{} to {to}{}, and with it the speed limit may change",
+            "the serial selects the region: changing it from {from}{} to {to}{} may change the speed limit",
             known(from),
             known(to)
         ))
@@ -114,7 +119,7 @@ impl SerialRule {
 }
 
 impl Target {
-    /// The scooter of this name.
+    /// The scooter with exactly this name.
     ///
     /// ```
     /// let pro = m365_drv::target::Target::builtin("pro").unwrap();
@@ -124,8 +129,19 @@ impl Target {
         Self::all().iter().find(|target| target.name == name)
     }
 
-    /// Reads the description of a scooter: YAML, as in `targets/scooters`. Whether it makes sense is asked of
-    /// [`Target::validate`].
+    /// The scooter that people mean by a name: case, spaces and dashes do not matter, and a maker may stand before it.
+    ///
+    /// ```
+    /// use m365_drv::target::{NameError, Target};
+    /// assert_eq!(Target::named("Mi Electric Scooter Pro 2").unwrap().name, "pro2");
+    /// assert_eq!(Target::named("4 Pro").unwrap_err(), NameError::NotSupported("4 Pro".into()));
+    /// ```
+    pub fn named(text: &str) -> Result<&'static Self, NameError> {
+        names::find(text)
+    }
+
+    /// Reads the description of a scooter: YAML, as in `targets/scooters`. [`Target::validate`] tells whether it makes
+    /// sense.
     pub fn from_yaml(text: &str) -> Result<Self, TargetError> {
         builtin::read(text)
     }
@@ -135,8 +151,8 @@ impl Target {
         builtin::all()
     }
 
-    /// The first scooter whose flash map is for a chip of this many KiB, for work that only the chip matters to. Chips of
-    /// another size, or of one that is not known, get the smallest map.
+    /// The first scooter whose flash map is for a chip of this many KiB, for work that depends on the chip only. Chips of
+    /// another or an unknown size get the smallest map.
     pub fn for_chip(flash_kib: impl Into<Option<u32>>) -> &'static Self {
         let flash_kib = flash_kib.into();
         Self::all().iter().find(|target| Some(target.flash_kib()) == flash_kib).unwrap_or(&Self::all()[0])
@@ -152,7 +168,7 @@ impl Target {
         address - (address - self.flash.start) % self.page
     }
 
-    /// Every rule of a usable target that this one breaks; none for the built-in ones.
+    /// Every rule that this target breaks; a built-in one breaks none.
     pub fn validate(&self) -> Vec<Violation> {
         check::violations(self)
     }
@@ -175,18 +191,18 @@ mod tests {
 
     #[test]
     fn another_prefix_is_another_region() {
-        let words = "the serial decides the region: from 26354 (Europe) to 30371 (Mercedes edition), and with it the \
-                     speed limit may change";
+        let words = "the serial selects the region: changing it from 26354 (Europe) to 30371 (Mercedes edition) may \
+                     change the speed limit";
         assert_eq!(change("pro2", Some("26354"), "30371").as_deref(), Some(words));
-        assert_eq!(change("pro2", None, "30371"), None, "nothing says that it changes");
+        assert_eq!(change("pro2", None, "30371"), None, "not known to change");
         assert_eq!(change("1s", Some("11111"), "11111"), None, "the board's own");
     }
 
     #[test]
-    fn a_prefix_that_the_firmware_does_not_compare_is_said() {
-        let words = "the firmware knows no region for serials that begin with 21886: it takes its default";
+    fn a_prefix_that_the_firmware_does_not_compare_is_named() {
+        let words = "the firmware does not know a region for serials that begin with 21886; it uses its default region";
         assert_eq!(change("1s", None, "21886").as_deref(), Some(words));
-        let words = "the firmware knows no region for serials that begin with 25600 (global): it takes its default";
+        let words = "the firmware does not know a region for serials that begin with 25600 (global); it uses its default region";
         assert_eq!(change("lite", Some("25702"), "25600").as_deref(), Some(words));
     }
 }

@@ -159,8 +159,8 @@ pub fn serial(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else { return };
     for target in Target::all() {
         if let Ok(serial) = Serial::parse(text, &target.serial.pattern) {
-            assert_eq!(serial.as_str(), text);
-            assert!(!Serial::is_factory_default(bytes), "a factory default was accepted");
+            assert_eq!(Serial::parse(serial.as_str(), &target.serial.pattern), Ok(serial));
+            assert!(!Serial::is_factory_default(serial.as_bytes()), "a factory default was accepted");
             assert_eq!(DataBlock::template().with_serial(serial).serial(), Some(serial));
             let _ = target.serial.change_of_region(Some("26354"), serial.prefix());
         }
