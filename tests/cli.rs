@@ -133,8 +133,12 @@ fn bytes_that_are_not_a_data_block_are_refused() {
     let refused = |why: &str| {
         format!("error: \"[..]\" holds no data block\n  cause: {why}\nnext: m365-drv data show --help\nexit 9: [..]\n")
     };
-    bench.m365("data show short.bin").exit(9).stderr(&refused("a data block has 512 bytes, not 511")).check();
-    bench.m365("data show blank.bin").exit(9).stderr(&refused("a data block begins with 0x515c, not 0xffff")).check();
+    bench.m365("data show short.bin").exit(9).stderr(&refused("511 bytes; a data block has 512")).check();
+    bench
+        .m365("data show blank.bin")
+        .exit(9)
+        .stderr(&refused("begins with 0xffff; a data block begins with 0x515c"))
+        .check();
 }
 
 #[cfg(unix)]
@@ -158,7 +162,7 @@ fn a_number_is_the_scooters_code_before_it_is_an_exit_code() {
 
 #[test]
 fn an_unknown_topic_is_refused() {
-    let stderr = "error: nothing is known about `99`\nnext: m365-drv explain --help\n\
+    let stderr = "error: unknown topic \"99\"\nnext: m365-drv explain\n\
                   exit 2: `m365-drv explain usage` tells more\n";
     Bench::new().m365("explain 99").exit(2).stderr(stderr).check();
 }
@@ -177,7 +181,7 @@ fn colours_are_used_only_if_asked_for() {
     let bench = Bench::new();
     bench.m365("explain ok").stdout("exit code 0: ok\n...\n").check();
     bench.m365("--color always explain ok").stdout("\u{1b}[1mexit code 0: ok\u{1b}[0m\n...\n").check();
-    let plain = "error: nothing is known about `99`\n...\n";
+    let plain = "error: unknown topic \"99\"\n...\n";
     bench.m365("--color never explain 99").env("CLICOLOR_FORCE", "1").exit(2).stderr(plain).check();
 }
 

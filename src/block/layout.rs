@@ -1,6 +1,6 @@
 //! The register table: what the firmware keeps in the block, and where.
 //!
-//! The block is an image of the ESC's register file: 256 little-endian half-words, so a register stands at twice its
+//! The block is an image of the ESC's register file: 256 little-endian half-words, so a register is at twice its
 //! number. Every access in this crate goes through a row of [`REGISTERS`]; no offset is written anywhere else.
 //!
 //! Sources, by tag: `KNO` knoopx/xiaomi-m365-firmware-patcher `esc_regs.rb`; `BLEP` CamiAlfa/M365-BLE-PROTOCOL
@@ -19,9 +19,9 @@ pub enum Shape {
     S16,
     /// Two registers, low half first.
     U32,
-    /// Text of so many bytes, two to a register, first character in the low byte.
+    /// Text of this many bytes, two in each register, first character in the low byte.
     Text(u8),
-    /// The 96-bit unique number of the chip, six registers.
+    /// The 96-bit UID of the chip, six registers.
     Uid,
 }
 
@@ -48,7 +48,7 @@ pub struct Register {
     pub unit: &'static str,
     /// What it holds.
     pub meaning: &'static str,
-    /// Who says so, by the tags of the module's documentation.
+    /// The source, by the tags in the module's documentation.
     pub source: &'static str,
 }
 
@@ -142,10 +142,10 @@ pub const REGISTERS: &[Register] = &[
     reg(0xC8, U16, "", "LED colour 1 (Ninebot)", "DIS"),
     reg(0xCA, U16, "", "LED colour 2 (Ninebot)", "DIS"),
     reg(0xCC, U16, "", "LED colour 3 (Ninebot)", "DIS"),
-    reg(0xDA, Uid, "", "unique number of the chip, compared at each start (error 27)", "KNO, DIS, STL"),
+    reg(0xDA, Uid, "", "UID of the chip, compared at each start (error 27)", "KNO, DIS, STL"),
 ];
 
-/// The row that begins at a register; fails the build where the table has none.
+/// The row that begins at a register; the build fails if the table has none.
 const fn row(number: u8) -> Register {
     let mut index = 0;
     while index < REGISTERS.len() {
@@ -184,8 +184,8 @@ mod tests {
     }
 
     #[test]
-    fn the_fields_of_a_flash_stand_where_the_mirrors_put_them() {
-        // M365_DRV_STLINK writes the serial at 0x20, the mileage at 0x52 and the unique number at 0x1b4.
+    fn the_fields_are_where_other_tools_write_them() {
+        // M365_DRV_STLINK writes the serial at 0x20, the mileage at 0x52 and the UID at 0x1b4.
         assert_eq!((SERIAL.range(), MILEAGE.range(), UID.range()), (0x20..0x2E, 0x52..0x56, 0x1B4..0x1C0));
     }
 

@@ -144,7 +144,7 @@ enum Number {
     Whole(String),
     Decimal(String, String),
     Ambiguous(String, String),
-    /// A separator where none can be.
+    /// A separator in a wrong place.
     Odd {
         at: usize,
     },

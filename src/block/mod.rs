@@ -1,10 +1,10 @@
 //! The 512-byte data block: what makes a board this scooter's.
 //!
-//! It holds serial number, mileage, settings and the chip's unique number, at 0x0800F800 on 64 KiB boards and 0x0801C000
-//! on 128 KiB ones. The firmware copies it to SRAM at start, works on that copy and writes all of it back when it saves.
-//! It checks nothing but the magic: no checksum, no second copy (disassembly of DRV 1.4.0, 1.5.5, 2.2.3).
+//! It holds serial number, mileage, settings and the chip's UID, at 0x0800F800 on 64 KiB boards and 0x0801C000 on 128 KiB
+//! boards. The firmware copies it to SRAM at start, works on that copy and writes all of it back when it saves. It checks
+//! only the magic: there is no checksum and no second copy (disassembly of DRV 1.4.0, 1.5.5, 2.2.3).
 //!
-//! A [`DataBlock`] keeps every byte it was made from; a setter changes the bytes of its own field and no other.
+//! A [`DataBlock`] keeps every byte that it was made from; a setter changes only the bytes of its own field.
 
 mod layout;
 mod mileage;
@@ -26,33 +26,33 @@ use crate::version::Version;
 /// Length of a block in bytes.
 pub const LEN: usize = 512;
 
-/// The half-word every valid block begins with.
+/// The half-word that every valid block begins with.
 pub const MAGIC: u16 = 0x515C;
 
 /// The first four bytes of every block seen: the magic and the constant after it. The firmware tests the magic only.
 pub const SIGNATURE: [u8; 4] = [0x5C, 0x51, 0xEE, 0x07];
 
-/// Bit of the status register that says the scooter was activated.
+/// Bit of the status register: the scooter was activated.
 const ACTIVATED: u16 = 1 << 11;
 
 /// A data block with the right magic.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DataBlock([u8; LEN]);
 
-/// Why bytes are no data block.
+/// Why bytes are not a data block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BlockError {
-    /// Another length than 512.
-    #[error("a data block has 512 bytes, not {0}")]
+    /// The length is not 512.
+    #[error("{0} bytes; a data block has 512")]
     Length(usize),
-    /// Another magic; an erased page shows 0xffff.
-    #[error("a data block begins with 0x515c, not {0:#06x}")]
+    /// The magic is wrong; an erased page has 0xffff.
+    #[error("begins with {0:#06x}; a data block begins with 0x515c")]
     Magic(u16),
 }
 
 impl DataBlock {
     /// A block of an activated scooter without mileage, as `M365_DRV_STLINK`'s `data.bin`: the firmware's own template
-    /// plus the activated bit. Serial number and unique number are blank (0xFF) and have to be set.
+    /// plus the activated bit. Serial number and UID are blank (0xFF) and have to be set.
     pub fn template() -> Self {
         let mut block = Self([0; LEN]);
         block.put(&layout::MAGIC, &MAGIC.to_le_bytes());
@@ -83,45 +83,45 @@ impl DataBlock {
         }
     }
 
-    /// The bytes as they stand in flash.
+    /// The bytes as they are stored in flash.
     pub fn as_bytes(&self) -> &[u8; LEN] {
         &self.0
     }
 
-    /// The serial number; none where the field is blank, is no text or holds a factory default.
+    /// The serial number; `None` if the field is blank, is not text or holds a factory default.
     pub fn serial(&self) -> Option<Serial> {
         Serial::from_bytes(self.bytes(&layout::SERIAL).try_into().ok()?).ok()
     }
 
-    /// True where the block holds a serial that the firmware wrote by itself into an empty page (error 35).
+    /// True if the block holds a serial that the firmware wrote by itself into an empty page (error 35).
     pub fn has_factory_serial(&self) -> bool {
         Serial::is_factory_default(self.bytes(&layout::SERIAL))
     }
 
-    /// The total mileage as stored, even where it is beyond what [`Mileage::from_metres`] takes.
+    /// The total mileage as stored, also if [`Mileage::from_metres`] would refuse it.
     pub fn mileage(&self) -> Mileage {
         Mileage::stored(self.u32(&layout::MILEAGE))
     }
 
-    /// The unique number of the chip this block was made for.
+    /// The UID of the chip that this block was made for.
     pub fn uid(&self) -> Uid {
         let mut bytes = [0; 12];
         bytes.copy_from_slice(self.bytes(&layout::UID));
         Uid::from_bytes(bytes)
     }
 
-    /// Whether the block begins as all do, has a serial number of its own and is made for this chip, as every block that was
-    /// written to its end is.
+    /// Whether the block begins with the signature, has its own serial number and is made for this chip. A block that was
+    /// written only in part is not.
     pub fn is_whole(&self, uid: Uid) -> bool {
         self.is_complete() && self.uid() == uid
     }
 
-    /// The same, whichever chip it was made for.
+    /// The same for a block of any chip.
     pub fn is_complete(&self) -> bool {
         self.0.starts_with(&SIGNATURE) && self.serial().is_some()
     }
 
-    /// The six characters of the Bluetooth PIN; none where they are not printable.
+    /// The six characters of the Bluetooth PIN; `None` if they are not printable.
     pub fn pin(&self) -> Option<String> {
         printable(self.bytes(&layout::PIN))
     }
@@ -131,7 +131,7 @@ impl DataBlock {
         Version(self.u16(&layout::VERSION))
     }
 
-    /// True where the scooter was activated; else the app asks for it before the first ride.
+    /// True if the scooter was activated; if not, the app asks for it before the first ride.
     pub fn activated(&self) -> bool {
         self.u16(&layout::STATUS) & ACTIVATED != 0
     }
@@ -170,7 +170,7 @@ impl DataBlock {
         REGISTERS.iter().map(|register| (register, self.value(register)))
     }
 
-    /// What reports say of a block.
+    /// What reports tell about a block.
     pub fn summary(&self) -> Summary {
         Summary {
             serial: printable(self.bytes(&layout::SERIAL)),
@@ -226,7 +226,7 @@ impl fmt::Debug for DataBlock {
     }
 }
 
-/// The value of a register, read as its row says.
+/// The value of a register, read by the shape in its row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Value {
@@ -236,7 +236,7 @@ pub enum Value {
     Text(String),
     /// A text field that is not printable, as hexadecimal digits.
     Bytes(String),
-    /// The chip's unique number.
+    /// The UID of the chip.
     Uid(Uid),
 }
 
@@ -251,22 +251,22 @@ impl fmt::Display for Value {
     }
 }
 
-/// The fields of a block that reports name.
+/// The fields of a block that reports contain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Summary {
-    /// The serial as it stands there, a factory default too; none where it is no text.
+    /// The serial as it is stored, also a factory default; `None` if it is not text.
     pub serial: Option<String>,
     /// Total mileage in metres.
     pub mileage_m: Mileage,
     /// The chip the block was made for.
     pub uid: Uid,
-    /// The Bluetooth PIN; none where it is no text.
+    /// The Bluetooth PIN; `None` if it is not text.
     pub pin: Option<String>,
     /// Whether the scooter was activated.
     pub activated: bool,
     /// The firmware that last ran on the block.
     pub version: Version,
-    /// Whether the serial is one the firmware wrote by itself (error 35).
+    /// Whether the serial is one that the firmware wrote by itself (error 35).
     pub factory_serial: bool,
 }
 
@@ -284,7 +284,7 @@ mod tests {
         })
     }
 
-    /// The rows whose bytes differ, and nothing may differ outside rows.
+    /// The offsets of the bytes that differ.
     fn changed(before: &DataBlock, after: &DataBlock) -> Vec<usize> {
         (0..LEN).filter(|&at| before.0[at] != after.0[at]).collect()
     }
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fresh_template_has_no_serial_and_a_blank_uid() {
+    fn a_fresh_template_has_a_blank_serial_and_a_blank_uid() {
         let block = DataBlock::template();
         assert_eq!((block.serial(), block.mileage().metres()), (None, 0));
         assert!(block.uid().is_blank() && block.activated() && !block.has_factory_serial());
@@ -313,11 +313,11 @@ mod tests {
         assert_eq!(DataBlock::parse(&[0xFF; 511]), Err(BlockError::Length(511)));
         assert_eq!(DataBlock::parse(&[0xFF; 1024]), Err(BlockError::Length(1024)));
         assert_eq!(DataBlock::parse(&[0xFF; LEN]), Err(BlockError::Magic(0xFFFF)));
-        assert_eq!(BlockError::Magic(0xFFFF).to_string(), "a data block begins with 0x515c, not 0xffff");
+        assert_eq!(BlockError::Magic(0xFFFF).to_string(), "begins with 0xffff; a data block begins with 0x515c");
     }
 
     #[test]
-    fn a_factory_serial_is_told_but_never_handed_out() {
+    fn a_factory_serial_is_shown_but_never_used() {
         let mut bytes = *DataBlock::template().as_bytes();
         bytes[0x20..0x2E].copy_from_slice(b"M1GCA1601C0001");
         let block = DataBlock::parse(&bytes).unwrap();

@@ -1,4 +1,4 @@
-//! `data new|show|edit`: data blocks as files, no board needed.
+//! `data new|show|edit`: data blocks in files; no board needed.
 
 use std::path::{Path, PathBuf};
 
@@ -35,12 +35,12 @@ pub(crate) enum DataCommand {
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
     },
-    /// Show what a block holds, register by register
+    /// Show the registers of a block
     Show {
         /// The file with the block: a block, a page, a dump of flash or a backup
         file: PathBuf,
     },
-    /// Change some fields of a block; all its other bytes stay
+    /// Change some fields of a block; all other bytes stay the same
     Edit {
         /// The file with the block: a block, a page, a dump of flash or a backup
         file: PathBuf,
@@ -250,18 +250,18 @@ impl Report for Shown {
     }
 }
 
-/// Where a block was found.
+/// Where a block was found, in words.
 pub(crate) fn source_in_words(source: DataSource) -> &'static str {
     match source {
         DataSource::Flash => "the board's flash",
         DataSource::Sram => "SRAM of the running board",
         DataSource::File => "a file",
         DataSource::Backup => "a backup",
-        DataSource::Template => "the factory's template",
+        DataSource::Template => "the firmware's own template",
     }
 }
 
-/// The fields of a block that have a name, one a row.
+/// The named fields of a block, one in each row.
 pub(crate) fn summary_rows(summary: &Summary, page: &mut Page) {
     match &summary.serial {
         Some(serial) if summary.factory_serial => {

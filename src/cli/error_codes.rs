@@ -99,7 +99,7 @@ pub(crate) const TABLE: &[ErrorCode] = &[
     code(25, "communication failed during a firmware update", Likely),
     code(26, "saving to flash failed", Sure),
     code(27, "the data block is another chip's", Sure).because(
-        "At start the firmware compares the unique number in its data block with the chip's own. They differ \
+        "At start the firmware compares the UID in its data block with the UID of the chip. They differ \
          after a block was copied from another board, or when the page is blank. On a GD32E103 board it also comes \
          with firmware that does not know that chip. 27 and 35 in alternation mean a blank data page.",
         "Flash again with this program: it always writes the number of the chip on the wires.",

@@ -46,7 +46,7 @@ fn page_on(topic: &str) -> anyhow::Result<Topic> {
     match (scooter, exit) {
         (Some(scooter), also) => Ok(Topic::Scooter { scooter, also: also.map(|page| page.exit) }),
         (None, Some(exit)) => Ok(Topic::Exit(exit)),
-        (None, None) => Err(refuse(Exit::Usage, format!("nothing is known about `{topic}`"))),
+        (None, None) => Err(refuse(Exit::Usage, format!("unknown topic {topic:?}"))),
     }
 }
 

@@ -85,6 +85,8 @@ fn for_exit(exit: Exit, typed: &Typed) -> Option<String> {
         Exit::Internal if typed.has("--log-file") => return None,
         Exit::Internal => typed.again(&["--log-file", "m365-drv.log"]),
         Exit::Usage | Exit::Data | Exit::Image => match command {
+            // Without a topic it lists them.
+            Some(command @ "explain") => format!("m365-drv {command}"),
             Some(command) => format!("m365-drv {command} --help"),
             None => "m365-drv --help".to_owned(),
         },

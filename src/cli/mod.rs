@@ -86,7 +86,7 @@ pub(crate) struct Globals {
     pub(crate) probe: Option<Selector>,
 
     /// SWD clock; by default the fastest up to 4000 that works [env: `M365_DRV_SPEED`].
-    #[arg(long, global = true, value_name = "KHZ", value_parser = Reads(context::parse_khz))]
+    #[arg(long, global = true, value_name = "KHZ", allow_negative_numbers = true, value_parser = Reads(context::parse_khz))]
     pub(crate) speed: Option<u32>,
 
     /// Rehearse on a simulated board; no hardware is touched.

@@ -82,6 +82,7 @@ pub(super) fn harmless(mut error: clap::Error, words: &[Word], root: &mut Comman
         };
         proposed.into_iter().filter(|proposed| allowed.contains(&&**proposed)).collect::<Vec<_>>()
     };
+    let own = own_tip(&error, words);
     let commands = kept(error.remove(ContextKind::SuggestedSubcommand), &COMMANDS);
     if !commands.is_empty() {
         error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(commands));
@@ -89,7 +90,7 @@ pub(super) fn harmless(mut error: clap::Error, words: &[Word], root: &mut Comman
     let proposed = error.remove(ContextKind::SuggestedArg);
     let was_proposed = proposed.is_some();
     let options = kept(proposed, &OPTIONS);
-    if let [option] = &*options {
+    if let ([option], None) = (&*options, &own) {
         error.insert(ContextKind::SuggestedArg, ContextValue::String(option.clone()));
     } else if was_proposed {
         // clap writes the usage as if the proposal had been typed.
@@ -98,7 +99,7 @@ pub(super) fn harmless(mut error: clap::Error, words: &[Word], root: &mut Comman
     // The possible values are listed anyway, and words after two dashes are not what people want.
     error.remove(ContextKind::SuggestedValue);
     error.remove(ContextKind::Suggested);
-    if let Some(tip) = own_tip(&error, words) {
+    if let Some(tip) = own {
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![StyledStr::from(tip)]));
     }
     error
@@ -115,9 +116,13 @@ fn own_tip(error: &clap::Error, words: &[Word]) -> Option<String> {
         return Some("the mileage in kilometres is given with '--km'".into());
     }
     let at = words.iter().position(|word| word.role == Role::Plain && word.text == *invalid)?;
-    let (value, option) = (words.get(at.checked_sub(1)?)?, words.get(at.checked_sub(2)?)?);
-    let follows_value = value.role == Role::Value && option.role == Role::Option;
-    follows_value.then(|| format!("a value with spaces needs quotes: {} '{} {invalid}'", option.text, value.text))
+    let before = words.get(at.checked_sub(1)?)?;
+    if let "--simulate" | "--wait" = &*before.text {
+        return Some(format!("the value of '{}' must follow a '=', not a space", before.text));
+    }
+    let option = words.get(at.checked_sub(2)?)?;
+    let follows_value = before.role == Role::Value && option.role == Role::Option;
+    follows_value.then(|| format!("a value with spaces needs quotes: {} '{} {invalid}'", option.text, before.text))
 }
 
 /// `flash M365 Pro`: a scooter's name in several words.
@@ -294,9 +299,11 @@ mod tests {
 
     #[test]
     fn a_mistyped_unit_is_not_answered_with_another() {
-        let text = refusal(&["flash", "pro", "--mileage", "5"]);
-        assert!(!text.contains("--mileage-m"), "{text}");
-        assert!(text.contains("tip: the mileage in kilometres is given with '--km'"), "{text}");
+        for line in ["flash pro --mileage 5", "data new --kms 5", "--mileage 5"] {
+            let text = refusal(&line.split(' ').collect::<Vec<_>>());
+            assert!(!text.contains("--mileage-m") && !text.contains("similar"), "{text}");
+            assert!(text.contains("tip: the mileage in kilometres is given with '--km'"), "{text}");
+        }
     }
 
     #[test]
@@ -315,6 +322,8 @@ mod tests {
                 format!("error: the value of '{option}' must follow a '=', not a space\n\n  tip: write '{tip}'\n");
             assert!(text.starts_with(&first), "{line}:\n{text}");
         }
+        let text = refusal(&["--simulate", "lockde", "info"]);
+        assert!(text.contains("tip: the value of '--simulate' must follow a '=', not a space"), "{text}");
         for line in
             ["--simulate info", "data --simulate new --serial 1 -o x", "backup --simulate b.json", "--wait info"]
         {
