@@ -23,14 +23,6 @@ pub enum Error {
         /// Those that are there.
         found: Vec<ProbeEntry>,
     },
-    /// Two probes with the same USB ids and serial number, as clones have.
-    #[error(
-        "two attached probes carry the same serial number: their driver opens either of them, until one is unplugged"
-    )]
-    TwinProbes {
-        /// All that are there.
-        found: Vec<ProbeEntry>,
-    },
     /// The probe was there and is not any more.
     #[error("the probe is gone")]
     ProbeGone,

@@ -23,6 +23,7 @@ mod registers;
 mod rescue;
 mod save;
 mod size;
+mod stlink;
 mod usb;
 
 pub use self::{
@@ -166,12 +167,12 @@ impl<'p> Board<'p> {
 
     /// What it takes to reach this same board again, should contact be lost.
     pub fn recipe(&self) -> Recipe<'p> {
-        // The same probe, even if others are plugged in meanwhile; into whichever port it is plugged, where it has a serial
-        // number to know it by.
+        // The same probe, even if others are plugged in meanwhile; into whichever port it is plugged, if it has a serial
+        // number of its own.
         let selector = match (&self.probe.serial, &self.probe.usb) {
-            (Some(serial), _) => Selector::Serial(serial.clone()),
-            (None, Some(place)) => Selector::Usb(place.clone()),
-            (None, None) => self.options.selector.clone().unwrap_or(Selector::Index(self.probe.index)),
+            (Some(serial), _) if !self.probe.has_twin => Selector::Serial(serial.clone()),
+            (_, Some(place)) => Selector::Usb(place.clone()),
+            (_, None) => self.options.selector.clone().unwrap_or(Selector::Index(self.probe.index)),
         };
         // A chip that was reached without reset can be again, and must not be reset in the middle of its work.
         let method = if self.method == Method::Normal { Method::Normal } else { self.options.method };

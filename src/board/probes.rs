@@ -14,7 +14,7 @@ use probe_rs::probe::{
 };
 use serde::Serialize;
 
-use super::{Error, access, link::SharedMeter, pace::Pace, usb};
+use super::{Error, access, link::SharedMeter, pace::Pace, stlink, usb};
 use crate::clock::{Clock, SystemClock};
 
 /// Where probes come from, with the clock that their boards live by.
@@ -46,6 +46,9 @@ pub struct ProbeEntry {
     pub usable: bool,
     /// Why it cannot be used.
     pub problem: Option<access::Problem>,
+    /// Whether another probe has the same USB ids and serial number, or none like this one, as clones do.
+    #[serde(skip)]
+    pub has_twin: bool,
 }
 
 /// Which probe the user chose.
@@ -196,10 +199,19 @@ impl Probes {
     fn choices(&self) -> Vec<Choice> {
         let items = self.lister.list_with_access(None);
         let devices = usb::devices(items.iter().map(|item| &item.info));
+        let identity = |info: &DebugProbeInfo| {
+            (info.vendor_id, info.product_id, info.serial_number.clone().unwrap_or_default(), info.interface)
+        };
+        let identities: Vec<_> = items.iter().map(|item| identity(&item.info)).collect();
         let choice = |(index, (item, device)): (usize, (ProbeListItem, Option<nusb::DeviceInfo>))| {
             let permitted = item.accessibility == Accessibility::Accessible;
+            let has_twin = identities.iter().filter(|other| **other == identities[index]).count() > 1;
             let busy = || Some(access::Problem::Busy { program: Some(usb::holder(device.as_ref()?)?) });
-            let problem = if permitted { busy() } else { Some(access::permission(&item.info)) };
+            let problem = match permitted {
+                false => Some(access::permission(&item.info)),
+                true if has_twin && !opens_by_place(&item.info, device.as_ref()) => Some(access::Problem::Twin),
+                true => busy(),
+            };
             let entry = ProbeEntry {
                 index: index + 1,
                 vid: format!("{:04x}", item.info.vendor_id),
@@ -209,6 +221,7 @@ impl Probes {
                 kind: item.info.identifier.clone(),
                 usable: problem.is_none(),
                 problem,
+                has_twin,
             };
             Choice { entry, info: item.info, device }
         };
@@ -226,12 +239,6 @@ impl Probes {
             (None, _) => return Err(Error::ProbeNotFound { found: found() }),
             (Some(_), Some(_)) => return Err(Error::SeveralProbes { found: found() }),
         };
-        // The drivers open by ids and serial number only.
-        let identity =
-            |choice: &Choice| (choice.info.vendor_id, choice.info.product_id, choice.info.serial_number.clone());
-        if choices.iter().filter(|other| identity(other) == identity(choice)).count() > 1 {
-            return Err(Error::TwinProbes { found: found() });
-        }
         match &choice.entry.problem {
             // Who has it open may still let us use it; opening will tell.
             None | Some(access::Problem::Busy { .. }) => Ok(choice.clone()),
@@ -239,12 +246,40 @@ impl Probes {
         }
     }
 
-    /// Opens the chosen probe.
+    /// Opens the chosen probe and no other. probe-rs's drivers open by ids and serial number, and take the first probe that
+    /// has them; so they are asked only if there is one such probe before and after.
     pub(super) fn open(&self, choice: &Choice) -> Result<Probe, Error> {
-        self.lister
-            .open(&DebugProbeSelector::from(&choice.info))
-            .map_err(|error| access::diagnose(&choice.info, choice.device.as_ref(), &error))
+        let diagnose = |error| access::diagnose(&choice.info, choice.device.as_ref(), &error);
+        let by_identity = || self.lister.open(&DebugProbeSelector::from(&choice.info)).map_err(diagnose);
+        let Some(device) = &choice.device else { return by_identity() };
+        match usb::kin(device) {
+            usb::Kin::None => {}
+            usb::Kin::Twins => return Self::open_by_place(choice, device),
+            usb::Kin::Gone => return Err(Error::ProbeGone),
+        }
+        let probe = by_identity()?;
+        match usb::kin(device) {
+            usb::Kin::None => Ok(probe),
+            // Plugged in at this very moment: which of them is open now cannot be told.
+            usb::Kin::Twins => {
+                drop(probe);
+                Self::open_by_place(choice, device)
+            }
+            usb::Kin::Gone => Err(Error::ProbeGone),
+        }
     }
+
+    fn open_by_place(choice: &Choice, device: &nusb::DeviceInfo) -> Result<Probe, Error> {
+        if !opens_by_place(&choice.info, Some(device)) {
+            return Err(Error::ProbeAccess(access::Problem::Twin));
+        }
+        stlink::open(device).map_err(|error| access::diagnose(&choice.info, Some(device), &error))
+    }
+}
+
+/// Whether this program has a driver of its own that opens the probe by where it is plugged in.
+fn opens_by_place(info: &DebugProbeInfo, device: Option<&nusb::DeviceInfo>) -> bool {
+    info.is_probe_type::<StLinkFactory>() && device.is_some()
 }
 
 /// A probe that was chosen, to be opened as often as needed.
@@ -334,6 +369,7 @@ mod tests {
             kind: "STLink V2".into(),
             usable: true,
             problem: None,
+            has_twin: false,
         };
         for text in ["066dff", "066DFF485550", "#1", "usb:1-4", "0483:3748", "0483:3748:066dff485550"] {
             assert!(text.parse::<Selector>().unwrap().matches(&entry), "{text}");

@@ -22,6 +22,41 @@ pub(super) fn devices<'a>(probes: impl Iterator<Item = &'a DebugProbeInfo>) -> V
         .collect()
 }
 
+/// Who else answers to a device's ids and serial number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kin {
+    /// Nobody.
+    None,
+    /// At least one more.
+    Twins,
+    /// The device itself is not where it was.
+    Gone,
+}
+
+/// Looks for twins of a device.
+pub(super) fn kin(device: &nusb::DeviceInfo) -> Kin {
+    let devices = nusb::list_devices().wait().map(Iterator::collect::<Vec<_>>).unwrap_or_default();
+    let identity = |device: &nusb::DeviceInfo| {
+        (device.vendor_id(), device.product_id(), device.serial_number().unwrap_or_default().to_owned())
+    };
+    if !devices.iter().any(|other| is_same(other, device)) {
+        return Kin::Gone;
+    }
+    let alike = devices.iter().filter(|other| identity(other) == identity(device)).count();
+    if alike == 1 { Kin::None } else { Kin::Twins }
+}
+
+/// Whether a device that was listed still has its address, at the same place.
+pub(super) fn is_where_it_was(device: &nusb::DeviceInfo) -> bool {
+    kin(device) != Kin::Gone
+}
+
+fn is_same(one: &nusb::DeviceInfo, other: &nusb::DeviceInfo) -> bool {
+    one.id() == other.id()
+        && place(one) == place(other)
+        && (one.vendor_id(), one.product_id()) == (other.vendor_id(), other.product_id())
+}
+
 /// Compares serial numbers. The ST-Link driver shows short binary ones in hexadecimal.
 fn same_serial(device: Option<&str>, probe: Option<&str>) -> bool {
     let (device, probe) = (device.unwrap_or(""), probe.unwrap_or(""));

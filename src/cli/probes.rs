@@ -57,11 +57,9 @@ fn rows(probe: &ProbeEntry, page: &mut Page, system: System) {
 
 /// The probes that an error is about, one a line.
 pub(crate) fn named_by(error: &anyhow::Error) -> Vec<String> {
-    use board::Error::{ProbeNotFound, SeveralProbes, TwinProbes};
+    use board::Error::{ProbeNotFound, SeveralProbes};
     match exit::of_board(error) {
-        Some(ProbeNotFound { found } | SeveralProbes { found } | TwinProbes { found }) => {
-            found.iter().map(in_a_line).collect()
-        }
+        Some(ProbeNotFound { found } | SeveralProbes { found }) => found.iter().map(in_a_line).collect(),
         _ => Vec::new(),
     }
 }
@@ -93,6 +91,7 @@ mod tests {
             kind: kind.into(),
             usable: problem.is_none(),
             problem,
+            has_twin: false,
         }
     }
 

@@ -1,0 +1,319 @@
+//! An ST-Link as probe-rs uses a probe: the traits of its drivers, as far as this program calls them.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use probe_rs::{
+    MemoryInterface,
+    architecture::arm::{
+        ArmDebugInterface, ArmError, DapAccess, DapProbe, FullyQualifiedApAddress, Pins, SwdSequence, SwoAccess,
+        SwoConfig,
+        ap::{ApRegister as _, BASE, CSW, IDR},
+        dp::{DpAddress, DpRegisterAddress},
+        memory::ArmMemoryInterface,
+        sequences::ArmDebugSequence,
+        valid_32bit_arm_address,
+    },
+    probe::{DebugProbe, DebugProbeError, Probe, WireProtocol, stlink::StlinkError},
+};
+
+use super::commands::{AP, Commands, Nrst, Registers};
+
+const PORT: FullyQualifiedApAddress = FullyQualifiedApAddress::v1_with_default_dp(AP);
+/// The class of an access port to memory, in bits 13 to 16 of its IDR (ADIv5 C2.6.7).
+const CLASS_MEMORY: u32 = 8;
+
+/// A probe, attached or not.
+#[derive(Debug)]
+pub(super) struct StLink {
+    commands: Commands,
+    speed_khz: u32,
+}
+
+impl StLink {
+    pub(super) fn new(mut commands: Commands) -> Result<Self, StlinkError> {
+        let speed_khz = commands.clock()?;
+        Ok(Self { commands, speed_khz })
+    }
+}
+
+impl Drop for StLink {
+    fn drop(&mut self) {
+        // Whoever drops it cannot be told.
+        let _ = self.commands.leave();
+    }
+}
+
+impl DebugProbe for StLink {
+    fn get_name(&self) -> &'static str {
+        if self.commands.version().hardware < 3 { "ST-Link V2" } else { "ST-Link V3" }
+    }
+
+    fn speed_khz(&self) -> u32 {
+        self.speed_khz
+    }
+
+    fn set_speed(&mut self, speed_khz: u32) -> Result<u32, DebugProbeError> {
+        self.speed_khz = self.commands.set_clock(speed_khz)?;
+        Ok(self.speed_khz)
+    }
+
+    fn attach(&mut self) -> Result<(), DebugProbeError> {
+        self.commands.leave()?;
+        self.commands.enter_swd()?;
+        // Entering may set the default again.
+        self.set_speed(self.speed_khz)?;
+        Ok(())
+    }
+
+    fn detach(&mut self) -> Result<(), probe_rs::Error> {
+        self.commands.leave().map_err(|error| DebugProbeError::from(error).into())
+    }
+
+    fn target_reset(&mut self) -> Result<(), DebugProbeError> {
+        Ok(self.commands.drive_nrst(Nrst::Pulse)?)
+    }
+
+    fn target_reset_assert(&mut self) -> Result<(), DebugProbeError> {
+        Ok(self.commands.drive_nrst(Nrst::Low)?)
+    }
+
+    fn target_reset_deassert(&mut self) -> Result<(), DebugProbeError> {
+        Ok(self.commands.drive_nrst(Nrst::High)?)
+    }
+
+    fn select_protocol(&mut self, protocol: WireProtocol) -> Result<(), DebugProbeError> {
+        match protocol {
+            WireProtocol::Swd => Ok(()),
+            WireProtocol::Jtag => Err(DebugProbeError::UnsupportedProtocol(protocol)),
+        }
+    }
+
+    fn active_protocol(&self) -> Option<WireProtocol> {
+        Some(WireProtocol::Swd)
+    }
+
+    fn has_arm_interface(&self) -> bool {
+        true
+    }
+
+    fn try_get_arm_debug_interface<'probe>(
+        self: Box<Self>,
+        _sequence: Arc<dyn ArmDebugSequence>,
+    ) -> Result<Box<dyn ArmDebugInterface + 'probe>, (Box<dyn DebugProbe>, ArmError)> {
+        Ok(self)
+    }
+
+    fn into_probe(self: Box<Self>) -> Box<dyn DebugProbe> {
+        self
+    }
+
+    fn get_target_voltage(&mut self) -> Result<Option<f32>, DebugProbeError> {
+        Ok(Some(self.commands.voltage()?))
+    }
+}
+
+impl ArmDebugInterface for StLink {
+    fn reinitialize(&mut self) -> Result<(), ArmError> {
+        Ok(self.attach()?)
+    }
+
+    fn access_ports(&mut self, dp: DpAddress) -> Result<BTreeSet<FullyQualifiedApAddress>, ArmError> {
+        self.select_debug_port(dp)?;
+        Ok(BTreeSet::from([PORT]))
+    }
+
+    fn close(self: Box<Self>) -> Probe {
+        Probe::from_specific_probe(self)
+    }
+
+    fn select_debug_port(&mut self, dp: DpAddress) -> Result<(), ArmError> {
+        match dp {
+            DpAddress::Default => Ok(()),
+            DpAddress::Multidrop(_) => Err(driver(StlinkError::MultidropNotSupported)),
+        }
+    }
+
+    fn current_debug_port(&self) -> Option<DpAddress> {
+        Some(DpAddress::Default)
+    }
+
+    fn memory_interface(
+        &mut self,
+        access_port: &FullyQualifiedApAddress,
+    ) -> Result<Box<dyn ArmMemoryInterface + '_>, ArmError> {
+        match self.read_raw_ap_register(access_port, IDR::ADDRESS)? {
+            0 => Err(ArmError::ApDoesNotExist(PORT)),
+            idr if idr >> 13 & 0xF != CLASS_MEMORY => Err(ArmError::WrongApType),
+            _ => Ok(Box::new(Memory { probe: self })),
+        }
+    }
+}
+
+impl DapAccess for StLink {
+    fn read_raw_dp_register(&mut self, dp: DpAddress, register: DpRegisterAddress) -> Result<u32, ArmError> {
+        self.select_debug_port(dp)?;
+        self.commands.read_register(Registers::DebugPort, unbanked(register)?).map_err(driver)
+    }
+
+    fn write_raw_dp_register(
+        &mut self,
+        dp: DpAddress,
+        register: DpRegisterAddress,
+        value: u32,
+    ) -> Result<(), ArmError> {
+        self.select_debug_port(dp)?;
+        self.commands.write_register(Registers::DebugPort, unbanked(register)?, value).map_err(driver)
+    }
+
+    fn read_raw_ap_register(&mut self, ap: &FullyQualifiedApAddress, address: u64) -> Result<u32, ArmError> {
+        self.commands.read_register(only(ap)?, address as u8).map_err(driver)
+    }
+
+    fn write_raw_ap_register(
+        &mut self,
+        ap: &FullyQualifiedApAddress,
+        address: u64,
+        value: u32,
+    ) -> Result<(), ArmError> {
+        self.commands.write_register(only(ap)?, address as u8, value).map_err(driver)
+    }
+
+    fn try_dap_probe(&self) -> Option<&dyn DapProbe> {
+        None
+    }
+
+    fn try_dap_probe_mut(&mut self) -> Option<&mut dyn DapProbe> {
+        None
+    }
+}
+
+fn driver(error: StlinkError) -> ArmError {
+    DebugProbeError::from(error).into()
+}
+
+/// The number of a debug-port register. Banks are not needed here, and firmware before J32 has none.
+fn unbanked(register: DpRegisterAddress) -> Result<u8, ArmError> {
+    match register.bank {
+        None | Some(0) => Ok(register.address),
+        Some(_) => Err(driver(StlinkError::BanksNotAllowedOnDPRegister)),
+    }
+}
+
+/// The one access port that this driver knows.
+fn only(ap: &FullyQualifiedApAddress) -> Result<Registers, ArmError> {
+    if *ap == PORT { Ok(Registers::AccessPort) } else { Err(ArmError::ApDoesNotExist(ap.clone())) }
+}
+
+impl SwdSequence for StLink {
+    fn swj_sequence(&mut self, _bit_len: u8, _bits: u64) -> Result<(), DebugProbeError> {
+        Err(DebugProbeError::CommandNotSupportedByProbe { command_name: "swj_sequence" })
+    }
+
+    /// Of the pins only NRST can be driven, and none can be read.
+    fn swj_pins(&mut self, pin_out: u32, pin_select: u32, _pin_wait: u32) -> Result<u32, DebugProbeError> {
+        let mut nrst = Pins(0);
+        nrst.set_nreset(true);
+        if pin_select != u32::from(nrst.0) {
+            return Err(DebugProbeError::CommandNotSupportedByProbe { command_name: "swj_pins" });
+        }
+        self.commands.drive_nrst(if pin_out & pin_select == 0 { Nrst::Low } else { Nrst::High })?;
+        Ok(u32::MAX)
+    }
+}
+
+impl SwoAccess for StLink {
+    fn enable_swo(&mut self, _config: &SwoConfig) -> Result<(), ArmError> {
+        Err(ArmError::NotImplemented("SWO"))
+    }
+
+    fn disable_swo(&mut self) -> Result<(), ArmError> {
+        Err(ArmError::NotImplemented("SWO"))
+    }
+
+    fn read_swo_timeout(&mut self, _timeout: std::time::Duration) -> Result<Vec<u8>, ArmError> {
+        Err(ArmError::NotImplemented("SWO"))
+    }
+}
+
+/// The memory behind the access port, by words only: [`super::super::link`] reads and writes nothing else.
+struct Memory<'probe> {
+    probe: &'probe mut StLink,
+}
+
+impl SwdSequence for Memory<'_> {
+    fn swj_sequence(&mut self, bit_len: u8, bits: u64) -> Result<(), DebugProbeError> {
+        self.probe.swj_sequence(bit_len, bits)
+    }
+
+    fn swj_pins(&mut self, pin_out: u32, pin_select: u32, pin_wait: u32) -> Result<u32, DebugProbeError> {
+        self.probe.swj_pins(pin_out, pin_select, pin_wait)
+    }
+}
+
+impl MemoryInterface<ArmError> for Memory<'_> {
+    fn supports_native_64bit_access(&mut self) -> bool {
+        false
+    }
+
+    fn read_64(&mut self, _address: u64, _data: &mut [u64]) -> Result<(), ArmError> {
+        Err(ArmError::UnsupportedTransferWidth(64))
+    }
+
+    fn read_32(&mut self, address: u64, data: &mut [u32]) -> Result<(), ArmError> {
+        self.probe.commands.read_words(valid_32bit_arm_address(address)?, data).map_err(driver)
+    }
+
+    fn read_16(&mut self, _address: u64, _data: &mut [u16]) -> Result<(), ArmError> {
+        Err(ArmError::UnsupportedTransferWidth(16))
+    }
+
+    fn read_8(&mut self, _address: u64, _data: &mut [u8]) -> Result<(), ArmError> {
+        Err(ArmError::UnsupportedTransferWidth(8))
+    }
+
+    fn write_64(&mut self, _address: u64, _data: &[u64]) -> Result<(), ArmError> {
+        Err(ArmError::UnsupportedTransferWidth(64))
+    }
+
+    fn write_32(&mut self, address: u64, data: &[u32]) -> Result<(), ArmError> {
+        self.probe.commands.write_words(valid_32bit_arm_address(address)?, data).map_err(driver)
+    }
+
+    fn write_16(&mut self, _address: u64, _data: &[u16]) -> Result<(), ArmError> {
+        Err(ArmError::UnsupportedTransferWidth(16))
+    }
+
+    fn write_8(&mut self, _address: u64, _data: &[u8]) -> Result<(), ArmError> {
+        Err(ArmError::UnsupportedTransferWidth(8))
+    }
+
+    fn supports_8bit_transfers(&self) -> Result<bool, ArmError> {
+        Ok(false)
+    }
+
+    fn flush(&mut self) -> Result<(), ArmError> {
+        Ok(())
+    }
+}
+
+impl ArmMemoryInterface for Memory<'_> {
+    fn fully_qualified_address(&self) -> FullyQualifiedApAddress {
+        PORT
+    }
+
+    fn base_address(&mut self) -> Result<u64, ArmError> {
+        let base = BASE::from_raw(self.probe.read_raw_ap_register(&PORT, BASE::ADDRESS)?);
+        if !base.present() {
+            return Err(ArmError::Other("debug entry not present".into()));
+        }
+        Ok(u64::from(base.BASEADDR()) << 12)
+    }
+
+    fn get_arm_debug_interface(&mut self) -> Result<&mut dyn ArmDebugInterface, DebugProbeError> {
+        Ok(self.probe)
+    }
+
+    fn generic_status(&mut self) -> Result<CSW, ArmError> {
+        Ok(CSW::from_raw(self.probe.read_raw_ap_register(&PORT, CSW::ADDRESS)?))
+    }
+}
