@@ -39,8 +39,8 @@ pub enum Problem {
         /// The oldest version that works, for example `J26`.
         needed: String,
     },
-    /// Another probe has the same USB ids and serial number, and the driver of this kind takes either of them.
-    #[error("another probe has the same USB ids and serial number, so that the wrong one could be opened")]
+    /// Another probe has the same USB ids and serial number, and the driver of this kind opens either of them.
+    #[error("the probe cannot be told apart from another attached one by its serial number")]
     Twin,
     /// The probe can be opened but does not answer.
     #[error("the probe does not answer")]

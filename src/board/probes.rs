@@ -46,7 +46,8 @@ pub struct ProbeEntry {
     pub usable: bool,
     /// Why it cannot be used.
     pub problem: Option<access::Problem>,
-    /// Whether another probe has the same USB ids and serial number, or none like this one, as clones do.
+    /// Whether probe-rs's drivers could open another probe in its stead: one with the same USB ids and serial number, or
+    /// any with the same ids if this one has no serial number.
     #[serde(skip)]
     pub has_twin: bool,
 }
@@ -199,13 +200,13 @@ impl Probes {
     fn choices(&self) -> Vec<Choice> {
         let items = self.lister.list_with_access(None);
         let devices = usb::devices(items.iter().map(|item| &item.info));
-        let identity = |info: &DebugProbeInfo| {
-            (info.vendor_id, info.product_id, info.serial_number.clone().unwrap_or_default(), info.interface)
-        };
-        let identities: Vec<_> = items.iter().map(|item| identity(&item.info)).collect();
+        let has_twin: Vec<_> = items
+            .iter()
+            .map(|item| items.iter().filter(|other| answers_to(&other.info, &item.info)).count() > 1)
+            .collect();
         let choice = |(index, (item, device)): (usize, (ProbeListItem, Option<nusb::DeviceInfo>))| {
             let permitted = item.accessibility == Accessibility::Accessible;
-            let has_twin = identities.iter().filter(|other| **other == identities[index]).count() > 1;
+            let has_twin = has_twin[index];
             let busy = || Some(access::Problem::Busy { program: Some(usb::holder(device.as_ref()?)?) });
             let problem = match permitted {
                 false => Some(access::permission(&item.info)),
@@ -275,6 +276,12 @@ impl Probes {
         }
         stlink::open(device).map_err(|error| access::diagnose(&choice.info, Some(device), &error))
     }
+}
+
+/// Whether a driver that is asked for one probe would take the other as well. Asked for one without a serial number it takes
+/// any with the same ids (probe-rs 0.32.0, `selector_matches`).
+fn answers_to(other: &DebugProbeInfo, asked: &DebugProbeInfo) -> bool {
+    DebugProbeSelector::from(asked).matches_probe(other)
 }
 
 /// Whether this program has a driver of its own that opens the probe by where it is plugged in.
@@ -356,6 +363,48 @@ mod tests {
                          or #N (for example 0483:3748)";
             assert_eq!(error, format!("invalid probe {text:?}: {forms}; {mistake}"));
         }
+    }
+
+    /// Lists these and opens none.
+    #[derive(Debug)]
+    struct Listed(Vec<DebugProbeInfo>);
+
+    impl ProbeLister for Listed {
+        fn open(&self, _: &DebugProbeSelector) -> Result<Probe, DebugProbeError> {
+            unreachable!()
+        }
+
+        fn list_with_access(&self, _: Option<&DebugProbeSelector>) -> Vec<ProbeListItem> {
+            self.0.iter().cloned().map(ProbeListItem::accessible).collect()
+        }
+    }
+
+    /// For each J-Link with one of these serial numbers, whether it is listed as usable and can be chosen; both must agree.
+    fn usable(serials: &[Option<&str>]) -> Vec<bool> {
+        let info = |serial: &Option<&str>| {
+            DebugProbeInfo::new("J-Link", 0x1366, 0x0101, serial.map(Into::into), &JLinkFactory, None, false)
+        };
+        let lister = Listed(serials.iter().map(info).collect());
+        let probes = Probes::new(Box::new(lister), Arc::new(SystemClock::new()));
+        let listed = probes.list();
+        for entry in &listed {
+            match probes.choose(Some(&Selector::Index(entry.index))) {
+                Ok(_) => assert!(entry.usable),
+                Err(Error::ProbeAccess(problem)) => assert_eq!(Some(problem), entry.problem),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        listed.into_iter().map(|entry| entry.usable).collect()
+    }
+
+    #[test]
+    fn a_probe_that_its_driver_cannot_tell_from_another_is_listed_and_refused_with_the_same_words() {
+        assert_eq!(usable(&[Some("1"), Some("2")]), [true, true]);
+        assert_eq!(usable(&[Some("1"), Some("1"), Some("2")]), [false, false, true]);
+        assert_eq!(usable(&[None, None]), [false, false]);
+        assert_eq!(usable(&[None]), [true]);
+        // Asked for one without a serial number the driver takes any.
+        assert_eq!(usable(&[None, Some("1")]), [false, true]);
     }
 
     #[test]

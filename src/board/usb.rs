@@ -22,7 +22,7 @@ pub(super) fn devices<'a>(probes: impl Iterator<Item = &'a DebugProbeInfo>) -> V
         .collect()
 }
 
-/// Who else answers to a device's ids and serial number.
+/// Who else a driver takes that is asked for a device's ids and serial number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kin {
     /// Nobody.
@@ -36,14 +36,16 @@ pub(super) enum Kin {
 /// Looks for twins of a device.
 pub(super) fn kin(device: &nusb::DeviceInfo) -> Kin {
     let devices = nusb::list_devices().wait().map(Iterator::collect::<Vec<_>>).unwrap_or_default();
-    let identity = |device: &nusb::DeviceInfo| {
-        (device.vendor_id(), device.product_id(), device.serial_number().unwrap_or_default().to_owned())
-    };
     if !devices.iter().any(|other| is_same(other, device)) {
         return Kin::Gone;
     }
-    let alike = devices.iter().filter(|other| identity(other) == identity(device)).count();
-    if alike == 1 { Kin::None } else { Kin::Twins }
+    // Without a serial number any device with these ids will do for a driver.
+    let serial = device.serial_number().unwrap_or_default();
+    let alike = |other: &&nusb::DeviceInfo| {
+        (other.vendor_id(), other.product_id()) == (device.vendor_id(), device.product_id())
+            && (serial.is_empty() || other.serial_number() == Some(serial))
+    };
+    if devices.iter().filter(alike).count() == 1 { Kin::None } else { Kin::Twins }
 }
 
 /// Whether a device that was listed still has its address, at the same place.

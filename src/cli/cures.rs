@@ -80,7 +80,7 @@ pub(crate) fn lines(problem: &Problem, system: System) -> Vec<String> {
         (Problem::Firmware { .. }, _) => {
             line("Update it with ST's STSW-LINK007 (https://www.st.com/en/development-tools/stsw-link007.html).")
         }
-        (Problem::Twin, _) => line("Unplug the other probe of this kind."),
+        (Problem::Twin, _) => line("Unplug the other one."),
         (Problem::Hung, _) => line("Unplug the probe and plug it in again."),
         (Problem::Permission { .. } | Problem::Driver | Problem::Other { .. }, _) => Vec::new(),
     }

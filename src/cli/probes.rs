@@ -117,6 +117,7 @@ mod tests {
             probe(3, "J-Link", Some("000123"), Some(busy)),
             probe(4, "STLink V2", Some("?"), Some(firmware)),
             probe(5, "STLink V2", Some("?"), Some(Problem::Hung)),
+            probe(6, "J-Link", Some("000123"), Some(Problem::Twin)),
         ];
         let expected = r#"#1 STLink V2
   usb     0483:3748 at usb:1-1
@@ -150,6 +151,12 @@ mod tests {
   serial  ?
   usable  no: the probe does not answer
   Unplug the probe and plug it in again.
+
+#6 J-Link
+  usb     0483:3748 at usb:1-6
+  serial  000123
+  usable  no, the probe cannot be told apart from another attached one by its serial number
+  Unplug the other one.
 "#;
         assert_eq!(text(&probes, System::Linux), expected);
     }

@@ -235,7 +235,7 @@ impl SwoAccess for StLink {
     }
 }
 
-/// The memory behind the access port, by words only: [`super::super::link`] reads and writes nothing else.
+/// The memory behind the access port, by words only: `board::link` reads and writes nothing else.
 struct Memory<'probe> {
     probe: &'probe mut StLink,
 }
@@ -315,5 +315,102 @@ impl ArmMemoryInterface for Memory<'_> {
 
     fn generic_status(&mut self) -> Result<CSW, ArmError> {
         Ok(CSW::from_raw(self.probe.read_raw_ap_register(&PORT, CSW::ADDRESS)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::{
+        super::script::{ASK_STATUS, Script, memory_status},
+        *,
+    };
+    use crate::board::link::{Link, LinkError, SharedMeter};
+
+    const READ_FLASH: [u8; 9] = [0xF2, 0x07, 0, 0, 0, 0x08, 4, 0, 0];
+
+    /// A probe with a Cortex-M3 behind it, and what is asked for until its memory can be read.
+    fn with_memory(idr: u32) -> Script {
+        let [a, b, c, d] = idr.to_le_bytes();
+        let script = Script::v2(37).then(&[0xF2, 0x4B, 0], &[], &[0x80, 0]);
+        script.then(&[0xF2, 0x45, 0, 0, 0xFC, 0], &[], &[0x80, 0, 0, 0, a, b, c, d])
+    }
+
+    fn link(script: Script) -> (Result<Link, LinkError>, Script) {
+        let (commands, script) = script.opened();
+        let probe = Box::new(StLink::new(commands).unwrap());
+        (Link::new(probe, 4000, SharedMeter::default()), script)
+    }
+
+    #[test]
+    fn memory_is_read_and_written_by_the_probe_s_own_commands() {
+        let script = with_memory(0x1477_0011)
+            .then(&READ_FLASH, &[], &[0x78, 0x56, 0x34, 0x12])
+            .then(&ASK_STATUS, &[], &memory_status(0x80))
+            .then(&[0xF2, 0x08, 0, 0, 0, 0x20, 4, 0, 0], &[0xEF, 0xBE, 0xAD, 0xDE], &[])
+            .then(&ASK_STATUS, &[], &memory_status(0x80))
+            .then(&[0xF2, 0x45, 0xFF, 0xFF, 0, 0], &[], &[0x80, 0, 0, 0, 0x77, 0x14, 0xA0, 0x1B])
+            .then(&[0xF2, 0x45, 0, 0, 0xF8, 0], &[], &[0x80, 0, 0, 0, 0x03, 0xF0, 0x0F, 0xE0])
+            .then(&[0xF2, 0x3C, 1], &[], &[0x80, 0])
+            // Dropped, it leaves debug mode.
+            .then(&[0xF5], &[], &[2, 0])
+            .then(&[0xF2, 0x21], &[], &[]);
+        let (link, script) = link(script);
+        let mut link = link.unwrap();
+        assert_eq!(link.read(0x0800_0000).unwrap(), 0x1234_5678);
+        link.write(0x2000_0000, 0xDEAD_BEEF).unwrap();
+        assert_eq!(link.dpidr().unwrap(), 0x1BA0_1477);
+        assert_eq!(link.rom_table_base().unwrap(), 0xE00F_F000);
+        link.release_reset().unwrap();
+        link.flush().unwrap();
+        drop(link.close());
+        assert!(script.is_over());
+    }
+
+    #[test]
+    fn failures_are_sorted_as_those_of_the_other_driver() {
+        let failing = |status| {
+            let script = with_memory(0x1477_0011).then(&READ_FLASH, &[], &[0; 4]);
+            let script = script.then(&ASK_STATUS, &[], &memory_status(status)).then(&[0xF5], &[], &[1, 0]);
+            link(script).0.unwrap().read(0x0800_0000).unwrap_err()
+        };
+        assert!(matches!(failing(0x11), LinkError::Refused { address: 0x0800_0000 }));
+        for status in [0x12, 0x13, 0x16, 0x19] {
+            assert!(matches!(failing(status), LinkError::Wire { address: 0x0800_0000, .. }), "{status:#x}");
+        }
+        for kind in [io::ErrorKind::TimedOut, io::ErrorKind::NotConnected] {
+            let script = with_memory(0x1477_0011).then_fails(&READ_FLASH, kind).then_fails(&[0xF5], kind);
+            let error = link(script).0.unwrap().read(0x0800_0000).unwrap_err();
+            assert!(matches!(error, LinkError::Probe { .. }), "{kind}");
+        }
+    }
+
+    #[test]
+    fn an_access_port_that_is_absent_or_leads_to_no_memory_is_an_error() {
+        // The second is a JTAG access port (ADIv5 C2.6.7).
+        for idr in [0, 0x1476_0010] {
+            let (refused, script) = link(with_memory(idr).then(&[0xF5], &[], &[1, 0]));
+            assert!(matches!(refused, Err(LinkError::Wire { .. })), "{idr:#x}");
+            assert!(script.is_over());
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_set_is_set_again_after_attaching() {
+        let (commands, script) = Script::v2(37)
+            .then(&[0xF2, 0x43, 3], &[], &[0x80, 0])
+            .then(&[0xF5], &[], &[1, 0])
+            .then(&[0xF2, 0x30, 0xA3, 0], &[], &[0x80, 0])
+            .then(&[0xF2, 0x43, 3], &[], &[0x80, 0])
+            .then(&[0xF5], &[], &[1, 0])
+            .opened();
+        let mut probe = Probe::new(StLink::new(commands).unwrap());
+        probe.select_protocol(WireProtocol::Swd).unwrap();
+        assert_eq!(probe.set_speed(1000).unwrap(), 950);
+        probe.attach_to_unspecified().unwrap();
+        assert_eq!(probe.speed_khz(), 950);
+        drop(probe);
+        assert!(script.is_over());
     }
 }

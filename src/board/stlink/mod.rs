@@ -8,6 +8,8 @@
 mod arm;
 mod clock;
 mod commands;
+#[cfg(test)]
+mod script;
 mod usb;
 
 pub(super) use self::usb::open;
