@@ -5,7 +5,7 @@ use std::io;
 use probe_rs::probe::{BoxedProbeError, DebugProbeError, DebugProbeInfo, ProbeCreationError, stlink::StlinkError};
 use serde::Serialize;
 
-use super::{Error, usb};
+use super::{Error, stlink, usb};
 
 /// Why a probe cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
@@ -64,7 +64,7 @@ pub(super) fn diagnose(info: &DebugProbeInfo, device: Option<&nusb::DeviceInfo>,
         return Error::ProbeGone;
     }
     if let Some(StlinkError::ProbeFirmwareOutdated(version)) = specific(error) {
-        let found = device.and_then(usb::stlink_version);
+        let found = device.and_then(stlink::version);
         return Error::ProbeAccess(Problem::Firmware { found, needed: format!("J{version}") });
     }
     let problem = match io_kind(error) {

@@ -46,8 +46,8 @@ pub struct ProbeEntry {
     pub usable: bool,
     /// Why it cannot be used.
     pub problem: Option<access::Problem>,
-    /// Whether probe-rs's drivers could open another probe in its stead: one with the same USB ids and serial number, or
-    /// any with the same ids if this one has no serial number.
+    /// Whether probe-rs's drivers could open another probe instead: one with the same USB ids and serial number, or any with
+    /// the same ids if this one has no serial number.
     #[serde(skip)]
     pub has_twin: bool,
 }
@@ -247,8 +247,8 @@ impl Probes {
         }
     }
 
-    /// Opens the chosen probe and no other. probe-rs's drivers open by ids and serial number, and take the first probe that
-    /// has them; so they are asked only if there is one such probe before and after.
+    /// Opens the chosen probe and never another one. probe-rs's drivers open the first probe with the right ids and serial
+    /// number, so they are used only if there is exactly one, before and after.
     pub(super) fn open(&self, choice: &Choice) -> Result<Probe, Error> {
         let diagnose = |error| access::diagnose(&choice.info, choice.device.as_ref(), &error);
         let by_identity = || self.lister.open(&DebugProbeSelector::from(&choice.info)).map_err(diagnose);
@@ -261,7 +261,7 @@ impl Probes {
         let probe = by_identity()?;
         match usb::kin(device) {
             usb::Kin::None => Ok(probe),
-            // Plugged in at this very moment: which of them is open now cannot be told.
+            // Another one was plugged in just now, and either of them may be open.
             usb::Kin::Twins => {
                 drop(probe);
                 Self::open_by_place(choice, device)
@@ -278,13 +278,13 @@ impl Probes {
     }
 }
 
-/// Whether a driver that is asked for one probe would take the other as well. Asked for one without a serial number it takes
-/// any with the same ids (probe-rs 0.32.0, `selector_matches`).
+/// Whether a driver that is asked to open one probe could open the other. If the one has no serial number, the driver takes
+/// any probe with the same ids (probe-rs 0.32.0, `selector_matches`).
 fn answers_to(other: &DebugProbeInfo, asked: &DebugProbeInfo) -> bool {
     DebugProbeSelector::from(asked).matches_probe(other)
 }
 
-/// Whether this program has a driver of its own that opens the probe by where it is plugged in.
+/// Whether the probe can be opened by its place, which takes a driver of our own.
 fn opens_by_place(info: &DebugProbeInfo, device: Option<&nusb::DeviceInfo>) -> bool {
     info.is_probe_type::<StLinkFactory>() && device.is_some()
 }
@@ -327,6 +327,8 @@ impl ProbeLister for SupportedProbes {
 
 #[cfg(test)]
 mod tests {
+    use probe_rs::probe::fake_probe::FakeProbe;
+
     use super::*;
 
     #[test]
@@ -365,13 +367,13 @@ mod tests {
         }
     }
 
-    /// Lists these and opens none.
+    /// Lists these, and opens any of them.
     #[derive(Debug)]
     struct Listed(Vec<DebugProbeInfo>);
 
     impl ProbeLister for Listed {
         fn open(&self, _: &DebugProbeSelector) -> Result<Probe, DebugProbeError> {
-            unreachable!()
+            Ok(Probe::new(FakeProbe::new()))
         }
 
         fn list_with_access(&self, _: Option<&DebugProbeSelector>) -> Vec<ProbeListItem> {
@@ -381,11 +383,11 @@ mod tests {
 
     /// For each J-Link with one of these serial numbers, whether it is listed as usable and can be chosen; both must agree.
     fn usable(serials: &[Option<&str>]) -> Vec<bool> {
-        let info = |serial: &Option<&str>| {
+        let info = |serial: Option<&str>| {
             DebugProbeInfo::new("J-Link", 0x1366, 0x0101, serial.map(Into::into), &JLinkFactory, None, false)
         };
-        let lister = Listed(serials.iter().map(info).collect());
-        let probes = Probes::new(Box::new(lister), Arc::new(SystemClock::new()));
+        let source = Listed(serials.iter().copied().map(info).collect());
+        let probes = Probes::new(Box::new(source), Arc::new(SystemClock::new()));
         let listed = probes.list();
         for entry in &listed {
             match probes.choose(Some(&Selector::Index(entry.index))) {
@@ -403,7 +405,7 @@ mod tests {
         assert_eq!(usable(&[Some("1"), Some("1"), Some("2")]), [false, false, true]);
         assert_eq!(usable(&[None, None]), [false, false]);
         assert_eq!(usable(&[None]), [true]);
-        // Asked for one without a serial number the driver takes any.
+        // For a probe without a serial number its driver takes any with the same ids.
         assert_eq!(usable(&[None, Some("1")]), [false, true]);
     }
 

@@ -1,9 +1,7 @@
 //! USB details that the probe drivers do not report: the port, the program that uses the device, the firmware version.
 
-use std::time::Duration;
-
 use nusb::MaybeFuture as _;
-use probe_rs::probe::{DebugProbeInfo, usb_util::InterfaceExt as _};
+use probe_rs::probe::DebugProbeInfo;
 
 /// Finds the USB device of each probe, in order; `None` if it has none, as in a simulation. Probes with the same IDs
 /// and serial number are matched in the order of the system's list, which is also the order of the drivers.
@@ -22,24 +20,24 @@ pub(super) fn devices<'a>(probes: impl Iterator<Item = &'a DebugProbeInfo>) -> V
         .collect()
 }
 
-/// Who else a driver takes that is asked for a device's ids and serial number.
+/// Which devices a driver finds that looks for one by its ids and serial number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kin {
-    /// Nobody.
+    /// Only this one.
     None,
-    /// At least one more.
+    /// This one and others.
     Twins,
-    /// The device itself is not where it was.
+    /// This one is no longer where it was.
     Gone,
 }
 
-/// Looks for twins of a device.
+/// Looks for a device, and for others with the same ids and serial number.
 pub(super) fn kin(device: &nusb::DeviceInfo) -> Kin {
     let devices = nusb::list_devices().wait().map(Iterator::collect::<Vec<_>>).unwrap_or_default();
     if !devices.iter().any(|other| is_same(other, device)) {
         return Kin::Gone;
     }
-    // Without a serial number any device with these ids will do for a driver.
+    // A driver takes any device with these ids if it has no serial number to look for.
     let serial = device.serial_number().unwrap_or_default();
     let alike = |other: &&nusb::DeviceInfo| {
         (other.vendor_id(), other.product_id()) == (device.vendor_id(), device.product_id())
@@ -48,7 +46,7 @@ pub(super) fn kin(device: &nusb::DeviceInfo) -> Kin {
     if devices.iter().filter(alike).count() == 1 { Kin::None } else { Kin::Twins }
 }
 
-/// Whether a device that was listed still has its address, at the same place.
+/// Whether a listed device still has the same address at the same place.
 pub(super) fn is_where_it_was(device: &nusb::DeviceInfo) -> bool {
     kin(device) != Kin::Gone
 }
@@ -100,34 +98,4 @@ pub(super) fn holder(device: &nusb::DeviceInfo) -> Option<String> {
 #[cfg(not(target_os = "linux"))]
 pub(super) fn holder(_device: &nusb::DeviceInfo) -> Option<String> {
     None
-}
-
-/// The firmware version of an ST-Link, for example `V2J17`. Reads it without the driver, which rejects old versions.
-pub(super) fn stlink_version(device: &nusb::DeviceInfo) -> Option<String> {
-    /// ST's `GET_VERSION` and the V3's extended form. A V3 answers the first without the version of its debug firmware.
-    const GET_VERSION: u8 = 0xF1;
-    const GET_VERSION_EXT: u8 = 0xFB;
-    let interface = device.open().wait().ok()?.claim_interface(0).wait().ok()?;
-    // The V2 (product 3748) uses a different bulk-out endpoint from all later models.
-    let out = if device.product_id() == 0x3748 { 0x02 } else { 0x01 };
-    let mut answer = [0; 12];
-    ask(&interface, out, GET_VERSION, &mut answer[..6])?;
-    // Four bits hardware version, six bits debug firmware version, six bits other firmware.
-    let version = u16::from_be_bytes([answer[0], answer[1]]);
-    let (hardware, mut firmware) = (version >> 12, version >> 6 & 0x3F);
-    if hardware >= 3 {
-        ask(&interface, out, GET_VERSION_EXT, &mut answer)?;
-        firmware = answer[2].into();
-    }
-    Some(format!("V{hardware}J{firmware}"))
-}
-
-/// Sends a 16-byte command to an ST-Link and reads the answer.
-fn ask(interface: &nusb::Interface, out: u8, command: u8, answer: &mut [u8]) -> Option<()> {
-    const TIMEOUT: Duration = Duration::from_millis(500);
-    let mut bytes = [0; 16];
-    bytes[0] = command;
-    interface.write_bulk(out, &bytes, TIMEOUT).ok()?;
-    interface.read_bulk(0x81, answer, TIMEOUT).ok()?;
-    Some(())
 }

@@ -155,7 +155,7 @@ mod tests {
 #6 J-Link
   usb     0483:3748 at usb:1-6
   serial  000123
-  usable  no, the probe cannot be told apart from another attached one by its serial number
+  usable  no: the probe cannot be told apart from another attached one by its serial number
   Unplug the other one.
 "#;
         assert_eq!(text(&probes, System::Linux), expected);

@@ -1,4 +1,4 @@
-//! An ST-Link as probe-rs uses a probe: the traits of its drivers, as far as this program calls them.
+//! The ST-Link as a probe-rs driver: those parts of probe-rs's traits that this program calls.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -38,7 +38,7 @@ impl StLink {
 
 impl Drop for StLink {
     fn drop(&mut self) {
-        // Whoever drops it cannot be told.
+        // Nobody is left to report an error to.
         let _ = self.commands.leave();
     }
 }
@@ -60,7 +60,7 @@ impl DebugProbe for StLink {
     fn attach(&mut self) -> Result<(), DebugProbeError> {
         self.commands.leave()?;
         self.commands.enter_swd()?;
-        // Entering may set the default again.
+        // Entering SWD may reset the clock to the default.
         self.set_speed(self.speed_khz)?;
         Ok(())
     }
@@ -191,7 +191,7 @@ fn driver(error: StlinkError) -> ArmError {
     DebugProbeError::from(error).into()
 }
 
-/// The number of a debug-port register. Banks are not needed here, and firmware before J32 has none.
+/// The number of a debug-port register. Firmware before J32 knows no banks, and none are needed.
 fn unbanked(register: DpRegisterAddress) -> Result<u8, ArmError> {
     match register.bank {
         None | Some(0) => Ok(register.address),
@@ -235,7 +235,7 @@ impl SwoAccess for StLink {
     }
 }
 
-/// The memory behind the access port, by words only: `board::link` reads and writes nothing else.
+/// The memory behind the access port, in words only, because `board::link` uses nothing else.
 struct Memory<'probe> {
     probe: &'probe mut StLink,
 }

@@ -1,7 +1,7 @@
-//! The SWD clocks of an ST-Link V2, which counts in delay loops.
+//! The SWD clocks of an ST-Link V2, which are set as delays.
 
-/// Clocks in kHz with the delay that sets each, fastest first. These are probe-rs's numbers, so that a clock has the same
-/// name with either driver. Source: OpenOCD 0.12 `stlink_khz_to_speed_map_swd`, which calls the fastest 4000.
+/// Clocks in kHz and the delay for each, fastest first. The numbers are those of probe-rs, so that a clock has the same name
+/// with both drivers. Source: OpenOCD 0.12 `stlink_khz_to_speed_map_swd`, which calls the fastest 4000.
 const CLOCKS: [(u32, u8); 12] = [
     (4600, 0),
     (1800, 1),
@@ -17,7 +17,7 @@ const CLOCKS: [(u32, u8); 12] = [
     (100, 40),
 ];
 
-/// What the probe uses if it is told nothing, in kHz.
+/// The clock after power-up, in kHz.
 pub(super) const DEFAULT_KHZ: u32 = 1800;
 
 /// The fastest clock that is not faster than `khz`, with its delay.

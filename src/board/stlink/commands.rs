@@ -1,7 +1,7 @@
-//! The commands of an ST-Link: their bytes, and what is answered.
+//! The commands of an ST-Link and their answers.
 //!
-//! A command has 16 bytes. Data follow in one direction, and most answers begin with a status. Memory commands answer with
-//! nothing but the data; their status is asked for by a command of its own. Numbers are little-endian, versions are not.
+//! A command has 16 bytes, followed by data in one direction. Most answers begin with a status. The answer to a memory command
+//! is only the data; a second command asks for its status. Numbers are little-endian, except in the version.
 //! Source: OpenOCD 0.12 `src/jtag/drivers/stlink_usb.c`.
 
 use std::{thread, time::Duration};
@@ -10,12 +10,12 @@ use probe_rs::probe::{DebugProbeError, stlink::StlinkError};
 
 use super::clock;
 
-/// How commands reach a probe. The seam for tests.
+/// The connection to a probe. Tests put a scripted one in its place.
 pub(super) trait Wire: std::fmt::Debug + Send {
     /// Sends a command and then `data`, and fills `answer`.
     fn exchange(&mut self, command: [u8; 16], data: &[u8], answer: &mut [u8]) -> Result<(), StlinkError>;
 
-    /// Resets the probe as a USB device, for one that was left in the middle of a command.
+    /// Resets the USB device, for a probe that was left in the middle of a command.
     fn reset(&mut self) -> Result<(), StlinkError>;
 }
 
@@ -25,7 +25,7 @@ const DFU: u8 = 0xF3;
 const SWIM: u8 = 0xF4;
 const GET_MODE: u8 = 0xF5;
 const GET_VOLTAGE: u8 = 0xF7;
-/// From V3; there the shorter form has no room for the version of the debug firmware.
+/// For the V3, whose answer to [`GET_VERSION`] does not contain the version of the debug firmware.
 const GET_VERSION_EXTENDED: u8 = 0xFB;
 
 /// Second bytes of [`DEBUG`] commands.
@@ -49,23 +49,23 @@ mod debug {
     pub(super) const GET_CLOCKS: u8 = 0x62;
 }
 
-/// Modes, as [`GET_MODE`] answers, that have to be left before a debug command, and how each is left.
+/// The modes that have to be left before a debug command, by their number in the answer to [`GET_MODE`], and the command
+/// that leaves each.
 const MODES_TO_LEAVE: [(u8, [u8; 2]); 3] = [(0, [DFU, 0x07]), (2, [DEBUG, debug::EXIT]), (3, [SWIM, 0x01])];
-/// The last mode there is.
+/// The highest mode number.
 const LAST_MODE: u8 = 3;
 
 const STATUS_OK: u8 = 0x80;
-/// The access port, or the debug port, answered WAIT.
+/// The access port or the debug port answered WAIT.
 const STATUS_WAIT: [u8; 2] = [0x10, 0x14];
-/// Tries of a command that is answered WAIT, with a pause of 0.1 ms after the first, each twice as long as the one before:
-/// 0.8 s in all, as probe-rs does.
+/// How often a command is tried that is answered WAIT. The pauses begin with 0.1 ms and double: 0.4 s in all, as in probe-rs.
 const TRIES: u32 = 13;
 
-/// The oldest debug firmware of a V2 and of a V3 that are used: those of probe-rs.
+/// The oldest debug firmware of a V2 and of a V3 that probe-rs accepts.
 const OLDEST: (u8, u8) = (26, 3);
-/// The first V2 firmware that has to be told which access port is meant.
+/// The first V2 firmware that has more than one access port; each has to be opened.
 const FIRST_WITH_INIT_AP: u8 = 28;
-/// What fits into the buffer of a probe.
+/// The size of a probe's buffer.
 const MAX_BYTES: usize = 6 * 1024;
 
 /// The port number of the debug port; access ports have their own numbers.
@@ -108,9 +108,9 @@ pub(super) struct Commands {
 }
 
 impl Commands {
-    /// Takes a probe in whichever state it was left, and refuses one whose firmware is too old.
+    /// Brings a probe into a known state, and refuses it if its firmware is too old.
     pub(super) fn new(wire: Box<dyn Wire>) -> Result<Self, StlinkError> {
-        let mut commands = Self { wire, version: Version::default(), ap_is_open: false };
+        let mut commands = Self::unknown(wire);
         if let Err(error) = commands.leave() {
             let StlinkError::Usb(_) = error else { return Err(error) };
             commands.wire.reset()?;
@@ -127,6 +127,15 @@ impl Commands {
             }
             _ => Ok(commands),
         }
+    }
+
+    /// Only asks for the version.
+    pub(super) fn version_of(wire: Box<dyn Wire>) -> Result<Version, StlinkError> {
+        Self::unknown(wire).ask_version()
+    }
+
+    fn unknown(wire: Box<dyn Wire>) -> Self {
+        Self { wire, version: Version::default(), ap_is_open: false }
     }
 
     fn ask_version(&mut self) -> Result<Version, StlinkError> {
@@ -147,7 +156,7 @@ impl Commands {
         self.version
     }
 
-    /// Leaves whichever mode the probe is in, so that it can enter another.
+    /// Leaves the mode that the probe is in.
     pub(super) fn leave(&mut self) -> Result<(), StlinkError> {
         self.ap_is_open = false;
         let mut mode = [0; 2];
@@ -161,7 +170,7 @@ impl Commands {
         }
     }
 
-    /// Wakes the debug port up by SWD.
+    /// Connects to the debug port over SWD.
     pub(super) fn enter_swd(&mut self) -> Result<(), StlinkError> {
         self.debug(&[debug::ENTER, debug::ENTER_SWD, 0], &mut [0; 2])
     }
@@ -181,12 +190,12 @@ impl Commands {
         Ok(khz)
     }
 
-    /// The clock that is set, in kHz.
+    /// The current clock in kHz.
     pub(super) fn clock(&mut self) -> Result<u32, StlinkError> {
         if self.version.hardware < 3 { Ok(clock::DEFAULT_KHZ) } else { Ok(self.clocks()?.0) }
     }
 
-    /// The clock that is set and those that can be, in kHz.
+    /// The current clock and the available ones, in kHz.
     fn clocks(&mut self) -> Result<(u32, Vec<u32>), StlinkError> {
         // The status, the clock in use, a count, and up to ten clocks.
         let mut answer = [0; 52];
@@ -205,8 +214,8 @@ impl Commands {
     pub(super) fn voltage(&mut self) -> Result<f32, StlinkError> {
         let mut answer = [0; 8];
         self.send(&[GET_VOLTAGE], &[], &mut answer)?;
-        let [reference, half] = [le_word(&answer[..4]), le_word(&answer[4..])].map(|count| count as f32);
-        // The converter's reference of 1.2 V, and half of the target's supply.
+        let [reference, half] = [le_word(&answer[..4]), le_word(&answer[4..])].map(|count| f32::from(count as u16));
+        // Counts of a 12-bit converter: the 1.2 V reference and half the target voltage.
         if reference > 0.0 { Ok(2.0 * 1.2 * half / reference) } else { Err(StlinkError::VoltageDivisionByZero) }
     }
 
@@ -286,7 +295,7 @@ impl Commands {
         })
     }
 
-    /// Does something until it is not answered WAIT.
+    /// Repeats an attempt while its status is WAIT.
     fn patiently(&mut self, mut attempt: impl FnMut(&mut Self) -> Result<u8, StlinkError>) -> Result<(), StlinkError> {
         let mut status = attempt(self)?;
         for retry in 0..TRIES - 1 {
@@ -296,7 +305,7 @@ impl Commands {
             thread::sleep(Duration::from_micros(100 << retry));
             status = attempt(self)?;
         }
-        // probe-rs's own error, so that failures of either driver are sorted alike.
+        // probe-rs's error type, so that the errors of both drivers are sorted alike.
         if status == STATUS_OK { Ok(()) } else { Err(StlinkError::CommandFailed(status.into())) }
     }
 

@@ -1,9 +1,9 @@
 //! A driver for ST's probes, opened by the place they are plugged into.
 //!
-//! probe-rs opens an ST-Link by USB ids and serial number, and takes the first that matches. Clones often have no serial
-//! number, or all the same one, and the wrong board would be erased. This driver opens a given USB device instead, and is
-//! used only if another probe answers to the same ids and serial number. It offers what this program needs: SWD, NRST, the
-//! registers of the debug port, and words of memory by the probe's own memory commands.
+//! probe-rs opens the first ST-Link with the right USB ids and serial number. Clones often have no serial number, or all the
+//! same one, so the wrong board could be erased. This driver opens a given USB device instead. It is used only if probe-rs
+//! could open another probe, and does only what this program needs: SWD, NRST, the registers of the debug port, and words of
+//! memory with the probe's own memory commands.
 
 mod arm;
 mod clock;
@@ -12,4 +12,4 @@ mod commands;
 mod script;
 mod usb;
 
-pub(super) use self::usb::open;
+pub(super) use self::usb::{open, version};

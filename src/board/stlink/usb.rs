@@ -21,13 +21,13 @@ use crate::board::usb;
 const TIMEOUT: Duration = Duration::from_secs(1);
 const INTERFACE: u8 = 0;
 const ENDPOINT_IN: u8 = 0x81;
-/// The endpoint for commands: of the V2, whose product id this is, and of all later ones.
-const ENDPOINT_OUT: (u8, u8) = (0x02, 0x01);
+/// The product id of the V2, whose endpoint for commands differs from that of all later probes.
 const PRODUCT_V2: u16 = 0x3748;
+const ENDPOINT_OUT_V2: u8 = 0x02;
+const ENDPOINT_OUT: u8 = 0x01;
 
-/// Opens this very device. A device is opened by its address on the bus, which another one may have been given since it was
-/// listed: so once it is open the place of the address is read again, and then the probe has to answer. What is open and
-/// answers after that has been at this place all the time.
+/// Opens exactly this device. The system opens it by its address on the bus, which may belong to another device by now. So
+/// once it is open, its place is looked up again, and then it has to answer: a device that was unplugged in between does not.
 pub(in crate::board) fn open(device: &DeviceInfo) -> Result<Probe, DebugProbeError> {
     let wire = UsbWire::open(device)?;
     if !usb::is_where_it_was(device) {
@@ -36,9 +36,15 @@ pub(in crate::board) fn open(device: &DeviceInfo) -> Result<Probe, DebugProbeErr
     Ok(Probe::new(StLink::new(Commands::new(Box::new(wire))?)?))
 }
 
+/// The version of a probe, as `V2J17`. Works for firmware that is too old for either driver.
+pub(in crate::board) fn version(device: &DeviceInfo) -> Option<String> {
+    let version = Commands::version_of(Box::new(UsbWire::open(device).ok()?)).ok()?;
+    Some(format!("V{}J{}", version.hardware, version.firmware))
+}
+
 struct UsbWire {
     device: Device,
-    /// Held as long as its endpoints are.
+    /// Claimed for as long as its endpoints are used.
     _interface: Interface,
     commands: Endpoint<Bulk, Out>,
     answers: Endpoint<Bulk, In>,
@@ -55,7 +61,7 @@ impl UsbWire {
         let usb = |error: nusb::Error| ProbeCreationError::Usb(error.into());
         let device = info.open().wait().map_err(usb)?;
         let interface = device.claim_interface(INTERFACE).wait().map_err(usb)?;
-        let out = if info.product_id() == PRODUCT_V2 { ENDPOINT_OUT.0 } else { ENDPOINT_OUT.1 };
+        let out = if info.product_id() == PRODUCT_V2 { ENDPOINT_OUT_V2 } else { ENDPOINT_OUT };
         let commands = interface.endpoint(out).map_err(|_| StlinkError::EndpointNotFound)?;
         let answers = interface.endpoint(ENDPOINT_IN).map_err(|_| StlinkError::EndpointNotFound)?;
         Ok(Self { device, _interface: interface, commands, answers })
