@@ -90,6 +90,7 @@ pub(crate) const TABLE: [Row; 17] = [
             "Another program is using the probe.",
             "On Windows the probe has no WinUSB driver.",
             "The firmware of the ST-Link is too old: at least V2J26 or V3J3 is needed.",
+            "Two probes of the same kind cannot be told apart by their serial numbers: unplug one of them.",
             "The probe does not answer: unplug it and plug it in again.",
             "The driver could not open the probe for another reason, which the message gives.",
         ],
