@@ -177,6 +177,7 @@ mod tests {
             kind: "STLink V2".into(),
             usable: true,
             problem: None,
+            has_twin: false,
         }
     }
 

@@ -377,7 +377,7 @@ mod tests {
         };
         assert!(matches!(failing(0x11), LinkError::Refused { address: 0x0800_0000 }));
         for status in [0x12, 0x13, 0x16, 0x19] {
-            assert!(matches!(failing(status), LinkError::Wire { address: 0x0800_0000, .. }), "{status:#x}");
+            assert!(matches!(failing(status), LinkError::Wire { address: Some(0x0800_0000), .. }), "{status:#x}");
         }
         for kind in [io::ErrorKind::TimedOut, io::ErrorKind::NotConnected] {
             let script = with_memory(0x1477_0011).then_fails(&READ_FLASH, kind).then_fails(&[0xF5], kind);
