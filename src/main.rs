@@ -11,7 +11,7 @@ use std::{
 
 use indicatif::MultiProgress;
 
-use crate::cli::{Answer, Cli, Context, Output, Typed, defect, start_log};
+use crate::cli::{Answer, Cli, Context, Outcome, Output, Typed, defect, start_log};
 
 fn main() -> ExitCode {
     let (typed, cli) = Typed::read(&env::args_os().collect::<Vec<_>>());
@@ -33,6 +33,7 @@ fn run(cli: &Cli, output: &Output, bars: MultiProgress) -> Answer {
     let mut context = Context::new(cli, output, bars)?;
     let answer = panic::catch_unwind(AssertUnwindSafe(|| cli.command.run(&mut context)))
         .unwrap_or_else(|payload| Err(defect(payload.as_ref(), context.activity())));
-    let closed = context.close();
+    let board = answer.as_ref().map(Outcome::board).unwrap_or_default();
+    let closed = context.close(board);
     answer.and_then(|outcome| closed.map(|()| outcome))
 }

@@ -153,7 +153,7 @@ fn an_endless_file_is_read_only_up_to_the_size_limit() {
 fn a_number_is_the_scooters_code_before_it_is_an_exit_code() {
     let bench = Bench::new();
     let scooter = "error 3 on the scooter\nprogramming an update failed\n...\nFor exit code 3 of this program \
-                   (consent): `m365-drv explain consent`\n";
+                   (consent) see `m365-drv explain consent`.\n";
     bench.m365("explain 3").stdout(scooter).check();
     bench.m365("explain exit-3").stdout("exit code 3: consent\n...\n").check();
     bench.m365("explain 7").stdout("exit code 7: wrong-board\n...\n").check();

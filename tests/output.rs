@@ -125,3 +125,68 @@ fn the_log_file_holds_refusals_and_bad_usage() {
          exit 9 (data); board: unchanged\n",
     );
 }
+
+#[test]
+fn a_dry_run_speaks_of_what_would_be_done() {
+    let bench = Bench::new();
+    let lines = bench.m365("--simulate=locked flash pro --dry-run").json();
+    let report = lines.report();
+    assert_eq!(report["would_erase"], json!({ "whole_chip": true, "pages": 0 }));
+    assert_eq!(report["would_program"], json!({ "bytes": 17_248, "pages_already_correct": 0 }));
+    assert_eq!(report["would_write_option_bytes"], true);
+    assert_eq!((&report["needs"], &report["preview"]), (&json!("read-protected"), &json!(true)));
+    let deeds = [
+        "mass_erased",
+        "options_written",
+        "pages_erased",
+        "pages_skipped",
+        "bytes_programmed",
+        "verified",
+        "boot_check",
+        "backup",
+        "reconnects",
+        "contact_ms",
+    ];
+    for deed in deeds {
+        assert!(report.get(deed).is_none(), "{deed}");
+    }
+    let text = "Dry run: nothing was written\nchip           STM32F103\n...\nwould erase    the whole chip\n\
+                would program  17,248 bytes; 0 pages are already correct\nwould write    the option bytes\n\
+                needs          --erase-all: the chip is read-protected\ntook           0.[..] s\n";
+    bench.m365("-q --simulate=locked flash pro --dry-run").stdout(text).check();
+
+    bench.m365("--simulate=B:open flash pro --km 77 --no-backup").json();
+    let same = "...\nwould erase    0 pages\nwould program  0 bytes; [..] pages are already correct\ntook           0.[..] s\n";
+    bench.m365("-q --simulate=B flash pro --dry-run").stdout(same).check();
+}
+
+#[test]
+fn one_page_is_not_one_pages() {
+    let bench = Bench::new();
+    bench.m365("--simulate=B:open flash pro --km 77 --no-backup").json();
+    let text = "...\nerased      1 page\nprogrammed  [..] bytes; [..] pages were already correct\n...\n";
+    bench.m365("-q --simulate=B flash pro --km 78 --no-backup --no-run").stdout(text).check();
+}
+
+#[test]
+fn a_rehearsal_waits_in_real_time() {
+    let began = std::time::Instant::now();
+    let lines = Bench::new().m365("--simulate=absent --wait=2s info").exit(6).json();
+    let took = began.elapsed().as_millis();
+    assert!((1000..20_000).contains(&took), "{took} ms");
+    let waited: Vec<_> = lines.events("progress").map(|line| line["waited_ms"].as_u64().unwrap()).collect();
+    assert!(waited.len() >= 2 && waited.iter().all(|waited| u128::from(*waited) <= took), "{waited:?} in {took} ms");
+}
+
+#[test]
+fn errors_fit_on_40_columns_and_a_command_to_paste_stays_whole() {
+    let stderr = "simulated board `bricked`: no hardware\n  is touched\n...\nerror: the serial number is unknown\n\
+                  board: unchanged\nnext:\nm365-drv --simulate=bricked flash pro --erase-all --serial SERIAL --km KM\n\
+                  exit 9: `m365-drv explain data` tells\n  more\n";
+    let line = "--simulate=bricked flash pro --erase-all";
+    Bench::new().m365(line).env("COLUMNS", "40").exit(9).stderr(stderr).check();
+
+    let stderr = "error: unexpected argument '--fast' found\n\nUsage: m365-drv scooters [OPTIONS]\n\nFor more information, try\n  \
+                  '--help'.\n";
+    Bench::new().m365("scooters --fast").env("COLUMNS", "41").exit(2).stderr(stderr).check();
+}

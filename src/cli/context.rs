@@ -14,7 +14,7 @@ use m365_drv::{
         progress::{Event, Progress, Warning},
     },
     image::{Image, Kind, RehearsalImages},
-    ops::{Job, Keep, Known},
+    ops::{BoardState, Job, Keep, Known},
     target::Target,
 };
 
@@ -140,12 +140,12 @@ impl Context {
         };
     }
 
-    /// Tells how long the phases took, and saves what is needed after the command.
-    pub(crate) fn close(&self) -> anyhow::Result<()> {
+    /// Tells how long the phases took, and saves what is needed after the command, which has left the board in this state.
+    pub(crate) fn close(&self, board: BoardState) -> anyhow::Result<()> {
         if self.wants_phases {
             self.teller.tell_phases();
         }
-        self.rehearsal.as_ref().map_or(Ok(()), Rehearsal::save)
+        self.rehearsal.as_ref().map_or(Ok(()), |rehearsal| rehearsal.save(board, Exit::Internal))
     }
 }
 

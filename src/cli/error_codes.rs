@@ -1,8 +1,8 @@
-//! The error codes that a scooter shows: long and short beeps, flashes of the controller's LED, or the dashboard.
+//! The error codes that a scooter shows: by beeps, by flashes of the controller's LED, or on the dashboard.
 
 use serde::Serialize;
 
-/// How well a row is known.
+/// How certain an entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Confidence {
@@ -20,10 +20,10 @@ pub(crate) struct ErrorCode {
     pub(crate) code: u8,
     pub(crate) meaning: &'static str,
     pub(crate) confidence: Confidence,
-    /// Where it comes from, as far as it has to do with a flashed board.
+    /// What causes it, if that has to do with a flashed board.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cause: Option<&'static str>,
-    /// What makes it go away.
+    /// How to get rid of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) remedy: Option<&'static str>,
 }
@@ -43,8 +43,8 @@ impl ErrorCode {
 use Confidence::{Likely, Sure, Unsure};
 
 /// How the bootloader shows codes 1 to 6.
-pub(crate) const BOOTLOADER_SHOWS: &str = "Shown by the bootloader: the tail light flashes so many times, pauses a \
-                                           second, five rounds, then the board switches off.";
+pub(crate) const BOOTLOADER_SHOWS: &str = "Shown by the bootloader: the tail light flashes this many times, pauses for \
+                                           a second, repeats this five times, then the board switches off.";
 
 /// The codes that the bootloader shows itself.
 pub(crate) const BOOTLOADER: std::ops::RangeInclusive<u8> = 1..=6;
@@ -58,14 +58,14 @@ pub(crate) const TABLE: &[ErrorCode] = &[
     code(3, "programming an update failed", Sure),
     code(4, "writing the update record failed", Sure),
     code(5, "no valid application in flash", Sure).because(
-        "The word at 0x08001000 is no stack pointer: the firmware is missing, or stands at another address.",
-        "Flash the board again; `m365-drv info` names what is in it now.",
+        "The word at 0x08001000 is not a stack pointer: the firmware is missing or was written to another address.",
+        "Flash the board again; `m365-drv info` shows what is on it now.",
     ),
-    code(6, "the waiting update is no firmware", Sure),
+    code(6, "the waiting update is not firmware", Sure),
     code(10, "no communication with the dashboard", Sure).because(
-        "The dashboard is not connected, its cable is damaged, or it runs firmware of another scooter. On a bare \
-         bench, with nothing but probe and board, this is a healthy result.",
-        "Connect the dashboard. If it stays, check the four-wire cable to the handlebar.",
+        "The dashboard is not connected, its cable is damaged, or it runs the firmware of another scooter. On the \
+         bench, with only probe and board, this error is normal.",
+        "Connect the dashboard. If the error stays, check the four-wire cable to the handlebar.",
     ),
     code(11, "motor phase A: current out of range", Sure),
     code(12, "motor phase B: current out of range", Sure),
@@ -75,9 +75,9 @@ pub(crate) const TABLE: &[ErrorCode] = &[
     code(16, "internal battery: charge MOSFET (Ninebot)", Likely),
     code(17, "external battery: charge MOSFET (Ninebot)", Likely),
     code(18, "motor hall sensors", Sure).because(
-        "The motor's five-wire sensor plug is open or a sensor is dead. On a bare bench, with no motor connected, \
-         this is a healthy result: the firmware runs and its self-test finds no motor.",
-        "Connect the motor's sensor plug. If it stays, check its wires for a break at the axle.",
+        "The motor's five-wire sensor plug is not connected, or a sensor is dead. On the bench, with no motor \
+         connected, this error is normal: the firmware runs and its self-test finds no motor.",
+        "Connect the motor's sensor plug. If the error stays, check its wires for a break at the axle.",
     ),
     code(19, "internal battery: voltage (Ninebot)", Likely),
     code(20, "external battery: voltage (Ninebot)", Likely),
@@ -86,32 +86,34 @@ pub(crate) const TABLE: &[ErrorCode] = &[
          line resistors on the BMS (R83, R84), or a third-party pack that has no data line. The scooter then rides in \
          a limp mode.",
         "Check the data wires to the battery first. With a pack that has no data line, build firmware with BMS \
-         communication disabled (or BMS emulation) on a firmware builder and flash that file with --drv. Know what \
-         it means: the controller then has no battery temperature and no charge interlock.",
+         communication disabled (or BMS emulation) on a firmware builder and flash that file with `--drv`. Note \
+         that the controller then has no battery temperature and no charge interlock.",
     ),
     code(22, "the battery's configuration is invalid", Sure),
     code(23, "the battery carries a default serial, or is not activated", Sure),
     code(24, "supply voltage out of range", Sure).because(
-        "The controller measures a battery voltage outside its range. On a bare bench, fed with 5 V by the probe, \
-         this is a healthy result.",
-        "Connect the battery. If it stays, the battery is empty, or the firmware expects another pack voltage.",
+        "The controller measures a battery voltage outside its range. On the bench, with 5 V from the probe, this \
+         error is normal.",
+        "Connect the battery. If the error stays, the battery is empty, or the firmware expects another battery \
+         voltage.",
     ),
     code(25, "communication failed during a firmware update", Likely),
     code(26, "saving to flash failed", Sure),
-    code(27, "the data block is another chip's", Sure).because(
-        "At start the firmware compares the UID in its data block with the UID of the chip. They differ \
-         after a block was copied from another board, or when the page is blank. On a GD32E103 board it also comes \
-         with firmware that does not know that chip. 27 and 35 in alternation mean a blank data page.",
-        "Flash again with this program: it always writes the number of the chip on the wires.",
+    code(27, "the data block belongs to another chip", Sure).because(
+        "At start the firmware compares the UID in its data block with the UID of the chip. They differ if the \
+         block was copied from another board, or if the page is blank. On a GD32E103 board firmware that does not \
+         know this chip shows it too. 27 and 35 in turn mean that the data page is blank.",
+        "Flash the board again with this program: it always writes the UID of the connected chip.",
     ),
     code(28, "short on the high side of the motor bridge", Likely),
     code(29, "short on the low side of the motor bridge", Likely),
     code(31, "jump to the application failed (Ninebot)", Likely),
     code(32, "no communication with the rental unit", Unsure),
     code(35, "the controller carries a factory default serial", Sure).because(
-        "The serial in the data block is exactly the default that the firmware writes into an empty block: \
-         M1GCA1601C0001, M5GCA1901C0001 on Lite, N2GEA1601C0001 on the Ninebot ES.",
-        "Flash again with the serial from the sticker under the deck: --serial. This program never writes a default.",
+        "The serial number in the data block is the default that the firmware writes into an empty block: \
+         M1GCA1601C0001, M5GCA1901C0001 on the Lite, N2GEA1601C0001 on the Ninebot ES.",
+        "Flash the board again with the serial number from the sticker under the deck: `--serial`. This program \
+         never writes a default.",
     ),
     code(36, "battery output (unclear in the sources)", Unsure),
     code(37, "battery output (unclear in the sources)", Unsure),

@@ -80,7 +80,7 @@ pub(crate) fn details(error: &anyhow::Error) -> Vec<String> {
     }
 }
 
-/// What went wrong between this program and the board, where an error is about that.
+/// What went wrong between this program and the board, if an error is about that.
 pub(crate) fn of_board(error: &anyhow::Error) -> Option<&board::Error> {
     match error.downcast_ref()? {
         ops::Error::Board(stopped) => Some(&stopped.error),
@@ -88,17 +88,16 @@ pub(crate) fn of_board(error: &anyhow::Error) -> Option<&board::Error> {
     }
 }
 
-/// The error of a panic, from what it carried: the program ends as orderly as it can, and says what may have become of
-/// the board.
+/// The error of a panic, from its payload: the program ends as orderly as it can, and says what the board may be now.
 pub(crate) fn defect(payload: &(dyn Any + Send), activity: &Activity) -> anyhow::Error {
     let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    let message = format!("the program failed: {}", text.unwrap_or("no message"));
+    let message = format!("internal error: {}", text.unwrap_or("no message"));
     Refusal::new(Exit::Internal, activity.board(), message).into()
 }
 
-/// The error of a second Ctrl-C, which ends the program where it stands.
+/// The error of a second Ctrl-C, which ends the program immediately.
 pub(crate) fn stopped(activity: &Activity) -> anyhow::Error {
-    Refusal::new(Exit::Interrupted, activity.board(), "stopped at once").into()
+    Refusal::new(Exit::Interrupted, activity.board(), "stopped immediately").into()
 }
 
 /// Attaches an exit code to an error that does not know its own.

@@ -113,7 +113,7 @@ pub(crate) const TABLE: [Row; 17] = [
         code: 7,
         name: "wrong-board",
         meaning: "not a chip or board this supports, or not the board expected",
-        board: UNCHANGED,
+        board: "unchanged, unless boards were swapped while one was written; the last lines of the run say so",
         causes: &[
             "Another chip answers: the dashboard has the same three pads, and later scooters have other chips.",
             "The chip's flash is too small for the scooter named, or its size is unknown.",
@@ -166,7 +166,7 @@ pub(crate) const TABLE: [Row; 17] = [
         code: 11,
         name: "flash",
         meaning: "erase, program or unlock failed",
-        board: "mostly changed; the last lines of the run say what it is now",
+        board: "changed; the last lines of the run say what it is now",
         causes: &[
             "The chip refused an erase or a write: the supply is too weak, or the page is worn out or write-protected.",
             "The chip did not finish an erase or a write in time.",
@@ -195,6 +195,7 @@ pub(crate) const TABLE: [Row; 17] = [
             "A wire slipped, or what came over the wires made no sense.",
             "The probe was unplugged, or stopped answering.",
             "The board lost its supply, or did not answer a halt or a reset.",
+            "The firmware on the board did not finish what it was writing to its flash.",
             "The flash algorithm did not arrive intact in the chip's SRAM.",
         ],
     },
@@ -229,11 +230,167 @@ pub(crate) const TABLE: [Row; 17] = [
 
 #[cfg(test)]
 mod tests {
+    use std::{io, path::PathBuf, time::Duration};
+
+    use m365_drv::{
+        block::Uid,
+        board::{self, LinkError, Unsupported, access::Problem},
+        image::Kind,
+        ops::{self, BackupError, BoardState, Obstacle, Stopped},
+    };
+    use probe_rs::architecture::arm::ArmError;
+
     use super::*;
+    use crate::cli::exit::classify;
 
     #[test]
     fn every_exit_code_has_its_own_row_in_order() {
         assert!(TABLE.windows(2).all(|pair| pair[0].code < pair[1].code));
         assert!(TABLE.iter().all(|row| row.exit.row().code == row.code));
+    }
+
+    /// For each variant of an error one of its kind, and words of the cause that the page of its exit code has to name. A
+    /// variant without an entry does not compile.
+    macro_rules! causes {
+        ($name:ident: $error:ty { $($variant:pat = $sample:expr => $words:literal,)* }) => {
+            fn $name() -> Vec<($error, &'static str)> {
+                fn words(error: &$error) -> &'static str {
+                    match error { $($variant => $words,)* }
+                }
+                vec![$($sample),*].into_iter().map(|error| { let words = words(&error); (error, words) }).collect()
+            }
+        };
+    }
+
+    const UID: Uid = Uid([1, 2, 3]);
+    const TIME: Duration = Duration::from_secs(1);
+
+    fn path() -> PathBuf {
+        "a.json".into()
+    }
+
+    causes!(of_board: board::Error {
+        board::Error::NoProbe = board::Error::NoProbe => "No ST-Link, J-Link or CMSIS-DAP probe is attached",
+        board::Error::ProbeNotFound { .. } = board::Error::ProbeNotFound { found: vec![] } => "matches --probe",
+        board::Error::SeveralProbes { .. } = board::Error::SeveralProbes { found: vec![] } => "Several probes",
+        board::Error::TwinProbes { .. } = board::Error::TwinProbes { found: vec![] } => "the same serial number",
+        board::Error::ProbeGone = board::Error::ProbeGone => "probe was unplugged",
+        board::Error::ProbeAccess(_) = board::Error::ProbeAccess(Problem::Hung) => "does not answer: unplug it",
+        board::Error::UnsupportedSpeed { .. } = board::Error::UnsupportedSpeed { khz: 1 } => "no SWD clock",
+        board::Error::NoContact { .. } = board::Error::NoContact { attempts: 1, elapsed: TIME, last: nonsense() } =>
+            "no contact",
+        board::Error::PoorContact { .. } = board::Error::PoorContact { good: 1, total: 2 } => "contact is too poor",
+        board::Error::Link(_) = board::Error::Link(nonsense()) => "made no sense",
+        board::Error::Unsupported(_) = board::Error::Unsupported(Unsupported::Dashboard) => "Another chip answers",
+        board::Error::TooSmall { .. } = board::Error::TooSmall { found: 64, needed: 128 } => "too small",
+        board::Error::OtherBoard { .. } = board::Error::OtherBoard { expected: UID, found: UID } =>
+            "Another board answers",
+        board::Error::NotHalted = board::Error::NotHalted => "did not answer a halt",
+        board::Error::NotReset = board::Error::NotReset => "or a reset",
+        board::Error::UnknownProtection { .. } = board::Error::UnknownProtection { obr: 0 } => "protection",
+        board::Error::PermanentProtection { .. } = board::Error::PermanentProtection { rdp: 0xCC } => "permanent",
+        board::Error::Loader = board::Error::Loader => "flash algorithm",
+        board::Error::Flash { .. } = board::Error::Flash { what: "erase", address: 0, status: 0 } => "refused an erase",
+        board::Error::Stuck { .. } = board::Error::Stuck { what: "erase", limit: TIME } => "did not finish",
+        board::Error::OptionBytes { .. } =
+            board::Error::OptionBytes { expected: String::new(), found: String::new() } => "option bytes differ",
+        board::Error::StillProtected = board::Error::StillProtected => "protection is still on",
+        board::Error::NoPowerCycle { .. } = board::Error::NoPowerCycle { limit: TIME } => "power-cycle",
+        board::Error::Interrupted = board::Error::Interrupted => "You stopped it",
+    });
+
+    causes!(of_ops: ops::Error {
+        ops::Error::Board(_) = stopped(BoardState::Partial, board::Error::ProbeGone) => "unplugged",
+        ops::Error::Consent { .. } =
+            ops::Error::Consent { uid: UID, obstacle: Obstacle::WriteProtected, data: None } => "write-protected",
+        ops::Error::Backup(_) = BackupError::Exists(path()).into() => "already exists",
+        ops::Error::BackupWithoutFlash = ops::Error::BackupWithoutFlash => "contains no flash",
+        ops::Error::Gate { .. } =
+            ops::Error::Gate { kind: Kind::Drv, gate: "size", detail: String::new() } => "fails a gate",
+        ops::Error::SeveralImages { .. } =
+            ops::Error::SeveralImages { kind: Kind::Drv, fitting: vec![] } => "Several suitable images",
+        ops::Error::NoImage { .. } = ops::Error::NoImage { kind: Kind::Drv, reason: "" } => "No image was given",
+        ops::Error::NoSerial = ops::Error::NoSerial => "The serial number or the mileage is unknown",
+        ops::Error::NoMileage = ops::Error::NoMileage => "the mileage is unknown",
+        ops::Error::Differs { .. } = ops::Error::Differs {
+            board: BoardState::Partial, address: 0, expected: 0, found: 0, bytes: 1,
+        } => "differs from what was planned",
+        ops::Error::Unreadable = ops::Error::Unreadable => "read-protected",
+        ops::Error::DoesNotStart { .. } = ops::Error::DoesNotStart { how: String::new() } => "does not start",
+    });
+
+    causes!(of_backup: BackupError {
+        BackupError::Io { .. } =
+            BackupError::Io { path: path(), what: "written", source: io::Error::other("full") } => "disk is full",
+        BackupError::Exists(_) = BackupError::Exists(path()) => "already exists",
+        BackupError::Differs(_) = BackupError::Differs(path()) => "differs from what was written",
+        BackupError::Malformed { .. } = BackupError::Malformed { path: path(), reason: String::new() } =>
+            "is not a backup",
+    });
+
+    causes!(of_probe: Problem {
+        Problem::Permission { .. } = Problem::Permission { vid: String::new(), pid: String::new() } => "Permission denied",
+        Problem::Busy { .. } = Problem::Busy { program: None } => "Another program is using",
+        Problem::Driver = Problem::Driver => "no WinUSB driver",
+        Problem::Firmware { .. } = Problem::Firmware { found: None, needed: String::new() } => "is too old",
+        Problem::Hung = Problem::Hung => "does not answer: unplug it",
+        Problem::Other { .. } = Problem::Other { message: String::new() } => "for another reason",
+    });
+
+    causes!(of_link: LinkError {
+        LinkError::Refused { .. } = LinkError::Refused { address: 0 } => "made no sense",
+        LinkError::Wire { .. } = LinkError::Wire { address: 0, source: Box::new(ArmError::Timeout) } => "A wire slipped",
+        LinkError::Probe { .. } = LinkError::Probe { source: Box::new(ArmError::Timeout) } => "stopped answering",
+        LinkError::Nonsense { .. } = nonsense() => "made no sense",
+    });
+
+    fn nonsense() -> LinkError {
+        LinkError::Nonsense { what: "CPUID", value: 0 }
+    }
+
+    fn stopped(board: BoardState, error: board::Error) -> ops::Error {
+        ops::Error::Board(Stopped { board, error })
+    }
+
+    /// Every error that a procedure can end in, the board being in this state if that is left open.
+    fn all(board: BoardState) -> Vec<(ops::Error, &'static str)> {
+        let of_probe = of_probe().into_iter().map(|(problem, words)| (board::Error::ProbeAccess(problem), words));
+        let of_link = of_link().into_iter().map(|(error, words)| (board::Error::Link(error), words));
+        let of_board = of_board().into_iter().chain(of_probe).chain(of_link);
+        let of_board = of_board.map(|(error, words)| (stopped(board, error), words));
+        let of_backup = of_backup().into_iter().map(|(error, words)| (error.into(), words));
+        of_ops().into_iter().chain(of_backup).chain(of_board).collect()
+    }
+
+    #[test]
+    fn the_page_of_an_exit_code_names_every_cause() {
+        let (before, after) = (all(BoardState::Untouched), all(BoardState::Partial));
+        for ((before, words), (after, _)) in before.into_iter().zip(after) {
+            let message = before.to_string();
+            let rows = [before, after].map(|error| classify(&error.into()).0.row());
+            let is_named = rows.iter().any(|row| row.causes.concat().contains(words));
+            assert!(is_named, "{} or {}: {message}: {words}", rows[0].name, rows[1].name);
+        }
+    }
+
+    #[test]
+    fn no_page_calls_a_board_unchanged_that_may_be_changed() {
+        for (error, _) in all(BoardState::Partial) {
+            let message = error.to_string();
+            let (exit, board) = classify(&error.into());
+            if board != BoardState::Untouched {
+                assert_ne!(exit.row().board, UNCHANGED, "{}: {message}", exit.row().name);
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_that_left_the_board_alone_ends_as_a_failed_write() {
+        let stuck = board::Error::Stuck { what: "what the board was writing", limit: TIME };
+        for (error, exit) in [(stuck, Exit::LinkLost), (board::Error::StillProtected, Exit::Consent)] {
+            let message = error.to_string();
+            let error = stopped(BoardState::Untouched, error).into();
+            assert_eq!(classify(&error), (exit, BoardState::Untouched), "{message}");
+        }
     }
 }

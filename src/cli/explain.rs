@@ -19,7 +19,7 @@ pub(crate) struct ExplainArgs {
     topic: Option<String>,
 }
 
-/// The texts that are shown by their name.
+/// The texts that are shown by name.
 const CARDS: [(&str, &str, &str); 2] = [
     ("safety", "read before a wire touches the board", include_str!("safety.txt")),
     ("wiring", "which pad goes where", include_str!("wiring.txt")),
@@ -114,7 +114,7 @@ impl Report for Topic {
                 if let Some(exit) = also {
                     let row = exit.row();
                     page.blank().paragraph(format!(
-                        "For exit code {} of this program ({}): `m365-drv explain {}`",
+                        "For exit code {} of this program ({}) see `m365-drv explain {}`.",
                         row.code, row.name, row.name
                     ));
                 }
@@ -129,12 +129,12 @@ impl Report for Topic {
 fn kebab(confidence: error_codes::Confidence) -> &'static str {
     match confidence {
         error_codes::Confidence::Sure => "sure",
-        error_codes::Confidence::Likely => "likely, one good source",
-        error_codes::Confidence::Unsure => "unsure, a single remark",
+        error_codes::Confidence::Likely => "likely (one good source)",
+        error_codes::Confidence::Unsure => "unsure (a single remark)",
     }
 }
 
-/// Everything that there is a page on.
+/// All topics.
 #[derive(Serialize)]
 struct Contents {
     exit_codes: Vec<ExitPage>,

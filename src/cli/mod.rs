@@ -47,7 +47,7 @@ pub(crate) use self::{
     context::Context,
     exit::defect,
     logging::start as start_log,
-    output::{Answer, Output},
+    output::{Answer, Outcome, Output},
     typed::Typed,
 };
 use self::{simulate::SimulateArg, values::Reads};

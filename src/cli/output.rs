@@ -25,23 +25,28 @@ use super::{
 /// The version of the lines' shape; `schema.json` describes it.
 const SCHEMA: u32 = 1;
 
-/// What a verb tells at its end: plain data for JSON, and the same as text.
+/// What a command reports at its end: plain data for JSON, and the same as text.
 pub(crate) trait Report: Serialize {
     /// Writes the report for a person.
     fn text(&self, page: &mut Page);
 }
 
-/// How a verb ended when it did not fail.
+/// How a command ended that did not fail.
 pub(crate) struct Outcome {
     json: Box<RawValue>,
     page: Page,
     board: BoardState,
 }
 
-/// What a verb returns.
+/// What a command returns.
 pub(crate) type Answer = anyhow::Result<Outcome>;
 
 impl Outcome {
+    /// What the board is now.
+    pub(crate) fn board(&self) -> BoardState {
+        self.board
+    }
+
     /// A report; the board is as it was.
     pub(crate) fn new(report: &impl Report) -> Answer {
         Self::after(BoardState::Untouched, report)
@@ -57,7 +62,7 @@ impl Outcome {
     }
 }
 
-/// The two ways to tell: lines of JSON on stdout, or text on stdout and stderr.
+/// The two ways to report: lines of JSON on stdout, or text on stdout and stderr.
 #[derive(Clone)]
 pub(crate) struct Output {
     typed: Arc<Typed>,
@@ -72,7 +77,7 @@ pub(crate) struct Output {
 struct Lines {
     /// Number of the next line.
     seq: u64,
-    /// Whether the result was given: after it there is nothing.
+    /// Whether the result was given: nothing follows it.
     closed: bool,
 }
 
@@ -121,7 +126,7 @@ struct Numbered<'a> {
 }
 
 impl Output {
-    /// Begins to tell; with `--json` this is the `hello` line.
+    /// Begins the run; with `--json` this is the `hello` line.
     pub(crate) fn begin(typed: Arc<Typed>) -> Self {
         let lines = typed.json.then(Arc::default);
         let output = Self { typed, lines, ended: Arc::default(), unwritten: Arc::default() };
@@ -154,7 +159,7 @@ impl Output {
         lines.seq += 1;
     }
 
-    /// Ends the run before it is over, for who then ends the program; false where it has told its end already.
+    /// Ends the run early, for whoever then ends the program; false if its end was told already.
     pub(crate) fn cut_short(&self, error: impl FnOnce() -> anyhow::Error) -> bool {
         let first = !self.ended.swap(true, Ordering::SeqCst);
         if first {
@@ -221,8 +226,8 @@ impl Output {
         let error = refuse_after(board, Exit::Output, "the report could not be written", cause);
         let failure = Failure::new(Exit::Output, &error, &self.typed);
         self.end_silently(Exit::Output, board, &failure);
-        // Whoever read a list as far as wanted needs no error.
-        if cause.kind() != io::ErrorKind::BrokenPipe || self.typed.has_board {
+        // Whoever has read as far as wanted needs no error, unless a board was changed.
+        if cause.kind() != io::ErrorKind::BrokenPipe || board != BoardState::Untouched {
             eprint_line(&failure.text(Exit::Output, board, &self.typed));
         }
         Exit::Output

@@ -12,6 +12,7 @@ use m365_drv::{
     board::Probes,
     clock::Clock,
     image::{Catalog, Image, Kind},
+    ops::BoardState,
     sim::{APP_64, APP_128, BOOT, Layout, Scenario, SimBoard},
     target::Target,
 };
@@ -93,7 +94,7 @@ impl Rehearsal {
                 };
                 let rehearsal = Self { board, home: Some(path.clone()), title };
                 // Before the command, not only after it, so that a folder that cannot be written is refused early.
-                rehearsal.save()?;
+                rehearsal.save(BoardState::Untouched, Exit::Usage)?;
                 Ok(rehearsal)
             }
         }
@@ -129,11 +130,11 @@ impl Rehearsal {
         Image::from_bytes(bytes).ok().filter(|_| !stays)
     }
 
-    /// Writes the board back to its folder.
-    pub(crate) fn save(&self) -> anyhow::Result<()> {
+    /// Writes the board, which is in this state, back to its folder; `exit` is what a failure means.
+    pub(crate) fn save(&self, board: BoardState, exit: Exit) -> anyhow::Result<()> {
         let Some(folder) = &self.home else { return Ok(()) };
         let saved = self.board.save(folder);
-        saved.meaning(Exit::Usage, || format!("cannot save the board to {:?}", folder.display().to_string()))
+        saved.meaning_after(board, exit, || format!("cannot save the board to {:?}", folder.display().to_string()))
     }
 }
 

@@ -235,7 +235,11 @@ fn of_board(state: BoardState, error: &board::Error) -> Category {
         | E::OtherBoard { .. }
         | E::PermanentProtection { .. }
         | E::UnknownProtection { .. } => Category::WrongBoard,
-        E::UnsupportedSpeed { .. } => Category::Usage,
+        E::UnsupportedSpeed { .. } if state == BoardState::Untouched => Category::Usage,
+        // The board has locked itself again after it was looked at.
+        E::StillProtected if state == BoardState::Untouched => Category::Consent,
+        // The board's own firmware does not finish what it was writing.
+        E::Stuck { .. } if state == BoardState::Untouched => Category::LinkLost,
         E::Interrupted => Category::Interrupted,
         E::Flash { .. } | E::Stuck { .. } | E::OptionBytes { .. } | E::StillProtected | E::NoPowerCycle { .. } => {
             Category::Flash
