@@ -3,13 +3,14 @@
 mod cli;
 
 use std::{
-    env,
+    env, mem,
     panic::{self, AssertUnwindSafe},
     process::ExitCode,
     sync::Arc,
 };
 
 use indicatif::MultiProgress;
+use m365_drv::ops::Known;
 
 use crate::cli::{Answer, Cli, Context, Outcome, Output, Typed, defect, start_log};
 
@@ -21,18 +22,24 @@ fn main() -> ExitCode {
     let bars = MultiProgress::new();
     let log = start_log(cli.as_ref().ok().map(|cli| &cli.globals), &typed, bars.clone());
     match (cli, log) {
-        (Ok(cli), Ok(())) => output.end(run(&cli, &output, bars)),
-        (Ok(_), Err(error)) => output.end(Err(error)),
+        (Ok(cli), Ok(())) => {
+            let mut known = Known::default();
+            let answer = run(&cli, &output, bars, &mut known);
+            output.end(answer, &known)
+        }
+        (Ok(_), Err(error)) => output.end(Err(error), &Known::default()),
         // An invalid command line matters more than a log that cannot be opened.
         (Err(error), _) => output.end_by_clap(&error),
     }
 }
 
 /// Runs the command. A simulated board is saved even if the command fails, so that it can be inspected and used again.
-fn run(cli: &Cli, output: &Output, bars: MultiProgress) -> Answer {
+/// What the command found out is put into `known`.
+fn run(cli: &Cli, output: &Output, bars: MultiProgress, known: &mut Known) -> Answer {
     let mut context = Context::new(cli, output, bars)?;
     let answer = panic::catch_unwind(AssertUnwindSafe(|| cli.command.run(&mut context)))
         .unwrap_or_else(|payload| Err(defect(payload.as_ref(), context.activity())));
+    *known = mem::take(&mut context.known);
     let board = answer.as_ref().map(Outcome::board).unwrap_or_default();
     let closed = context.close(board);
     answer.and_then(|outcome| closed.map(|()| outcome))

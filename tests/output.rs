@@ -190,3 +190,35 @@ fn errors_fit_on_40_columns_and_a_command_to_paste_stays_whole() {
                   For more information, try\n  '--help'.\n";
     Bench::new().m365("scooters --fast").env("COLUMNS", "30").exit(2).stderr(stderr).check();
 }
+
+#[test]
+fn a_refusal_reports_what_was_found_out_before() {
+    let lines = Bench::new().m365("--simulate=locked flash pro").exit(3).json();
+    let report = lines.report();
+    assert_eq!((&report["scooter"], &report["chip"]), (&json!("pro"), &json!("stm32f103")));
+    assert_eq!(report["uid"], "48ff6e06-52665455-35392587");
+    assert_eq!((&report["serial"], &report["mileage_m"]), (&json!("21886/00012345"), &json!(2_345_678)));
+    assert_eq!((&report["protection"], &report["probe"]), (&json!("read"), &json!("simulated probe")));
+    assert!(report["took_ms"].as_u64() >= report["contact_ms"].as_u64() && report["contact_ms"].is_u64(), "{report}");
+    assert!(report.get("backup").is_none());
+    // Nothing was found out.
+    assert_eq!(Bench::new().m365("data show missing.bin").exit(9).json().report(), &json!(null));
+}
+
+#[test]
+fn a_failure_names_the_backup_that_was_made_before() {
+    let bench = Bench::new();
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("firmware/rehearsal");
+    let mut app = std::fs::read(folder.join("app64.bin")).unwrap();
+    // At the reset vector, 0x08001101: an undefined instruction.
+    app[0x100..0x102].copy_from_slice(&0xDE00_u16.to_le_bytes());
+    bench.write("bad.bin", app);
+    let line = "--simulate=B:open flash pro --km 77 --drv bad.bin";
+    let stderr = "...\nerror: [..]firmware [..]written and verified[..]\n...\nboard: written\nbackup: \"B/backups/48ff6e06-[..].json\"\n\
+                  next: m365-drv --simulate=B:open flash pro --km 77 --drv bad.bin\n...\n";
+    bench.m365(line).exit(12).stderr(stderr).check();
+    std::fs::remove_dir_all(bench.path("B")).unwrap();
+    let lines = bench.m365(line).exit(12).json();
+    let backup = lines.report()["backup"].as_str().unwrap();
+    assert!(bench.path(backup).is_file(), "{backup}");
+}

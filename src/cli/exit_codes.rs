@@ -117,6 +117,7 @@ pub(crate) const TABLE: [Row; 17] = [
         causes: &[
             "Another chip answers: the dashboard has the same three pads, and later scooters have other chips.",
             "The chip's flash is too small for the scooter named, or its size is unknown.",
+            "Firmware, serial number and data block on the board belong to another scooter than the one named.",
             "Another board answers than at the beginning of the run, or than the one the backup was made of.",
             "The protection of the chip is unknown or may be permanent, so nothing is written.",
         ],
@@ -192,7 +193,7 @@ pub(crate) const TABLE: [Row; 17] = [
         meaning: "contact lost on the way; the same command goes on",
         board: DEPENDS,
         causes: &[
-            "A wire slipped, or what came over the wires made no sense.",
+            "A wire slipped, or the contact is poor: what came over the wires made no sense, or read differently each time.",
             "The probe was unplugged, or stopped answering.",
             "The board lost its supply, or did not answer a halt or a reset.",
             "The firmware on the board did not finish what it was writing to its flash.",
@@ -236,7 +237,7 @@ mod tests {
         block::Uid,
         board::{self, LinkError, Unsupported, access::Problem},
         image::Kind,
-        ops::{self, BackupError, BoardState, Obstacle, Stopped},
+        ops::{self, BackupError, BoardState, Findings, Obstacle, Stopped},
     };
     use probe_rs::architecture::arm::ArmError;
 
@@ -277,8 +278,9 @@ mod tests {
         board::Error::ProbeGone = board::Error::ProbeGone => "probe was unplugged",
         board::Error::ProbeAccess(_) = board::Error::ProbeAccess(Problem::Hung) => "does not answer: unplug it",
         board::Error::UnsupportedSpeed { .. } = board::Error::UnsupportedSpeed { khz: 1 } => "no SWD clock",
-        board::Error::NoContact { .. } = board::Error::NoContact { attempts: 1, elapsed: TIME, last: nonsense() } =>
-            "no contact",
+        board::Error::NoContact { .. } = board::Error::NoContact {
+            attempts: 1, elapsed: TIME, volts: None, last: nonsense(),
+        } => "no contact",
         board::Error::PoorContact { .. } = board::Error::PoorContact { good: 1, total: 2 } => "contact is too poor",
         board::Error::Link(_) = board::Error::Link(nonsense()) => "made no sense",
         board::Error::Unsupported(_) = board::Error::Unsupported(Unsupported::Dashboard) => "Another chip answers",
@@ -305,6 +307,8 @@ mod tests {
             ops::Error::Consent { uid: UID, obstacle: Obstacle::WriteProtected, data: None } => "write-protected",
         ops::Error::Backup(_) = BackupError::Exists(path()).into() => "already exists",
         ops::Error::BackupWithoutFlash = ops::Error::BackupWithoutFlash => "contains no flash",
+        ops::Error::OtherScooter { .. } =
+            ops::Error::OtherScooter { found: Findings::default(), title: String::new() } => "another scooter",
         ops::Error::Gate { .. } =
             ops::Error::Gate { kind: Kind::Drv, gate: "size", detail: String::new() } => "fails a gate",
         ops::Error::SeveralImages { .. } =
@@ -339,9 +343,11 @@ mod tests {
 
     causes!(of_link: LinkError {
         LinkError::Refused { .. } = LinkError::Refused { address: 0 } => "made no sense",
-        LinkError::Wire { .. } = LinkError::Wire { address: 0, source: Box::new(ArmError::Timeout) } => "A wire slipped",
+        LinkError::Wire { .. } = LinkError::Wire { address: None, source: Box::new(ArmError::Timeout) } => "A wire slipped",
         LinkError::Probe { .. } = LinkError::Probe { source: Box::new(ArmError::Timeout) } => "stopped answering",
         LinkError::Nonsense { .. } = nonsense() => "made no sense",
+        LinkError::BlankUid { .. } = LinkError::BlankUid { uid: UID } => "made no sense",
+        LinkError::Unstable { .. } = LinkError::Unstable { what: "flash", address: 0 } => "read differently",
     });
 
     fn nonsense() -> LinkError {

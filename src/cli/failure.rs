@@ -1,8 +1,12 @@
 //! How a run failed, in words: for a person on stderr, for scripts in the last line, for the log.
 
 use clap::error::ErrorKind;
-use m365_drv::{image::printable, ops::BoardState};
+use m365_drv::{
+    image::printable,
+    ops::{BoardState, Known},
+};
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::{
     exit::{self, Exit},
@@ -19,6 +23,12 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     pub(crate) causes: Vec<String>,
     pub(crate) hint: Option<String>,
+    /// What was found out before, as a report.
+    #[serde(skip)]
+    pub(crate) known: Option<Box<RawValue>>,
+    /// The backup that was made before.
+    #[serde(skip)]
+    pub(crate) backup: Option<String>,
 }
 
 impl Failure {
@@ -27,14 +37,22 @@ impl Failure {
         let chain = error.chain().skip(1).map(ToString::to_string);
         let causes = chain.chain(exit::details(error)).chain(probes::named_by(error)).collect();
         let hint = hints::next(exit, Some(error), typed);
-        Self { name: exit.row().name, message: error.to_string(), causes, hint }
+        Self { name: exit.row().name, message: error.to_string(), causes, hint, known: None, backup: None }
     }
 
     /// A command line that clap refused: what is wrong with it, and what clap says to it (missing arguments, possible
     /// values, a tip).
     pub(crate) fn of_clap(kind: ErrorKind, text: &str, typed: &Typed) -> Self {
         let (message, causes) = usage_in_words(kind, text);
-        Self { name: Exit::Usage.row().name, message, causes, hint: hints::next(Exit::Usage, None, typed) }
+        let hint = hints::next(Exit::Usage, None, typed);
+        Self { name: Exit::Usage.row().name, message, causes, hint, known: None, backup: None }
+    }
+
+    /// With what was found out before.
+    pub(crate) fn knowing(self, known: &Known) -> Self {
+        let report = (*known != Known::default()).then(|| serde_json::value::to_raw_value(known).ok()).flatten();
+        let backup = known.backup.as_ref().map(|path| path.display().to_string());
+        Self { known: report, backup, ..self }
     }
 
     /// The last lines of a run: what happened, what the board is now, what to type.
@@ -48,6 +66,9 @@ impl Failure {
         lines.extend(self.causes.iter().map(in_a_line));
         if typed.has_board {
             lines.push(width.message(&format!("board: {}", state_in_words(board)), "  "));
+        }
+        if let Some(backup) = &self.backup {
+            lines.push(width.message(&format!("backup: {backup:?}"), "  "));
         }
         if let Some(hint) = &self.hint {
             let bold = anstyle::Style::new().bold();

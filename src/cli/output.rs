@@ -10,7 +10,7 @@ use std::{
     thread,
 };
 
-use m365_drv::ops::BoardState;
+use m365_drv::ops::{BoardState, Known};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -163,21 +163,21 @@ impl Output {
     pub(crate) fn cut_short(&self, error: impl FnOnce() -> anyhow::Error) -> bool {
         let first = !self.ended.swap(true, Ordering::SeqCst);
         if first {
-            self.tell_end(Err(error()));
+            self.tell_end(Err(error()), &Known::default());
         }
         first
     }
 
-    /// Ends the run: the report, or what went wrong and how to go on.
-    pub(crate) fn end(&self, answer: Answer) -> ExitCode {
+    /// Ends the run: the report, or what went wrong, how to go on, and what was found out by then.
+    pub(crate) fn end(&self, answer: Answer, known: &Known) -> ExitCode {
         while self.ended.swap(true, Ordering::SeqCst) {
             // It was cut short, and so will be the program.
             thread::park();
         }
-        self.tell_end(answer)
+        self.tell_end(answer, known)
     }
 
-    fn tell_end(&self, answer: Answer) -> ExitCode {
+    fn tell_end(&self, answer: Answer, known: &Known) -> ExitCode {
         let exit = match answer {
             Ok(outcome) => {
                 if !self.is_json() {
@@ -187,7 +187,7 @@ impl Output {
             }
             Err(error) => {
                 let (exit, board) = exit::classify(&error);
-                self.end_badly(exit, board, &Failure::new(exit, &error, &self.typed))
+                self.end_badly(exit, board, &Failure::new(exit, &error, &self.typed).knowing(known))
             }
         };
         ExitCode::from(exit.row().code)
@@ -224,7 +224,8 @@ impl Output {
             return Exit::Ok;
         };
         let error = refuse_after(board, Exit::Output, "the report could not be written", cause);
-        let failure = Failure::new(Exit::Output, &error, &self.typed);
+        let known = report.map(ToOwned::to_owned);
+        let failure = Failure { known, ..Failure::new(Exit::Output, &error, &self.typed) };
         self.end_silently(Exit::Output, board, &failure);
         // Whoever has read as far as wanted needs no error, unless a board was changed.
         if cause.kind() != io::ErrorKind::BrokenPipe || board != BoardState::Untouched {
@@ -245,8 +246,8 @@ impl Output {
 
     /// Tells scripts and the log how a run failed.
     fn end_silently(&self, exit: Exit, board: BoardState, failure: &Failure) {
-        self.result(exit, board, None, Some(failure));
-        logging::record_end(exit, board, None, Some(failure));
+        self.result(exit, board, failure.known.as_deref(), Some(failure));
+        logging::record_end(exit, board, failure.known.as_deref().map(RawValue::get), Some(failure));
     }
 
     fn result(&self, exit: Exit, board: BoardState, report: Option<&RawValue>, error: Option<&Failure>) {

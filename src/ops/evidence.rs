@@ -13,7 +13,7 @@ use crate::{
 pub const OTHER_SCOOTER: &str = "other-scooter";
 
 /// What was found on a board, in words.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Findings(Vec<String>);
 
 impl fmt::Display for Findings {
