@@ -23,6 +23,7 @@ pub struct Catalog {
     models: Vec<Model>,
     devices: Vec<Named>,
     idents: Vec<Named>,
+    others: Vec<Other>,
 }
 
 /// One known image.
@@ -64,6 +65,9 @@ pub struct Entry {
     /// Bytes that the published image lacks at its end, by its own start-up table; 0 for a whole one.
     #[serde(default)]
     pub missing: usize,
+    /// Its longest run of 0xFF or 0x00 in bytes, if there is one of more than 28; the vendor's have none.
+    #[serde(default)]
+    pub(super) blank: usize,
     #[serde(default)]
     tail: Option<String>,
     #[serde(default, deserialize_with = "pages")]
@@ -113,6 +117,14 @@ struct Named {
     scooters: Vec<String>,
 }
 
+/// A scooter that is not supported.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Other {
+    name: String,
+    title: String,
+}
+
 /// How bytes agree with a known image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -140,6 +152,12 @@ impl Identified {
     /// False where bytes of the image are missing. Such bytes may be named after it, but do not count as right.
     pub fn is_whole(&self) -> bool {
         self.exactness != Exactness::Stripped
+    }
+
+    /// What to call it: the name in the catalog, with what is missing behind.
+    pub fn title(&self) -> String {
+        let missing = if self.is_whole() { "" } else { ", without its last bytes" };
+        format!("{}{missing}", self.entry)
     }
 }
 
@@ -206,6 +224,20 @@ impl Catalog {
         near::nearest(&self.images, bytes)
     }
 
+    /// What to call the image in some bytes: `Pro DRV 1.5.5`, with what is the matter with it behind. None if it is not
+    /// made from a known one.
+    pub fn title(&'static self, bytes: &[u8]) -> Option<String> {
+        match self.identify(bytes) {
+            Some(known) => Some(known.title()),
+            None => self.nearest(bytes)?.title(),
+        }
+    }
+
+    /// The full name of a scooter that is not supported; none for the supported ones.
+    pub fn other(&self, scooter: &str) -> Option<&str> {
+        self.others.iter().find(|other| other.name == scooter).map(|other| &*other.title)
+    }
+
     /// The scooters that an `info.json` means.
     pub(super) fn model(&self, name: &str) -> &[String] {
         let model = self.models.iter().find(|model| model.name.eq_ignore_ascii_case(name));
@@ -218,8 +250,8 @@ impl Catalog {
         Some(&model.board)
     }
 
-    /// The scooters whose images carry an ident, unsupported ones too; none where nobody has seen it.
-    pub(super) fn ident(&self, text: &str) -> Option<&[String]> {
+    /// The scooters whose images carry an ident, unsupported ones too; none if nobody has seen it.
+    pub fn ident(&self, text: &str) -> Option<&[String]> {
         self.idents.iter().find(|ident| ident.name == text).map(|ident| &*ident.scooters)
     }
 
@@ -308,10 +340,17 @@ mod tests {
             remarks: None,
             cautions: BTreeMap::new(),
             missing: 0,
+            blank: 0,
             tail: tail.map(Into::into),
             pages: vec![],
         });
-        Box::leak(Box::new(Catalog { images: rows.collect(), models: vec![], devices: vec![], idents: vec![] }))
+        Box::leak(Box::new(Catalog {
+            images: rows.collect(),
+            models: vec![],
+            devices: vec![],
+            idents: vec![],
+            others: vec![],
+        }))
     }
 
     fn exactness(catalog: &'static Catalog, bytes: &[u8]) -> Option<(&'static str, Exactness)> {
@@ -332,6 +371,8 @@ mod tests {
             assert!(!entry.origin.is_empty() && !entry.chips.is_empty(), "{entry}");
             let is_ours = entry.scooters.iter().any(|scooter| catalog.board(scooter).is_some());
             assert!(entry.version.is_some() || entry.kind != Kind::Drv || !is_ours, "{entry}");
+            let is_named = |scooter: &String| catalog.board(scooter).is_some() != catalog.other(scooter).is_some();
+            assert!(entry.scooters.iter().all(is_named), "{entry}");
             assert!(entry.cautions.keys().all(|chip| entry.runs_on(chip)), "{entry}");
         }
         for scooter in ["m365", "pro", "1s", "pro2", "lite", "mi3", "es2"] {

@@ -18,6 +18,9 @@ pub(super) const DRV: u32 = 0x0800_1000;
 /// Where the chip keeps its unique id, which every DRV compares with its data block.
 const UID: u32 = 0x1FFF_F7E8;
 
+/// No image is longer than the largest flash.
+const MAX_LENGTH: usize = 0x2_0000;
+
 /// The two flash maps that DRV images are linked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Layout {
@@ -86,7 +89,7 @@ pub struct Inspection {
     pub reset: Option<u32>,
     /// Printable text at 0x100 or 0x400, which newer DRV images carry before their code: `Scooter_Mi1S_V0`.
     pub ident: Option<String>,
-    /// The version that the code writes into register 0x1A.
+    /// The version that the code writes into register 0x1A; none if that is not certain.
     pub version: Option<Version>,
     /// The flash map whose addresses the code holds; none where it holds those of neither or of both.
     pub layout: Option<Layout>,
@@ -109,16 +112,20 @@ pub fn inspect(bytes: &[u8]) -> Inspection {
         _ => None,
     };
     let addresses = layout.into_iter().flat_map(Layout::addresses);
+    let unnamed: Vec<u32> = addresses.filter(|&address| !thumb::holds(bytes, address)).collect();
+    let ident = ident(bytes);
+    // One store is enough in what can be nothing else than a DRV for these boards.
+    let is_plain_drv = layout.is_some() && unnamed.is_empty() && ident.is_none();
     Inspection {
         stack_pointer: thumb::word(bytes, 0),
         reset: thumb::word(bytes, 4),
-        ident: ident(bytes),
-        version: version(bytes),
+        version: version(bytes, is_plain_drv),
+        ident,
         layout,
-        unnamed: addresses.filter(|&address| !thumb::holds(bytes, address)).collect(),
+        unnamed,
         // FMC_PID at 0x40022100: 0x48424333 GD32E103, 0x41424333 GD32F103 (the vendor's own test in 1S 3.1.9).
         gd32_aware: [0x4842_4333, 0x4142_4333].iter().all(|&product| thumb::holds(bytes, product)),
-        length: declared_length(bytes),
+        length: StartUp::find(bytes).map(|start_up| start_up.length),
         entropy: entropy(bytes),
     }
 }
@@ -138,43 +145,68 @@ fn ident(bytes: &[u8]) -> Option<String> {
     text(0x100..0x110).or_else(|| text(0x400..0x420).filter(|text| text.contains("Scooter")))
 }
 
-/// Register 0x1A stands at 0x34 of the data block: the code that stores a constant there names its version. It does so
-/// twice in every vendor image, after loading the block and after replacing an invalid one.
-fn version(bytes: &[u8]) -> Option<Version> {
-    let stores = |narrow| {
-        let mut found: Vec<u16> = thumb::constants_stored_at(bytes, 0x34, narrow);
+/// Register 0x1A stands at 0x34 of the data block: the code that stores a constant there names its version. Every image
+/// for these scooters does so twice, after loading the block and after replacing an invalid one.
+fn version(bytes: &[u8], is_plain_drv: bool) -> Option<Version> {
+    let stored = |width| {
+        let mut found: Vec<u16> = thumb::constants_stored_at(bytes, 0x34, width);
         found.sort_unstable();
-        // Versions of scooters run from 0.0.1 to 9.9.9; other stores at the same offset of other structures are rarer.
-        let plausible = |value: &u16| (1..0x1000).contains(value);
+        // Versions run from 0.0.1 to 9.9.9, and some Ninebots' to 5.8.14.
+        found.retain(|value| (1..0x1000).contains(value));
         found
-            .chunk_by(|a, b| a == b)
-            .filter(|group| plausible(&group[0]) && (group.len() > 1 || narrow == thumb::Width::Wide))
-            .max_by_key(|group| group.len())
-            .map(|group| Version(group[0]))
     };
-    // Below 0.1.0 (Mi 3) the constant fits a 16-bit instruction, which is too common to look for first.
-    stores(thumb::Width::Wide).or_else(|| stores(thumb::Width::Narrow))
+    let wide = stored(thumb::Width::Wide);
+    let value = match wide[..] {
+        // Below 0.1.0 (Mi 3) the constant fits a 16-bit instruction, which is too common to look for first.
+        [] => only_repeated(&stored(thumb::Width::Narrow)),
+        [once] if is_plain_drv => Some(once),
+        _ => only_repeated(&wide),
+    };
+    value.map(Version)
 }
 
-/// The armcc start-up code walks a table of (load address, run address, length, routine) and finds its two ends in
-/// literals behind itself. The last row clears memory; its load address is where the image ends.
-fn declared_length(bytes: &[u8]) -> Option<usize> {
-    // __scatterload: ldr r4,[pc,#24]; ldr r5,[pc,#28]; b; ldr r0,[r4,#12]; orr r3,r0,#1; ldm r4,{r0-r2}; blx r3;
-    // adds r4,#16; cmp r4,r5; bcc
-    const CODE: [u16; 12] =
-        [0x4C06, 0x4D07, 0xE006, 0x68E0, 0xF040, 0x0301, 0xE894, 0x0007, 0x4798, 0x3410, 0x42AC, 0xD3F6];
-    let base = if thumb::word(bytes, 4)? < DRV { FLASH } else { DRV };
-    let code: Vec<u8> = CODE.iter().flat_map(|half| half.to_le_bytes()).collect();
-    let at = bytes.windows(code.len()).step_by(4).position(|window| window == code)? * 4;
-    let (first, end) = (thumb::word(bytes, at + 28)?, thumb::word(bytes, at + 32)?);
-    let length = |address: u32| address.checked_sub(base).map(|length| length as usize);
-    if first >= end || !(end - first).is_multiple_of(16) {
-        return None;
+/// The one number that stands in a sorted list more than once; none if there are two of that kind.
+fn only_repeated(sorted: &[u16]) -> Option<u16> {
+    let mut repeated = sorted.chunk_by(|a, b| a == b).filter(|group| group.len() > 1);
+    let (first, second) = (repeated.next(), repeated.next());
+    first.filter(|_| second.is_none()).map(|group| group[0])
+}
+
+/// The table that armcc's start-up code walks: rows of (load address, run address, length, routine).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct StartUp {
+    /// Offsets of the table.
+    pub(super) table: Range<usize>,
+    /// How many bytes the image has by it.
+    length: usize,
+}
+
+impl StartUp {
+    /// The code finds the two ends of the table in literals behind itself. The table's last row clears memory; its load
+    /// address is where the image ends.
+    pub(super) fn find(bytes: &[u8]) -> Option<Self> {
+        // __scatterload: ldr r4,[pc,#24]; ldr r5,[pc,#28]; b; ldr r0,[r4,#12]; orr r3,r0,#1; ldm r4,{r0-r2}; blx r3;
+        // adds r4,#16; cmp r4,r5; bcc
+        const CODE: [u16; 12] =
+            [0x4C06, 0x4D07, 0xE006, 0x68E0, 0xF040, 0x0301, 0xE894, 0x0007, 0x4798, 0x3410, 0x42AC, 0xD3F6];
+        let base = if thumb::word(bytes, 4)? < DRV { FLASH } else { DRV };
+        let code: Vec<u8> = CODE.iter().flat_map(|half| half.to_le_bytes()).collect();
+        let at = bytes.windows(code.len()).step_by(4).position(|window| window == code)? * 4;
+        let (first, end) = (thumb::word(bytes, at + 28)?, thumb::word(bytes, at + 32)?);
+        let offset = |address: u32| address.checked_sub(base).map(|offset| offset as usize);
+        if first >= end || !(end - first).is_multiple_of(16) {
+            return None;
+        }
+        let table = offset(first)?..offset(end)?;
+        if table.end > MAX_LENGTH {
+            return None;
+        }
+        let last_row = table.end - 16;
+        // If the table itself is missing, the image needs at least the table.
+        let load = thumb::word(bytes, last_row).and_then(offset);
+        let length = load.filter(|load| (last_row..=MAX_LENGTH).contains(load)).unwrap_or(table.end);
+        Some(Self { table, length })
     }
-    let last_row = length(end)?.checked_sub(16)?;
-    // Where the table itself is cut off, the image needs at least the table.
-    let Some(load) = thumb::word(bytes, last_row) else { return length(end) };
-    length(load).filter(|&load| load >= last_row)
 }
 
 fn entropy(bytes: &[u8]) -> f32 {
@@ -229,6 +261,24 @@ mod tests {
         assert_eq!(inspect(&Sample::drv(2000).code(&narrow).bytes()).version, None, "once is chance");
         let twice = [narrow, narrow].concat();
         assert_eq!(inspect(&Sample::drv(2000).code(&twice).bytes()).version, Some(Version(0x017)));
+    }
+
+    #[test]
+    fn no_version_is_invented() {
+        let version = |sample: Sample, code: &[u8]| inspect(&sample.code(code).bytes()).version;
+        // movw r0, #0x155; strh r0, [r4, #0x34], and the same with 0x555
+        let (once, other) = ([0x40, 0xF2, 0x55, 0x10, 0xA0, 0x86], [0x40, 0xF2, 0x55, 0x50, 0xA0, 0x86]);
+        let twice = [once, once].concat();
+        let ident = || Sample::drv(2000).ident("NineBotScooter");
+        let battery = || Sample::drv(2000).only_update_record(Layout::Kib64);
+        assert_eq!(version(Sample::drv(2000), &once), Some(Version(0x155)));
+        for sample in [ident(), battery()] {
+            assert_eq!(version(sample, &once), None);
+        }
+        assert_eq!(version(ident(), &twice), Some(Version(0x155)));
+        assert_eq!(version(Sample::drv(2000), &[once, other].concat()), None);
+        assert_eq!(version(Sample::drv(2000), &[once, other, once].concat()), Some(Version(0x155)));
+        assert_eq!(version(Sample::drv(2000), &[once, other, once, other].concat()), None);
     }
 
     #[test]

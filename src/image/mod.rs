@@ -18,6 +18,7 @@ mod origin;
 mod package;
 mod printable;
 mod raw;
+mod reach;
 mod report;
 #[cfg(test)]
 pub(crate) mod sample;

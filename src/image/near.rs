@@ -1,5 +1,7 @@
 //! What a changed image was made from, told from short hashes of its pages.
 
+use std::ops::Range;
+
 use crc::{CRC_32_ISO_HDLC, Crc};
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
@@ -7,18 +9,21 @@ use sha2::{Digest, Sha256};
 use super::{catalog::Entry, digest::Sha256Digest};
 
 /// Bytes under one short hash.
-const PAGE: usize = 1024;
+pub(super) const PAGE: usize = 1024;
 /// The reflected polynomial of CRC-32.
 const POLYNOMIAL: u32 = 0xEDB8_8320;
 
 static CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 
-/// The known image that most of an unknown one agrees with.
+/// The known image that an unknown one shares the most with.
 #[derive(Debug, Clone, Serialize)]
 pub struct Near {
     /// Its row; a report carries its name.
     #[serde(serialize_with = "name")]
     pub entry: &'static Entry,
+    /// The rows that share as many pages, if there are others: which of them it was made from cannot be told.
+    #[serde(serialize_with = "names")]
+    pub others: Vec<&'static Entry>,
     /// Length of the known image in pages of 1 KiB.
     pub pages: usize,
     /// Pages that differ or are missing, by number.
@@ -39,28 +44,99 @@ pub struct Change {
 }
 
 impl Near {
+    fn new(entry: &'static Entry, changed_pages: Vec<usize>) -> Self {
+        Self { entry, others: vec![], pages: entry.pages.len(), changed_pages, changes: None }
+    }
+
+    /// All rows that it may be made from.
+    pub fn entries(&self) -> impl Iterator<Item = &'static Entry> + '_ {
+        std::iter::once(self.entry).chain(self.others.iter().copied())
+    }
+
+    /// The scooters it is for, as it inherits them from what it was made from.
+    pub fn scooters(&self) -> Vec<&'static str> {
+        union(self.entries().map(|entry| &*entry.scooters))
+    }
+
+    /// The chips it runs on, inherited likewise.
+    pub fn chips(&self) -> Vec<String> {
+        union(self.entries().map(|entry| &*entry.chips)).into_iter().map(Into::into).collect()
+    }
+
+    /// True if it was made for a scooter.
+    pub fn is_for(&self, scooter: &str) -> bool {
+        self.entries().any(|entry| entry.is_for(scooter))
+    }
+
+    /// True if it was made for a chip.
+    pub fn runs_on(&self, chip: &str) -> bool {
+        self.entries().any(|entry| entry.runs_on(chip))
+    }
+
+    /// True if most of the known image is in it: then it is that image with changes. An image that shares less comes from
+    /// the same source, and is another version.
+    pub fn is_modified(&self) -> bool {
+        2 * self.changed_pages.len() <= self.pages
+    }
+
+    /// What to call it: `Pro DRV 1.5.5, modified`. None if it shares too little to be named after it.
+    pub fn title(&self) -> Option<String> {
+        self.is_modified().then(|| format!("{}, modified", self.source()))
+    }
+
+    /// What it was made from, in words: `Pro DRV 1.5.5`, or `A or B`. Rows with one version for one scooter count as one.
+    pub fn source(&self) -> String {
+        let mut named: Vec<&Entry> = vec![];
+        for entry in self.entries() {
+            if !named.iter().any(|other| (other.version, &other.scooters) == (entry.version, &entry.scooters)) {
+                named.push(entry);
+            }
+        }
+        named.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+    }
+
     /// What an image of so many bytes has other than the known one, in words: `2 bytes changed`.
     pub fn difference(&self, len: usize) -> String {
         let count = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
         match &self.changes {
             Some(changes) if changes.is_empty() => {
-                format!("{} behind its end", count(len.saturating_sub(self.entry.size), "byte"))
+                format!("{} added at the end", count(len.saturating_sub(self.entry.size), "byte"))
             }
             Some(changes) => format!("{} changed", count(changes.len(), "byte")),
             None => format!("changes in {} of {} KiB", self.changed_pages.len(), self.pages),
         }
     }
 
-    /// True where the image ends before the known one does, and agrees with it as far as it goes.
+    /// True if the image ends before the known one does, and agrees with it up to there.
     pub fn is_prefix(&self, len: usize) -> bool {
         let whole = len / PAGE;
         len < self.entry.size && self.changed_pages.iter().all(|&page| page >= whole)
     }
+
+    /// True if these offsets lie in pages that are as in the known image.
+    pub(super) fn is_unchanged(&self, range: &Range<usize>) -> bool {
+        let pages = range.start / PAGE..range.end.div_ceil(PAGE);
+        range.end <= self.entry.size && !self.changed_pages.iter().any(|page| pages.contains(page))
+    }
 }
 
-/// The row that shares the most pages at their places: at least half of those there are, and two where there are two.
+/// Every name once, in the order of the lists.
+fn union(lists: impl Iterator<Item = &'static [String]>) -> Vec<&'static str> {
+    let mut all: Vec<&str> = vec![];
+    for name in lists.flatten() {
+        if !all.contains(&&**name) {
+            all.push(name);
+        }
+    }
+    all
+}
+
+/// The rows that share the most pages at their places: two at least, or one if there is but one. No two images of the
+/// catalog for different scooters share a page, so this is lineage and not chance.
 pub(super) fn nearest(images: &'static [Entry], bytes: &[u8]) -> Option<Near> {
     let whole: Vec<u32> = bytes.chunks(PAGE).map(|page| CRC.checksum(page)).collect();
+    // Any two images may share a blank page.
+    let blank: Vec<bool> = bytes.chunks(PAGE).map(is_blank).collect();
     let near = |entry: &'static Entry| {
         let changed_pages: Vec<usize> = (0..entry.pages.len())
             .filter(|&page| {
@@ -74,19 +150,29 @@ pub(super) fn nearest(images: &'static [Entry], bytes: &[u8]) -> Option<Near> {
                 found != Some(entry.pages[page])
             })
             .collect();
-        let equal = entry.pages.len() - changed_pages.len();
+        let equal = (0..entry.pages.len())
+            .filter(|page| !changed_pages.contains(page) && blank.get(*page) != Some(&true))
+            .count();
         let there = entry.pages.len().min(whole.len());
-        (equal >= there.clamp(1, 2) && equal * 2 >= there).then(|| (equal, Near::new(entry, changed_pages)))
+        (equal >= there.clamp(1, 2)).then(|| (equal, Near::new(entry, changed_pages)))
     };
-    let best =
-        images.iter().filter_map(near).max_by_key(|(equal, near)| (*equal, usize::MAX - near.changed_pages.len()));
-    best.map(|(_, near)| Near { changes: proved(&near, bytes), ..near })
+    let found: Vec<_> = images.iter().filter_map(near).collect();
+    let rank = |(equal, near): &(usize, Near)| (*equal, usize::MAX - near.changed_pages.len());
+    let best = found.iter().map(rank).max()?;
+    let mut nearest: Vec<Near> = found.into_iter().filter(|found| rank(found) == best).map(|(_, near)| near).collect();
+    for near in &mut nearest {
+        near.changes = proved(near, bytes);
+    }
+    if nearest.iter().any(|near| near.changes.is_some()) {
+        nearest.retain(|near| near.changes.is_some());
+    }
+    let mut nearest = nearest.into_iter();
+    let first = nearest.next()?;
+    Some(Near { others: nearest.map(|near| near.entry).collect(), ..first })
 }
 
-impl Near {
-    fn new(entry: &'static Entry, changed_pages: Vec<usize>) -> Self {
-        Self { entry, pages: entry.pages.len(), changed_pages, changes: None }
-    }
+fn is_blank(page: &[u8]) -> bool {
+    matches!(page[0], 0x00 | 0xFF) && page.iter().all(|&byte| byte == page[0])
 }
 
 /// The changed bytes, if there is one a page. Undoing them must give the known image's SHA-256.
@@ -133,6 +219,10 @@ fn behind_a_byte(register: u32) -> u32 {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
 fn name<S: Serializer>(entry: &&'static Entry, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&entry.name)
+}
+
+fn names<S: Serializer>(entries: &[&'static Entry], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(entries.iter().map(|entry| &entry.name))
 }
 
 #[cfg(test)]
@@ -183,7 +273,7 @@ mod tests {
         changed[5000..5004].copy_from_slice(&image[5000..5004]);
         changed.extend([0; 8]);
         let near = nearest(rows, &changed).unwrap();
-        assert_eq!((near.difference(changed.len()), near.changes), ("8 bytes behind its end".into(), Some(vec![])));
+        assert_eq!((near.difference(changed.len()), near.changes), ("8 bytes added at the end".into(), Some(vec![])));
     }
 
     #[test]

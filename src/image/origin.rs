@@ -20,14 +20,19 @@ pub fn origin(region: &[u8], kind: Kind) -> Option<Origin> {
     let end = region.iter().rposition(|byte| *byte != 0xFF)? + 1;
     let bytes = &region[..end];
     let of = |name: String, scooters: &[String]| Some(Origin { name, scooters: scooters.to_vec() });
-    let known = catalog.identify(region).map(|known| (known.entry, known.entry.to_string()));
-    let near = || catalog.nearest(bytes).map(|near| (near.entry, format!("{}, modified", near.entry)));
-    if let Some((entry, name)) = known.or_else(near) {
-        return if entry.kind == kind && !entry.is_rehearsal() { of(name, &entry.scooters) } else { None };
+    if let Some(known) = catalog.identify(region) {
+        let entry = known.entry;
+        return if entry.kind == kind && !entry.is_rehearsal() { of(known.title(), &entry.scooters) } else { None };
+    }
+    if let Some(near) = catalog.nearest(bytes) {
+        let name = near.title().unwrap_or_else(|| format!("firmware made from {}", near.source()));
+        let scooters = near.scooters().into_iter().map(Into::into).collect();
+        let is_right = near.entry.kind == kind && !near.entry.is_rehearsal();
+        return is_right.then_some(Origin { name, scooters });
     }
     if kind != Kind::Drv {
         return None;
     }
     let seen = inspect(bytes);
-    seen.ident.and_then(|ident| of(format!("firmware that calls itself {ident}"), catalog.ident(&ident)?))
+    seen.ident.and_then(|ident| of(format!("firmware with the ident {ident}"), catalog.ident(&ident)?))
 }

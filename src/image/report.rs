@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{
-    Catalog, Dump, Exactness, Fit, Format, Gate, Identified, Image, Kind, Layout, Md5Digest, Near, Package, Protects,
-    Sha256Digest, gates, inspect,
+    Catalog, Dump, Exactness, Fit, Format, Gate, Image, Kind, Layout, Md5Digest, Near, Package, Protects, Sha256Digest,
+    gates, inspect,
     inspect::{DRV, FLASH},
     md5,
 };
@@ -17,15 +17,16 @@ use crate::version::Version;
 pub struct Report {
     /// The form of the file.
     pub format: Format,
-    /// What the catalog calls it; none where it is not known.
+    /// What to call it: the catalog's name, with what is the matter with it behind ("Pro DRV 1.5.5, modified"). None if it
+    /// is not made from a known image.
     pub name: Option<String>,
     /// What it is.
     pub kind: Kind,
-    /// Its version, from the catalog or the code.
+    /// Its version, from the catalog or the code; none if that is not certain.
     pub version: Option<Version>,
-    /// The scooters it is for: by the catalog, the package, or the known image it was made from.
+    /// The scooters it is for: by the catalog, by the known image it was made from, by its package, by its ident.
     pub scooters: Vec<String>,
-    /// The chips it runs on: by the catalog, else by what the code knows.
+    /// The chips it runs on: by the catalog, by the known image it was made from, else by what the code knows.
     pub chips: Vec<String>,
     /// Plain bytes.
     pub size: usize,
@@ -37,7 +38,7 @@ pub struct Report {
     pub known: bool,
     /// How exactly it is that image.
     pub exactness: Option<Exactness>,
-    /// The known image it was made from, where it is not known itself.
+    /// The known image it was made from, if it is not known itself.
     pub near: Option<Near>,
     /// Its name in the zip, if it came in one without a description.
     pub member: Option<String>,
@@ -70,7 +71,7 @@ pub struct PartReport {
     pub address: String,
     /// What it is.
     pub kind: Kind,
-    /// What the catalog calls it; none where it is not known, or not whole.
+    /// What to call it, as in [`Report::name`].
     pub name: Option<String>,
     /// Its version.
     pub version: Option<Version>,
@@ -79,33 +80,32 @@ pub struct PartReport {
 }
 
 impl Report {
-    /// Looks at an image, without a board to fit.
+    /// Looks at an image. The gates are asked for the first scooter that it seems to be for.
     pub fn new(image: &Image) -> Self {
+        Self::fitting(image, &Fit::assumed(image))
+    }
+
+    /// Looks at an image, and asks the gates whether it fits.
+    pub fn fitting(image: &Image, fit: &Fit) -> Self {
         let catalog = Catalog::builtin();
         let known = catalog.identify(&image.bytes);
         let near = if known.is_none() { catalog.nearest(&image.bytes) } else { None };
         let seen = inspect(&image.bytes);
         let kind = image.kind();
         let entry = known.map(|known| known.entry);
-        let scooters = match (entry, &image.package, &near) {
-            (Some(entry), _, _) => entry.scooters.clone(),
-            (None, Some(package), _) => package.scooters().into_iter().map(Into::into).collect(),
-            (None, None, Some(near)) => near.entry.scooters.clone(),
-            (None, None, None) => vec![],
-        };
-        let chips = match (entry, kind, seen.gd32_aware) {
-            (Some(entry), _, _) => entry.chips.clone(),
-            (None, Kind::Drv, true) => ["stm32f103", "gd32f103", "gd32e103"].map(Into::into).into(),
-            (None, Kind::Drv, false) => vec!["stm32f103".into()],
+        let chips = match (entry, &near, kind, seen.gd32_aware) {
+            (Some(entry), ..) => entry.chips.clone(),
+            (None, Some(near), ..) => near.chips(),
+            (None, None, Kind::Drv, true) => ["stm32f103", "gd32f103", "gd32e103"].map(Into::into).into(),
+            (None, None, Kind::Drv, false) => vec!["stm32f103".into()],
             _ => vec![],
         };
-        let fit = Fit::assumed(kind, seen.layout, scooters.first().map_or("", String::as_str));
-        let gates = gates(image, &fit);
         Self {
             format: image.format,
-            name: entry.map(|entry| entry.name.clone()),
+            name: known.map(|known| known.title()).or_else(|| near.as_ref()?.title()),
             kind,
             version: entry.and_then(|entry| entry.version).or(seen.version),
+            scooters: scooters(image).into_iter().map(Into::into).collect(),
             chips,
             size: image.bytes.len(),
             sha256: image.digest(),
@@ -123,10 +123,28 @@ impl Report {
             cautions: entry.map(|entry| entry.cautions.clone()).unwrap_or_default(),
             package: image.package.clone(),
             parts: parts(image),
-            gates,
-            scooters,
+            gates: gates(image, fit),
         }
     }
+}
+
+/// The scooters that an image is for: by the catalog, by the known image it was made from, by the package around it, by
+/// its ident. Empty if none of these says anything.
+pub(super) fn scooters(image: &Image) -> Vec<&'static str> {
+    let catalog = Catalog::builtin();
+    if let Some(known) = catalog.identify(&image.bytes) {
+        return known.entry.scooters.iter().map(String::as_str).collect();
+    }
+    if let Some(near) = catalog.nearest(&image.bytes) {
+        return near.scooters();
+    }
+    let package = image.package.as_ref().map_or_else(Vec::new, Package::scooters);
+    if !package.is_empty() {
+        return package;
+    }
+    let ident = inspect(&image.bytes).ident;
+    let scooters = ident.and_then(|text| catalog.ident(&text)).unwrap_or_default();
+    scooters.iter().map(String::as_str).collect()
 }
 
 fn address(address: u32) -> String {
@@ -144,14 +162,13 @@ fn parts(image: &Image) -> Vec<PartReport> {
         .into_iter()
         .filter_map(|region| {
             let part = image.clone().part(&region).ok()?;
-            let known = Catalog::builtin().identify(&part.bytes).filter(Identified::is_whole);
-            let known = known.map(|known| known.entry);
+            let known = Catalog::builtin().identify(&part.bytes).map(|known| known.entry);
             let is_block = region.start == data && part.bytes.starts_with(&[0x5C, 0x51]);
             let kind = if is_block { Kind::Data } else { Image { format: Format::Bin, ..part.clone() }.kind() };
             Some(PartReport {
                 address: address(region.start),
                 kind,
-                name: known.map(|entry| entry.name.clone()),
+                name: Catalog::builtin().title(&part.bytes),
                 version: known.and_then(|entry| entry.version).or_else(|| inspect(&part.bytes).version),
                 sha256: part.digest(),
             })

@@ -58,7 +58,7 @@ impl Sample {
     /// Start-up code as armcc makes it, whose table says that the image ends where it ends. The table ends 8 bytes
     /// before that.
     pub(crate) fn start_up_table(self) -> Self {
-        let code = "064c074d06e0e06840f0010394e8070098471034ac42f6d3";
+        let code = "064c074d06e0e06840f0010394e8070098471034ac42f6d3fee7";
         let len = self.bytes.len();
         let table = self.base + len as u32 - 40;
         let row = |load: u32| [load, 0x2000_0000, 16, self.base + 0x201];
@@ -67,7 +67,8 @@ impl Sample {
         self.put(0x200, &hex::decode(code).expect("a literal")).put(0x21C, &ends).put(len - 40, &rows)
     }
 
-    fn put(mut self, at: usize, bytes: &[u8]) -> Self {
+    /// Puts bytes at an offset.
+    pub(crate) fn put(mut self, at: usize, bytes: &[u8]) -> Self {
         self.bytes[at..at + bytes.len()].copy_from_slice(bytes);
         self
     }

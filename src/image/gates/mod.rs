@@ -3,6 +3,7 @@
 //! A gate that does not apply is left out. No gate asks for a catalog hit except [`boot_known`]: people flash firmware
 //! that they changed themselves, but a bootloader decides whether the scooter ever starts again.
 
+mod hole;
 mod origin;
 mod package;
 
@@ -13,7 +14,7 @@ use serde::Serialize;
 use super::{
     Catalog, Format, Identified, Image, Inspection, Kind, Layout, Near, inspect,
     inspect::{DRV, FLASH},
-    printable,
+    printable, report,
 };
 
 /// Above this an image is no code but ciphertext: vendor code has 6.0 to 7.1 bits a byte, ciphertext of its length 7.98.
@@ -32,7 +33,7 @@ pub struct Fit<'a> {
     pub sram: Range<u32>,
     /// Where the scooter's data block stands.
     pub data_block: u32,
-    /// The scooter, by its name on the command line.
+    /// The scooter, by its name on the command line; empty if nothing tells which.
     pub scooter: &'a str,
     /// The chip on the wires, where it is known: `stm32f103`, `gd32f103`, `gd32e103`.
     pub chip: Option<&'a str>,
@@ -77,7 +78,7 @@ type Answer = Option<Result<String, String>>;
 type Ask = fn(&Case) -> Answer;
 
 /// Every gate, the most telling first: the first that fails says best what is wrong.
-const ALL: [(&str, Ask); 21] = [
+const ALL: [(&str, Ask); 22] = [
     ("blank", blank),
     ("kind", kind),
     ("encrypted", encrypted),
@@ -94,6 +95,7 @@ const ALL: [(&str, Ask); 21] = [
     ("gd32", gd32),
     ("size", size),
     ("truncated", truncated),
+    ("hole", hole::hole),
     ("address", address),
     ("stack-pointer", stack_pointer),
     ("reset-vector", reset_vector),
@@ -190,7 +192,7 @@ fn encrypted(case: &Case) -> Answer {
 }
 
 fn rehearsal(case: &Case) -> Answer {
-    let entry = case.known?.entry;
+    let entry = case.known.map(|known| known.entry).or(case.near.as_ref().map(|near| near.entry))?;
     if !entry.is_rehearsal() {
         return None;
     }
@@ -206,17 +208,30 @@ fn chip(case: &Case) -> Answer {
     if case.fit.kind == Kind::Drv && chip.starts_with("gd32") {
         return None;
     }
-    match &case.known {
-        Some(known) if known.entry.runs_on(chip) => pass(format!("{} runs on {chip}", known.entry)),
-        Some(known) => fail(format!("{} is for {}, not for {chip}", known.entry, known.entry.chips.join(", "))),
-        None => pass("not in the catalog, so not known to be for another chip"),
+    match (&case.known, &case.near) {
+        (Some(known), _) if known.entry.runs_on(chip) => pass(format!("{} runs on {chip}", known.entry)),
+        (Some(known), _) => fail(format!("{} is for {}, not for {chip}", known.entry, known.entry.chips.join(", "))),
+        (None, Some(near)) if near.runs_on(chip) => pass(format!("made from {}, which runs on {chip}", near.source())),
+        (None, Some(near)) => fail(made_for_other_chips(near, chip)),
+        (None, None) => pass("not in the catalog, so not known to be for another chip"),
     }
+}
+
+fn made_for_other_chips(near: &Near, chip: &str) -> String {
+    format!("made from {}, which is for {}, not for {chip}", near.source(), near.chips().join(", "))
 }
 
 fn gd32(case: &Case) -> Answer {
     let chip = case.fit.chip.filter(|chip| chip.starts_with("gd32") && case.fit.kind == Kind::Drv)?;
+    let near = case.near.as_ref();
+    if case.seen.gd32_aware
+        && let Some(near) = near.filter(|near| !near.runs_on(chip))
+    {
+        return fail(made_for_other_chips(near, chip));
+    }
     if case.seen.gd32_aware || case.known.is_some_and(|known| known.entry.runs_on(chip)) {
-        return pass(case.known.and_then(|known| known.entry.caution(chip)).unwrap_or("knows the GD32 chips"));
+        let entry = case.known.map(|known| known.entry).or(near.map(|near| near.entry));
+        return pass(entry.and_then(|entry| entry.caution(chip)).unwrap_or("knows the GD32 chips"));
     }
     // A GD32F103 is programmed as an STM32 is; that old firmware runs on it has been seen on a model of it only.
     let what = if chip == "gd32e103" { "cannot program" } else { "was not made for" };
@@ -310,12 +325,13 @@ fn data_block(case: &Case) -> Answer {
     if case.image.format == Format::Data { pass("512 bytes with the magic") } else { fail("no data block") }
 }
 
-impl<'a> Fit<'a> {
-    /// What an image would have to fit by its own account, where nobody says what it is for.
-    pub(super) fn assumed(kind: Kind, layout: Option<Layout>, scooter: &'a str) -> Self {
-        let layout = layout.unwrap_or(Layout::Kib64);
+impl Fit<'static> {
+    /// What an image would have to fit by its own account: the first scooter that it seems to be for, on any chip.
+    pub fn assumed(image: &Image) -> Self {
+        let layout = inspect(&image.bytes).layout.unwrap_or(Layout::Kib64);
+        let kind = image.kind();
         Self {
-            // An unknown image is asked as a DRV: the gates that it fails say why it is none.
+            // An unknown image is asked as a DRV: the gates that it fails tell why it is none.
             kind: if kind == Kind::Unknown { Kind::Drv } else { kind },
             region: match kind {
                 Kind::Boot => FLASH..DRV,
@@ -325,7 +341,7 @@ impl<'a> Fit<'a> {
             // 20 KiB, RM0008 3.3.1 table 5: all chips on these boards have at least as much.
             sram: 0x2000_0000..0x2000_5000,
             data_block: layout.data_block(),
-            scooter,
+            scooter: report::scooters(image).first().copied().unwrap_or_default(),
             chip: None,
             rehearsal: RehearsalImages::Refused,
         }
@@ -397,7 +413,7 @@ mod tests {
         let fault = "linked for 128 KiB of flash, with its data at 0x0801c000 instead of 0x0800f800";
         assert_eq!(failed(&Sample::drv(27_000).layout(Layout::Kib128).bytes(), &PRO), [("layout", fault.into())]);
         let mut lost = Sample::drv(27_000).bytes();
-        lost[0x120..0x130].fill(0);
+        lost[0x120..0x130].fill(0x55);
         assert_eq!(names(&lost, &PRO), ["layout"]);
     }
 

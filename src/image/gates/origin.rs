@@ -1,32 +1,40 @@
 //! The gates that ask what an image was made for: which scooter, which flash map, which board at all.
 
 use super::{
-    super::{Catalog, Entry, Kind},
+    super::{Catalog, Kind},
     Answer, Case, fail, pass,
 };
 
 pub(super) fn scooter(case: &Case) -> Answer {
     let wanted = case.fit.scooter;
-    match (&case.known, &case.near) {
-        (Some(known), _) if known.entry.is_for(wanted) => pass(format!("{} is for {wanted}", known.entry)),
-        (Some(known), _) if known.entry.scooters.is_empty() => {
-            fail(format!("{} is for no scooter that is known here", known.entry))
-        }
-        (Some(known), _) => {
-            fail(format!("{} is for {}, not for {wanted}", known.entry, known.entry.scooters.join(", ")))
-        }
-        (None, Some(near)) if is_of_other_boards(near.entry, wanted) => {
-            fail(format!("made from {}, which is for {}, not for {wanted}", near.entry, near.entry.scooters.join(", ")))
-        }
-        (None, _) => pass("not in the catalog, so not known to be for another scooter"),
+    let (what, scooters) = match (&case.known, &case.near) {
+        (Some(known), _) => (known.entry.to_string(), known.entry.scooters.iter().map(String::as_str).collect()),
+        // What is made from an image is for its scooters.
+        (None, Some(near)) => (format!("made from {}, which", near.source()), near.scooters()),
+        (None, None) => return pass("not in the catalog, so not known to be for another scooter"),
+    };
+    if scooters.contains(&wanted) && is_supported(wanted) {
+        return pass(format!("{what} is for {wanted}"));
     }
+    if scooters.is_empty() {
+        return fail(format!("{what} is not for any scooter supported here"));
+    }
+    fail(format!("{what} is for {}, not for {}", in_words(&scooters), a_supported(wanted)))
 }
 
-/// Firmware builders put images of one Xiaomi onto another, where the controllers are alike.
-fn is_of_other_boards(entry: &Entry, wanted: &str) -> bool {
+fn is_supported(scooter: &str) -> bool {
+    Catalog::builtin().board(scooter).is_some()
+}
+
+/// The scooter asked for, or any if that is not one of those supported.
+fn a_supported(wanted: &str) -> &str {
+    if is_supported(wanted) { wanted } else { "any scooter supported here" }
+}
+
+/// The scooters by their names on the command line; those that have none there by their full name.
+fn in_words(scooters: &[&str]) -> String {
     let catalog = Catalog::builtin();
-    let Some(board) = catalog.board(wanted) else { return false };
-    !entry.scooters.iter().any(|scooter| catalog.board(scooter) == Some(board))
+    scooters.iter().map(|name| catalog.other(name).unwrap_or(name)).collect::<Vec<_>>().join(", ")
 }
 
 pub(super) fn ident(case: &Case) -> Answer {
@@ -34,13 +42,14 @@ pub(super) fn ident(case: &Case) -> Answer {
         return None;
     }
     let (text, wanted) = (case.seen.ident.as_ref()?, case.fit.scooter);
-    match Catalog::builtin().ident(text) {
-        Some(scooters) if scooters.iter().any(|name| name == wanted) => pass(format!("calls itself {text}")),
-        Some(scooters) => {
-            fail(format!("calls itself {text}, as firmware of {} does, not of {wanted}", scooters.join(", ")))
-        }
-        None => fail(format!("calls itself {text}, as firmware of no known scooter does")),
+    let Some(scooters) = Catalog::builtin().ident(text) else {
+        return fail(format!("its ident {text} is not that of any scooter supported here"));
+    };
+    let scooters: Vec<_> = scooters.iter().map(String::as_str).collect();
+    if scooters.contains(&wanted) && is_supported(wanted) {
+        return pass(format!("its ident is {text}"));
     }
+    fail(format!("its ident {text} is that of {}, not of {}", in_words(&scooters), a_supported(wanted)))
 }
 
 pub(super) fn layout(case: &Case) -> Answer {
@@ -89,19 +98,6 @@ mod tests {
     }
 
     #[test]
-    fn firmware_made_from_that_of_another_board_is_told_from_that_of_another_xiaomi() {
-        let made_from = |name: &str, wanted| {
-            let entry = Catalog::builtin().entries().find(|entry| entry.name == name).unwrap();
-            is_of_other_boards(entry, wanted)
-        };
-        assert!(!made_from("Pro DRV 1.5.5", "1s"));
-        assert!(!made_from("Ninebot ES DRV 1.3.9", "es2"));
-        for (name, wanted) in [("Pro DRV 1.5.5", "es2"), ("Ninebot Max DRV 1.5.4", "es2"), ("4 Pro DRV 0.2.2", "pro")] {
-            assert!(made_from(name, wanted), "{name}");
-        }
-    }
-
-    #[test]
     fn firmware_of_a_battery_is_no_drv_though_its_vectors_would_do() {
         let battery = Sample::drv(23_000).only_update_record(Layout::Kib64).bytes();
         let fault = "does not name 0x0800f800, 0x08008400, 0x1ffff7e8, as every DRV does: firmware of another board";
@@ -114,12 +110,12 @@ mod tests {
         for scooter in ["1s", "lite", "pro"] {
             assert_eq!(failed(&of("Scooter_Mi1S_V0").bytes(), scooter, Layout::Kib64), []);
         }
-        let fault = "calls itself Scooter_Mi1S_V0, as firmware of 1s, lite, pro does, not of pro2";
+        let fault = "its ident Scooter_Mi1S_V0 is that of 1s, lite, pro, not of pro2";
         assert_eq!(failed(&of("Scooter_Mi1S_V0").bytes(), "pro2", Layout::Kib64), [("ident", fault.into())]);
         let other = of("Scooter_FF30_V0").layout(Layout::Kib128).bytes();
-        let fault = "calls itself Scooter_FF30_V0, as firmware of f, d does, not of es2";
+        let fault = "its ident Scooter_FF30_V0 is that of Ninebot F, Ninebot D, not of es2";
         assert_eq!(failed(&other, "es2", Layout::Kib128), [("ident", fault.into())]);
-        let fault = "calls itself F32_F45_BMS_V0, as firmware of no known scooter does";
+        let fault = "its ident F32_F45_BMS_V0 is not that of any scooter supported here";
         assert_eq!(failed(&of("F32_F45_BMS_V0").bytes(), "pro", Layout::Kib64), [("ident", fault.into())]);
     }
 }

@@ -1,0 +1,245 @@
+//! The gate that looks for a missing piece: a gap in an Intel HEX file, or a run of 0xFF or 0x00 in code.
+
+use std::ops::Range;
+
+use super::{
+    super::{
+        Near,
+        near::PAGE,
+        reach::{Reach, Way},
+    },
+    Answer, Case, fail, pass,
+};
+
+/// The shortest run that counts: one record of an Intel HEX file. The vendor's images have runs of 12 bytes at most, but
+/// for the places of [`shortest`] (all of the catalog's were looked at).
+const RECORD: usize = 16;
+/// The shortest run that counts at the places where the vendor's images have runs of up to 28 bytes.
+const LONG: usize = 32;
+/// The shortest run that counts if nothing but its length speaks against it.
+const UNSEEN: usize = 64;
+
+/// Bytes that stand for nothing, or are not in the file at all.
+#[derive(Debug)]
+struct Run {
+    place: Range<usize>,
+    /// None in a gap.
+    value: Option<u8>,
+}
+
+pub(super) fn hole(case: &Case) -> Answer {
+    if !case.is_code() || case.image.is_dump() {
+        return None;
+    }
+    if case.known.is_some() {
+        return pass("all bytes of it are there");
+    }
+    if let Some((near, run)) = blank_page(case) {
+        return fail(case.words(&run, &format!(", where {} has something else", near.entry)));
+    }
+    let found = runs(case);
+    if found.is_empty() {
+        return pass("no piece is missing");
+    }
+    let reach = Reach::of(case.bytes());
+    match found.iter().find_map(|run| Some((run, case.what_is_missing(run, &reach)?))) {
+        Some((run, what)) => fail(case.words(run, &what)),
+        None => pass("no piece that the code needs is missing"),
+    }
+}
+
+/// A page with nothing in it that the known image has something in: its last one may be shorter than any run that counts.
+fn blank_page<'a>(case: &'a Case) -> Option<(&'a Near, Run)> {
+    let near = case.near.as_ref().filter(|near| near.is_modified())?;
+    let blank = near.changed_pages.iter().find_map(|page| {
+        let place = page * PAGE..near.entry.size.min((page + 1) * PAGE);
+        let bytes = case.bytes().get(place.clone())?;
+        let value = bytes.first().copied().filter(|value| matches!(value, 0x00 | 0xFF))?;
+        bytes.iter().all(|byte| *byte == value).then_some(Run { place, value: Some(value) })
+    });
+    blank.map(|run| (near, run))
+}
+
+/// The gaps, then the runs of one blank value.
+fn runs(case: &Case) -> Vec<Run> {
+    let gaps = case.image.gaps.iter().map(|gap| Run { place: gap.clone(), value: None });
+    let is_in_gap =
+        |place: &Range<usize>| case.image.gaps.iter().any(|gap| gap.start <= place.start && place.end <= gap.end);
+    let mut at = 0;
+    let blank = case.bytes().chunk_by(|a, b| a == b).filter_map(|chunk| {
+        let place = at..at + chunk.len();
+        at = place.end;
+        let is_long = place.len() >= RECORD && matches!(chunk[0], 0x00 | 0xFF);
+        (is_long && !is_in_gap(&place)).then_some(Run { place, value: Some(chunk[0]) })
+    });
+    gaps.chain(blank).collect()
+}
+
+/// The shortest run that counts without code that reaches it: there are zeros between and behind vectors, and erased
+/// flash behind an ident at 0x400.
+fn shortest(run: &Run) -> usize {
+    match (run.value, run.place.start) {
+        (Some(0x00), 0..0x180) | (Some(0xFF), 0x400..0x440) => LONG,
+        _ => RECORD,
+    }
+}
+
+impl Case<'_> {
+    /// What tells that something should stand in a run; none if nothing does.
+    fn what_is_missing(&self, run: &Run, reach: &Reach) -> Option<String> {
+        let near = self.near.as_ref();
+        if near.is_some_and(|near| near.is_unchanged(&run.place)) {
+            return None;
+        }
+        if run.value.is_none() && run.place.len() >= RECORD {
+            return Some(" are not in the file".into());
+        }
+        // Behind the end there may be padding.
+        let end = self.seen.length.or(near.map(|near| near.entry.size)).unwrap_or_else(|| self.last_byte());
+        let inside = run.place.start..run.place.end.min(end);
+        let is_inside = inside.len() >= shortest(run);
+        if let Some(near) = near
+            .filter(|near| is_inside && inside.len() > near.entry.blank && near.changes.is_none() && near.is_modified())
+        {
+            return Some(format!(", where {} has something else", near.entry));
+        }
+        match reach.way(&run.place) {
+            Some(Way::Vector) => return Some(", where a vector stands".into()),
+            Some(Way::Code) => return Some(", where code is executed".into()),
+            Some(Way::Constant) => return Some(", where code reads a constant".into()),
+            Some(Way::StartUp) if is_inside => return Some(", where the start-up code reads".into()),
+            Some(Way::Address) if is_inside && inside.len() >= UNSEEN => return Some(", where code points to".into()),
+            _ => {}
+        }
+        let is_unseen = self.seen.length.is_some() && is_inside && inside.len() >= UNSEEN;
+        is_unseen.then(|| ", inside the image, where there should be code or data".into())
+    }
+
+    /// Behind the last byte that is not blank.
+    fn last_byte(&self) -> usize {
+        self.bytes().iter().rposition(|byte| !matches!(byte, 0x00 | 0xFF)).map_or(0, |last| last + 1)
+    }
+
+    fn words(&self, run: &Run, what: &str) -> String {
+        let base = self.image.base.unwrap_or(self.fit.region.start);
+        let (len, address) = (run.place.len(), base + run.place.start as u32);
+        match run.value {
+            None => format!("{len} bytes at {address:#010x}{what}"),
+            Some(value) => format!("{len} bytes of {value:#04x} at {address:#010x}{what}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Fit, RehearsalImages, gates};
+    use crate::image::{Image, Kind, sample::Sample};
+
+    /// A sample whose code jumps from 0x100 to 0x800 and stays there.
+    fn jump() -> Sample {
+        Sample::drv(5000).put(0x100, &[0x7E, 0xE3]).put(0x800, &STAY)
+    }
+
+    /// B to itself.
+    const STAY: [u8; 2] = [0xFE, 0xE7];
+
+    /// What the gate says; none if it lets the image pass.
+    fn refusal(image: &Image) -> Option<String> {
+        let fit = Fit {
+            kind: Kind::Drv,
+            region: 0x0800_1000..0x0800_8400,
+            sram: 0x2000_0000..0x2000_5000,
+            data_block: 0x0800_F800,
+            scooter: "pro",
+            chip: None,
+            rehearsal: RehearsalImages::Allowed,
+        };
+        let gate = gates(image, &fit).into_iter().find(|gate| gate.name == "hole").unwrap();
+        (!gate.passed).then_some(gate.detail)
+    }
+
+    fn of(bytes: &[u8]) -> Option<String> {
+        refusal(&Image::from_bytes(bytes).unwrap())
+    }
+
+    /// The sample with so many bytes of a value in it.
+    fn punched(sample: Sample, value: u8, at: usize, len: usize) -> Vec<u8> {
+        sample.put(at, &vec![value; len]).bytes()
+    }
+
+    #[test]
+    fn a_record_missing_in_a_hex_file_is_a_hole_wherever_it_is() {
+        let gap = |at: usize, len: usize| {
+            let bytes = punched(jump(), 0xFF, at, len);
+            let gaps = std::iter::once(at..at + len).collect();
+            refusal(&Image { base: Some(0x0800_1000), gaps, ..Image::from_bytes(&bytes).unwrap() })
+        };
+        assert_eq!(gap(0xA00, 16).as_deref(), Some("16 bytes at 0x08001a00 are not in the file"));
+        assert_eq!(gap(0x1000, 512).as_deref(), Some("512 bytes at 0x08002000 are not in the file"));
+        assert_eq!(gap(0xA00, 4), None, "what a linker leaves out between two sections");
+        assert_eq!(gap(0x800, 4).as_deref(), Some("4 bytes at 0x08001800, where code is executed"));
+    }
+
+    #[test]
+    fn a_blank_run_is_a_hole_if_code_needs_it() {
+        // ldr r0, [pc, #0x3FC], then to itself
+        let load = || Sample::drv(5000).put(0x100, &[0xFF, 0x48, 0xFE, 0xE7]);
+        for value in [0xFF, 0x00] {
+            let found = |sample, at, len| of(&punched(sample, value, at, len));
+            let text = |what: &str| Some(format!("16 bytes of {value:#04x} at {what}"));
+            assert_eq!(found(jump(), 0x800, 16), text("0x08001800, where code is executed"));
+            assert_eq!(found(load(), 0x500, 16), text("0x08001500, where code reads a constant"));
+            assert_eq!(found(jump(), 0xA00, 512), None, "nothing tells that it should not be so");
+        }
+        let vectors = punched(jump(), 0xFF, 0x10, 16);
+        assert_eq!(of(&vectors).as_deref(), Some("16 bytes of 0xff at 0x08001010, where a vector stands"));
+        assert_eq!(of(&punched(jump(), 0x00, 0x1C, 16)), None, "reserved vectors are zero");
+    }
+
+    #[test]
+    fn a_long_blank_run_is_a_hole_in_what_the_vendors_compiler_made() {
+        let sample = || Sample::drv(5000).start_up_table().put(0x100, &STAY);
+        let words = "512 bytes of 0xff at 0x08001a00, inside the image, where there should be code or data";
+        assert_eq!(of(&punched(sample(), 0xFF, 0xA00, 512)).as_deref(), Some(words));
+        assert_eq!(of(&punched(sample(), 0x00, 0xA00, 32)), None);
+        let table = punched(sample(), 0x00, 4960, 32);
+        assert_eq!(of(&table).as_deref(), Some("32 bytes of 0x00 at 0x08002360, where the start-up code reads"));
+    }
+
+    #[test]
+    fn padding_is_no_hole() {
+        for value in [0xFF, 0x00] {
+            let mut bytes = Sample::drv(5000).start_up_table().bytes();
+            bytes.extend([value; 600]);
+            assert_eq!(of(&bytes), None);
+        }
+    }
+
+    #[test]
+    fn a_page_that_the_original_has_and_this_has_not_is_a_hole() {
+        let with = |at: usize, patch: &[u8]| {
+            let mut bytes = crate::sim::APP_64.to_vec();
+            bytes[at..at + patch.len()].copy_from_slice(patch);
+            of(&bytes)
+        };
+        assert_eq!(of(crate::sim::APP_64), None);
+        assert_eq!(with(0x2000, &[1, 2, 3, 4, 5]), None, "changed, with all there is");
+        assert_eq!(with(0x1C0, &[0; 8]), None, "its own zeros are longer");
+        for value in [0xFF, 0x00] {
+            let words = format!("1024 bytes of {value:#04x} at 0x08003000, where rehearsal DRV has something else");
+            assert_eq!(with(0x2000, &[value; 1024]), Some(words));
+        }
+    }
+
+    #[test]
+    fn each_missing_kib_of_a_known_image_is_found() {
+        let app = crate::sim::APP_64;
+        for at in (0..app.len()).step_by(1024) {
+            for value in [0xFF, 0x00] {
+                let mut bytes = app.to_vec();
+                bytes[at..at + 1024].fill(value);
+                assert!(of(&bytes).is_some(), "{value:#04x} at {at:#x}");
+            }
+        }
+    }
+}
