@@ -7,7 +7,9 @@ use m365_drv::{
     block::{Mileage, Serial, Uid},
     board::{Boot, ChipKind},
     count::count,
-    ops::{self, After, BoardState, DataSource, Extent, Firmware, FlashReport, FlashRequest, Intent, Obstacle},
+    ops::{
+        self, After, BoardState, DataSource, Extent, Firmware, FlashReport, FlashRequest, ForcedGate, Intent, Obstacle,
+    },
 };
 use serde::Serialize;
 
@@ -106,6 +108,7 @@ struct Foresight<'a> {
     data_source: DataSource,
     boot: Option<&'a Firmware>,
     drv: Option<&'a Firmware>,
+    forced: &'a [ForcedGate],
     preview: bool,
     would_erase: WouldErase,
     would_program: WouldProgram,
@@ -139,6 +142,7 @@ impl<'a> Foresight<'a> {
             data_source: report.data_source,
             boot: report.boot.as_ref(),
             drv: report.drv.as_ref(),
+            forced: &report.forced,
             preview: true,
             would_erase: WouldErase { whole_chip: report.mass_erased, pages: report.pages_erased },
             would_program: WouldProgram { bytes: report.bytes_programmed, pages_already_correct: report.pages_skipped },
@@ -158,6 +162,7 @@ impl Report for Foresight<'_> {
         page.row("data from", source_in_words(self.data_source));
         firmware_row("boot", self.boot, page);
         firmware_row("drv", self.drv, page);
+        forced_rows(self.forced, page);
         page.row("would erase", erased_in_words(self.would_erase.whole_chip, self.would_erase.pages));
         let WouldProgram { bytes, pages_already_correct } = self.would_program;
         page.row("would program", programmed_in_words(bytes, pages_already_correct, "are"));
@@ -178,6 +183,7 @@ impl Report for FlashReport {
         page.row("data from", source_in_words(self.data_source));
         firmware_row("boot", self.boot.as_ref(), page);
         firmware_row("drv", self.drv.as_ref(), page);
+        forced_rows(&self.forced, page);
         page.row("erased", erased_in_words(self.mass_erased, self.pages_erased));
         page.row("programmed", programmed_in_words(self.bytes_programmed, self.pages_skipped, "were"));
         page.toned("verified", if self.verified { "yes" } else { "no" }, Tone::Good);
@@ -191,6 +197,13 @@ impl Report for FlashReport {
         }
         let [took, contact] = [self.took_ms, self.contact_ms].map(|ms| seconds(Duration::from_millis(ms)));
         page.row("took", format!("{took}, in contact {contact}"));
+    }
+}
+
+/// The gates that failed and were forced.
+fn forced_rows(forced: &[ForcedGate], page: &mut Page) {
+    for gate in forced {
+        page.toned("forced", gate, Tone::Remark);
     }
 }
 

@@ -123,11 +123,12 @@ impl Report for image::Report {
 fn identity_rows(report: &image::Report, page: &mut Page) {
     match &report.name {
         Some(name) if report.known => page.row("image", name),
-        Some(name) => page.toned("image", format!("{name} without its last bytes"), Tone::Bad),
+        Some(name) if report.near.is_some() => page.toned("image", name, Tone::Remark),
+        Some(name) => page.toned("image", name, Tone::Bad),
         None => page.toned("image", "not in the catalog", Tone::Remark),
     };
     if let Some(near) = &report.near {
-        page.row("much like", format!("{}, {}", near.entry, near.difference(report.size)));
+        page.row("made from", format!("{}: {}", near.source(), near.difference(report.size)));
     }
     page.row("format", report.format).row("kind", report.kind);
     let optional = [

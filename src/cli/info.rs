@@ -70,14 +70,15 @@ pub(crate) fn protection_row(protection: Protection, page: &mut Page) {
     };
 }
 
-/// An image by name, or by its hash where nobody knows it.
+/// An image by name, or by its hash if it is not made from a known one.
 pub(crate) fn firmware_row(label: &str, firmware: Option<&Firmware>, page: &mut Page) {
     let Some(firmware) = firmware else {
         page.toned(label, "none", Tone::Remark);
         return;
     };
     match (&firmware.name, &firmware.version) {
-        (Some(name), _) => page.row(label, name),
+        (Some(name), _) if firmware.known => page.row(label, name),
+        (Some(name), _) => page.toned(label, name, Tone::Remark),
         (None, Some(version)) => page.toned(label, format!("unknown, version {version}"), Tone::Remark),
         (None, None) => page.toned(label, format!("unknown, sha256 {}", firmware.sha256), Tone::Remark),
     };

@@ -105,7 +105,7 @@ impl WantedArgs {
             && let Some(what) = custom(&image.bytes)
         {
             let risk =
-                "where it has BMS communication disabled, there is no battery temperature and no charge interlock";
+                "if BMS communication is disabled in it, there is no battery temperature and no charge interlock";
             context.warn("custom-firmware", format!("{} is {what}: {risk}", file.display()));
         }
         Ok(image)
@@ -118,14 +118,17 @@ impl WantedArgs {
     }
 }
 
-/// What firmware is that the catalog does not have.
+/// What firmware is if the catalog does not have it.
 fn custom(bytes: &[u8]) -> Option<String> {
     let catalog = Catalog::builtin();
     if catalog.identify(bytes).is_some() {
         return None;
     }
     Some(match catalog.nearest(bytes) {
-        Some(near) => format!("{} with {}", near.entry, near.difference(bytes.len())),
+        Some(near) if near.is_modified() => {
+            format!("{}, modified ({})", near.source(), near.difference(bytes.len()))
+        }
+        Some(near) => format!("unknown firmware, partly {}", near.source()),
         None => "unknown firmware".into(),
     })
 }

@@ -224,6 +224,11 @@ impl Catalog {
         near::nearest(&self.images, bytes)
     }
 
+    /// The row that some bytes are, or else are made from.
+    pub fn source(&'static self, bytes: &[u8]) -> Option<&'static Entry> {
+        self.identify(bytes).map(|known| known.entry).or_else(|| Some(self.nearest(bytes)?.entry))
+    }
+
     /// What to call the image in some bytes: `Pro DRV 1.5.5`, with what is the matter with it behind. None if it is not
     /// made from a known one.
     pub fn title(&'static self, bytes: &[u8]) -> Option<String> {

@@ -14,7 +14,7 @@ pub struct Origin {
 /// Where firmware of this kind comes from, given the bytes of a whole region; `None` if they are blank, if nothing is known
 /// of them, or if they are one of the images for rehearsals, which fit every scooter.
 ///
-/// A known image comes first, then the known image that it was made from, then what it calls itself.
+/// A known image comes first, then the known image that it was made from, then its ident.
 pub fn origin(region: &[u8], kind: Kind) -> Option<Origin> {
     let catalog = Catalog::builtin();
     let end = region.iter().rposition(|byte| *byte != 0xFF)? + 1;

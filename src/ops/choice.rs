@@ -1,10 +1,18 @@
 //! Which of the images at hand goes onto the chip found: the one that passes every gate.
 
-use super::{Error, FlashRequest};
+use super::{Error, FlashRequest, report::ForcedGate};
 use crate::{
     board::ChipKind,
     image::{self, Catalog, Fit, Gate, Image, Kind, printable},
 };
+
+/// An image that goes onto the board.
+#[derive(Debug)]
+pub(super) struct Chosen<'a> {
+    pub(super) image: &'a Image,
+    /// The gates that it fails and that were forced.
+    pub(super) forced: Vec<ForcedGate>,
+}
 
 impl FlashRequest<'_> {
     /// Refuses what is wrong whatever the chip may be, so that nobody holds wires for it.
@@ -22,19 +30,20 @@ impl FlashRequest<'_> {
         Ok(())
     }
 
-    /// The image of a kind for this chip; `None` where the request brings none at all.
-    pub(super) fn choose(&self, kind: Kind, chip: ChipKind) -> Result<Option<&Image>, Error> {
-        match self.fitting(kind, Some(chip))?[..] {
-            [] => Ok(None),
-            [image] => Ok(Some(image)),
-            ref several => {
-                Err(Error::SeveralImages { kind, fitting: several.iter().map(|image| title(image)).collect() })
-            }
+    /// The image of a kind for this chip; `None` if the request brings none at all.
+    pub(super) fn choose(&self, kind: Kind, chip: ChipKind) -> Result<Option<Chosen<'_>>, Error> {
+        let mut fitting = self.fitting(kind, Some(chip))?;
+        if fitting.len() > 1 {
+            return Err(Error::SeveralImages {
+                kind,
+                fitting: fitting.iter().map(|chosen| title(chosen.image)).collect(),
+            });
         }
+        Ok(fitting.pop())
     }
 
-    /// The images that pass every gate. Where there are images and none does, the refusal of the last.
-    fn fitting(&self, kind: Kind, chip: Option<ChipKind>) -> Result<Vec<&Image>, Error> {
+    /// The images that pass every gate that is not forced. If there are images and none passes, the refusal of the last.
+    fn fitting(&self, kind: Kind, chip: Option<ChipKind>) -> Result<Vec<Chosen<'_>>, Error> {
         let regions = &self.target.regions;
         let (images, region) = if kind == Kind::Boot { (self.boot, &regions.boot) } else { (self.drv, &regions.drv) };
         let fit = Fit {
@@ -46,29 +55,32 @@ impl FlashRequest<'_> {
             chip: chip.map(ChipKind::firmware_name),
             rehearsal: self.rehearsal,
         };
-        let failed = |gate: &Gate| !gate.passed && !self.forced.iter().any(|forced| forced == gate.name);
+        let is_forced = |gate: &Gate| self.forced.iter().any(|forced| forced == gate.name);
         let mut fitting = Vec::new();
         let mut refusal = None;
         for image in images {
-            match image::gates(image, &fit).into_iter().find(failed) {
-                None => fitting.push(image),
-                Some(Gate { name: gate, detail, .. }) => {
-                    refusal = Some(Error::Gate { kind, gate, detail: with_file(detail, image) });
-                }
+            let failed = image::gates(image, &fit).into_iter().filter(|gate| !gate.passed);
+            let (forced, mut failed): (Vec<_>, Vec<_>) = failed.partition(is_forced);
+            if failed.is_empty() {
+                let forced = forced.into_iter().map(|gate| ForcedGate { kind, gate: gate.name, detail: gate.detail });
+                fitting.push(Chosen { image, forced: forced.collect() });
+            } else {
+                let Gate { name: gate, detail, .. } = failed.swap_remove(0);
+                refusal = Some(Error::Gate { kind, gate, detail: with_file(detail, image) });
             }
         }
         match refusal {
             Some(refusal) if fitting.is_empty() => Err(refusal),
             _ => {
-                let first = fitting.iter().map(|image| image.place).min();
-                fitting.retain(|image| Some(image.place) == first);
+                let first = fitting.iter().map(|chosen| chosen.image.place).min();
+                fitting.retain(|chosen| Some(chosen.image.place) == first);
                 Ok(fitting)
             }
         }
     }
 }
 
-/// True where the chip makes no difference: all images fail, or the same ones are left to choose from.
+/// True if the chip makes no difference: all images fail, or the same ones are left to choose from.
 fn are_alike(one: &Error, other: &Error) -> bool {
     match (one, other) {
         (Error::SeveralImages { fitting: one, .. }, Error::SeveralImages { fitting: other, .. }) => one == other,
@@ -87,10 +99,8 @@ fn with_file(detail: String, image: &Image) -> String {
 
 /// What a user knows an image by.
 fn title(image: &Image) -> String {
-    let name = match Catalog::builtin().identify(&image.bytes) {
-        Some(known) => known.entry.to_string(),
-        None => format!("unknown, sha256 {}", image.digest()),
-    };
+    let name = Catalog::builtin().title(&image.bytes);
+    let name = name.unwrap_or_else(|| format!("unknown, sha256 {}", image.digest()));
     match &image.file {
         Some(file) => format!("{name}: {}", printable(&file.display().to_string())),
         None => name,

@@ -162,7 +162,7 @@ mod tests {
     }
 
     const PRO: &str = "the serial 21886/00012345";
-    const PRO2: &str = "firmware that calls itself Scooter_MiP2_V0";
+    const PRO2: &str = "firmware with the ident Scooter_MiP2_V0";
 
     #[test]
     fn firmware_and_serial_of_one_scooter_speak_for_it_and_against_every_other() {
@@ -187,7 +187,7 @@ mod tests {
             bytes[0x400..0x418].copy_from_slice(b"Scooter_Mi4P_ST_F103_V8\0");
             bytes
         };
-        let four_pro = "firmware that calls itself Scooter_Mi4P_ST_F103_V8";
+        let four_pro = "firmware with the ident Scooter_Mi4P_ST_F103_V8";
         for asked in ["pro", "es2", "mi3"] {
             let found = evidence(Some(four_pro_image()), "99999/00012345", asked);
             let mut against = vec![four_pro.to_owned()];

@@ -7,7 +7,7 @@ use super::{
     job::{Losses, refused, untouched},
     keep::Keep,
     prepare::{Prepared, prepare},
-    report::{self, Firmware},
+    report::{self, Firmware, ForcedGate},
     write::{self, Known, Permit, Written},
 };
 use crate::{
@@ -93,6 +93,8 @@ pub struct FlashReport {
     pub boot: Option<Firmware>,
     /// The DRV firmware on the board.
     pub drv: Option<Firmware>,
+    /// The gates that the images failed and that were forced.
+    pub forced: Vec<ForcedGate>,
     /// Whether the chip was erased as a whole, to unlock it.
     pub mass_erased: bool,
     /// Whether the option bytes were written.
@@ -156,6 +158,9 @@ fn whole_job(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
     if let Some(message) = rule.change_of_region(own.as_ref().map(Serial::prefix), prepared.serial.prefix()) {
         job.warn("region", message);
     }
+    for gate in &prepared.forced {
+        job.warn("forced-gate", format!("forced although it failed: {gate}"));
+    }
     let mut report = FlashReport::new(request, &prepared, &board);
 
     if request.intent == Intent::Preview {
@@ -201,6 +206,7 @@ impl FlashReport {
             data_source: prepared.data_source,
             boot: prepared.boot.clone(),
             drv: prepared.drv.clone(),
+            forced: prepared.forced.clone(),
             mass_erased: false,
             options_written: false,
             pages_erased: 0,

@@ -31,7 +31,7 @@ pub use self::{
     obstacle::Obstacle,
     plan::{Extent, FlashPlan, Overlap, Placed, Work},
     protect::{LockReport, UnlockReport, lock, reset, unlock},
-    report::{Data, Firmware},
+    report::{Data, Firmware, ForcedGate},
     restore::{RestoreReport, restore},
     verify::{VerifyReport, verify},
 };

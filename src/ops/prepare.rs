@@ -7,7 +7,7 @@ use super::{
     contents::Contents,
     job::untouched,
     keep::Earlier,
-    report::{Firmware, Source},
+    report::{Firmware, ForcedGate, Source},
 };
 use crate::{
     block::{DataBlock, Mileage, SIGNATURE, Serial, Uid},
@@ -24,6 +24,7 @@ pub(super) struct Prepared {
     pub(super) data_source: Source,
     pub(super) boot: Option<Firmware>,
     pub(super) drv: Option<Firmware>,
+    pub(super) forced: Vec<ForcedGate>,
     pub(super) held: Contents,
 }
 
@@ -48,8 +49,10 @@ pub(super) fn prepare(
     check_size(job, board, target)?;
     let chip = board.chip.kind;
     let (boot, drv) = (request.choose(Kind::Boot, chip)?, request.choose(Kind::Drv, chip)?);
-    let known = drv.and_then(|image| Catalog::builtin().identify(&image.bytes)).map(|known| known.entry);
-    if let Some((entry, caution)) = known.and_then(|entry| Some((entry, entry.caution(chip.firmware_name())?))) {
+    let forced = boot.iter().chain(&drv).flat_map(|chosen| chosen.forced.clone()).collect();
+    let (boot, drv) = (boot.map(|chosen| chosen.image), drv.map(|chosen| chosen.image));
+    let source = drv.and_then(|image| Catalog::builtin().source(&image.bytes));
+    if let Some((entry, caution)) = source.and_then(|entry| Some((entry, entry.caution(chip.firmware_name())?))) {
         job.warn("drv-on-chip", format!("{entry}: {caution}"));
     }
 
@@ -87,7 +90,8 @@ pub(super) fn prepare(
         // The bootloader would copy what is staged over the firmware at its first start.
         plan.blank(target.regions.update.start);
     }
-    Ok(Prepared { plan, serial, mileage, data_source, boot: Firmware::of(&boot), drv: Firmware::of(&drv), held })
+    let (boot, drv) = (Firmware::of(&boot), Firmware::of(&drv));
+    Ok(Prepared { plan, serial, mileage, data_source, boot, drv, forced, held })
 }
 
 /// Refuses a chip that is too small. One whose size register makes no sense is not refused for it: what the scooter needs is

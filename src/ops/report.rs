@@ -1,12 +1,15 @@
 //! What reports say about firmware and data.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use serde::{Serialize, Serializer};
 
 use crate::{
     block::{DataBlock, Summary},
-    image::{Catalog, Identified, Sha256Digest, inspect, sha256},
+    image::{Catalog, Identified, Kind, Sha256Digest, inspect, sha256},
     version::Version,
 };
 
@@ -15,29 +18,46 @@ use crate::{
 pub struct Firmware {
     /// SHA-256 of the image without what only fills its region.
     pub sha256: Sha256Digest,
-    /// The catalog's name for it, where it is whole.
+    /// What to call it: the catalog's name, with what is the matter with it behind ("Pro DRV 1.5.5, modified"). None if it
+    /// is not made from a known image.
     pub name: Option<String>,
-    /// Its version.
+    /// Its version; none if that is not certain.
     pub version: Option<Version>,
     /// Whether the catalog has it, with every byte.
     pub known: bool,
 }
 
 impl Firmware {
-    /// What is in these bytes, an image or a whole region of flash; `None` where that is blank.
+    /// What is in these bytes, an image or a whole region of flash; `None` if that is blank.
     pub fn of(bytes: &[u8]) -> Option<Self> {
         let end = bytes.iter().rposition(|byte| *byte != 0xFF)? + 1;
-        let whole = Catalog::builtin().identify(bytes).filter(Identified::is_whole);
+        let catalog = Catalog::builtin();
+        let name = catalog.title(bytes);
+        let whole = catalog.identify(bytes).filter(Identified::is_whole);
         let bytes = &bytes[..end.next_multiple_of(4).min(bytes.len())];
         Some(match whole {
-            Some(identified) => Self {
-                sha256: identified.entry.sha256,
-                name: Some(identified.entry.name.clone()),
-                version: identified.entry.version,
-                known: true,
-            },
-            None => Self { sha256: sha256(bytes), name: None, version: inspect(bytes).version, known: false },
+            Some(identified) => {
+                Self { sha256: identified.entry.sha256, name, version: identified.entry.version, known: true }
+            }
+            None => Self { sha256: sha256(bytes), name, version: inspect(bytes).version, known: false },
         })
+    }
+}
+
+/// A gate that an image failed and that the user forced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ForcedGate {
+    /// What the image is for.
+    pub kind: Kind,
+    /// The gate's name.
+    pub gate: &'static str,
+    /// What it found.
+    pub detail: String,
+}
+
+impl fmt::Display for ForcedGate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of the {}: {}", self.gate, self.kind, self.detail)
     }
 }
 
@@ -90,7 +110,7 @@ mod tests {
     use crate::sim::BOOT;
 
     #[test]
-    fn an_image_that_lacks_its_last_zeros_is_unknown_and_goes_by_its_real_bytes() {
+    fn an_image_that_lacks_its_last_zeros_is_called_so_and_goes_by_its_real_bytes() {
         let whole = Firmware::of(BOOT).unwrap();
         assert!(whole.known && whole.sha256 == sha256(BOOT));
 
@@ -100,6 +120,8 @@ mod tests {
         // It ends in two zeros.
         region[BOOT.len() - 2..BOOT.len()].fill(0xFF);
         let cut = Firmware::of(&region).unwrap();
-        assert_eq!((cut.known, cut.name, cut.sha256), (false, None, sha256(&region[..BOOT.len()])));
+        let name = "rehearsal bootloader, without its last bytes";
+        assert_eq!((cut.known, cut.name.as_deref()), (false, Some(name)));
+        assert_eq!(cut.sha256, sha256(&region[..BOOT.len()]));
     }
 }
