@@ -10,6 +10,7 @@ mod corpus;
 mod durability;
 mod faults;
 mod flash;
+mod gates;
 mod hardware;
 mod image;
 mod json;

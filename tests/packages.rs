@@ -337,7 +337,7 @@ fn a_package_that_does_not_list_the_chip_is_refused_once_the_chip_is_known() {
 }
 
 #[test]
-fn unknown_firmware_causes_one_warning() {
+fn changed_firmware_causes_one_warning() {
     let bench = Bench::new();
     let mut changed = APP_64.to_vec();
     changed[0x3000] ^= 1;
@@ -345,8 +345,8 @@ fn unknown_firmware_causes_one_warning() {
     let lines = bench.m365("--simulate=locked flash pro --drv cfw.bin --erase-all --no-run").json();
     let warnings: Vec<_> = lines.events("warning").filter(|line| line["name"] == "custom-firmware").collect();
     assert_eq!(warnings.len(), 1);
-    let message = "cfw.bin is unknown firmware: where it has BMS communication disabled, there is no battery temperature \
-                   and no charge interlock";
+    let message = "cfw.bin is rehearsal DRV, modified (1 byte changed): if BMS communication is disabled in it, there is no \
+                   battery temperature and no charge interlock";
     assert_eq!(warnings[0]["message"], message);
 }
 

@@ -42,6 +42,8 @@ pub(crate) struct Context {
     pub(crate) known: Known,
     activity: Activity,
     rehearsal: Option<Rehearsal>,
+    /// Whether `--simulate` was typed, for commands without a board too.
+    simulates: bool,
     audience: Audience,
     wants_phases: bool,
 }
@@ -72,7 +74,8 @@ impl Context {
             teller.say(&format!("simulated board {:?}: no hardware is touched", rehearsal.title()));
         }
         let (audience, wants_phases) = (Audience::of(globals), globals.verbose > 0);
-        Ok(Self { probes, options, teller, known: Known::default(), activity, rehearsal, audience, wants_phases })
+        let (known, simulates) = (Known::default(), globals.simulate.is_some());
+        Ok(Self { probes, options, teller, known, activity, rehearsal, simulates, audience, wants_phases })
     }
 
     /// What a procedure needs.
@@ -101,7 +104,7 @@ impl Context {
 
     /// Whether images that cannot drive a motor are allowed.
     pub(crate) fn rehearsal_images(&self) -> RehearsalImages {
-        if self.rehearsal.is_some() { RehearsalImages::Allowed } else { RehearsalImages::Refused }
+        if self.simulates { RehearsalImages::Allowed } else { RehearsalImages::Refused }
     }
 
     /// Our own image, for a rehearsal without one.

@@ -1,4 +1,4 @@
-//! `image show|encrypt|decrypt`: firmware files, no board needed.
+//! `image show|check|encrypt|decrypt`: firmware files, no board needed.
 
 use std::path::{Path, PathBuf};
 
@@ -8,6 +8,8 @@ use m365_drv::image::{self, Format, Gate, Image, Kind, Sha256Digest, cipher, sha
 use serde::Serialize;
 
 use super::{
+    Context,
+    check::{self, CheckArgs},
     exit::{Exit, Meaning, refuse},
     files,
     output::{Answer, Outcome, Report},
@@ -21,6 +23,8 @@ pub(crate) enum ImageCommand {
         /// The file: bin, Intel HEX, enc, zip, or a dump of flash
         file: PathBuf,
     },
+    /// Ask the gates of `flash`: exit 0 if every file passes, 8 if one fails
+    Check(CheckArgs),
     /// Decrypt an update file, or the firmware of a package
     Decrypt {
         /// The encrypted file, or a zip
@@ -39,8 +43,9 @@ pub(crate) enum ImageCommand {
     },
 }
 
-pub(crate) fn run(command: &ImageCommand) -> Answer {
+pub(crate) fn run(context: &Context, command: &ImageCommand) -> Answer {
     match command {
+        ImageCommand::Check(args) => check::run(context, args),
         ImageCommand::Show { file } => Outcome::new(&image::Report::new(&open(file)?)),
         ImageCommand::Decrypt { input, output } => save(&decrypted(input)?, output),
         ImageCommand::Encrypt { input, output } => {

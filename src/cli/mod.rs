@@ -2,6 +2,7 @@
 
 mod backup;
 mod blocks;
+mod check;
 mod consent;
 mod context;
 mod cures;
@@ -185,7 +186,7 @@ pub(crate) enum Command {
     /// Make, show or change data blocks in files; no board needed
     #[command(subcommand)]
     Data(data::DataCommand),
-    /// Identify firmware files; encrypt or decrypt them
+    /// Identify and check firmware files; encrypt or decrypt them
     #[command(subcommand)]
     Image(image::ImageCommand),
     /// List the supported scooters: chip, flash layout, known images and images at hand
@@ -243,7 +244,7 @@ impl Command {
             Self::Lock => protect::lock(context),
             Self::Reset => protect::reset(context),
             Self::Data(command) => data::run(command),
-            Self::Image(command) => image::run(command),
+            Self::Image(command) => image::run(context, command),
             Self::Scooters(args) => scooters::run(args),
             Self::Probes => probes::run(context),
             Self::Explain(args) => explain::run(args),

@@ -31,11 +31,13 @@ pub(crate) trait Report: Serialize {
     fn text(&self, page: &mut Page);
 }
 
-/// How a command ended that did not fail.
+/// How a command ended that has something to report.
 pub(crate) struct Outcome {
     json: Box<RawValue>,
     page: Page,
     board: BoardState,
+    /// Why that is a failure, if it is one.
+    error: Option<anyhow::Error>,
 }
 
 /// What a command returns.
@@ -58,7 +60,12 @@ impl Outcome {
             .meaning_after(board, Exit::Internal, || "the report cannot be written as JSON".into())?;
         let mut page = Page::default();
         report.text(&mut page);
-        Ok(Self { json, page, board })
+        Ok(Self { json, page, board, error: None })
+    }
+
+    /// A report of something that was refused.
+    pub(crate) fn refused(report: &impl Report, error: anyhow::Error) -> Answer {
+        Ok(Self { error: Some(error), ..Self::new(report)? })
     }
 }
 
@@ -183,7 +190,14 @@ impl Output {
                 if !self.is_json() {
                     self.put(anstream::stdout(), &outcome.page.render(Width::of_stdout()));
                 }
-                self.end_well(outcome.board, Some(&outcome.json))
+                match outcome.error {
+                    None => self.end_well(outcome.board, Some(&outcome.json)),
+                    Some(error) => {
+                        let (exit, board) = exit::classify(&error);
+                        let failure = Failure::new(exit, &error, &self.typed);
+                        self.end_badly(exit, board, &Failure { known: Some(outcome.json), ..failure })
+                    }
+                }
             }
             Err(error) => {
                 let (exit, board) = exit::classify(&error);

@@ -32,6 +32,17 @@ pub(super) struct Reach {
     needed: Vec<(usize, Way)>,
 }
 
+impl Way {
+    /// How many bytes are needed together.
+    fn width(self) -> usize {
+        match self {
+            Self::Code => 2,
+            Self::Vector | Self::Constant | Self::StartUp => 4,
+            Self::Address => 1,
+        }
+    }
+}
+
 impl Reach {
     /// Follows the code of one image, which begins with its vector table.
     pub(super) fn of(bytes: &[u8]) -> Self {
@@ -49,11 +60,11 @@ impl Reach {
         Self { needed }
     }
 
-    /// How a range of offsets is needed first, in the order of [`Way`] if in several ways.
+    /// How something that lies in a range of offsets as a whole is needed; the first of [`Way`] if in several ways.
     pub(super) fn way(&self, range: &Range<usize>) -> Option<Way> {
         let from = self.needed.partition_point(|(at, _)| *at < range.start);
         let inside = self.needed[from..].iter().take_while(|(at, _)| *at < range.end);
-        inside.map(|(_, way)| *way).min()
+        inside.filter(|(at, way)| at + way.width() <= range.end).map(|(_, way)| *way).min()
     }
 }
 
@@ -124,9 +135,7 @@ impl Walk<'_> {
             match step {
                 Step::Next => {}
                 Step::Blank => return,
-                Step::Skips(count) => {
-                    conditional = count + 1;
-                }
+                Step::Skips(count) => conditional = count + 1,
                 Step::Branch(target) => self.todo.extend(target),
                 Step::Jump(target) => {
                     self.todo.extend(target);
@@ -134,8 +143,11 @@ impl Walk<'_> {
                         return;
                     }
                 }
-                Step::Leave if conditional == 0 => return,
-                Step::Leave => {}
+                Step::Leave => {
+                    if conditional == 0 {
+                        return;
+                    }
+                }
                 Step::JumpTo(register) | Step::Call(register) => {
                     if let Some((_, value)) = before.filter(|(loaded, _)| *loaded == register) {
                         self.todo.extend(self.offset(value & !1));
@@ -215,6 +227,14 @@ mod tests {
         {
             assert_eq!(is_executed(&bytes, at), expected, "{at:#x}");
         }
+    }
+
+    #[test]
+    fn half_of_what_is_needed_is_not_enough() {
+        // udf #0, whose low byte is zero
+        let bytes = image(&[0xDE00]);
+        assert_eq!(Reach::of(&bytes).way(&(0x40..0x101)), None);
+        assert_eq!(Reach::of(&bytes).way(&(0x40..0x102)), Some(Way::Code));
     }
 
     #[test]

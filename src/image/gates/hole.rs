@@ -34,10 +34,14 @@ pub(super) fn hole(case: &Case) -> Answer {
     if case.known.is_some() {
         return pass("all bytes of it are there");
     }
+    let found = runs(case);
+    let is_missing = |run: &&Run| run.value.is_none() && run.place.len() >= RECORD && !case.is_as_known(run);
+    if let Some(gap) = found.iter().find(is_missing) {
+        return fail(case.words(gap, " are not in the file"));
+    }
     if let Some((near, run)) = blank_page(case) {
         return fail(case.words(&run, &format!(", where {} has something else", near.entry)));
     }
-    let found = runs(case);
     if found.is_empty() {
         return pass("no piece is missing");
     }
@@ -85,14 +89,16 @@ fn shortest(run: &Run) -> usize {
 }
 
 impl Case<'_> {
+    /// True if the known image that this was made from has the same there.
+    fn is_as_known(&self, run: &Run) -> bool {
+        self.near.as_ref().is_some_and(|near| near.is_unchanged(&run.place))
+    }
+
     /// What tells that something should stand in a run; none if nothing does.
     fn what_is_missing(&self, run: &Run, reach: &Reach) -> Option<String> {
         let near = self.near.as_ref();
-        if near.is_some_and(|near| near.is_unchanged(&run.place)) {
+        if self.is_as_known(run) {
             return None;
-        }
-        if run.value.is_none() && run.place.len() >= RECORD {
-            return Some(" are not in the file".into());
         }
         // Behind the end there may be padding.
         let end = self.seen.length.or(near.map(|near| near.entry.size)).unwrap_or_else(|| self.last_byte());
