@@ -76,7 +76,7 @@ pub(crate) const TABLE: [Row; 17] = [
         causes: &[
             "No ST-Link, J-Link or CMSIS-DAP probe is attached to USB.",
             "No attached probe matches --probe.",
-            "Several probes are attached and --probe does not choose one, or two have the same serial number.",
+            "Several probes are attached and --probe does not choose one.",
         ],
     },
     Row {
@@ -274,7 +274,6 @@ mod tests {
         board::Error::NoProbe = board::Error::NoProbe => "No ST-Link, J-Link or CMSIS-DAP probe is attached",
         board::Error::ProbeNotFound { .. } = board::Error::ProbeNotFound { found: vec![] } => "matches --probe",
         board::Error::SeveralProbes { .. } = board::Error::SeveralProbes { found: vec![] } => "Several probes",
-        board::Error::TwinProbes { .. } = board::Error::TwinProbes { found: vec![] } => "the same serial number",
         board::Error::ProbeGone = board::Error::ProbeGone => "probe was unplugged",
         board::Error::ProbeAccess(_) = board::Error::ProbeAccess(Problem::Hung) => "does not answer: unplug it",
         board::Error::UnsupportedSpeed { .. } = board::Error::UnsupportedSpeed { khz: 1 } => "no SWD clock",
@@ -313,7 +312,9 @@ mod tests {
             ops::Error::Gate { kind: Kind::Drv, gate: "size", detail: String::new() } => "fails a gate",
         ops::Error::SeveralImages { .. } =
             ops::Error::SeveralImages { kind: Kind::Drv, fitting: vec![] } => "Several suitable images",
-        ops::Error::NoImage { .. } = ops::Error::NoImage { kind: Kind::Drv, reason: "" } => "No image was given",
+        ops::Error::NoImage { .. } = ops::Error::NoImage {
+            kind: Kind::Drv, scooter: String::new(), chip: "", reason: "",
+        } => "No image was given",
         ops::Error::NoSerial = ops::Error::NoSerial => "The serial number or the mileage is unknown",
         ops::Error::NoMileage = ops::Error::NoMileage => "the mileage is unknown",
         ops::Error::Differs { .. } = ops::Error::Differs {
@@ -337,6 +338,7 @@ mod tests {
         Problem::Busy { .. } = Problem::Busy { program: None } => "Another program is using",
         Problem::Driver = Problem::Driver => "no WinUSB driver",
         Problem::Firmware { .. } = Problem::Firmware { found: None, needed: String::new() } => "is too old",
+        Problem::Twin = Problem::Twin => "cannot be told apart",
         Problem::Hung = Problem::Hung => "does not answer: unplug it",
         Problem::Other { .. } = Problem::Other { message: String::new() } => "for another reason",
     });
