@@ -81,6 +81,8 @@ fn a_wrong_value_is_answered_with_the_form_an_example_and_the_place() {
     ] {
         bench.m365(line).exit(2).stderr(&usage(message)).check();
     }
+    let lines = bench.m365("--simulate info --probe usb:99-99").exit(4).json();
+    assert_eq!(lines.message(), "no attached probe matches --probe \"usb:99-99\"");
     let lines = bench.m365("info").env("M365_DRV_PROBE", "06").exit(2).json();
     assert!(lines.message().starts_with("environment variable M365_DRV_PROBE: invalid probe \"06\": "));
 }

@@ -11,10 +11,20 @@ pub enum Error {
     /// No probe is attached.
     #[error("no debug probe is attached")]
     NoProbe,
-    /// The selector names none of the probes that are there.
-    #[error("no attached probe is the one asked for")]
+    /// The selector matches none of the attached probes.
+    #[error("no attached probe matches --probe {wanted:?}")]
     ProbeNotFound {
-        /// Those that are there.
+        /// The selector.
+        wanted: String,
+        /// The attached probes.
+        found: Vec<ProbeEntry>,
+    },
+    /// The selector matches more than one of the attached probes.
+    #[error("{} attached probes match --probe {wanted:?}", found.len())]
+    ProbeAmbiguous {
+        /// The selector.
+        wanted: String,
+        /// Those that match.
         found: Vec<ProbeEntry>,
     },
     /// More than one probe, and none chosen.

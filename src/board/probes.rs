@@ -232,12 +232,17 @@ impl Probes {
     /// The probe that the selector names; without one, the only probe there is.
     pub(super) fn choose(&self, selector: Option<&Selector>) -> Result<Choice, Error> {
         let choices = self.choices();
+        let wanted = || selector.map(ToString::to_string).unwrap_or_default();
         let found = || choices.iter().map(|choice| choice.entry.clone()).collect();
         let mut matching = choices.iter().filter(|choice| selector.is_none_or(|wanted| wanted.matches(&choice.entry)));
         let choice = match (matching.next(), matching.next()) {
             (Some(choice), None) => choice,
             (None, _) if choices.is_empty() => return Err(Error::NoProbe),
-            (None, _) => return Err(Error::ProbeNotFound { found: found() }),
+            (None, _) => return Err(Error::ProbeNotFound { wanted: wanted(), found: found() }),
+            (Some(_), Some(_)) if selector.is_some() => {
+                let found = found().into_iter().filter(|entry| selector.is_some_and(|wanted| wanted.matches(entry)));
+                return Err(Error::ProbeAmbiguous { wanted: wanted(), found: found.collect() });
+            }
             (Some(_), Some(_)) => return Err(Error::SeveralProbes { found: found() }),
         };
         match &choice.entry.problem {
@@ -428,5 +433,34 @@ mod tests {
         for text in ["66DFF", "066DFF4855501", "#2", "usb:1-4.1", "0483:3748:066d"] {
             assert!(!text.parse::<Selector>().unwrap().matches(&entry), "{text}");
         }
+    }
+
+    /// Two probes whose serial numbers begin the same way.
+    #[derive(Debug)]
+    struct TwoProbes;
+
+    impl ProbeLister for TwoProbes {
+        fn open(&self, _: &DebugProbeSelector) -> Result<Probe, DebugProbeError> {
+            Err(DebugProbeError::ProbeCouldNotBeCreated(probe_rs::probe::ProbeCreationError::NotFound))
+        }
+
+        fn list_with_access(&self, _: Option<&DebugProbeSelector>) -> Vec<ProbeListItem> {
+            let info =
+                |serial: &str| DebugProbeInfo::new("STLink V2", 1, 2, Some(serial.into()), &StLinkFactory, None, false);
+            ["066DFF48", "066DFF49"].map(|serial| ProbeListItem::accessible(info(serial))).into()
+        }
+    }
+
+    #[test]
+    fn an_ambiguous_or_unmatched_selector_is_named() {
+        let probes = Probes::new(Box::new(TwoProbes), Arc::new(SystemClock::new()));
+        let choose = |text: &str| {
+            let choice = probes.choose(Some(&text.parse().unwrap()));
+            choice.map(|choice| choice.entry.serial.unwrap_or_default()).map_err(|error| error.to_string())
+        };
+        assert_eq!(choose("066DFF48"), Ok("066DFF48".into()));
+        assert_eq!(choose("066D"), Err("2 attached probes match --probe \"066D\"".into()));
+        assert_eq!(choose("066E"), Err("no attached probe matches --probe \"066E\"".into()));
+        assert!(matches!(probes.choose(None), Err(Error::SeveralProbes { found }) if found.len() == 2));
     }
 }

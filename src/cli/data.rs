@@ -28,7 +28,7 @@ pub(crate) enum DataCommand {
         serial: String,
         #[command(flatten)]
         mileage: MileageArgs,
-        /// UID of the chip, as `info` or OpenOCD prints it; if left out, `flash` fills it in
+        /// UID of the chip, as `info` or OpenOCD prints it or as 24 hex digits; if left out, `flash` fills it in
         #[arg(long, value_name = "UID")]
         uid: Option<String>,
         /// The file to write; it must not exist
@@ -49,7 +49,7 @@ pub(crate) enum DataCommand {
         serial: Option<String>,
         #[command(flatten)]
         mileage: MileageArgs,
-        /// UID of another chip, as `info` or OpenOCD prints it
+        /// UID of another chip, as `info` or OpenOCD prints it or as 24 hex digits
         #[arg(long, value_name = "UID")]
         uid: Option<String>,
         /// The file to write; it must not exist
@@ -61,7 +61,7 @@ pub(crate) enum DataCommand {
 /// The two ways to give a mileage.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct MileageArgs {
-    /// Total mileage in kilometres, for example 1234 or 1234.5
+    /// Total mileage in kilometres, for example 1234 or 1234.5; not 1.234, which is ambiguous
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     km: Option<String>,
     /// Total mileage in metres

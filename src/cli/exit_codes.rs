@@ -272,7 +272,10 @@ mod tests {
 
     causes!(of_board: board::Error {
         board::Error::NoProbe = board::Error::NoProbe => "No ST-Link, J-Link or CMSIS-DAP probe is attached",
-        board::Error::ProbeNotFound { .. } = board::Error::ProbeNotFound { found: vec![] } => "matches --probe",
+        board::Error::ProbeNotFound { .. } = board::Error::ProbeNotFound { wanted: String::new(), found: vec![] } =>
+            "matches --probe",
+        board::Error::ProbeAmbiguous { .. } = board::Error::ProbeAmbiguous { wanted: String::new(), found: vec![] } =>
+            "Several probes",
         board::Error::SeveralProbes { .. } = board::Error::SeveralProbes { found: vec![] } => "Several probes",
         board::Error::ProbeGone = board::Error::ProbeGone => "probe was unplugged",
         board::Error::ProbeAccess(_) = board::Error::ProbeAccess(Problem::Hung) => "does not answer: unplug it",

@@ -25,7 +25,7 @@ fn for_error(error: &anyhow::Error, typed: &Typed) -> Option<String> {
     if let Some(error) = exit::of_board(error) {
         return match error {
             board::Error::ProbeAccess(problem) => cures::command(problem, System::HERE),
-            board::Error::SeveralProbes { found } => {
+            board::Error::SeveralProbes { found } | board::Error::ProbeAmbiguous { found, .. } => {
                 let choose = typed.again_with("--probe", way_to_choose(found));
                 Some(format!("{}, then {choose}", typed.other(&["probes"], &["--simulate"])))
             }
@@ -184,7 +184,10 @@ mod tests {
     #[test]
     fn of_several_probes_none_is_proposed_by_its_number() {
         let next = |line: &str, found| {
-            let error = board::Error::SeveralProbes { found };
+            let error = match line.split_once("--probe ") {
+                Some((_, wanted)) => board::Error::ProbeAmbiguous { wanted: wanted.into(), found },
+                None => board::Error::SeveralProbes { found },
+            };
             let error = ops::Error::Board(Stopped { board: BoardState::Untouched, error });
             next(Exit::NoProbe, Some(&error.into()), &typed(line))
         };

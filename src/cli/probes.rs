@@ -57,9 +57,11 @@ fn rows(probe: &ProbeEntry, page: &mut Page, system: System) {
 
 /// The probes that an error is about, one a line.
 pub(crate) fn named_by(error: &anyhow::Error) -> Vec<String> {
-    use board::Error::{ProbeNotFound, SeveralProbes};
+    use board::Error::{ProbeAmbiguous, ProbeNotFound, SeveralProbes};
     match exit::of_board(error) {
-        Some(ProbeNotFound { found } | SeveralProbes { found }) => found.iter().map(in_a_line).collect(),
+        Some(ProbeNotFound { found, .. } | ProbeAmbiguous { found, .. } | SeveralProbes { found }) => {
+            found.iter().map(in_a_line).collect()
+        }
         _ => Vec::new(),
     }
 }

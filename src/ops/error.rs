@@ -224,7 +224,9 @@ fn removing(obstacle: Obstacle) -> &'static str {
 fn of_board(state: BoardState, error: &board::Error) -> Category {
     use board::Error as E;
     match error {
-        E::NoProbe | E::ProbeNotFound { .. } | E::SeveralProbes { .. } if state == BoardState::Untouched => {
+        E::NoProbe | E::ProbeNotFound { .. } | E::ProbeAmbiguous { .. } | E::SeveralProbes { .. }
+            if state == BoardState::Untouched =>
+        {
             Category::NoProbe
         }
         E::ProbeAccess(_) if state == BoardState::Untouched => Category::ProbeAccess,

@@ -11,7 +11,7 @@ use std::{
 };
 
 use m365_drv::{
-    block::{DataBlock, Serial, Uid},
+    block::{DataBlock, Mileage, Serial, Uid},
     board::{ConnectOptions, Probes},
     image::{Fit, Format, GATES, Image, Kind, RehearsalImages, Report, cipher, gates},
     ops::{Backup, Job, Known, info},
@@ -157,6 +157,13 @@ pub fn serial(bytes: &[u8]) {
         assert_eq!(block.with_uid(uid).uid(), uid);
     }
     let Ok(text) = str::from_utf8(bytes) else { return };
+    let _ = (Target::named(text), Mileage::parse_metres(text));
+    if let Ok(mileage) = Mileage::parse_km(text) {
+        assert!(i32::try_from(mileage.metres()).is_ok(), "more than some readers of the register take");
+    }
+    if let Ok(uid) = text.parse::<Uid>() {
+        assert_eq!(uid.to_string().parse(), Ok(uid));
+    }
     for target in Target::all() {
         if let Ok(serial) = Serial::parse(text, &target.serial.pattern) {
             assert_eq!(Serial::parse(serial.as_str(), &target.serial.pattern), Ok(serial));
