@@ -2,12 +2,11 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// Total mileage in metres. A typed one stays below 2^31, because some readers of the register take it as signed
 /// (ninebot-docs wiki, "ES2ESC", register 0x29).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mileage(u32);
 
 /// Why a mileage is refused.
@@ -122,6 +121,11 @@ impl Mileage {
         Self(metres)
     }
 
+    /// False for what a damaged or erased block holds in its place: all ones, or more than any scooter can have.
+    pub fn is_known(self) -> bool {
+        i32::try_from(self.0).is_ok()
+    }
+
     /// The mileage in metres.
     pub fn metres(self) -> u32 {
         self.0
@@ -220,7 +224,17 @@ impl Groups {
 
 impl fmt::Display for Mileage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.is_known() {
+            return write!(f, "unknown mileage ({:#010x})", self.0);
+        }
         write!(f, "{}.{} km", self.0 / 1000, self.0 % 1000 / 100)
+    }
+}
+
+/// Metres; null if it is not known.
+impl Serialize for Mileage {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Some(self.0).filter(|_| self.is_known()).serialize(serializer)
     }
 }
 
@@ -331,6 +345,16 @@ mod tests {
         assert_eq!(mileage.to_string(), "1234.5 km");
         assert_eq!(Mileage::from_km(1234).unwrap().to_string(), "1234.0 km");
         assert_eq!(serde_json::to_string(&mileage).unwrap(), "1234567");
+    }
+
+    #[test]
+    fn the_mileage_of_an_erased_block_is_unknown() {
+        for metres in [u32::MAX, 0x8000_0000] {
+            let erased = Mileage::stored(metres);
+            assert_eq!((erased.is_known(), serde_json::to_string(&erased).unwrap().as_str()), (false, "null"));
+        }
+        assert_eq!(Mileage::stored(u32::MAX).to_string(), "unknown mileage (0xffffffff)");
+        assert!(Mileage::stored(i32::MAX as u32).is_known());
     }
 
     proptest! {

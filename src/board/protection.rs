@@ -123,8 +123,13 @@ impl Board<'_> {
 
     /// Writes these option bytes, mended; they are in force after the next reset.
     pub fn restore_options(&mut self, target: &Target, options: OptionBytes) -> Result<(), Error> {
+        let options = options.mended();
+        if options.rdp() == 0xCC {
+            // Whatever it means to this chip: on relatives of the GD32E103 nothing removes it again.
+            return Err(Error::PermanentProtection { rdp: 0xCC });
+        }
         self.prepare_options()?;
-        self.write_options(target, options.mended())
+        self.write_options(target, options)
     }
 
     /// Puts clock and peripherals into the state after a reset, for the flash algorithm.

@@ -47,7 +47,7 @@ impl KeepArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RestoreArgs {
-    /// The backup
+    /// The backup, or a dump of flash: plain binary or Intel HEX
     file: PathBuf,
     #[command(flatten)]
     consent: ConsentArg,
@@ -100,6 +100,12 @@ impl Report for BackupReport {
 impl Report for RestoreReport {
     fn text(&self, page: &mut Page) {
         page.row("uid", self.uid);
+        if let Some(serial) = self.serial {
+            page.row("serial", serial);
+        }
+        if let Some(mileage) = self.mileage_m {
+            page.row("mileage", mileage);
+        }
         page.row("programmed", programmed_in_words(self.bytes_programmed, self.pages_skipped, "were"));
         page.row("option bytes", hex::encode(self.option_bytes.0));
         if let Some(backup) = &self.backup {

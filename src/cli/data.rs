@@ -170,8 +170,7 @@ impl Origin {
 
 /// Reads a serial of any known scooter: a block in a file does not belong to one yet.
 fn parse_serial(text: &str) -> anyhow::Result<Serial> {
-    let mut forms: Vec<(&str, &str)> =
-        Target::all().iter().map(|target| (&*target.serial.pattern, &*target.serial.example)).collect();
+    let mut forms: Vec<(&str, &str)> = Target::all().iter().flat_map(|target| target.serial.forms()).collect();
     forms.sort_unstable();
     forms.dedup_by_key(|(pattern, _)| *pattern);
     Serial::parse_any(text, &forms).map_err(|error| refuse(Exit::Data, error.to_string()))
@@ -270,7 +269,11 @@ pub(crate) fn summary_rows(summary: &Summary, page: &mut Page) {
         Some(serial) => page.row("serial", serial),
         None => page.toned("serial", "none", Tone::Remark),
     };
-    page.row("mileage", summary.mileage_m);
+    if summary.mileage_m.is_known() {
+        page.row("mileage", summary.mileage_m);
+    } else {
+        page.toned("mileage", "unknown", Tone::Remark);
+    }
     if summary.uid.is_blank() {
         page.toned("for chip", "none yet", Tone::Remark);
     } else {

@@ -3,7 +3,7 @@
 use m365_drv::{
     board::{self, ProbeEntry},
     image::{Catalog, Kind},
-    ops::{self, BackupError},
+    ops::{self, BackupError, Lack},
 };
 
 use super::{
@@ -34,13 +34,26 @@ fn for_error(error: &anyhow::Error, typed: &Typed) -> Option<String> {
     }
     let missing = |option, value| if typed.has(option) { vec![] } else { vec![option, value] };
     match error.downcast_ref()? {
-        ops::Error::NoSerial | ops::Error::NoMileage => {
+        ops::Error::NoSerial => {
             let km = if typed.has("--mileage-m") { vec![] } else { missing("--km", "KM") };
             Some(typed.again(&[missing("--serial", "SERIAL"), km].concat()))
         }
+        ops::Error::NoMileage => Some(typed.again(&missing("--km", "KM"))),
+        ops::Error::OtherBlock(_) => Some(typed.other(&["data", "show", typed.value("--data")?], &[])),
         ops::Error::Gate { kind, .. } => Some(typed.other(&["image", "show", typed.value(option_of(*kind))?], &[])),
         ops::Error::Backup(BackupError::Malformed { .. } | BackupError::Io { what: "read", .. }) => {
             Some("m365-drv explain backup".into())
+        }
+        ops::Error::DumpLacks { lacks, .. } => {
+            let file = typed.argument()?;
+            let lacks = |lack| lacks.contains(&lack);
+            let mut words = vec!["flash", "SCOOTER"];
+            words.extend(["--boot", if lacks(Lack::Boot) { "BOOT" } else { file }]);
+            words.extend(["--drv", if lacks(Lack::Drv) { "DRV" } else { file }]);
+            let block =
+                if lacks(Lack::Block) { ["--serial", "SERIAL", "--km", "KM"].to_vec() } else { vec!["--data", file] };
+            words.extend(block);
+            Some(typed.other(&words, &TO_BOARD))
         }
         ops::Error::BackupWithoutFlash => {
             Some(typed.other(&["flash", "SCOOTER", "--data", typed.argument()?], &TO_BOARD))

@@ -43,7 +43,7 @@ pub(crate) struct WantedArgs {
     #[command(flatten)]
     mileage: MileageArgs,
 
-    /// A data block for a board that gives none: a block file, a backup or a dump of flash
+    /// Data block to write instead of the board's own, from a block file, a backup or a dump of flash
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
 
@@ -73,9 +73,8 @@ impl WantedArgs {
     /// Reads the files and the values.
     pub(crate) fn read(&self, context: &mut Context) -> anyhow::Result<Wanted> {
         let target = self.scooter;
-        let rule = &target.serial;
-        let serial = self.serial.as_deref().map(|text| Serial::parse(text, &rule.pattern)).transpose();
-        let serial = serial.map_err(|error| refuse(Exit::Data, error.with_example(&rule.example).to_string()))?;
+        let serial = self.serial.as_deref().map(|text| target.serial.read(text)).transpose();
+        let serial = serial.map_err(|error| refuse(Exit::Data, error.to_string()))?;
         let mileage = self.mileage.mileage()?;
         let data = self.data.as_deref().map(|path| data_block(path, target, context)).transpose()?;
         let searches = self.boot.is_none() || self.drv.is_none();

@@ -65,7 +65,7 @@ impl Contents {
 
     /// The data block, unless it is of a form that this scooter has no use for.
     pub(super) fn block_for(&self, target: &Target) -> Option<&(DataBlock, Source)> {
-        let fits = |serial: Serial| serial.matches(&target.serial.pattern);
+        let fits = |serial: Serial| target.serial.fits(serial);
         let is_own = |block: &DataBlock| self.other_map.is_none() || block.serial().is_some_and(fits);
         self.block.as_ref().filter(|(block, _)| is_own(block))
     }

@@ -4,12 +4,12 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{BackupError, Obstacle, evidence::Findings};
+use super::{BackupError, Lack, Obstacle, evidence::Findings};
 use crate::{
-    block::{Mileage, Serial, Uid},
+    block::{Mileage, Serial, SerialError, Uid},
     board,
     count::count,
-    image::Kind,
+    image::{ImageError, Kind},
 };
 
 /// What kind of failure this is; every one has its own exit code.
@@ -93,6 +93,23 @@ pub enum Error {
         /// The scooter that was asked for.
         title: String,
     },
+    /// A file that is neither a backup nor a dump.
+    #[error("the file cannot be restored")]
+    Dump {
+        /// Why.
+        source: ImageError,
+    },
+    /// A dump that does not hold all that a board needs.
+    #[error("the file holds {}: {form}", listed(lacks))]
+    DumpLacks {
+        /// What the file is, in words.
+        form: String,
+        /// What is not in it.
+        lacks: Vec<Lack>,
+    },
+    /// Option bytes that no command can undo on some chips.
+    #[error("the option bytes in the file protect the chip for good (RDP 0xcc)")]
+    PermanentOptions,
     /// An image fails a gate.
     #[error("{kind} image refused: {detail}")]
     Gate {
@@ -123,6 +140,9 @@ pub enum Error {
         /// Why not.
         reason: &'static str,
     },
+    /// The data block given is of a scooter that the one asked for has nothing in common with.
+    #[error("the data block from --data is refused")]
+    OtherBlock(#[source] SerialError),
     /// Nothing says what the serial number is.
     #[error("the serial number is unknown")]
     NoSerial,
@@ -190,9 +210,15 @@ impl Error {
             Self::Board(Stopped { board, error }) => of_board(*board, error),
             Self::Consent { .. } => Category::Consent,
             Self::Backup(_) | Self::BackupWithoutFlash => Category::Backup,
-            Self::Gate { .. } | Self::SeveralImages { .. } | Self::NoImage { .. } => Category::Image,
+            Self::DumpLacks { lacks, .. } if *lacks == [Lack::Block] => Category::Data,
+            Self::Gate { .. }
+            | Self::SeveralImages { .. }
+            | Self::NoImage { .. }
+            | Self::Dump { .. }
+            | Self::DumpLacks { .. }
+            | Self::PermanentOptions => Category::Image,
             Self::OtherScooter { .. } => Category::WrongBoard,
-            Self::NoSerial | Self::NoMileage => Category::Data,
+            Self::OtherBlock(_) | Self::NoSerial | Self::NoMileage => Category::Data,
             Self::Unreadable => Category::Locked,
             Self::Differs { .. } | Self::DoesNotStart { .. } => Category::Verify,
         }
@@ -210,6 +236,15 @@ impl Error {
 
 fn differing(bytes: usize) -> String {
     format!("{} {}", count(bytes, "byte"), if bytes == 1 { "differs" } else { "differ" })
+}
+
+fn listed(lacks: &[Lack]) -> String {
+    let words: Vec<String> = lacks.iter().map(ToString::to_string).collect();
+    match words.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+        None => String::new(),
+    }
 }
 
 /// What it means to remove a protection.

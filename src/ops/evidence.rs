@@ -119,10 +119,10 @@ impl Evidence {
             rule.prefixes.keys().chain(&rule.compared).any(|prefix| serial.as_str().starts_with(prefix))
         };
         let is_known = Target::all().iter().any(begins);
-        let is_of_a_form = Target::all().iter().any(|target| serial.matches(&target.serial.pattern));
+        let is_of_a_form = Target::all().iter().any(|target| target.serial.fits(*serial));
         if begins(target) {
             self.add(format!("the serial {serial}"), true);
-        } else if is_known || is_of_a_form && !serial.matches(&target.serial.pattern) {
+        } else if is_known || is_of_a_form && !target.serial.fits(*serial) {
             self.add(format!("the serial {serial}"), false);
         }
     }

@@ -29,7 +29,7 @@ pub struct FlashRequest<'a> {
     pub boot: &'a [Image],
     /// DRV firmware; likewise.
     pub drv: &'a [Image],
-    /// A data block from a file, for a board that has none of its own.
+    /// A data block from a file. It goes before the board's own.
     pub data: Option<DataBlock>,
     /// The serial number to write, instead of the board's own.
     pub serial: Option<Serial>,
@@ -131,6 +131,7 @@ pub struct FlashReport {
 
 /// Does the whole job.
 pub fn flash(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashReport, Error> {
+    request.check_data()?;
     request.check_images()?;
     let mut report = job.account(|job| {
         job.known.scooter = Some(request.target.name.clone());

@@ -6,6 +6,8 @@ mod contents;
 mod error;
 mod evidence;
 mod flash;
+mod given;
+mod goal;
 mod info;
 mod job;
 mod keep;
@@ -25,6 +27,7 @@ pub use self::{
     error::{BoardState, Category, Error, Stopped},
     evidence::{Findings, OTHER_SCOOTER},
     flash::{After, DataSource, FlashReport, FlashRequest, Intent, flash},
+    goal::Lack,
     info::{InfoReport, Options, info},
     job::Job,
     keep::{Keep, Place},

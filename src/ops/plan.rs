@@ -91,6 +91,11 @@ impl FlashPlan {
         image
     }
 
+    /// How many pages are planned.
+    pub(super) fn pages_planned(&self) -> u32 {
+        self.pages().count() as u32
+    }
+
     fn pages(&self) -> impl Iterator<Item = (u32, &[u8])> {
         let page = self.page as usize;
         self.parts.iter().flat_map(move |part| (part.address..).step_by(page).zip(part.bytes.chunks(page)))

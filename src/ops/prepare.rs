@@ -86,7 +86,7 @@ pub(super) fn prepare(
         let kind = if overlap.address == target.regions.boot.start { Kind::Boot } else { Kind::Drv };
         Error::Gate { kind, gate: "size", detail: overlap.to_string() }
     })?;
-    if held.flash.as_deref().is_some_and(|flash| is_pending(slice(target, flash, &target.regions.update))) {
+    if held.flash.as_deref().is_some_and(|flash| has_pending_update(target, flash)) {
         // The bootloader would copy what is staged over the firmware at its first start.
         plan.blank(target.regions.update.start);
     }
@@ -150,18 +150,19 @@ pub(super) fn slice<'f>(target: &Target, flash: &'f [u8], region: &Range<u32>) -
     &flash[(region.start - target.flash.start) as usize..(region.end - target.flash.start) as usize]
 }
 
-/// The bootloader's update record: magic and a flag that is not zero (boot.bin, disassembled).
-fn is_pending(record: &[u8]) -> bool {
+/// Whether the bootloader's update record has the magic and a flag that is not zero (boot.bin, disassembled).
+pub(super) fn has_pending_update(target: &Target, flash: &[u8]) -> bool {
+    let record = slice(target, flash, &target.regions.update);
     let word = |at: usize| u32::from_le_bytes([record[at], record[at + 1], record[at + 2], record[at + 3]]);
     word(0) == 0x505A && word(4) != 0
 }
 
 impl FlashRequest<'_> {
-    /// The data block to write: the board's own where there is one, with what the user gave in place of what it says.
+    /// The data block to write: the one given, else the board's own, with what the user gave in place of what is in it.
     fn block(&self, job: &mut Job<'_>, held: &Contents, uid: Uid) -> Result<(DataBlock, Source), Error> {
         let own = held.block_for(self.target).cloned();
-        let base = own.clone().filter(|(block, _)| block.is_whole(uid));
-        let base = base.or_else(|| self.data.clone().map(|block| (block, Source::File)));
+        let base = self.given(job, held.block.as_ref().map(|(block, _)| block));
+        let base = base.or_else(|| own.clone().filter(|(block, _)| block.is_whole(uid)));
         let base = base.or_else(|| next_best(job, own, &self.keep.earlier(uid), uid));
         let (mut block, source) = if let Some(base) = base {
             base
@@ -179,6 +180,9 @@ impl FlashRequest<'_> {
         }
         if let Some(mileage) = self.mileage {
             block = block.with_mileage(mileage);
+        }
+        if !block.mileage().is_known() {
+            return Err(Error::NoMileage);
         }
         Ok((block.with_uid(uid), source))
     }

@@ -1,26 +1,25 @@
-//! `restore`: puts a backup back, option bytes included.
+//! `restore`: puts a backup back, option bytes included, or what a dump holds.
 
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::{
-    BoardState, Error, Extent, FlashPlan, Job,
-    backup::Backup,
+    BoardState, Error, Extent, Job,
     contents::Contents,
+    goal::Goal,
     job::{refused, untouched},
     keep::Keep,
-    prepare::check_size,
+    prepare::{check_size, has_pending_update},
     report,
     write::{self, Known, Permit},
 };
 use crate::{
-    block::Uid,
+    block::{DataBlock, Mileage, Serial, Uid},
     board::{
         EraseConsent, Error as BoardError, OptionBytes,
         progress::{Progress, Step},
     },
-    target::Target,
 };
 
 /// What `restore` did.
@@ -28,6 +27,10 @@ use crate::{
 pub struct RestoreReport {
     /// The chip's unique id.
     pub uid: Uid,
+    /// The serial number of a dump's data block; a backup brings its own board's.
+    pub serial: Option<Serial>,
+    /// The mileage in it, in metres.
+    pub mileage_m: Option<Mileage>,
     /// Pages erased one by one.
     pub pages_erased: u32,
     /// Pages that were right already.
@@ -40,14 +43,18 @@ pub struct RestoreReport {
     pub verified: bool,
     /// Whether the option bytes were written.
     pub options_written: bool,
-    /// The option bytes: those of the backup, with right complements.
+    /// The option bytes: those of the file, with right complements, or the board's own.
     pub option_bytes: OptionBytes,
     /// The backup made before.
     #[serde(serialize_with = "report::some_path")]
     pub backup: Option<PathBuf>,
 }
 
-/// Puts flash and option bytes back to what the backup says. What the board holds now is saved first.
+/// Puts back what a file holds. What the board holds now is saved first.
+///
+/// A backup goes to the chip that it was made of, with everything in flash and the option bytes. A dump gives bootloader,
+/// firmware and data block, whichever chip it was read from; the block gets the UID of the chip it goes to. Option bytes
+/// behind a dump are written too; else the board's own stay.
 pub fn restore(
     job: &mut Job<'_>,
     path: &Path,
@@ -63,33 +70,49 @@ fn put_back(
     consent: Option<EraseConsent>,
     keep: &Keep,
 ) -> Result<RestoreReport, Error> {
-    let backup = Backup::open(path)?;
-    let flash = backup.flash.as_deref().ok_or(Error::BackupWithoutFlash)?;
-    let uid = backup.uid;
-    let target = Target::for_chip(flash.len() as u32 / 1024);
-    let options = backup.option_bytes.mended();
-    let plan = FlashPlan::whole(target, flash);
-    let (board, status, held) = job.insist(|job, mut board| {
-        if board.uid != uid {
-            let found = board.uid;
-            return Err(refused(board, untouched(BoardError::OtherBoard { expected: uid, found })));
+    let goal = Goal::open(path)?;
+    let target = goal.target;
+    let (board, status, held, plan) = job.insist(|job, mut board| {
+        let found = board.uid;
+        if let Some(expected) = goal.uid.filter(|expected| *expected != found) {
+            return Err(refused(board, untouched(BoardError::OtherBoard { expected, found })));
         }
         if let Err(error) = check_size(job, &board, target) {
             return Err(refused(board, error));
         }
+        let mut plan = match goal.check(Some(board.chip.kind)).and_then(|()| goal.plan(board.uid)) {
+            Ok(plan) => plan,
+            Err(error) => return Err(refused(board, error)),
+        };
         let status = job.identify(&mut board)?;
         let held = job.step(Step::Rescue, |_| Contents::read(&mut board, &status, target)).map_err(untouched)?;
+        if goal.uid.is_none() && held.flash.as_deref().is_some_and(|flash| has_pending_update(target, flash)) {
+            // The bootloader would copy what is staged over the firmware at its first start.
+            plan.blank(target.regions.update.start);
+        }
         if let Some(now) = held.flash.as_deref().filter(|_| keep.keeps()) {
             let work = plan.work_on_flash(target, now, Extent::Changes);
             held.confirm(&mut board, target, &work).map_err(untouched)?;
         }
-        Ok((board, status, held))
+        Ok((board, status, held, plan))
     })?;
-    let is_right = |held: &[u8]| held[..flash.len()] == *flash && status.option_bytes == options;
+    let uid = board.uid;
+    if let Some(block) = goal.block() {
+        job.known.serial = block.serial();
+        job.known.mileage_m = Some(block.mileage());
+        warn_of_replaced(job, block, &held, uid);
+    }
+    let options = goal.options.unwrap_or_else(|| status.option_bytes.mended());
+    let is_right = |held: &[u8]| {
+        plan.work_on_flash(target, held, Extent::Changes).is_empty()
+            && goal.options.is_none_or(|options| status.option_bytes == options)
+    };
     let mut report = RestoreReport {
         uid,
+        serial: goal.block().and_then(DataBlock::serial),
+        mileage_m: goal.block().map(DataBlock::mileage),
         pages_erased: 0,
-        pages_skipped: flash.len() as u32 / target.page,
+        pages_skipped: plan.pages_planned(),
         bytes_programmed: 0,
         mass_erased: false,
         options_written: false,
@@ -104,7 +127,8 @@ fn put_back(
         return Ok(report);
     }
     if let Some(obstacle) = write::obstacle(&status, &plan, target).filter(|_| consent.is_none()) {
-        return Err(refused(board, Error::Consent { uid, obstacle, data: None }));
+        let data = goal.block().and_then(|block| Some((block.serial()?, block.mileage())));
+        return Err(refused(board, Error::Consent { uid, obstacle, data }));
     }
     match keep.save_for(job, &held.backup(uid, &status)) {
         Ok(path) => report.backup = path,
@@ -112,19 +136,47 @@ fn put_back(
     }
 
     // Up to here nothing has been changed.
-    let known = Known { status, flash: held.flash.as_deref().map(|held| &held[..flash.len()]) };
-    let permit = Permit { target, consent, extent: Extent::Changes, user: options.user(), known };
+    let known = Known { status, flash: held.flash.as_deref() };
+    let own_user = || status.option_bytes.known_user().or_else(|| keep.earlier(uid).user()).unwrap_or(0xFF);
+    let user = goal.options.map_or_else(own_user, |options| options.user());
+    let permit = Permit { target, consent, extent: Extent::Changes, user, known };
     let mut written = write::write(job, board, &plan, &permit)?;
     let stopped = Error::stopped(BoardState::Written);
     report.options_written = written.tally.options_written;
-    if written.board.status().map_err(&stopped)?.option_bytes == options {
-        job.skip(Step::Lock);
-    } else {
-        let restore = |_: &mut dyn Progress| written.board.restore_options(target, options);
-        job.step(Step::Lock, restore).map_err(Error::stopped(BoardState::Partial))?;
-        report.options_written = true;
+    let found = written.board.status().map_err(&stopped)?.option_bytes;
+    match goal.options {
+        Some(options) if found != options => {
+            let restore = |_: &mut dyn Progress| written.board.restore_options(target, options);
+            job.step(Step::Lock, restore).map_err(Error::stopped(BoardState::Partial))?;
+            report.options_written = true;
+        }
+        Some(_) => job.skip(Step::Lock),
+        None => {
+            report.option_bytes = found;
+            job.skip(Step::Lock);
+        }
     }
     let write::Tally { pages_erased, pages_skipped, bytes_programmed, mass_erased, .. } = written.tally;
     job.step(Step::Reset, |_| written.board.reset()).map_err(&stopped)?;
     Ok(RestoreReport { pages_erased, pages_skipped, bytes_programmed, mass_erased, ..report })
+}
+
+/// Says whose data the board gets, if it is another's than the chip's or replaces what the board has.
+fn warn_of_replaced(job: &mut Job<'_>, block: &DataBlock, held: &Contents, uid: Uid) {
+    let in_words = |block: &DataBlock| {
+        let serial = block.serial().map_or("no serial".to_owned(), |serial| format!("serial {serial}"));
+        format!("{serial}, {}", block.mileage())
+    };
+    if block.uid() != uid {
+        let (made_for, data) = (block.uid(), in_words(block));
+        job.warn(
+            "uid-replaced",
+            format!("the dump is of another chip, {made_for}; its data block ({data}) gets the UID of this one"),
+        );
+    }
+    let own = held.block.as_ref().map(|(own, _)| own);
+    if let Some(own) = own.filter(|own| own.serial() != block.serial() || own.mileage() != block.mileage()) {
+        let (given, own) = (in_words(block), in_words(own));
+        job.warn("data-replaced", format!("the data block of the dump ({given}) replaces the board's own ({own})"));
+    }
 }

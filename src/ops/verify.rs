@@ -37,6 +37,7 @@ pub struct VerifyReport {
 
 /// Compares every planned page.
 pub fn verify(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<VerifyReport, Error> {
+    request.check_data()?;
     request.check_images()?;
     job.account(|job| {
         job.known.scooter = Some(request.target.name.clone());

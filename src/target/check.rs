@@ -52,7 +52,7 @@ pub(super) fn violations(target: &Target) -> Vec<Violation> {
     if target.regions.data.len() != target.page as usize {
         found.push(Violation::DataNotOnePage);
     }
-    if !fits(&target.serial.pattern, &target.serial.example) {
+    if target.serial.forms().any(|(pattern, example)| !fits(pattern, example)) {
         found.push(Violation::Example);
     }
     let SerialRule { prefixes, compared, .. } = &target.serial;

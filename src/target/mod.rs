@@ -14,6 +14,8 @@ pub use self::{algorithm::Algorithm, builtin::TargetError, check::Violation, nam
 
 use serde::{Deserialize, Serialize};
 
+use crate::block::{Serial, SerialError};
+
 /// A scooter with everything that flashing its controller needs to know.
 #[derive(Debug, Clone)]
 pub struct Target {
@@ -80,6 +82,9 @@ pub struct SerialRule {
     pub pattern: String,
     /// A serial number of this form, for messages and rehearsals.
     pub example: String,
+    /// Other forms that boards of this scooter have.
+    #[serde(default)]
+    pub also: Vec<SerialForm>,
     /// What the first characters mean, five at most, as far as it is known.
     #[serde(default)]
     pub prefixes: BTreeMap<String, String>,
@@ -89,7 +94,39 @@ pub struct SerialRule {
     pub compared: Vec<String>,
 }
 
+/// One form of serial numbers.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SerialForm {
+    /// As [`SerialRule::pattern`].
+    pub pattern: String,
+    /// A serial number of this form.
+    pub example: String,
+}
+
 impl SerialRule {
+    /// Every form with its example, the usual one first.
+    pub fn forms(&self) -> impl Iterator<Item = (&str, &str)> {
+        let also = self.also.iter().map(|form| (&*form.pattern, &*form.example));
+        std::iter::once((&*self.pattern, &*self.example)).chain(also)
+    }
+
+    /// Whether a serial has one of the forms.
+    pub fn fits(&self, serial: Serial) -> bool {
+        self.forms().any(|(pattern, _)| serial.matches(pattern))
+    }
+
+    /// Reads a serial in one of the forms.
+    ///
+    /// ```
+    /// let rule = &m365_drv::target::Target::builtin("m365").unwrap().serial;
+    /// assert!(rule.read("16133/00012345").is_ok() && rule.read("M1GCA1606ABCDE").is_ok());
+    /// assert!(rule.read("M1GCA1601C0001").is_err(), "a factory default");
+    /// ```
+    pub fn read(&self, text: &str) -> Result<Serial, SerialError> {
+        Serial::parse_any(text, &self.forms().collect::<Vec<_>>())
+    }
+
     /// What another serial number means for the region. `None` if the firmware of this scooter does not compare it, or if
     /// the first five characters stay the same. `from` are those of the board, if they are known.
     ///

@@ -1,0 +1,40 @@
+//! The data block that was given with `--data`: whether it fits the scooter, and what it replaces.
+
+use super::{Error, FlashRequest, Job, report::Source};
+use crate::{block::DataBlock, target::Target};
+
+impl FlashRequest<'_> {
+    /// Refuses a data block that cannot be written as it is, so that nobody holds wires for it. Its serial number has to
+    /// pass as one that is typed does. With another one in its place only a block for another flash map is refused: its
+    /// settings mean something else there.
+    pub(super) fn check_data(&self) -> Result<(), Error> {
+        let Some(block) = &self.data else { return Ok(()) };
+        if self.mileage.is_none() && !block.mileage().is_known() {
+            return Err(Error::NoMileage);
+        }
+        let Some(serial) = block.serial() else {
+            return self.serial.map(drop).ok_or(Error::NoSerial);
+        };
+        let rule = &self.target.serial;
+        let mut owners = Target::all().iter().filter(|target| target.serial.fits(serial)).peekable();
+        let is_foreign = owners.peek().is_some() && owners.all(|target| target.regions != self.target.regions);
+        if rule.fits(serial) || self.serial.is_some() && !is_foreign {
+            return Ok(());
+        }
+        rule.read(serial.as_str()).map(drop).map_err(Error::OtherBlock)
+    }
+
+    /// The data block given, which goes before the board's own. Says what it replaces.
+    pub(super) fn given(&self, job: &mut Job<'_>, own: Option<&DataBlock>) -> Option<(DataBlock, Source)> {
+        let given = self.data.clone()?;
+        let in_words = |block: &DataBlock| {
+            let serial = block.serial().map_or("no serial".to_owned(), |serial| format!("serial {serial}"));
+            format!("{serial}, {}", block.mileage())
+        };
+        if let Some(own) = own.filter(|own| own.serial() != given.serial() || own.mileage() != given.mileage()) {
+            let (given, own) = (in_words(&given), in_words(own));
+            job.warn("data-replaced", format!("the data block from --data ({given}) replaces the board's own ({own})"));
+        }
+        Some((given, Source::File))
+    }
+}

@@ -1,0 +1,154 @@
+//! What `restore` puts back: a backup of this program, or a dump that somebody made with another one.
+
+use std::{fmt, path::Path};
+
+use super::{Error, FlashPlan, Placed, backup::Backup};
+use crate::{
+    block::{DataBlock, Uid},
+    board::{ChipKind, OptionBytes},
+    image::{Dump, Fit, Gate, Image, ImageError, Kind, RehearsalImages, gates},
+    target::Target,
+};
+
+/// Gates that do not matter to what was on a board already, whichever scooter that was.
+const NOT_ASKED: [&str; 4] = ["rehearsal", "scooter", "ident", "boot-known"];
+
+/// What to put back.
+pub(super) struct Goal {
+    pub(super) target: &'static Target,
+    /// The only chip that it may go to, if it is a backup.
+    pub(super) uid: Option<Uid>,
+    /// The option bytes to write; none to leave those of the board.
+    pub(super) options: Option<OptionBytes>,
+    content: Content,
+}
+
+enum Content {
+    /// All of flash, of the same chip.
+    Flash(Vec<u8>),
+    /// What makes a board run; the block gets the UID of the chip that it goes to.
+    Parts(Box<Parts>),
+}
+
+struct Parts {
+    boot: Image,
+    drv: Image,
+    block: DataBlock,
+}
+
+/// What a dump does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
+    /// The bootloader, or a part of it.
+    Boot,
+    /// The firmware, or a part of it.
+    Drv,
+    /// A data block with a serial number and a mileage.
+    Block,
+}
+
+impl fmt::Display for Lack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Boot => "no bootloader",
+            Self::Drv => "no firmware",
+            Self::Block => "no data block with serial and mileage",
+        })
+    }
+}
+
+impl Goal {
+    /// Reads a file, and refuses what cannot be put back to any board.
+    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+        let dump = match Dump::open(path) {
+            Ok(dump) => dump,
+            // What is wrong with a backup, the backup says best.
+            Err(ImageError::Read(_) | ImageError::Backup(_)) => return Self::of_backup(Backup::open(path)?),
+            Err(source) => return Err(Error::Dump { source }),
+        };
+        let goal = if dump.uid().is_some() { Self::of_backup(Backup::open(path)?) } else { Self::of_dump(&dump) }?;
+        match goal.options {
+            // On relatives of the GD32E103 nothing ever removes this protection again.
+            Some(options) if options.rdp() == 0xCC => Err(Error::PermanentOptions),
+            _ => Ok(goal),
+        }
+    }
+
+    fn of_backup(backup: Backup) -> Result<Self, Error> {
+        let flash = backup.flash.ok_or(Error::BackupWithoutFlash)?;
+        let target = Target::for_chip(flash.len() as u32 / 1024);
+        let options = Some(backup.option_bytes.mended());
+        Ok(Self { target, uid: Some(backup.uid), options, content: Content::Flash(flash) })
+    }
+
+    fn of_dump(dump: &Dump) -> Result<Self, Error> {
+        let place = dump.layout().data_block();
+        let target =
+            Target::all().iter().find(|target| target.regions.data.start == place).unwrap_or(&Target::all()[0]);
+        let (boot, drv) = (dump.part(&target.regions.boot), dump.part(&target.regions.drv));
+        let block = dump.blocks(place).into_iter().find(|found| found.address.is_none_or(|address| address == place));
+        let block = block.map(|found| found.block).filter(|block| block.is_complete() && block.mileage().is_known());
+        let (true, Some(boot), Some(drv), Some(block)) = (dump.is_flash(), &boot, &drv, block.clone()) else {
+            // A file of one region has no address to go by.
+            let is_it = |kind| dump.image().is_some_and(|image| image.kind() == kind);
+            let has = |kind, part: &Option<Image>| if dump.is_flash() { part.is_some() } else { is_it(kind) };
+            let (has_boot, has_drv) = (has(Kind::Boot, &boot), has(Kind::Drv, &drv));
+            let lacks = [(Lack::Boot, has_boot), (Lack::Drv, has_drv), (Lack::Block, block.is_some())];
+            let lacks = lacks.into_iter().filter_map(|(lack, has_it)| (!has_it).then_some(lack)).collect();
+            return Err(Error::DumpLacks { form: dump.to_string(), lacks });
+        };
+        let content = Content::Parts(Box::new(Parts { boot: boot.clone(), drv: drv.clone(), block }));
+        let goal = Self { target, uid: None, options: dump.option_bytes().map(OptionBytes), content };
+        goal.check(None)?;
+        Ok(goal)
+    }
+
+    /// Refuses firmware that is damaged, or that the chip cannot run.
+    pub(super) fn check(&self, chip: Option<ChipKind>) -> Result<(), Error> {
+        let Content::Parts(parts) = &self.content else { return Ok(()) };
+        let regions = &self.target.regions;
+        for (kind, image, region) in [(Kind::Boot, &parts.boot, &regions.boot), (Kind::Drv, &parts.drv, &regions.drv)] {
+            let fit = Fit {
+                kind,
+                region: region.clone(),
+                sram: self.target.sram.clone(),
+                data_block: regions.data.start,
+                scooter: &self.target.name,
+                chip: chip.map(ChipKind::firmware_name),
+                rehearsal: RehearsalImages::Allowed,
+            };
+            let failed = gates(image, &fit).into_iter().find(|gate| !gate.passed && !NOT_ASKED.contains(&gate.name));
+            if let Some(Gate { name: gate, detail, .. }) = failed {
+                return Err(Error::Gate { kind, gate, detail });
+            }
+        }
+        Ok(())
+    }
+
+    /// The plan for this chip.
+    pub(super) fn plan(&self, uid: Uid) -> Result<FlashPlan, Error> {
+        match &self.content {
+            Content::Flash(flash) => Ok(FlashPlan::whole(self.target, flash)),
+            Content::Parts(parts) => {
+                let Parts { boot, drv, block } = &**parts;
+                let regions = &self.target.regions;
+                let images = [
+                    Placed { address: regions.boot.start, bytes: &boot.bytes },
+                    Placed { address: regions.drv.start, bytes: &drv.bytes },
+                ];
+                FlashPlan::new(self.target, &images, &block.clone().with_uid(uid)).map_err(|overlap| {
+                    let kind = if overlap.address == regions.boot.start { Kind::Boot } else { Kind::Drv };
+                    Error::Gate { kind, gate: "size", detail: overlap.to_string() }
+                })
+            }
+        }
+    }
+
+    /// The data block of a dump, as it is in the file.
+    pub(super) fn block(&self) -> Option<&DataBlock> {
+        match &self.content {
+            Content::Flash(_) => None,
+            Content::Parts(parts) => Some(&parts.block),
+        }
+    }
+}

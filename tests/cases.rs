@@ -1,0 +1,206 @@
+//! Files as people have them, one of each kind: what every command that takes files makes of them. They are in
+//! `tests/data/cases`, made from our own images and invented serials, in the form of public files and bug reports.
+
+use std::path::{Path, PathBuf};
+
+use crate::bench::{Bench, Lines};
+
+fn case(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/cases").join(name)
+}
+
+/// A command with a case in the place of `FILE`.
+fn run(line: &str, name: &str, exit: i32) -> Lines {
+    let bench = Bench::new();
+    let words = line.split_whitespace().map(|word| if word == "FILE" { case(name).into() } else { word.into() });
+    bench.m365("").args(words.collect::<Vec<std::ffi::OsString>>()).exit(exit).json()
+}
+
+/// The message of the error with its causes.
+fn told(lines: &Lines) -> String {
+    let causes = lines.result()["error"]["causes"].as_array().cloned().unwrap_or_default();
+    let causes = causes.iter().map(|cause| cause.as_str().unwrap_or_default());
+    std::iter::once(lines.message()).chain(causes).collect::<Vec<_>>().join(": ")
+}
+
+fn warnings(lines: &Lines, name: &str) -> Vec<String> {
+    let warnings = lines.events("warning").filter(|line| line["name"] == name);
+    warnings.map(|line| line["message"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+/// The gates that `image show` reports as failed, without the one against our own images.
+fn failed(lines: &Lines) -> Vec<String> {
+    let gates = lines.report()["gates"].as_array().expect("gates").iter();
+    let failed = gates.filter(|gate| gate["passed"] == false && gate["name"] != "rehearsal");
+    failed.map(|gate| gate["name"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+const FLASH: &str = "--simulate=locked flash pro --erase-all --dry-run --drv FILE";
+
+/// Case, format, and what `flash` for a Pro says of it: nothing if it is accepted.
+const FIRMWARE: [(&str, &str, &str); 11] = [
+    ("04-full-dump-64k.bin", "dump", ""),
+    ("04-full-dump-64k.hex", "hex", ""),
+    ("06-nested-folder.zip", "zip", ""),
+    ("07-ngfw-cli.zip", "zip", ""),
+    ("08-zip3.2.zip", "zip", ""),
+    ("09-single-bin-inside.zip", "bin", ""),
+    ("10-ble-with-bad-md5.zip", "zip", "a BLE package: firmware of the dashboard's Bluetooth board"),
+    ("10-json-md5-upper-case.zip", "zip", ""),
+    ("10-photo-beside.zip", "zip", ""),
+    ("11-enc-and-60-zeros.enc", "enc", ""),
+    ("05-block-early-serial.bin", "data", "a data block, not a DRV"),
+];
+
+#[test]
+fn firmware_is_read_in_every_form() {
+    for (name, format, refusal) in FIRMWARE {
+        let shown = run("image show FILE", name, 0);
+        assert_eq!(shown.report()["format"], format, "{name}");
+        let flashed = run(FLASH, name, if refusal.is_empty() { 0 } else { 8 });
+        assert!(told(&flashed).contains(refusal), "{name}: {}", told(&flashed));
+        if refusal.is_empty() {
+            assert_eq!(flashed.report()["drv"]["name"], "rehearsal DRV", "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_zip_without_a_description_says_which_file_was_taken() {
+    let shown = run("image show FILE", "09-single-bin-inside.zip", 0);
+    assert_eq!((&shown.report()["member"], &shown.report()["kind"]), (&"DRV999.bin".into(), &"drv".into()));
+}
+
+#[test]
+fn a_package_for_no_scooter_is_accepted_and_says_so() {
+    let shown = run("image show FILE", "07-ngfw-cli.zip", 0);
+    let gates = shown.report()["gates"].as_array().expect("gates");
+    let model = gates.iter().find(|gate| gate["name"] == "package-model").expect("the gate");
+    assert_eq!((&model["passed"], &model["detail"]), (&true.into(), &"the package does not name a scooter".into()));
+}
+
+#[test]
+fn what_is_not_used_in_a_zip_does_not_matter() {
+    for name in ["06-nested-folder.zip", "08-zip3.2.zip", "10-json-md5-upper-case.zip", "10-photo-beside.zip"] {
+        let failed = failed(&run("image show FILE", name, 0));
+        assert!(failed.iter().all(|gate| gate == "package-model"), "{name}: {failed:?}");
+    }
+}
+
+#[test]
+fn firmware_of_a_dashboard_is_called_that_first() {
+    assert_eq!(failed(&run("image show FILE", "10-ble-with-bad-md5.zip", 0))[0], "package-type");
+}
+
+#[test]
+fn what_is_not_firmware_is_called_what_it_is() {
+    let nordic = "a file for the dashboard's Nordic chip, not for the motor controller";
+    for (name, words) in [("13-html.bin", "a web page, not firmware"), ("14-nrf-with-uicr.hex", nordic)] {
+        for (line, exit) in [("image show FILE", 8), (FLASH, 8), ("data show FILE", 9)] {
+            let told = told(&run(line, name, exit));
+            assert!(told.contains(words), "{line}: {told}");
+        }
+    }
+    let bench = Bench::new();
+    bench.write("155.bin", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 27316\n");
+    let told = told(&bench.m365("image show 155.bin").exit(8).json());
+    assert!(told.ends_with("a Git LFS pointer, not the file that it stands for"), "{told}");
+}
+
+#[test]
+fn the_data_block_of_a_dump_is_shown_with_its_place() {
+    for (name, form) in [("bin", "flash dump, 64 KiB of flash"), ("hex", "Intel HEX, 64 KiB of flash")] {
+        let shown = run("data show FILE", &format!("04-full-dump-64k.{name}"), 0);
+        let report = shown.report();
+        assert_eq!((&report["form"], &report["address"]), (&form.into(), &"0x0800f800".into()));
+        assert_eq!((&report["serial"], &report["mileage_m"]), (&"21886/00012345".into(), &1_234_567.into()));
+    }
+    let lines = run("data show FILE", "09-single-bin-inside.zip", 9);
+    assert!(lines.message().ends_with("holds no data block (plain binary)"), "{}", lines.message());
+}
+
+#[test]
+fn the_data_block_given_goes_before_the_boards_own() {
+    let lines = run("--simulate=locked flash pro --erase-all --dry-run --data FILE", "04-full-dump-64k.bin", 0);
+    let report = lines.report();
+    assert_eq!((&report["data_source"], &report["mileage_m"]), (&"file".into(), &1_234_567.into()));
+    let told = warnings(&lines, "data-replaced");
+    let message = "the data block from --data (serial 21886/00012345, 1234.5 km) replaces the board's own (serial \
+                   21886/00012345, 2345.6 km)";
+    assert_eq!(told, [message]);
+    // The command line goes before the file.
+    let line = "--simulate=locked flash pro --erase-all --dry-run --data FILE --serial 21886/00077777 --km 7";
+    let lines = run(line, "04-full-dump-64k.bin", 0);
+    assert_eq!((&lines.report()["serial"], &lines.report()["mileage_m"]), (&"21886/00077777".into(), &7000.into()));
+}
+
+#[test]
+fn a_block_of_another_family_is_refused_as_its_serial_is() {
+    let ninebot = run("--simulate=locked flash pro --dry-run --data FILE", "05-block-of-a-ninebot.bin", 9);
+    let typed = run("--simulate=locked flash pro --dry-run --serial N2GSD1834C1234", "", 9);
+    assert_eq!(told(&ninebot), format!("the data block from --data is refused: {}", told(&typed)));
+    assert_eq!((&ninebot.result()["board"], ninebot.events("step").count()), (&"untouched".into(), 0));
+    // Another serial does not make it a Xiaomi's.
+    let line = "--simulate=locked flash pro --dry-run --data FILE --serial 21886/00012345";
+    run(line, "05-block-of-a-ninebot.bin", 9);
+    run("--simulate=locked flash es2 --erase-all --dry-run --data FILE", "05-block-of-a-ninebot.bin", 0);
+
+    let xiaomi = run("--simulate=locked flash es2 --dry-run --data FILE", "04-full-dump-64k.bin", 9);
+    let typed = run("--simulate=locked flash es2 --dry-run --serial 21886/00012345", "", 9);
+    assert_eq!(told(&xiaomi), format!("the data block from --data is refused: {}", told(&typed)));
+}
+
+#[test]
+fn the_early_serials_have_one_rule() {
+    let line = "--simulate=locked flash m365 --erase-all --dry-run";
+    let lines = run(&format!("{line} --data FILE"), "05-block-early-serial.bin", 0);
+    assert_eq!(lines.report()["serial"], "M1GCA1606ABCDE");
+    let lines = run(&format!("{line} --serial m1gca1606abcde"), "", 0);
+    assert_eq!(lines.report()["serial"], "M1GCA1606ABCDE");
+    for default in ["M1GCA1601C0001", "M5GCA1901C0001", "N2GEA1601C0001"] {
+        let told = told(&run(&format!("{line} --serial {default}"), "", 9));
+        assert!(told.contains("factory default"), "{told}");
+    }
+    // No other scooter has them.
+    run("--simulate=locked flash pro --dry-run --data FILE", "05-block-early-serial.bin", 9);
+    run("--simulate=locked flash pro --dry-run --serial M1GCA1606ABCDE", "", 9);
+}
+
+#[test]
+fn a_mileage_of_all_ones_is_asked_for() {
+    let bench = Bench::new();
+    let mut block = std::fs::read(case("04-full-dump-64k.bin")).expect("a case")[0xF800..0xFA00].to_vec();
+    block[0x52..0x56].fill(0xFF);
+    bench.write("b.bin", &block);
+    let shown = bench.m365("data show b.bin").json();
+    assert_eq!(shown.report()["mileage_m"], serde_json::Value::Null);
+    bench.m365("data show b.bin").stdout("serial     21886/00012345\nmileage    unknown\n...\n").check();
+    let lines = bench.m365("--simulate=locked flash pro --dry-run --data b.bin").exit(9).json();
+    assert_eq!(lines.message(), "the mileage is unknown");
+    let hint = "m365-drv --json --simulate=locked flash pro --dry-run --data b.bin --km KM";
+    assert_eq!(lines.result()["error"]["hint"], hint);
+    bench.m365("--simulate=locked flash pro --erase-all --dry-run --data b.bin --km 5").json();
+}
+
+#[test]
+fn a_raw_dump_is_restored_with_the_uid_of_the_chip() {
+    for name in ["04-full-dump-64k.bin", "04-full-dump-64k.hex"] {
+        let bench = Bench::new();
+        let words = ["--simulate=B:locked", "restore", "--erase-all"].map(std::ffi::OsString::from);
+        let lines = bench.m365("").args(words).args([case(name)]).json();
+        assert_eq!(
+            (&lines.result()["board"], &lines.report()["serial"]),
+            (&"written".into(), &"21886/00012345".into())
+        );
+        let told = warnings(&lines, "uid-replaced");
+        assert!(told[0].contains("(serial 21886/00012345, 1234.5 km) gets the UID of this one"), "{told:?}");
+        let (flash, mut dump) =
+            (bench.read("B/flash.bin"), std::fs::read(case("04-full-dump-64k.bin")).expect("a case"));
+        let uid = 0xF800 + 0x1B4..0xF800 + 0x1C0;
+        assert!(flash[uid.clone()] != dump[uid.clone()]);
+        dump[uid.clone()].copy_from_slice(&flash[uid]);
+        assert!(flash == dump, "{name}");
+        let shown = bench.m365("--simulate=B info").json();
+        assert_eq!(shown.report()["data"]["uid"], shown.report()["uid"]);
+    }
+}

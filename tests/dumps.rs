@@ -1,0 +1,161 @@
+//! Dumps that were made with other programs, put back by `restore`.
+
+use std::{fs, path::PathBuf};
+
+use m365_drv::{
+    block::{DataBlock, Uid},
+    board::{EraseConsent, OptionBytes},
+    ops::{self, BoardState, Category, Error, FlashRequest, Keep, Lack, RestoreReport},
+    sim::{Layout, Scenario, SimBoard},
+};
+
+use crate::stand::{Stand, assert_same, mileage};
+
+fn restore(stand: &Stand, path: PathBuf, consent: Option<EraseConsent>) -> Result<RestoreReport, Error> {
+    let keep = Keep::in_folder(stand.folder.path().join("kept"));
+    stand.run(|job| ops::restore(job, &path, consent, &keep))
+}
+
+fn write(stand: &Stand, name: &str, bytes: &[u8]) -> PathBuf {
+    let path = stand.folder.path().join(name);
+    fs::write(&path, bytes).expect("a file");
+    path
+}
+
+/// A board that was written as a dump is to find it, and what it then held.
+fn written(layout: &Layout, scooter: &str) -> (SimBoard, Stand, Vec<u8>) {
+    let board = SimBoard::new(Scenario::Open, layout);
+    let stand = Stand::simulated(&board, scooter);
+    stand.flash(&stand.request()).expect("a board");
+    let flash = board.flash();
+    stand.flash(&FlashRequest { mileage: Some(mileage(9)), ..stand.request() }).expect("another mileage");
+    assert!(board.flash() != flash);
+    (board, stand, flash)
+}
+
+/// Intel HEX of these parts; what is blank between them is left out.
+fn hex_of(parts: &[(u32, &[u8])]) -> Vec<u8> {
+    let mut records = Vec::new();
+    for (address, bytes) in parts {
+        for (at, value) in (*address..).step_by(32).zip(bytes.chunks(32)) {
+            records.push(ihex::Record::ExtendedLinearAddress((at >> 16) as u16));
+            records.push(ihex::Record::Data { offset: at as u16, value: value.into() });
+        }
+    }
+    records.push(ihex::Record::EndOfFile);
+    ihex::create_object_file_representation(&records).expect("records").into_bytes()
+}
+
+#[test]
+fn a_dump_in_any_form_is_put_back() {
+    let (board, stand, flash) = written(&Layout::XIAOMI, "pro");
+    let newer = board.flash();
+    let options = OptionBytes::from_values([0xA5, 0xFD, 1, 2, 0xFF, 0xFF, 0xFF, 0xFF]);
+    let own = OptionBytes(board.option_bytes());
+    let forms: [(&str, Vec<u8>, OptionBytes); 6] = [
+        ("64 KiB", flash.clone(), own),
+        ("128 KiB, blank", [&flash[..], &vec![0xFF; 0x1_0000]].concat(), own),
+        ("128 KiB, mirrored", [&flash[..], &flash].concat(), own),
+        ("HEX", hex_of(&[(0x0800_0000, &flash)]), own),
+        ("with option bytes", [&flash[..], &options.0].concat(), options),
+        ("HEX with option bytes", hex_of(&[(0x0800_0000, &flash), (0x1FFF_F800, &options.0)]), options),
+    ];
+    for (form, bytes, options) in forms {
+        board.set_flash(&newer);
+        board.set_option_bytes(own.0);
+        board.power_cycle();
+        let report = restore(&stand, write(&stand, "dump", &bytes), None).expect(form);
+        assert_same(&board.flash(), &flash);
+        assert_eq!(OptionBytes(board.option_bytes()), options, "{form}");
+        assert_eq!((report.verified, report.serial), (true, Some(stand.serial())), "{form}");
+        let again = restore(&stand, write(&stand, "dump", &bytes), None).expect(form);
+        assert_eq!((again.pages_erased, again.bytes_programmed, again.options_written), (0, 0, false), "{form}");
+        assert_eq!(board.violations(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_dump_of_a_large_board_is_put_back() {
+    let (board, stand, flash) = written(&Layout::NINEBOT, "es2");
+    restore(&stand, write(&stand, "dump", &flash), None).expect("a restore");
+    assert_same(&board.flash(), &flash);
+}
+
+#[test]
+fn a_dump_of_another_chip_gets_the_uid_of_this_one() {
+    let (board, stand, mut flash) = written(&Layout::XIAOMI, "pro");
+    let block = DataBlock::parse(&flash[0xF800..0xFA00]).expect("a block");
+    flash[0xF800..0xFA00].copy_from_slice(block.clone().with_uid(Uid([7, 8, 9])).as_bytes());
+    restore(&stand, write(&stand, "dump", &flash), None).expect("a restore");
+    assert_same(&board.flash()[0xF800..0xFA00], block.as_bytes());
+}
+
+#[test]
+fn a_dump_on_a_locked_board_needs_consent_and_keeps_what_was_there() {
+    let (board, stand, flash) = written(&Layout::XIAOMI, "pro");
+    stand.run(ops::lock).expect("a lock");
+    let path = write(&stand, "dump", &flash);
+    let error = restore(&stand, path.clone(), None).expect_err("no consent");
+    assert_eq!((error.category(), error.board()), (Category::Consent, BoardState::Untouched));
+    let Error::Consent { data, .. } = error else { panic!("{error}") };
+    assert_eq!(data.map(|(serial, _)| serial), Some(stand.serial()));
+    let report = restore(&stand, path, Some(EraseConsent)).expect("a restore");
+    assert!(report.mass_erased && report.backup.is_some());
+    assert_same(&board.flash(), &flash);
+    assert!(!OptionBytes(board.option_bytes()).protects());
+}
+
+#[test]
+fn what_a_dump_lacks_is_asked_for() {
+    let (board, stand, flash) = written(&Layout::XIAOMI, "pro");
+    let before = stand.contents();
+    let mut no_serial = flash.clone();
+    no_serial[0xF820..0xF82E].fill(0xFF);
+    let mut no_boot = flash.clone();
+    no_boot[..0x1000].fill(0xFF);
+    let cases: [(&[u8], &[Lack], Category); 6] = [
+        (&flash[0x1000..], &[Lack::Boot], Category::Image),
+        (&no_boot, &[Lack::Boot], Category::Image),
+        (&flash[..0x8400], &[Lack::Block], Category::Data),
+        (&no_serial, &[Lack::Block], Category::Data),
+        (&flash[0xF800..0xFC00], &[Lack::Boot, Lack::Drv], Category::Image),
+        (&stand.drv.bytes, &[Lack::Boot, Lack::Block], Category::Image),
+    ];
+    for (bytes, expected, category) in cases {
+        let error = restore(&stand, write(&stand, "dump", bytes), Some(EraseConsent)).expect_err("a lack");
+        assert_eq!((error.category(), error.board()), (category, BoardState::Untouched), "{error}");
+        let Error::DumpLacks { lacks, .. } = error else { panic!("{error}") };
+        assert_eq!(lacks, expected);
+    }
+    let error = restore(&stand, write(&stand, "dump", b"<html>"), None).expect_err("not a dump");
+    assert_eq!(error.category(), Category::Image);
+    assert!(stand.contents() == before && board.counts().option_erases == 0);
+}
+
+#[test]
+fn damaged_firmware_in_a_dump_is_refused() {
+    let (_, stand, flash) = written(&Layout::XIAOMI, "pro");
+    let before = stand.contents();
+    let mut no_vectors = flash.clone();
+    no_vectors[0x1000..0x1008].fill(0);
+    let error = restore(&stand, write(&stand, "dump", &no_vectors), None).expect_err("no vectors");
+    assert_eq!((error.category(), error.board()), (Category::Image, BoardState::Untouched), "{error}");
+    assert!(stand.contents() == before);
+}
+
+/// On relatives of the GD32E103 nothing removes it again.
+#[test]
+fn option_bytes_that_protect_for_good_are_never_written() {
+    let (board, stand, flash) = written(&Layout::XIAOMI, "pro");
+    let options = OptionBytes::from_values([0xCC, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]);
+    let dump = write(&stand, "dump", &[&flash[..], &options.0].concat());
+    let uid = stand.contents().uid;
+    let saved = m365_drv::image::Saved { uid, option_bytes: options.0, flash: Some(flash), block: None };
+    let backup = write(&stand, "backup.json", saved.encode().as_bytes());
+    let before = stand.contents();
+    for path in [dump, backup] {
+        let error = restore(&stand, path, Some(EraseConsent)).expect_err("RDP 0xcc");
+        assert_eq!((error.category(), error.board()), (Category::Image, BoardState::Untouched), "{error}");
+    }
+    assert!(stand.contents() == before && board.counts().option_erases == 0);
+}
