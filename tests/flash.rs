@@ -405,7 +405,9 @@ fn a_pending_update_is_not_copied_over_the_firmware() {
 fn the_firmware_is_seen_to_start() {
     let (board, stand) = Stand::scenario(Scenario::Locked);
     let report = stand.flash(&FlashRequest { after: After::Run, ..stand.request() }).unwrap();
-    assert!(matches!(report.boot_check, Some(Boot::Running { pc }) if (0x0800_1000..0x0800_5000).contains(&pc)));
+    assert!(
+        matches!(report.boot_check, Some(Boot::Running { pc, error: 0 }) if (0x0800_1000..0x0800_5000).contains(&pc))
+    );
     // The firmware compares the UID in its block with the chip's and reports error 27 (register 0x1B) if they differ.
     assert_eq!(live_block(&board).as_bytes()[0x36..0x38], [0, 0]);
 }

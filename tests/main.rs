@@ -3,6 +3,7 @@
 mod backup_restore;
 mod bench;
 mod block;
+mod boot;
 mod budget;
 mod cases;
 mod choice;

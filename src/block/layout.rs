@@ -163,6 +163,7 @@ pub(super) const PHASES: [Register; 3] = [row(0x0D), row(0x0E), row(0x0F)];
 pub(super) const SERIAL: Register = row(0x10);
 pub(super) const PIN: Register = row(0x17);
 pub(super) const VERSION: Register = row(0x1A);
+pub(super) const ERROR: Register = row(0x1B);
 pub(super) const STATUS: Register = row(0x1D);
 pub(super) const MILEAGE: Register = row(0x29);
 pub(super) const LIMIT_NORMAL: Register = row(0x73);

@@ -131,6 +131,11 @@ impl DataBlock {
         Version(self.u16(&layout::VERSION))
     }
 
+    /// The error that the firmware shows, 0 for none; of use only in a live block.
+    pub fn error(&self) -> u16 {
+        self.u16(&layout::ERROR)
+    }
+
     /// True if the scooter was activated; if not, the app asks for it before the first ride.
     pub fn activated(&self) -> bool {
         self.u16(&layout::STATUS) & ACTIVATED != 0

@@ -19,6 +19,7 @@ pub(super) mod core {
     pub(crate) const DHCSR_C_HALT: u32 = 1 << 1;
     pub(crate) const DHCSR_S_REGRDY: u32 = 1 << 16;
     pub(crate) const DHCSR_S_HALT: u32 = 1 << 17;
+    pub(crate) const DHCSR_S_SLEEP: u32 = 1 << 18;
     pub(crate) const DHCSR_S_LOCKUP: u32 = 1 << 19;
     pub(crate) const DHCSR_S_RESET_ST: u32 = 1 << 25;
     /// DCRSR: C1.6.3.
@@ -65,6 +66,8 @@ pub(super) mod fpec {
     /// Index of WRPR in those words.
     pub(crate) const WRPR: usize = 8;
     pub(crate) const OBR_RDPRT: u32 = 1 << 1;
+    /// Clear if the watchdog runs from each reset on.
+    pub(crate) const OBR_WDG_SW: u32 = 1 << 2;
     /// Reserved bits of OBR, which read as zero.
     pub(crate) const OBR_RESERVED: u32 = 0xFC00_0000;
     pub(crate) const SR_BSY: u32 = 1 << 0;

@@ -3,7 +3,10 @@
 //! Read-out protection shuts flash, not SRAM, and the firmware keeps its live data block there. It keeps its default
 //! template there too, so the magic alone finds two; the live one carries the chip's own UID.
 
-use super::{Board, Error};
+use super::{
+    Board, Error,
+    link::{Link, LinkError},
+};
 use crate::{
     block::{DataBlock, LEN, Serial, Uid},
     target::Target,
@@ -58,9 +61,30 @@ impl Board<'_> {
         if again[skip..skip + LEN] == block.as_bytes()[..] {
             Ok(())
         } else {
-            Err(super::LinkError::Unstable { what: "the data block in SRAM", address }.into())
+            Err(LinkError::Unstable { what: "the data block in SRAM", address }.into())
         }
     }
+}
+
+/// Clears the part of SRAM in which firmware keeps its live data block.
+pub(super) fn forget(link: &mut Link, target: &Target) -> Result<(), LinkError> {
+    link.write_words(target.sram.start, &[0; NEAR as usize / 4])
+}
+
+/// The live data block of this chip and its address, while the firmware runs and may be changing it.
+pub(super) fn live(link: &mut Link, target: &Target, uid: Uid) -> Result<Option<(u32, DataBlock)>, LinkError> {
+    let mut memory = vec![0; NEAR as usize];
+    link.read_bytes(target.sram.start, &mut memory)?;
+    Ok(search(&memory, uid).pop().map(|(offset, block)| (target.sram.start + offset as u32, block)))
+}
+
+/// The data block at this address in SRAM.
+pub(super) fn live_at(link: &mut Link, address: u32) -> Result<Option<DataBlock>, LinkError> {
+    let aligned = address & !3;
+    let skip = (address - aligned) as usize;
+    let mut memory = vec![0; (skip + LEN).next_multiple_of(4)];
+    link.read_bytes(aligned, &mut memory)?;
+    Ok(DataBlock::parse(&memory[skip..skip + LEN]).ok())
 }
 
 /// Every data block with this UID, with its offset, lowest first.

@@ -1,6 +1,8 @@
 //! Waits until running firmware has finished writing to flash. Stopping it midway could leave half a data block that
 //! looks like a whole one, or erased option bytes.
 
+use std::time::Duration;
+
 use super::{
     Error, core,
     link::{Link, LinkError},
@@ -27,6 +29,16 @@ pub(super) fn let_end(link: &mut Link, pace: &Pace) -> Result<(), Error> {
     })?;
     ended.ok_or(Error::Stuck { what: "what the board was writing", limit: OPTIONS_LIMIT })?;
     core::halt(link, pace)
+}
+
+/// Waits until a running core has finished writing to flash, at most for this long.
+pub(super) fn await_end(link: &mut Link, pace: &Pace, limit: Duration) -> Result<(), Error> {
+    let mut idle = 0;
+    pace.poll(limit, || {
+        idle = if look(link)?.0 & SR_BSY == 0 { idle + 1 } else { 0 };
+        Ok((idle == LOOKS).then_some(()))
+    })?;
+    Ok(())
 }
 
 /// Reads `FLASH_SR` and `FLASH_CR`.

@@ -189,7 +189,14 @@ impl Report for FlashReport {
         page.toned("verified", if self.verified { "yes" } else { "no" }, Tone::Good);
         match self.boot_check {
             None => page.row("started", "not tried"),
-            Some(Boot::Running { .. }) => page.toned("started", "yes", Tone::Good),
+            Some(Boot::Running { error: 0, .. }) => page.toned("started", "yes", Tone::Good),
+            Some(Boot::Running { error, .. }) if Boot::is_normal_on_a_bench(error) => {
+                let started = format!("yes; error {error}, as without motor, battery and dashboard");
+                page.toned("started", started, Tone::Good)
+            }
+            Some(Boot::Running { error, .. }) => {
+                page.toned("started", format!("yes, but the firmware shows error {error}"), Tone::Remark)
+            }
             Some(other) => page.toned("started", other, Tone::Remark),
         };
         if let Some(backup) = &self.backup {

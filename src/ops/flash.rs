@@ -256,23 +256,24 @@ impl FlashReport {
         self.reconnects = tally.reconnects;
         self.speed_khz = board.speed_khz;
         self.verified = true;
-        if request.after != After::LockAndRun {
-            free_contact(job);
-        }
         if request.after == After::Stop {
+            free_contact(job);
             job.skip(Step::Boot);
             return Ok(());
         }
         let written = Error::stopped(BoardState::Written);
         let boot = match job.step(Step::Boot, |_| board.boot(request.target)) {
             Ok(boot) => boot,
-            // The wires may be let go by now.
             Err(error) if error.is_link() => Boot::Unseen,
             Err(error) => return Err(written(error)),
         };
         self.boot_check = Some(boot);
         match boot {
-            Boot::Running { .. } => {}
+            Boot::Running { error, .. } if error == 0 || Boot::is_normal_on_a_bench(error) => {}
+            Boot::Running { error, .. } => {
+                job.warn("firmware-error", format!("the firmware is running, but shows error {error}"));
+            }
+            Boot::NoBlock { .. } => job.warn("boot-unconfirmed", format!("the firmware was not seen to start: {boot}")),
             Boot::Unseen => job.warn("boot-unseen", "contact ended before the firmware was seen to start"),
             other => return Err(Error::DoesNotStart { how: other.to_string() }),
         }
@@ -281,8 +282,8 @@ impl FlashReport {
             // connection to the next power-on.
             lock(job, board, request.target, user)?;
             self.options_written = true;
-            free_contact(job);
         }
+        free_contact(job);
         Ok(())
     }
 }

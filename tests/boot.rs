@@ -1,0 +1,161 @@
+//! Watching the firmware start: only firmware that runs is called started.
+
+use std::{slice::from_ref, time::Duration};
+
+use m365_drv::{
+    block::Uid,
+    board::{Boot, OptionBytes},
+    ops::{self, After, BoardState, Category, Error, FlashRequest},
+    sim::{self, Scenario, SimBoard},
+};
+
+use crate::stand::{Stand, image};
+
+/// Offset in our application behind all of its code; the image lies at 0x08001000.
+const FREE: usize = 0x2000;
+
+/// Our application with other code in place of its main loop. What it did at its start it still does.
+fn app(main: &[u16]) -> Vec<u8> {
+    let mut bytes = sim::APP_64.to_vec();
+    // ldr r1,[r0]; adds r1,#1; str r1,[r0]; movs r2,#100, behind a load of the counter's address.
+    let body = [0x01, 0x68, 0x01, 0x31, 0x01, 0x60, 0x64, 0x22];
+    let at = bytes.windows(body.len()).position(|window| window == body).expect("the main loop") - 2;
+    let mut put = |at: usize, code: &[u16]| {
+        for (place, code) in bytes[at..].chunks_exact_mut(2).zip(code) {
+            place.copy_from_slice(&code.to_le_bytes());
+        }
+    };
+    put(FREE, main);
+    // movw r0,#0x3001; movt r0,#0x0800; bx r0, to where nothing else is.
+    put(at, &[0xF243, 0x0001, 0xF6C0, 0x0000, 0x4700]);
+    bytes
+}
+
+/// Counts for so long at 8 MHz, four cycles a round: movw, movt, subs and bne.
+fn delay(ms: u32) -> Vec<u16> {
+    let rounds = ms * 2000;
+    let load = |code: u16, value: u32| {
+        let value = value as u16;
+        [code | value >> 12 | (value >> 1 & 0x400), (value << 4 & 0x7000) | 2 << 8 | value & 0xFF]
+    };
+    [&load(0xF240, rounds)[..], &load(0xF2C0, rounds >> 16), &[0x3A01, 0xD1FD]].concat()
+}
+
+const UNDEFINED: u16 = 0xDE00;
+const BRANCH_TO_ITSELF: u16 = 0xE7FE;
+const WAIT_FOR_INTERRUPT: u16 = 0xBF30;
+/// Back by one instruction of two bytes.
+const AGAIN: u16 = 0xE7FD;
+
+/// Flashes this application and lets it run.
+fn start(board: &SimBoard, stand: &Stand, app: &[u8]) -> (Result<Boot, Error>, Vec<(&'static str, String)>) {
+    let drv = image(app);
+    let request = FlashRequest { drv: from_ref(&drv), after: After::Run, ..stand.request_with_data() };
+    let (report, told) = stand.run_told(|job| ops::flash(job, &request));
+    assert_eq!(board.violations(), [""; 0]);
+    (report.map(|report| report.boot_check.expect("it was let run")), told)
+}
+
+fn started(app: &[u8]) -> Result<Boot, Error> {
+    let (board, stand) = Stand::scenario(Scenario::Open);
+    start(&board, &stand, app).0
+}
+
+#[track_caller]
+fn assert_does_not_start(result: Result<Boot, Error>, expected: &str) {
+    let error = result.expect_err("a failure");
+    let Error::DoesNotStart { how } = &error else { panic!("{error}") };
+    assert!(how.contains(expected), "{how}");
+    assert_eq!((error.category(), error.board()), (Category::Verify, BoardState::Written));
+}
+
+#[test]
+fn a_fault_some_time_after_the_start_is_seen() {
+    for ms in [1, 5, 21, 50, 140, 200, 600, 766] {
+        let app = app(&[delay(ms), vec![UNDEFINED]].concat());
+        assert_does_not_start(started(&app), "handler of exception 3");
+    }
+}
+
+#[test]
+fn firmware_that_stays_at_one_instruction_is_stuck() {
+    assert_does_not_start(started(&app(&[BRANCH_TO_ITSELF])), "stuck at 0x0800");
+}
+
+#[test]
+fn firmware_that_sleeps_runs() {
+    let boot = started(&app(&[WAIT_FOR_INTERRUPT, AGAIN])).expect("a start");
+    assert!(matches!(boot, Boot::Running { error: 0, .. }), "{boot}");
+}
+
+/// Writes 0xCCCC to IWDG_KR at 0x40003000, and so starts a watchdog that nobody feeds.
+const START_WATCHDOG: [u16; 9] = [0xF243, 0x0000, 0xF2C4, 0x0000, 0xF64C, 0x41CC, 0x6001, 0xBF00, 0xBF00];
+
+#[test]
+fn a_watchdog_that_is_not_fed_is_a_loop_of_resets() {
+    let main = [&START_WATCHDOG[..], &[0x3101, AGAIN]].concat();
+    assert_does_not_start(started(&app(&main)), "keeps resetting (3 times");
+}
+
+#[test]
+fn a_watchdog_of_the_option_bytes_that_is_not_fed_is_a_loop_of_resets() {
+    let (board, stand) = Stand::scenario(Scenario::Open);
+    board.set_option_bytes(OptionBytes::from_values([0xA5, 0xFE, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]).0);
+    // A bench error ends the watching early, and must not do so here.
+    let (result, _) = start(&board, &stand, &shows(18));
+    assert_does_not_start(result, "keeps resetting (3 times");
+}
+
+/// An application that shows an error, whatever it finds: strh to register 0x1B of the live block, and on with counting.
+fn shows(error: u16) -> Vec<u8> {
+    // movw r0,#0x744; movt r0,#0x2000; movs r1,#error; strh r1,[r0]; then adds r1,#1 for ever.
+    app(&[0xF240, 0x7044, 0xF2C2, 0x0000, 0x2100 | error, 0x8001, 0x3101, AGAIN])
+}
+
+#[test]
+fn the_error_that_the_firmware_shows_is_reported() {
+    for (error, warnings) in [(18, 0), (24, 0), (10, 0), (27, 1), (35, 1)] {
+        let (board, stand) = Stand::scenario(Scenario::Open);
+        let (result, told) = start(&board, &stand, &shows(error));
+        assert!(matches!(result, Ok(Boot::Running { error: shown, .. }) if shown == error), "{error}: {result:?}");
+        let errors = told.iter().filter(|(name, _)| *name == "firmware-error").count();
+        assert_eq!(errors, warnings, "{told:?}");
+    }
+}
+
+#[test]
+fn firmware_without_a_live_data_block_is_not_called_started() {
+    let (board, stand) = Stand::scenario(Scenario::Locked);
+    // It writes another UID into its live block; the one of the firmware before it must not be taken for it.
+    // movw r0,#0x8C2 (UID); movt r0,#0x2000; strh r1,[r0]; then adds r1,#1 for ever.
+    let code = [0xF640, 0x00C2, 0xF2C2, 0x0000, 0x8001, 0x3101, AGAIN];
+    let (result, told) = start(&board, &stand, &app(&code));
+    assert!(matches!(result, Ok(Boot::NoBlock { .. })), "{result:?}");
+    assert!(told.iter().any(|(name, _)| *name == "boot-unconfirmed"), "{told:?}");
+    assert_eq!(Uid(board.uid()), Uid(sim::UID));
+}
+
+#[test]
+fn the_wires_are_let_go_only_when_the_firmware_was_seen_to_start() {
+    let (board, stand) = Stand::scenario(Scenario::Open);
+    let request = FlashRequest { after: After::Run, ..stand.request_with_data() };
+    let before = board.counts().time;
+    let report = stand.flash(&request).expect("the job");
+    let took = board.counts().time.saturating_sub(before);
+    assert!(u128::from(report.contact_ms) + 50 >= took.as_millis(), "{} of {took:?}", report.contact_ms);
+    assert!(matches!(report.boot_check, Some(Boot::Running { error: 0, .. })));
+}
+
+#[test]
+fn a_bench_is_watched_for_a_sixth_of_a_second() {
+    let cost = |after| {
+        let (board, stand) = Stand::scenario(Scenario::Open);
+        let drv = image(&shows(18));
+        let request = FlashRequest { drv: from_ref(&drv), after, ..stand.request_with_data() };
+        let before = board.counts().time;
+        stand.flash(&request).expect("the job");
+        board.counts().time.saturating_sub(before)
+    };
+    let boot = cost(After::Run).saturating_sub(cost(After::Stop));
+    assert!(boot < Duration::from_millis(250), "{boot:?}");
+}
