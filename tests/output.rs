@@ -113,7 +113,7 @@ fn the_log_file_holds_refusals_and_bad_usage() {
         std::fs::remove_file(bench.path("log.txt")).unwrap();
     };
     end(
-        "--log-file log.txt fly",
+        "fly --log-file log.txt",
         2,
         "unrecognized subcommand 'fly'\nnext: m365-drv --help\nexit 2 (usage); board: unchanged\n",
     );
@@ -180,7 +180,7 @@ fn a_rehearsal_waits_in_real_time() {
 
 #[test]
 fn errors_fit_on_40_columns_and_a_command_to_paste_stays_whole() {
-    let stderr = "simulated board `bricked`: no hardware\n  is touched\n...\nerror: the serial number is unknown\n\
+    let stderr = "simulated board \"bricked\": no hardware\n  is touched\n...\nerror: the serial number is unknown\n\
                   board: unchanged\nnext:\nm365-drv --simulate=bricked flash pro --erase-all --serial SERIAL --km KM\n\
                   exit 9: `m365-drv explain data` tells\n  more\n";
     let line = "--simulate=bricked flash pro --erase-all";
