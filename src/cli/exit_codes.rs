@@ -343,6 +343,7 @@ mod tests {
         Problem::Firmware { .. } = Problem::Firmware { found: None, needed: String::new() } => "is too old",
         Problem::Twin = Problem::Twin => "cannot be told apart",
         Problem::Hung = Problem::Hung => "does not answer: unplug it",
+        Problem::Twin = Problem::Twin => "told apart",
         Problem::Other { .. } = Problem::Other { message: String::new() } => "for another reason",
     });
 
