@@ -135,6 +135,7 @@ fn a_dry_run_speaks_of_what_would_be_done() {
     assert_eq!(report["would_program"], json!({ "bytes": 17_248, "pages_already_correct": 0 }));
     assert_eq!(report["would_write_option_bytes"], true);
     assert_eq!((&report["needs"], &report["preview"]), (&json!("read-protected"), &json!(true)));
+    assert_eq!((&report["scooter"], &report["probe"]), (&json!("pro"), &json!("simulated probe")));
     let deeds = [
         "mass_erased",
         "options_written",

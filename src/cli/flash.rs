@@ -101,6 +101,7 @@ pub(crate) fn run(context: &mut Context, args: &FlashArgs) -> Answer {
 #[derive(Serialize)]
 struct Foresight<'a> {
     scooter: &'a str,
+    probe: &'a str,
     chip: ChipKind,
     uid: Uid,
     serial: Serial,
@@ -135,6 +136,7 @@ impl<'a> Foresight<'a> {
     fn of(report: &'a FlashReport) -> Self {
         Self {
             scooter: &report.scooter,
+            probe: &report.probe,
             chip: report.chip,
             uid: report.uid,
             serial: report.serial,

@@ -16,7 +16,7 @@ use m365_drv::{board::progress::Event, ops::BoardState};
 use super::{
     Globals, Typed,
     exit::{Exit, Meaning, refuse},
-    failure::{Failure, state_in_words},
+    failure::{Failure, escaped, state_in_words},
 };
 
 /// What only the file holds: the screen has it in other words.
@@ -41,7 +41,11 @@ pub(crate) fn start(globals: Option<&Globals>, typed: &Typed, bars: MultiProgres
         .filter_module(RUN, LevelFilter::Off)
         // Stripped again by the stream if colours are not wanted.
         .write_style(WriteStyle::Always)
-        .format_timestamp(None)
+        .format(|line, record| {
+            let (level, text) = (record.level(), escaped(&record.args().to_string()));
+            let style = line.default_level_style(level);
+            writeln!(line, "[{style}{level:<5}{style:#} {}] {text}", record.target())
+        })
         .target(Target::Pipe(Box::new(BesideBars(bars))))
         .build();
     let file = typed.value("--log-file").map(|path| log_file(Path::new(path), typed)).transpose()?;
@@ -114,7 +118,10 @@ fn log_file(path: &Path, typed: &Typed) -> anyhow::Result<Logger> {
     let file = OpenOptions::new().append(true).create(true).open(path).meaning(Exit::Usage, what)?;
     Ok(levels(LevelFilter::Trace, LevelFilter::Debug)
         .write_style(WriteStyle::Never)
-        .format_timestamp_millis()
+        .format(|line, record| {
+            let (time, text) = (line.timestamp_millis(), escaped(&record.args().to_string()));
+            writeln!(line, "[{time} {:<5} {}] {text}", record.level(), record.target())
+        })
         .target(Target::Pipe(Box::new(file)))
         .build())
 }
