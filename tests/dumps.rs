@@ -1,6 +1,9 @@
 //! Dumps that were made with other programs, put back by `restore`.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use m365_drv::{
     block::{DataBlock, Uid},
@@ -11,9 +14,9 @@ use m365_drv::{
 
 use crate::stand::{Stand, assert_same, mileage};
 
-fn restore(stand: &Stand, path: PathBuf, consent: Option<EraseConsent>) -> Result<RestoreReport, Error> {
+fn restore(stand: &Stand, path: &Path, consent: Option<EraseConsent>) -> Result<RestoreReport, Error> {
     let keep = Keep::in_folder(stand.folder.path().join("kept"));
-    stand.run(|job| ops::restore(job, &path, consent, &keep))
+    stand.run(|job| ops::restore(job, path, consent, &keep))
 }
 
 fn write(stand: &Stand, name: &str, bytes: &[u8]) -> PathBuf {
@@ -64,11 +67,11 @@ fn a_dump_in_any_form_is_put_back() {
         board.set_flash(&newer);
         board.set_option_bytes(own.0);
         board.power_cycle();
-        let report = restore(&stand, write(&stand, "dump", &bytes), None).expect(form);
+        let report = restore(&stand, &write(&stand, "dump", &bytes), None).expect(form);
         assert_same(&board.flash(), &flash);
         assert_eq!(OptionBytes(board.option_bytes()), options, "{form}");
         assert_eq!((report.verified, report.serial), (true, Some(stand.serial())), "{form}");
-        let again = restore(&stand, write(&stand, "dump", &bytes), None).expect(form);
+        let again = restore(&stand, &write(&stand, "dump", &bytes), None).expect(form);
         assert_eq!((again.pages_erased, again.bytes_programmed, again.options_written), (0, 0, false), "{form}");
         assert_eq!(board.violations(), [""; 0]);
     }
@@ -77,7 +80,7 @@ fn a_dump_in_any_form_is_put_back() {
 #[test]
 fn a_dump_of_a_large_board_is_put_back() {
     let (board, stand, flash) = written(&Layout::NINEBOT, "es2");
-    restore(&stand, write(&stand, "dump", &flash), None).expect("a restore");
+    restore(&stand, &write(&stand, "dump", &flash), None).expect("a restore");
     assert_same(&board.flash(), &flash);
 }
 
@@ -86,7 +89,7 @@ fn a_dump_of_another_chip_gets_the_uid_of_this_one() {
     let (board, stand, mut flash) = written(&Layout::XIAOMI, "pro");
     let block = DataBlock::parse(&flash[0xF800..0xFA00]).expect("a block");
     flash[0xF800..0xFA00].copy_from_slice(block.clone().with_uid(Uid([7, 8, 9])).as_bytes());
-    restore(&stand, write(&stand, "dump", &flash), None).expect("a restore");
+    restore(&stand, &write(&stand, "dump", &flash), None).expect("a restore");
     assert_same(&board.flash()[0xF800..0xFA00], block.as_bytes());
 }
 
@@ -95,11 +98,11 @@ fn a_dump_on_a_locked_board_needs_consent_and_keeps_what_was_there() {
     let (board, stand, flash) = written(&Layout::XIAOMI, "pro");
     stand.run(ops::lock).expect("a lock");
     let path = write(&stand, "dump", &flash);
-    let error = restore(&stand, path.clone(), None).expect_err("no consent");
+    let error = restore(&stand, &path, None).expect_err("no consent");
     assert_eq!((error.category(), error.board()), (Category::Consent, BoardState::Untouched));
     let Error::Consent { data, .. } = error else { panic!("{error}") };
     assert_eq!(data.map(|(serial, _)| serial), Some(stand.serial()));
-    let report = restore(&stand, path, Some(EraseConsent)).expect("a restore");
+    let report = restore(&stand, &path, Some(EraseConsent)).expect("a restore");
     assert!(report.mass_erased && report.backup.is_some());
     assert_same(&board.flash(), &flash);
     assert!(!OptionBytes(board.option_bytes()).protects());
@@ -122,12 +125,12 @@ fn what_a_dump_lacks_is_asked_for() {
         (&stand.drv.bytes, &[Lack::Boot, Lack::Block], Category::Image),
     ];
     for (bytes, expected, category) in cases {
-        let error = restore(&stand, write(&stand, "dump", bytes), Some(EraseConsent)).expect_err("a lack");
+        let error = restore(&stand, &write(&stand, "dump", bytes), Some(EraseConsent)).expect_err("a lack");
         assert_eq!((error.category(), error.board()), (category, BoardState::Untouched), "{error}");
         let Error::DumpLacks { lacks, .. } = error else { panic!("{error}") };
         assert_eq!(lacks, expected);
     }
-    let error = restore(&stand, write(&stand, "dump", b"<html>"), None).expect_err("not a dump");
+    let error = restore(&stand, &write(&stand, "dump", b"<html>"), None).expect_err("not a dump");
     assert_eq!(error.category(), Category::Image);
     assert!(stand.contents() == before && board.counts().option_erases == 0);
 }
@@ -138,7 +141,7 @@ fn damaged_firmware_in_a_dump_is_refused() {
     let before = stand.contents();
     let mut no_vectors = flash.clone();
     no_vectors[0x1000..0x1008].fill(0);
-    let error = restore(&stand, write(&stand, "dump", &no_vectors), None).expect_err("no vectors");
+    let error = restore(&stand, &write(&stand, "dump", &no_vectors), None).expect_err("no vectors");
     assert_eq!((error.category(), error.board()), (Category::Image, BoardState::Untouched), "{error}");
     assert!(stand.contents() == before);
 }
@@ -154,7 +157,7 @@ fn option_bytes_that_protect_for_good_are_never_written() {
     let backup = write(&stand, "backup.json", saved.encode().as_bytes());
     let before = stand.contents();
     for path in [dump, backup] {
-        let error = restore(&stand, path, Some(EraseConsent)).expect_err("RDP 0xcc");
+        let error = restore(&stand, &path, Some(EraseConsent)).expect_err("RDP 0xcc");
         assert_eq!((error.category(), error.board()), (Category::Image, BoardState::Untouched), "{error}");
     }
     assert!(stand.contents() == before && board.counts().option_erases == 0);

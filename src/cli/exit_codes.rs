@@ -133,6 +133,8 @@ pub(crate) const TABLE: [Row; 17] = [
             "The file, or a firmware folder, cannot be read.",
             "No image was given, and the one on the board cannot stay.",
             "Several suitable images were found and none was chosen.",
+            "The dump to restore lacks the bootloader or the firmware, or the file is not a dump.",
+            "The option bytes in the file to restore would protect the chip for good (RDP 0xcc).",
         ],
     },
     Row {
@@ -146,6 +148,8 @@ pub(crate) const TABLE: [Row; 17] = [
             "The serial number has the wrong form for this scooter, or is a factory default.",
             "The mileage is too large, or the UID is invalid.",
             "The file given is not a data block and does not contain one, or cannot be read.",
+            "The data block given belongs to another scooter, or the dump to restore has no data block with serial and \
+             mileage.",
         ],
     },
     Row {
@@ -234,10 +238,10 @@ mod tests {
     use std::{io, path::PathBuf, time::Duration};
 
     use m365_drv::{
-        block::Uid,
+        block::{SerialError, Uid},
         board::{self, LinkError, Unsupported, access::Problem},
-        image::Kind,
-        ops::{self, BackupError, BoardState, Findings, Obstacle, Stopped},
+        image::{ImageError, Kind},
+        ops::{self, BackupError, BoardState, Findings, Lack, Obstacle, Stopped},
     };
     use probe_rs::architecture::arm::ArmError;
 
@@ -309,6 +313,12 @@ mod tests {
             ops::Error::Consent { uid: UID, obstacle: Obstacle::WriteProtected, data: None } => "write-protected",
         ops::Error::Backup(_) = BackupError::Exists(path()).into() => "already exists",
         ops::Error::BackupWithoutFlash = ops::Error::BackupWithoutFlash => "contains no flash",
+        ops::Error::Dump { .. } = ops::Error::Dump { source: ImageError::Empty } => "the file is not a dump",
+        ops::Error::DumpLacks { .. } =
+            ops::Error::DumpLacks { form: String::new(), lacks: vec![Lack::Boot] } => "lacks the bootloader",
+        ops::Error::PermanentOptions = ops::Error::PermanentOptions => "for good",
+        ops::Error::OtherBlock(_) =
+            ops::Error::OtherBlock(SerialError::FactoryDefault(String::new())) => "belongs to another scooter",
         ops::Error::OtherScooter { .. } =
             ops::Error::OtherScooter { found: Findings::default(), title: String::new() } => "another scooter",
         ops::Error::Gate { .. } =
@@ -343,7 +353,6 @@ mod tests {
         Problem::Firmware { .. } = Problem::Firmware { found: None, needed: String::new() } => "is too old",
         Problem::Twin = Problem::Twin => "cannot be told apart",
         Problem::Hung = Problem::Hung => "does not answer: unplug it",
-        Problem::Twin = Problem::Twin => "told apart",
         Problem::Other { .. } = Problem::Other { message: String::new() } => "for another reason",
     });
 
