@@ -21,7 +21,7 @@
 //! use m365_drv::{
 //!     board::{ConnectOptions, EraseConsent, Probes},
 //!     image::{Image, RehearsalImages},
-//!     ops::{After, Extent, FlashRequest, Intent, Job, Keep, Known, flash},
+//!     ops::{After, Extent, FlashRequest, Intent, Job, Keep, Known, Watchdog, flash},
 //!     sim::{APP_64, BOOT, Layout, Scenario, SimBoard},
 //!     target::Target,
 //! };
@@ -42,6 +42,7 @@
 //!     extent: Extent::Changes,
 //!     intent: Intent::Write,
 //!     after: After::Run,
+//!     watchdog: Watchdog::Keep,
 //!     keep: Keep::nothing(),
 //!     forced: vec![],
 //!     rehearsal: RehearsalImages::Allowed,

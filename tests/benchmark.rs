@@ -12,7 +12,7 @@ use m365_drv::{
         progress::{Event, Progress, Step},
     },
     image::{GATES, Image, RehearsalImages},
-    ops::{After, Extent, FlashRequest, Intent, Job, Keep, Known, flash},
+    ops::{After, Extent, FlashRequest, Intent, Job, Keep, Known, Watchdog, flash},
     sim::{APP_64, APP_128, BOOT, ChipKind, Counts, Layout, Scenario, SimBoard},
     target::Target,
 };
@@ -80,6 +80,7 @@ fn run(scooter: &str, layout: &Layout, drv: &[u8], khz: u32, round_trip: Duratio
         extent: Extent::Changes,
         intent: Intent::Write,
         after: After::Stop,
+        watchdog: Watchdog::Keep,
         keep: Keep::nothing(),
         forced: GATES.iter().map(ToString::to_string).collect(),
         rehearsal: RehearsalImages::Allowed,

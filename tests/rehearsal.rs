@@ -116,8 +116,8 @@ fn the_steps_of_a_whole_job_are_reported_in_order() {
             "examine skipped",
             "program finished",
             "verify finished",
-            "contact-free finished",
             "boot finished",
+            "contact-free finished",
         ]
     );
     let last = lines.events("progress").filter(|line| line["step"] == "program").last().unwrap();
@@ -349,7 +349,7 @@ fn the_board_has_the_flash_of_the_named_scooter() {
 
 #[test]
 fn a_table_of_the_phases_is_printed_on_request() {
-    let stderr = "...\nyou may let go now\nboot[..]\n...\nstep            ms    bytes   KiB/s\nconnect  [..]\nidentify [..]\n\
+    let stderr = "...\nyou may let go now\nstep            ms    bytes   KiB/s\nconnect  [..]\nidentify [..]\n\
                   rescue   [..]\nunlock   [..]\nprogram  [..] 17248 [..].[..]\nverify   [..] 18432 [..].[..]\n\
                   boot     [..]\nall      [..]\n";
     Bench::new().m365("-v --simulate flash pro --erase-all").stdout("...\n").stderr(stderr).check();

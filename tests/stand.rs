@@ -10,7 +10,7 @@ use m365_drv::{
         progress::{Event, Progress, Warning},
     },
     image::{Image, RehearsalImages},
-    ops::{self, After, Backup, Error, Extent, FlashReport, FlashRequest, Intent, Job, Keep, Known},
+    ops::{self, After, Backup, Error, Extent, FlashReport, FlashRequest, Intent, Job, Keep, Known, Watchdog},
     sim::{self, Layout, Scenario, SimBoard},
     target::Target,
 };
@@ -113,6 +113,7 @@ impl Stand {
             extent: Extent::Changes,
             intent: Intent::Write,
             after: After::Stop,
+            watchdog: Watchdog::Keep,
             keep: Keep::in_folder(self.folder.path().to_owned()),
             forced: vec![],
             rehearsal: RehearsalImages::Allowed,

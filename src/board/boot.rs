@@ -109,7 +109,7 @@ fn hexadecimal<S: serde::Serializer>(value: &u32, serializer: S) -> Result<S::Ok
 // loop begins, up to 766 ms after the start.
 
 /// How long the firmware has to have run before it is judged.
-const WATCH: Duration = Duration::from_millis(150);
+const WATCH: Duration = Duration::from_millis(100);
 /// How long if it shows no error by then: it may not have reached its main loop. Also if the option bytes start the watchdog,
 /// which bites after 273 to 546 ms (DS5319 table 37: LSI 30 to 60 kHz; RM0008 19.3.2: 4096 steps of a fourth).
 const LONG_WATCH: Duration = Duration::from_secs(1);
@@ -231,9 +231,10 @@ impl Watched {
         let is_asleep = status & DHCSR_S_SLEEP != 0;
         self.same = if pc == self.pc && !is_asleep { self.same + 1 } else { 0 };
         self.pc = pc;
-        // An endless loop, which is all that the handlers of these firmwares are.
+        // An endless loop, which is how the handlers of these firmwares end.
         if self.same >= SAME_IN_HANDLER
-            && let Some(&(_, exception)) = self.handlers.iter().find(|(handler, _)| *handler == pc)
+            && let Some(&(_, exception)) =
+                self.handlers.iter().find(|(handler, _)| (*handler..handler + HANDLER).contains(&pc))
         {
             return Ok(Some(Boot::Fault { exception }));
         }
@@ -276,6 +277,8 @@ fn fault_handlers(link: &mut Link, target: &Target) -> Result<Vec<(u32, u32)>, L
     Ok(handlers)
 }
 
+/// Bytes of a vendor's handler: a call that switches the motor off, and an endless loop.
+const HANDLER: u32 = 8;
 /// HardFault, MemManage, BusFault and UsageFault (DDI 0403E B1.5.2).
 const FAULTS: [u32; 4] = [3, 4, 5, 6];
 

@@ -85,6 +85,9 @@ impl OptionBytes {
         self.known_user().unwrap_or(0xFF)
     }
 
+    /// Bit `WDG_SW` of USER (PM0075 table 9): set if the watchdog starts only when software starts it.
+    pub const WDG_SW: u8 = 1;
+
     /// USER, unless it is erased or damaged.
     pub fn known_user(&self) -> Option<u8> {
         self.is_valid(USER).then(|| self.0[2 * USER])

@@ -253,7 +253,7 @@ impl Report for Shown {
 pub(crate) fn source_in_words(source: DataSource) -> &'static str {
     match source {
         DataSource::Flash => "the board's flash",
-        DataSource::Sram => "SRAM of the running board",
+        DataSource::Sram => "SRAM",
         DataSource::File => "a file",
         DataSource::Backup => "a backup",
         DataSource::Template => "the firmware's own template",

@@ -9,6 +9,7 @@ use m365_drv::{
     count::count,
     ops::{
         self, After, BoardState, DataSource, Extent, Firmware, FlashReport, FlashRequest, ForcedGate, Intent, Obstacle,
+        Watchdog,
     },
 };
 use serde::Serialize;
@@ -55,6 +56,10 @@ pub(crate) struct FlashArgs {
     #[arg(long, conflicts_with = "lock")]
     no_run: bool,
 
+    /// Set the option byte USER so that only software starts the watchdog
+    #[arg(long)]
+    software_watchdog: bool,
+
     /// Set read-out protection when everything is verified
     #[arg(long)]
     lock: bool,
@@ -65,6 +70,11 @@ impl FlashArgs {
     pub(crate) fn scooter(&self) -> &'static m365_drv::target::Target {
         self.wanted.scooter
     }
+}
+
+/// What `--software-watchdog` asks for.
+pub(super) fn watchdog(software: bool) -> Watchdog {
+    if software { Watchdog::Software } else { Watchdog::Keep }
 }
 
 pub(crate) fn run(context: &mut Context, args: &FlashArgs) -> Answer {
@@ -82,6 +92,7 @@ pub(crate) fn run(context: &mut Context, args: &FlashArgs) -> Answer {
         intent: if args.dry_run { Intent::Preview } else { Intent::Write },
         keep: keep.clone(),
         after,
+        watchdog: watchdog(args.software_watchdog),
         ..wanted.request()
     };
     let report = args.consent.or_ask(context, &keep, |context, consent| {

@@ -38,6 +38,10 @@ impl Report for InfoReport {
         } else {
             page.toned("option bytes", format!("damaged: {}", hex::encode(options.raw.0)), Tone::Bad);
         }
+        if options.hardware_watchdog {
+            let watchdog = "starts at every reset; firmware that does not feed it keeps resetting";
+            page.toned("watchdog", watchdog, Tone::Remark);
+        }
         if self.protection == Protection::None {
             firmware_row("boot", self.boot.as_ref(), page);
             firmware_row("drv", self.drv.as_ref(), page);

@@ -11,6 +11,7 @@ use super::{
     Context,
     backup::KeepArgs,
     consent::ConsentArg,
+    flash::watchdog,
     info::protection_row,
     output::{Answer, Outcome, Report},
     page::{Page, Tone},
@@ -22,11 +23,16 @@ pub(crate) struct UnlockArgs {
     consent: ConsentArg,
     #[command(flatten)]
     keep: KeepArgs,
+
+    /// Set the option byte USER so that only software starts the watchdog
+    #[arg(long)]
+    software_watchdog: bool,
 }
 
 pub(crate) fn unlock(context: &mut Context, args: &UnlockArgs) -> Answer {
     let keep = args.keep.keep(context)?;
-    let unlock = |context: &mut Context, consent| ops::unlock(&mut context.job(), consent, &keep);
+    let watchdog = watchdog(args.software_watchdog);
+    let unlock = |context: &mut Context, consent| ops::unlock(&mut context.job(), consent, &keep, watchdog);
     let report = args.consent.or_ask(context, &keep, unlock)?;
     let board = match (report.erased, report.options_written) {
         (true, _) => BoardState::Erased,

@@ -6,7 +6,7 @@ use clap::{Args, builder::PossibleValuesParser};
 use m365_drv::{
     block::{DataBlock, Mileage, Serial},
     image::{Catalog, GATES, Image, Kind, RehearsalImages},
-    ops::{After, Extent, FlashRequest, Intent, Keep, OTHER_SCOOTER},
+    ops::{After, Extent, FlashRequest, Intent, Keep, OTHER_SCOOTER, Watchdog},
     target::Target,
 };
 
@@ -156,6 +156,7 @@ impl Wanted {
             intent: Intent::Preview,
             keep: Keep::nothing(),
             after: After::Stop,
+            watchdog: Watchdog::Keep,
             forced: self.forced.clone(),
             rehearsal: self.rehearsal,
         }

@@ -8,6 +8,7 @@ use super::{
     keep::Keep,
     prepare::{Prepared, prepare},
     report::{self, Firmware, ForcedGate},
+    watchdog::{self, Watchdog},
     write::{self, Known, Permit, Written},
 };
 use crate::{
@@ -47,6 +48,8 @@ pub struct FlashRequest<'a> {
     pub after: After,
     /// Gates that may fail.
     pub forced: Vec<String>,
+    /// What starts the chip's watchdog afterwards.
+    pub watchdog: Watchdog,
     /// Whether our own images for the simulated board will do.
     pub rehearsal: RehearsalImages,
 }
@@ -163,9 +166,14 @@ fn whole_job(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
         job.warn("forced-gate", format!("forced although it failed: {gate}"));
     }
     let mut report = FlashReport::new(request, &prepared, &board);
+    let user = status.option_bytes.known_user().or_else(|| request.keep.earlier(report.uid).user()).unwrap_or(0xFF);
+    let user = request.watchdog.applied_to(user);
+    let changes_user = request.watchdog == Watchdog::Software && status.option_bytes.user() != user;
+    watchdog::warn(job, user);
 
     if request.intent == Intent::Preview {
         report.foresee(request, &prepared, &status);
+        report.options_written |= changes_user;
         board.resume().map_err(untouched)?;
         return Ok(report);
     }
@@ -176,7 +184,7 @@ fn whole_job(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
     }
     let unfinished = write::is_unfinished(&status, request.consent);
     let locks = request.after == After::LockAndRun;
-    if obstacle.is_some() || unfinished || locks || !prepared.work(request).is_empty() {
+    if obstacle.is_some() || unfinished || locks || changes_user || !prepared.work(request).is_empty() {
         let backup = prepared.held.backup(board.uid, &status);
         match request.keep.save_for(job, &backup) {
             Ok(path) => report.backup = path,
@@ -188,9 +196,11 @@ fn whole_job(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
 
     // Up to here nothing has been changed.
     let known = Known { status, flash: prepared.held.flash.as_deref() };
-    let user = status.option_bytes.known_user().or_else(|| request.keep.earlier(report.uid).user()).unwrap_or(0xFF);
     let permit = Permit { target: request.target, consent: request.consent, extent: request.extent, user, known };
-    let written = write::write(job, board, &prepared.plan, &permit)?;
+    let mut written = write::write(job, board, &prepared.plan, &permit)?;
+    if changes_user {
+        written.set_user(job, request.target, user)?;
+    }
     report.finish(job, written, request, user)?;
     Ok(report)
 }

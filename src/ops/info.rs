@@ -10,6 +10,7 @@ use super::{
     job::untouched,
     prepare::slice,
     report::{Data, Firmware},
+    watchdog::starts_at_reset,
 };
 use crate::{
     block::Uid,
@@ -61,6 +62,8 @@ pub struct Options {
     pub rdp: u8,
     /// USER.
     pub user: u8,
+    /// Whether the chip starts its watchdog at every reset.
+    pub hardware_watchdog: bool,
     /// The two data bytes.
     pub data: [u8; 2],
     /// Whether every byte has its right complement.
@@ -69,7 +72,14 @@ pub struct Options {
 
 impl From<OptionBytes> for Options {
     fn from(raw: OptionBytes) -> Self {
-        Self { raw, rdp: raw.rdp(), user: raw.user(), data: raw.data(), complements_right: raw.complements_right() }
+        Self {
+            raw,
+            rdp: raw.rdp(),
+            user: raw.user(),
+            hardware_watchdog: starts_at_reset(raw.user()),
+            data: raw.data(),
+            complements_right: raw.complements_right(),
+        }
     }
 }
 

@@ -19,6 +19,7 @@ mod protect;
 mod report;
 mod restore;
 mod verify;
+mod watchdog;
 mod write;
 
 pub use self::{
@@ -38,4 +39,5 @@ pub use self::{
     report::{Data, Firmware, ForcedGate},
     restore::{RestoreReport, restore},
     verify::{VerifyReport, verify},
+    watchdog::Watchdog,
 };

@@ -10,6 +10,7 @@ use super::{
     job::{refused, untouched},
     keep::Keep,
     report,
+    watchdog::{self, Watchdog},
 };
 use crate::{
     block::Uid,
@@ -78,15 +79,20 @@ impl Begun {
 }
 
 /// Removes read-out and write protection; erases the chip where read-out protection was on.
-pub fn unlock(job: &mut Job<'_>, consent: Option<EraseConsent>, keep: &Keep) -> Result<UnlockReport, Error> {
+pub fn unlock(
+    job: &mut Job<'_>,
+    consent: Option<EraseConsent>,
+    keep: &Keep,
+    watchdog: Watchdog,
+) -> Result<UnlockReport, Error> {
     let mut begun = None;
-    job.account(|job| job.insist(|job, board| remove(job, board, consent, keep, &mut begun)))
+    job.account(|job| job.insist(|job, board| remove(job, board, (consent, watchdog), keep, &mut begun)))
 }
 
 fn remove<'p>(
     job: &mut Job<'p>,
     mut board: Board<'p>,
-    consent: Option<EraseConsent>,
+    (consent, watchdog): (Option<EraseConsent>, Watchdog),
     keep: &Keep,
     begun: &mut Option<Begun>,
 ) -> Result<UnlockReport, Error> {
@@ -94,16 +100,27 @@ fn remove<'p>(
     let status = job.identify(&mut board)?;
     let begun = begun.get_or_insert_with(|| Begun::new(status));
     let now = status.protection;
+    let user = begun.status.option_bytes.known_user().or_else(|| keep.earlier(uid).user()).unwrap_or(0xFF);
+    let user = watchdog.applied_to(user);
+    watchdog::warn(job, user);
+    let target = Target::for_chip(board.chip.flash_kib);
+    let changed = Error::stopped(BoardState::Partial);
     let Some(obstacle) = Obstacle::to_openness(&status) else {
-        job.skip(Step::Unlock);
-        board.resume().map_err(untouched)?;
+        if watchdog == Watchdog::Software && status.option_bytes.user() != user {
+            begun.wrote = true;
+            let options = status.option_bytes.with_user(user);
+            job.step(Step::Unlock, |_| board.restore_options(target, options)).map_err(&changed)?;
+            job.step(Step::Reset, |_| board.reset()).map_err(&changed)?;
+        } else {
+            job.skip(Step::Unlock);
+            board.resume().map_err(untouched)?;
+        }
         let was_locked = begun.status.protection == Protection::Read;
         return Ok(begun.unlocked(uid, if was_locked { Erasure::Everything } else { Erasure::Nothing }));
     };
     let Some(consent) = consent else {
         return Err(refused(board, Error::Consent { uid, obstacle, data: None }));
     };
-    let target = Target::for_chip(board.chip.flash_kib);
     if begun.backup.is_none() && !begun.wrote {
         let held = job.step(Step::Rescue, |_| Contents::read(&mut board, &status, target)).map_err(untouched)?;
         match keep.save_for(job, &held.backup(uid, &status)) {
@@ -112,11 +129,9 @@ fn remove<'p>(
         }
     }
     board.check_contact().map_err(untouched)?;
-    let user = begun.status.option_bytes.known_user().or_else(|| keep.earlier(uid).user()).unwrap_or(0xFF);
 
     // Up to here nothing has been changed.
     begun.wrote = true;
-    let changed = Error::stopped(BoardState::Partial);
     let remove = |progress: &mut dyn Progress| board.remove_protection(target, now, user, consent, progress);
     let (board, erasure) = job.step(Step::Unlock, remove).map_err(&changed)?;
     job.step(Step::Reset, |_| board.reset()).map_err(&changed)?;

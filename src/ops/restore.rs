@@ -11,7 +11,7 @@ use super::{
     job::{refused, untouched},
     keep::Keep,
     prepare::{check_size, has_pending_update},
-    report,
+    report, watchdog,
     write::{self, Known, Permit},
 };
 use crate::{
@@ -139,6 +139,7 @@ fn put_back(
     let known = Known { status, flash: held.flash.as_deref() };
     let own_user = || status.option_bytes.known_user().or_else(|| keep.earlier(uid).user()).unwrap_or(0xFF);
     let user = goal.options.map_or_else(own_user, |options| options.user());
+    watchdog::warn(job, user);
     let permit = Permit { target, consent, extent: Extent::Changes, user, known };
     let mut written = write::write(job, board, &plan, &permit)?;
     let stopped = Error::stopped(BoardState::Written);

@@ -38,6 +38,20 @@ pub(super) struct Written<'p> {
     pub(super) tally: Tally,
 }
 
+impl Written<'_> {
+    /// Writes USER, unless unlocking has done so.
+    pub(super) fn set_user(&mut self, job: &mut Job<'_>, target: &Target, user: u8) -> Result<(), Error> {
+        let options = self.board.status().map_err(Error::stopped(BoardState::Written))?.option_bytes;
+        let wanted = options.with_user(user);
+        if options != wanted {
+            self.tally.options_written = true;
+            let write = |_: &mut dyn Progress| self.board.restore_options(target, wanted);
+            job.step(Step::Lock, write).map_err(Error::stopped(BoardState::Partial))?;
+        }
+        Ok(())
+    }
+}
+
 /// What was done, over all passes.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Tally {

@@ -2,7 +2,7 @@
 
 use m365_drv::{
     board::{EraseConsent, OptionBytes},
-    ops::{self, BoardState, Category, Keep},
+    ops::{self, BoardState, Category, Keep, Watchdog},
     sim::{Fault, Scenario, SimBoard, Trigger},
 };
 
@@ -39,7 +39,7 @@ impl Says {
 
 fn unlock(stand: &Stand) -> Result<Says, ops::Error> {
     let keep = Keep::in_folder(stand.folder.path());
-    let report = stand.run(|job| ops::unlock(job, Some(EraseConsent), &keep))?;
+    let report = stand.run(|job| ops::unlock(job, Some(EraseConsent), &keep, Watchdog::Keep))?;
     assert_eq!(report.erased, report.options_written, "unlocking a locked board erases it");
     Ok(Says::changed(report.erased))
 }

@@ -1,0 +1,42 @@
+//! The option byte USER, which can make the chip start its watchdog at every reset.
+
+use super::Job;
+use crate::board::OptionBytes;
+
+/// What becomes of the bit of USER that says what starts the watchdog.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Watchdog {
+    /// It stays as it is.
+    #[default]
+    Keep,
+    /// Only software starts the watchdog.
+    Software,
+}
+
+impl Watchdog {
+    /// USER as it is to be.
+    pub(super) fn applied_to(self, user: u8) -> u8 {
+        match self {
+            Self::Keep => user,
+            Self::Software => user | OptionBytes::WDG_SW,
+        }
+    }
+}
+
+/// Whether the chip starts its watchdog at every reset.
+pub(super) fn starts_at_reset(user: u8) -> bool {
+    user & OptionBytes::WDG_SW == 0
+}
+
+/// Warns of a board that is to have its watchdog started at every reset.
+pub(super) fn warn(job: &mut Job<'_>, user: u8) {
+    if starts_at_reset(user) {
+        job.warn(
+            "hardware-watchdog",
+            format!(
+                "option byte USER {user:#04x} starts the watchdog at every reset: firmware that does not feed it keeps \
+                 resetting (--software-watchdog changes that)"
+            ),
+        );
+    }
+}

@@ -1,0 +1,114 @@
+//! What is known of a board when a procedure fails, and what it says of why.
+
+use m365_drv::{
+    block::Uid,
+    board::{ChipKind, Protection},
+    ops::{self, Category, DataSource, Error, FlashRequest, Job, Known, OTHER_SCOOTER},
+    sim::{self, Fault, FaultKind, Layout, Scenario, SimBoard, Trigger},
+};
+
+use crate::{
+    bench::Bench,
+    stand::{Stand, mileage},
+};
+
+fn failing<T>(stand: &Stand, work: impl FnOnce(&mut Job<'_>) -> Result<T, Error>) -> (Error, Known) {
+    let (probes, mut known) = (stand.probes(), Known::default());
+    let mut job = Job { probes: &probes, connect: stand.connect.clone(), progress: &mut (), known: &mut known };
+    let error = work(&mut job).err().expect("a failure");
+    (error, known)
+}
+
+#[test]
+fn a_refusal_leaves_what_was_found_by_then() {
+    let (_, stand) = Stand::scenario(Scenario::Locked);
+    let (error, known) = failing(&stand, |job| ops::flash(job, &FlashRequest { consent: None, ..stand.request() }));
+    assert_eq!(error.category(), Category::Consent);
+    assert_eq!((known.scooter.as_deref(), known.chip), (Some("pro"), Some(ChipKind::Stm32F103)));
+    assert_eq!((known.uid, known.protection), (Some(Uid(sim::UID)), Some(Protection::Read)));
+    let data = (known.serial.map(|serial| serial.to_string()), known.mileage_m.map(|mileage| mileage.metres()));
+    assert_eq!(data, (Some("21886/00012345".into()), Some(sim::MILEAGE_M)));
+    assert_eq!((known.data_source, known.backup.as_ref()), (Some(DataSource::Sram), None));
+    assert!(known.probe.is_some() && known.took_ms.is_some() && known.contact_ms <= known.took_ms);
+}
+
+#[test]
+fn a_failure_in_the_middle_leaves_the_backup() {
+    let (board, stand) = Stand::scenario(Scenario::Locked);
+    let gone = FaultKind::ProbeGone { returns_after: None };
+    let armed = board.inject(Fault { trigger: Trigger::MassErase(1), kind: gone });
+    let (error, known) = failing(&stand, |job| ops::flash(job, &stand.request_with_data()));
+    assert!(armed.fired());
+    assert_eq!(error.category(), Category::LinkLost, "{error}");
+    assert!(known.backup.is_some_and(|path| path.exists()));
+    assert_eq!((known.serial, known.mileage_m), (Some(stand.serial()), Some(mileage(1234))));
+}
+
+#[test]
+fn without_contact_nothing_but_the_scooter_is_known() {
+    let (_, stand) = Stand::scenario(Scenario::Absent);
+    let (error, known) = failing(&stand, |job| ops::flash(job, &stand.request_with_data()));
+    assert_eq!(error.category(), Category::NoContact);
+    let took = known.took_ms.expect("a time");
+    let known = serde_json::to_value(&known).expect("JSON");
+    assert_eq!(known, serde_json::json!({ "scooter": "pro", "took_ms": took }));
+}
+
+#[test]
+fn a_target_voltage_is_said_if_it_explains_the_silence() {
+    for (volts, says) in [
+        (0.0, "target voltage 0.0 V: the board has no supply"),
+        (0.4, "target voltage 0.4 V: the board has no supply"),
+        (4.9, "target voltage 4.9 V: too high, the chip takes 3.6 V at most"),
+        (3.25, ""),
+        (2.9, ""),
+    ] {
+        let (board, stand) = Stand::scenario(Scenario::Absent);
+        board.set_target_voltage(volts);
+        let error = stand.run(ops::info).expect_err("no contact").to_string();
+        assert_eq!(error.contains("target voltage"), !says.is_empty(), "{error}");
+        assert!(error.ends_with(&format!("({says})")) || says.is_empty(), "{error}");
+    }
+}
+
+#[test]
+fn info_finds_the_block_that_is_left_after_an_unlock() {
+    let bench = Bench::new();
+    bench.m365("--simulate=BOARD:locked unlock --erase-all").json();
+    let lines = bench.m365("--simulate=BOARD info").json();
+    let report = lines.report();
+    assert_eq!((&report["protection"], &report["data"]["source"]), (&"none".into(), &"sram".into()));
+    assert_eq!(report["data"]["serial"], "21886/00012345");
+    bench
+        .m365("--simulate=BOARD info")
+        .stdout("...\nData block, from SRAM, left from before the reset; lost when the power goes\n...\n")
+        .stderr("...\n")
+        .check();
+    // Its backup gives as much, and is not needed for it.
+    std::fs::remove_dir_all(bench.path("BOARD/backups")).expect("the backups");
+    let lines = bench.m365("--simulate=BOARD flash pro").json();
+    assert_eq!(lines.report()["data_source"], "sram");
+}
+
+#[test]
+fn force_takes_the_other_scooter() {
+    let bench = Bench::new();
+    bench.m365("--simulate=BOARD:open info").json();
+    let lines = bench.m365("--simulate=BOARD flash m365").exit(7).json();
+    let words = "the board holds the serial 21886/00012345; this is not a Xiaomi M365 (classic)";
+    assert_eq!(lines.message(), words);
+    let line = format!("--simulate=BOARD flash m365 --force {OTHER_SCOOTER}");
+    let lines = bench.m365(&line).json();
+    assert!(lines.events("warning").any(|warning| warning["name"] == OTHER_SCOOTER));
+}
+
+#[test]
+fn a_block_of_the_other_flash_map_is_found() {
+    // 64 KiB firmware on a chip with 128 KiB.
+    let flash = SimBoard::new(Scenario::Open, &Layout::XIAOMI).flash();
+    let board = SimBoard::with_flash(sim::ChipKind::Stm32f103, 128, &flash);
+    let stand = Stand::simulated(&board, "pro");
+    let info = stand.run(ops::info).expect("info");
+    assert!(info.data.is_some() && info.drv.is_some_and(|drv| drv.known));
+    assert!(stand.flash(&stand.request()).expect("the job").verified);
+}
