@@ -137,6 +137,11 @@ impl<'a> Trial<'a> {
         lines
     }
 
+    /// Runs the program and returns what it prints on stdout.
+    pub(crate) fn print(self) -> String {
+        text(&self.run().stdout)
+    }
+
     /// Runs the program in the folder, without environment variables of the user that change the output.
     fn run(&self) -> Output {
         self.command().output().expect("the program starts")

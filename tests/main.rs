@@ -30,3 +30,4 @@ mod size;
 mod stand;
 mod values;
 mod watchdog;
+mod words;

@@ -117,9 +117,11 @@ const LONG_WATCH: Duration = Duration::from_secs(1);
 const LIMIT: Duration = Duration::from_secs(2);
 /// So many resets are not an accident of contact.
 const RESETS: u32 = 3;
-/// So many samples in a row at one place, of a core that is awake, make one that is stuck. Loops that wait for something take a
-/// few instructions.
+/// So many samples in a row at one place, of a core that is awake, make one that may be stuck. Waiting loops of two or three
+/// instructions can look the same: only a branch to itself is a stop.
 const SAME: u32 = 10;
+/// `b .` (DDI 0403E A7.7.12, encoding T2).
+const BRANCH_TO_ITSELF: u32 = 0xE7FE;
 /// The same, if that place is the handler of a fault.
 const SAME_IN_HANDLER: u32 = 3;
 /// What the firmware writes when it starts is over by then: a page erase and its half-words, or the option bytes.
@@ -155,7 +157,7 @@ impl Board<'_> {
             if ran < needed {
                 return Ok(None);
             }
-            if watched.same >= SAME {
+            if watched.same >= SAME && branches_to_itself(link, pc)? {
                 return Ok(Some(Boot::Stuck { pc }));
             }
             let live = rescue::live(link, target, uid)?;
@@ -279,6 +281,15 @@ fn fault_handlers(link: &mut Link, target: &Target) -> Result<Vec<(u32, u32)>, L
 
 /// Bytes of a vendor's handler: a call that switches the motor off, and an endless loop.
 const HANDLER: u32 = 8;
+/// Whether the instruction at an address jumps to itself. If flash cannot be read by now, nothing is known to.
+fn branches_to_itself(link: &mut Link, pc: u32) -> Result<bool, LinkError> {
+    match link.read(pc & !3) {
+        Ok(word) => Ok(word >> (8 * (pc & 2)) & 0xFFFF == BRANCH_TO_ITSELF),
+        Err(LinkError::Refused { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// HardFault, MemManage, BusFault and UsageFault (DDI 0403E B1.5.2).
 const FAULTS: [u32; 4] = [3, 4, 5, 6];
 

@@ -48,7 +48,7 @@ pub(crate) const LOCKED: Scene = Scene {
 pub(crate) const OPEN: Scene = Scene {
     name: "open",
     scenario: Scenario::Open,
-    changed: &[0x10, 0x1300, 0x1700, 0x2FFF],
+    changed: &[0x1E0, 0x1300, 0x1700, 0x2FFF],
     data: Data::GivenMileage,
     after: After::Run,
     consent: None,
