@@ -73,7 +73,7 @@ fn assert_does_not_start(result: Result<Boot, Error>, expected: &str) {
 fn a_fault_some_time_after_the_start_is_seen() {
     for ms in [1, 5, 21, 50, 140, 200, 600, 766] {
         let app = app(&[delay(ms), vec![UNDEFINED]].concat());
-        assert_does_not_start(started(&app), "handler of exception 3");
+        assert_does_not_start(started(&app), "fault handler of a HardFault");
     }
 }
 
@@ -88,7 +88,7 @@ fn firmware_that_sleeps_runs() {
     assert!(matches!(boot, Boot::Running { error: 0, .. }), "{boot}");
 }
 
-/// Writes 0xCCCC to IWDG_KR at 0x40003000, and so starts a watchdog that nobody feeds.
+/// Writes 0xCCCC to `IWDG_KR` at 0x40003000, and so starts a watchdog that nobody feeds.
 const START_WATCHDOG: [u16; 9] = [0xF243, 0x0000, 0xF2C4, 0x0000, 0xF64C, 0x41CC, 0x6001, 0xBF00, 0xBF00];
 
 #[test]

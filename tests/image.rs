@@ -151,6 +151,48 @@ fn every_cut_off_vendor_drv_is_refused() {
 }
 
 #[test]
+fn every_vendor_drv_with_a_missing_kib_is_refused() {
+    let mut done = BTreeSet::new();
+    for (path, bytes, entry) in vendor_images().filter(|(_, _, entry)| entry.kind == Kind::Drv) {
+        if !done.insert(&entry.name) || is_cut_off_as_published(entry) {
+            continue;
+        }
+        let fit = fit(Kind::Drv, &entry.scooters[0], None);
+        let bytes = &bytes[..entry.size];
+        let image = Image { base: Some(FLASH + 0x1000), ..Image::from_bytes(bytes).unwrap() };
+        for start in (0..bytes.len()).step_by(1024) {
+            let end = bytes.len().min(start + 1024);
+            for value in [0xFF, 0x00] {
+                let mut punched = image.clone();
+                punched.bytes[start..end].fill(value);
+                // What is behind the end of its own start-up table may be padding, and padding may be anything.
+                let is_padding = inspect(bytes).length.is_some_and(|length| start >= length);
+                assert!(is_padding || !failed(&punched, &fit).is_empty(), "{path:?} {value:#04x} at {start:#x}");
+            }
+            let gap = start..bytes.len().min(start + 16);
+            if gap.end < bytes.len() {
+                let mut punched = Image { gaps: vec![gap.clone()], ..image.clone() };
+                punched.bytes[gap].fill(0xFF);
+                let names: Vec<_> = failed(&punched, &fit).into_iter().map(|(name, _)| name).collect();
+                assert!(names.contains(&"hole"), "{path:?} at {start:#x}: {names:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_vendor_drv_with_a_changed_byte_is_taken_for_one_with_a_hole() {
+    for (path, bytes, entry) in published_images().filter(|(_, _, entry)| entry.kind == Kind::Drv) {
+        for at in (0x200..entry.size).step_by(1021) {
+            let mut changed = bytes.clone();
+            changed[at] ^= 0x10;
+            let failed = failed(&Image::from_bytes(&changed).unwrap(), &fit(Kind::Drv, &entry.scooters[0], None));
+            assert!(failed.iter().all(|(name, _)| *name != "hole"), "{path:?} {at:#x} {failed:?}");
+        }
+    }
+}
+
+#[test]
 fn every_vendor_update_file_is_decrypted_to_a_known_image() {
     for path in vendor_files().into_iter().filter(|path| path.to_string_lossy().ends_with(".bin.enc")) {
         let image = Image::open(&path).unwrap();

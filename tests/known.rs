@@ -26,7 +26,7 @@ fn a_refusal_leaves_what_was_found_by_then() {
     assert_eq!(error.category(), Category::Consent);
     assert_eq!((known.scooter.as_deref(), known.chip), (Some("pro"), Some(ChipKind::Stm32F103)));
     assert_eq!((known.uid, known.protection), (Some(Uid(sim::UID)), Some(Protection::Read)));
-    let data = (known.serial.map(|serial| serial.to_string()), known.mileage_m.map(|mileage| mileage.metres()));
+    let data = (known.serial.map(|serial| serial.to_string()), known.mileage_m.map(m365_drv::block::Mileage::metres));
     assert_eq!(data, (Some("21886/00012345".into()), Some(sim::MILEAGE_M)));
     assert_eq!((known.data_source, known.backup.as_ref()), (Some(DataSource::Sram), None));
     assert!(known.probe.is_some() && known.took_ms.is_some() && known.contact_ms <= known.took_ms);
@@ -99,7 +99,7 @@ fn force_takes_the_other_scooter() {
     assert_eq!(lines.message(), words);
     let line = format!("--simulate=BOARD flash m365 --force {OTHER_SCOOTER}");
     let lines = bench.m365(&line).json();
-    assert!(lines.events("warning").any(|warning| warning["name"] == OTHER_SCOOTER));
+    assert_eq!(lines.report()["forced"][0]["gate"], OTHER_SCOOTER);
 }
 
 #[test]

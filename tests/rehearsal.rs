@@ -65,7 +65,7 @@ fn a_locked_board_keeps_its_serial_and_mileage() {
 fn without_consent_nothing_changes() {
     let bench = Bench::new();
     let stderr = "simulated board \"B\": no hardware is touched\n...\n\
-                  error: the chip is read-protected; removing that erases it, which was not agreed to\n\
+                  error: the chip is read-protected; unlocking erases it and needs --erase-all\n\
                   board: unchanged\n\
                   next: m365-drv --simulate=B flash pro --erase-all\n\
                   exit 3: `m365-drv explain consent` tells more\n";
@@ -239,9 +239,9 @@ fn the_backup_step_is_skipped_without_a_backup() {
 #[test]
 fn the_consent_message_names_what_will_be_done() {
     let message = |line: &str| Bench::new().m365(line).exit(3).json().message().to_owned();
-    let erases = "the chip is read-protected; removing that erases it, which was not agreed to";
+    let erases = "the chip is read-protected; unlocking erases it and needs --erase-all";
     assert_eq!(message("--simulate=locked unlock"), erases);
-    let keeps = "the chip is write-protected; that has to be removed, which was not agreed to";
+    let keeps = "the chip is write-protected; removing that needs --erase-all";
     assert_eq!(message("--simulate=wrp unlock"), keeps);
     assert_eq!(message("--simulate=wrp flash pro"), keeps);
 }

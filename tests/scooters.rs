@@ -46,9 +46,11 @@ fn a_locked_board_is_known_by_its_live_serial() {
     let forced = FlashRequest { forced: vec![OTHER_SCOOTER.into()], ..stand.request() };
     let serial = live_block(&board).serial();
     let (report, told) = stand.run_told(|job| ops::flash(job, &forced));
-    assert_eq!(Some(report.expect("the job").serial), serial);
-    let words = "the board holds the serial 21886/00012345; flashed as a Xiaomi M365 (classic) because --force says so";
-    assert_eq!(told, [(OTHER_SCOOTER, words.into())]);
+    let report = report.expect("the job");
+    assert_eq!(Some(report.serial), serial);
+    let forced = format!("forced although it failed: {OTHER_SCOOTER}: {words}");
+    assert_eq!(told, [("forced-gate", forced)]);
+    assert_eq!((report.forced.len(), report.forced[0].gate), (1, OTHER_SCOOTER));
 }
 
 #[test]

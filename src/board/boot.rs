@@ -90,11 +90,21 @@ impl fmt::Display for Boot {
                 write!(f, "it keeps resetting ({resets} times while it was watched): a watchdog is not fed")
             }
             Self::Bootloader { pc } => write!(f, "it is still in the bootloader, at {pc:#010x}"),
-            Self::Fault { exception } => write!(f, "it is in the handler of exception {exception}"),
+            Self::Fault { exception } => write!(f, "it is in the fault handler of a {}", fault_name(*exception)),
             Self::Lockup => f.write_str("the core is locked up"),
             Self::Lost { pc } => write!(f, "it is at {pc:#010x}, outside of any firmware"),
             Self::Unseen => f.write_str("it could not be watched"),
         }
+    }
+}
+
+/// The name of a fault exception (DDI 0403E B1.5.2).
+fn fault_name(exception: u32) -> &'static str {
+    match exception {
+        4 => "MemManage fault",
+        5 => "BusFault",
+        6 => "UsageFault",
+        _ => "HardFault",
     }
 }
 
@@ -241,18 +251,18 @@ impl Watched {
             return Ok(Some(Boot::Fault { exception }));
         }
         match locate(pc, target) {
-            place @ Boot::Running { .. } => {
+            seen @ Boot::Running { .. } => {
                 self.since.get_or_insert(pace.now());
-                self.last = place;
+                self.last = seen;
             }
             // It may give no samples while it sleeps.
             Boot::Unseen if is_asleep => {
                 self.since.get_or_insert(pace.now());
                 self.last = Boot::Running { pc, error: 0 };
             }
-            place => {
+            seen => {
                 self.since = None;
-                self.last = place;
+                self.last = seen;
             }
         }
         Ok(None)

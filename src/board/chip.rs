@@ -100,7 +100,7 @@ pub enum Unsupported {
     /// An STM32F1 of another density than any of these boards has.
     #[error("this is an STM32F1 with device id {0:#05x}, not one of medium density")]
     OtherStm32(u32),
-    /// A Cortex-M4 that is no GD32E103.
+    /// A Cortex-M4 other than the GD32E103.
     #[error("this is an unknown Cortex-M4 chip (DBGMCU_IDCODE {0:#010x})")]
     CortexM4(u32),
     /// Another core.

@@ -70,7 +70,7 @@ pub struct Board<'p> {
     pub dpidr: u32,
     /// What chip it is.
     pub chip: Chip,
-    /// The chip's unique id.
+    /// The chip's UID.
     pub uid: Uid,
 }
 

@@ -17,7 +17,7 @@ pub(super) fn plausible(register: u32) -> Option<u32> {
 
 impl Board<'_> {
     /// Reads all of main flash, which is readable: as much as the chip has, and at least what this scooter needs. If the size
-    /// register is no help, the second half is tried and left out if it is not there or repeats the first.
+    /// register does not help, the second half is tried and left out if it is not there or repeats the first.
     pub fn read_flash(&mut self, target: &Target) -> Result<Vec<u8>, Error> {
         let start = target.flash.start;
         if let Some(kib) = self.chip.flash_kib {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use m365_drv::{
     count::count,
-    ops::{self, Backup, BackupReport, BoardState, Keep, RestoreReport},
+    ops::{self, Backup, BackupReport, BoardState, Keep, Place, RestoreReport},
 };
 
 use super::{
@@ -22,8 +22,8 @@ use super::{
 /// Where to keep what the board holds before it is changed.
 #[derive(Debug, Args)]
 pub(crate) struct KeepArgs {
-    /// Save what the board holds in this new file; by default in the user's data folder
-    #[arg(long, value_name = "FILE", conflicts_with = "no_backup")]
+    /// Save what the board holds in this new file, or in a new file in this folder; by default in the user's data folder
+    #[arg(long, value_name = "FILE|DIR", conflicts_with = "no_backup")]
     backup: Option<PathBuf>,
 
     /// Save nothing before the first change
@@ -36,9 +36,9 @@ impl KeepArgs {
     pub(crate) fn keep(&self, context: &Context) -> anyhow::Result<Keep> {
         Ok(match &self.backup {
             _ if self.no_backup => Keep::nothing().with_earlier(context.backups()),
-            Some(file) => {
-                check(file)?;
-                Keep::in_file(file).with_earlier(context.backups())
+            Some(path) => {
+                check(path)?;
+                Keep::at(path).with_earlier(context.backups())
             }
             None => context.keep()?,
         })
@@ -55,9 +55,15 @@ pub(crate) struct RestoreArgs {
     keep: KeepArgs,
 }
 
-/// Finds out whether a backup can be written before anybody holds wires for it. One that is there may be of a run that is
-/// gone on with, which only the board can tell.
+/// Finds out whether a backup can be written before anybody holds wires for it. A file that is there may be of an
+/// interrupted run of the same command, which only the board can tell.
 fn check(file: &Path) -> anyhow::Result<()> {
+    if let Place::Folder(folder) = Keep::at(file).place() {
+        // The folder is made if it is missing, and those above it.
+        let above = folder.ancestors().find(|above| above.is_dir()).unwrap_or(Path::new("."));
+        return files::try_new(&above.join("x"))
+            .meaning(Exit::Backup, || format!("{} cannot be written", file.display()));
+    }
     if file.symlink_metadata().is_err() {
         return files::try_new(file).meaning(Exit::Backup, || format!("{} cannot be written", file.display()));
     }
@@ -65,7 +71,7 @@ fn check(file: &Path) -> anyhow::Result<()> {
 }
 
 pub(crate) fn backup(context: &mut Context, file: &Path) -> Answer {
-    if file.symlink_metadata().is_err() {
+    if file.is_dir() || file.symlink_metadata().is_err() {
         check(file)?;
     }
     Outcome::new(&ops::backup(&mut context.job(), file)?)

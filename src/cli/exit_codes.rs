@@ -194,7 +194,7 @@ pub(crate) const TABLE: [Row; 17] = [
         exit: Exit::LinkLost,
         code: 13,
         name: "link-lost",
-        meaning: "contact lost on the way; the same command goes on",
+        meaning: "contact lost on the way; run the same command again to finish",
         board: DEPENDS,
         causes: &[
             "A wire slipped, or the contact is poor: what came over the wires made no sense, or read differently each time.",

@@ -60,7 +60,7 @@ pub(crate) fn discard() {
 }
 
 /// A file that does not exist until it is filled: its room is reserved, beside it and under another name, before long work
-/// whose result it shall hold.
+/// whose result it will hold.
 pub(crate) struct NewFile {
     path: PathBuf,
     room: NamedTempFile,

@@ -15,8 +15,8 @@ use super::{
 pub(crate) struct FirmwareArgs {
     /// Look for images in this folder, by hash; repeatable
     ///
-    /// Then `M365_DRV_FIRMWARE` (folders as in PATH) is looked at, then `firmware` in the user's data folder; what an
-    /// earlier place has for a chip goes before what a later one has.
+    /// Then `M365_DRV_FIRMWARE` (folders as in PATH) is looked at, then `firmware` in the user's data folder; images
+    /// found in an earlier folder win.
     #[arg(long, value_name = "DIR")]
     firmware: Vec<PathBuf>,
 }

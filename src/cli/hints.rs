@@ -100,6 +100,7 @@ fn for_exit(exit: Exit, typed: &Typed) -> Option<String> {
         Exit::Usage | Exit::Data | Exit::Image => match command {
             // Without a topic it lists them.
             Some(command @ "explain") => format!("m365-drv {command}"),
+            Some("image check") => "m365-drv image show FILE".to_owned(),
             Some(command) => format!("m365-drv {command} --help"),
             None => "m365-drv --help".to_owned(),
         },
@@ -138,7 +139,10 @@ pub(crate) fn advice(exit: Exit) -> &'static str {
             "See `m365-drv explain wiring`, then run the same command with `--wait` and move the wires until the board \
              answers. If it never does, hold the reset capacitor to GND while the program waits, and let go."
         }
-        Exit::WrongBoard => "`m365-drv info` shows which chip answers, `m365-drv scooters` which chips are known.",
+        Exit::WrongBoard => {
+            "`m365-drv info` shows which chip answers and what the board holds, `m365-drv scooters` which chips are known. \
+             If the board is to become another scooter on purpose, add `--force other-scooter`."
+        }
         Exit::Image => {
             "`m365-drv image show FILE` says what a file is and which gates it fails. If you know that a gate is wrong, \
              lift it by its name: `--force GATE`."

@@ -51,22 +51,22 @@ pub(crate) fn run(context: &Context, command: &ImageCommand) -> Answer {
         ImageCommand::Encrypt { input, output } => {
             let image = open(input)?;
             match image.format {
-                Format::Bin | Format::Hex => save(&cipher::encrypt(&image.bytes), output),
-                other => Err(refuse(Exit::Image, format!("{} is no plain image: {other}", input.display()))),
+                Format::Bin | Format::Hex if !image.is_dump() => save(&cipher::encrypt(&image.bytes), output),
+                other => Err(refuse(Exit::Image, format!("{} is not a plain image: {other}", input.display()))),
             }
         }
     }
 }
 
 fn open(path: &Path) -> anyhow::Result<Image> {
-    Image::open(path).meaning(Exit::Image, || format!("{} is refused", path.display()))
+    Image::open(path).meaning(Exit::Image, || format!("cannot use \"{}\"", path.display()))
 }
 
 /// The plain bytes of an encrypted file, or of a package that holds what it says.
 fn decrypted(path: &Path) -> anyhow::Result<Vec<u8>> {
     let image = open(path)?;
     if let Some(fault) = image.package.as_ref().and_then(|package| package.faults().next()) {
-        return Err(refuse(Exit::Image, format!("{} is refused: {fault}", path.display())));
+        return Err(refuse(Exit::Image, format!("cannot use \"{}\": {fault}", path.display())));
     }
     match image.format {
         Format::Encrypted | Format::Package => Ok(image.bytes),
@@ -114,7 +114,7 @@ impl Report for image::Report {
                 page.row(format!("  {}", part.address), name);
             }
         }
-        page.blank().heading("Gates");
+        page.blank().heading(if self.parts.is_empty() { "Gates" } else { "Gates, asked about the firmware in it" });
         for Gate { name, passed, detail } in &self.gates {
             match passed {
                 true => page.row(format!("  ok    {name}"), detail),
@@ -130,6 +130,7 @@ fn identity_rows(report: &image::Report, page: &mut Page) {
         Some(name) if report.known => page.row("image", name),
         Some(name) if report.near.is_some() => page.toned("image", name, Tone::Remark),
         Some(name) => page.toned("image", name, Tone::Bad),
+        None if !report.parts.is_empty() => page.row("image", "several, listed below"),
         None => page.toned("image", "not in the catalog", Tone::Remark),
     };
     if let Some(near) = &report.near {
@@ -138,6 +139,7 @@ fn identity_rows(report: &image::Report, page: &mut Page) {
     page.row("format", report.format).row("kind", report.kind);
     let optional = [
         ("version", report.version.map(|version| version.to_string())),
+        ("in the zip", report.member.clone()),
         ("title", report.package.as_ref().and_then(|package| package.title.clone())),
         ("ident", report.ident.clone()),
         ("scooters", some_list(&report.scooters)),

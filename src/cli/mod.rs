@@ -170,10 +170,10 @@ pub(crate) enum Command {
     Info,
     /// Save everything readable to one file
     Backup {
-        /// The file to write; it must not exist
+        /// The new file to write, or a folder to write one in
         file: PathBuf,
     },
-    /// Write a backup back exactly, option bytes included
+    /// Write a backup back exactly, option bytes included, or a dump of flash
     Restore(backup::RestoreArgs),
     /// Compare the board with what `flash` would write; changes nothing
     Verify(Box<request::WantedArgs>),

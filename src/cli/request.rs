@@ -1,4 +1,4 @@
-//! What shall be on a board: the arguments that `flash` and `verify` share.
+//! What a board is to hold: the arguments that `flash` and `verify` share.
 
 use std::path::{Path, PathBuf};
 
@@ -29,7 +29,7 @@ pub(crate) struct WantedArgs {
     #[arg(long, value_name = "FILE")]
     drv: Option<PathBuf>,
 
-    /// The bootloader; without it the board's own stays where it is readable, known and right
+    /// The bootloader; without it the board keeps its own if that is readable, known and right
     #[arg(long, value_name = "FILE")]
     boot: Option<PathBuf>,
 
@@ -94,7 +94,7 @@ impl WantedArgs {
         let regions = &self.scooter.regions;
         let region = if kind == Kind::Boot { &regions.boot } else { &regions.drv };
         let image = Image::open(file).and_then(|image| image.part(region));
-        let image = image.meaning(Exit::Image, || format!("{} is refused", file.display()))?;
+        let image = image.meaning(Exit::Image, || format!("cannot use \"{}\"", file.display()))?;
         let names_none = image.package.as_ref().is_some_and(|package| package.model.is_none());
         if names_none && Catalog::builtin().identify(&image.bytes).is_none() {
             let message = format!("the package {:?} does not say which scooter it is for", file.display().to_string());
@@ -110,7 +110,7 @@ impl WantedArgs {
         Ok(image)
     }
 
-    /// The images at hand, among which the chip decides; where there is none, in a rehearsal our own.
+    /// The images at hand, among which the chip decides; in a rehearsal, if there is none, our own.
     fn found(&self, kind: Kind, at_hand: &AtHand, context: &mut Context) -> Vec<Image> {
         let found = at_hand.images(&self.scooter.name, kind);
         if found.is_empty() { context.stand_in(kind, self.scooter).into_iter().collect() } else { found }

@@ -133,8 +133,10 @@ fn scooter_in_words(error: &clap::Error, words: &[Word], root: &mut Command) -> 
     let names = command_words(words, root);
     let command = names.last()?;
     let takes_scooter = root.find_subcommand(command)?.get_positionals().any(|arg| arg.get_id() == "scooter");
+    // The name is in words that follow each other: what comes after an option is that option's.
+    let first = words.iter().enumerate().filter(|(_, word)| word.role == Role::Plain).nth(names.len())?.0;
     let name: Vec<_> =
-        words.iter().filter(|word| word.role == Role::Plain).skip(names.len()).map(|w| &*w.text).collect();
+        words[first..].iter().take_while(|word| word.role == Role::Plain).map(|word| &*word.text).collect();
     let name = name.join(" ");
     if !takes_scooter || !name.contains(' ') {
         return None;
@@ -337,12 +339,15 @@ mod tests {
             ("flash M365 Pro", "a scooter name with spaces needs quotes\n\n  tip: write 'M365 Pro'"),
             ("verify mi pro 2 --km 5", "a scooter name with spaces needs quotes\n\n  tip: write 'mi pro 2'"),
             ("flash pro 3", "scooter \"pro 3\" is not supported"),
+            ("flash pro --retries 2", "unexpected argument '--retries' found"),
+            ("flash m365 --variant pro", "unexpected argument '--variant' found"),
             ("flash pro --km 12 km", "tip: a value with spaces needs quotes: --km '12 km'"),
             ("data new --serial 21886 / -o x", "tip: a value with spaces needs quotes: --serial '21886 /'"),
             ("data new --serial 1 --uid 0x1 0x2 0x3 -o x", "tip: a value with spaces needs quotes: --uid '0x1 0x2'"),
         ] {
             let text = refusal(&line.split(' ').collect::<Vec<_>>());
             assert!(text.contains(words), "{line}:\n{text}");
+            assert!(!text.contains("'pro 2'") && !text.contains("'m365 pro'"), "{line}:\n{text}");
         }
     }
 }

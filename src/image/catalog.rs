@@ -315,7 +315,7 @@ impl fmt::Display for Entry {
 
 fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Version>, D::Error> {
     let text = String::deserialize(deserializer)?;
-    Version::parse(&text).map(Some).ok_or_else(|| de::Error::custom(format!("`{text}` is no version")))
+    Version::parse(&text).map(Some).ok_or_else(|| de::Error::custom(format!("invalid version `{text}`")))
 }
 
 fn pages<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u32>, D::Error> {

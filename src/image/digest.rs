@@ -24,9 +24,9 @@ pub fn md5(bytes: &[u8]) -> Md5Digest {
     Md5Digest(Md5::digest(bytes).into())
 }
 
-/// A text that is no digest of the wanted length in lower-case hexadecimal digits.
+/// A text that is not a digest of the expected length in lower-case hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no digest")]
+#[error("invalid digest `{0}`")]
 pub struct DigestError(String);
 
 fn decode<const N: usize>(text: &str) -> Result<[u8; N], DigestError> {

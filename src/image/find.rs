@@ -61,7 +61,7 @@ pub struct Shelf {
 }
 
 /// Looks into every file below the given folders, packages and dumps included. Hidden folders, links to folders, files
-/// that are no image and images that are not known are passed over; of several files with one image, the one with the
+/// that are not images and unknown images are skipped; of several files with one image, the one with the
 /// least against it and then the first by path is kept. Ends early where `stop` is set.
 pub fn find(folders: &[PathBuf], stop: &AtomicBool) -> Result<Shelf, FindError> {
     let mut best: BTreeMap<_, Found> = BTreeMap::new();

@@ -15,7 +15,7 @@ pub(super) const FLASH: u32 = 0x0800_0000;
 /// First address of the DRV on every board.
 pub(super) const DRV: u32 = 0x0800_1000;
 
-/// Where the chip keeps its unique id, which every DRV compares with its data block.
+/// Where the chip keeps its UID, which every DRV compares with its data block.
 const UID: u32 = 0x1FFF_F7E8;
 
 /// No image is longer than the largest flash.
@@ -130,7 +130,14 @@ pub fn inspect(bytes: &[u8]) -> Inspection {
     }
 }
 
-/// True where the code holds an address that only this layout has.
+/// True for code that names the update record and nothing else of what every DRV names: firmware of batteries does so.
+pub(super) fn is_of_a_battery(bytes: &[u8]) -> bool {
+    let has = |address| thumb::holds(bytes, address);
+    let of = |layout: Layout| has(layout.update_record()) && !has(layout.data_block()) && !has(layout.staging());
+    Layout::ALL.into_iter().any(of) && !has(UID)
+}
+
+/// True if the code holds an address that only this layout has.
 fn names(bytes: &[u8], layout: Layout) -> bool {
     [layout.data_block(), layout.update_record()].iter().any(|&address| thumb::holds(bytes, address))
 }
@@ -233,7 +240,9 @@ mod tests {
         assert!(!seen.gd32_aware);
         let wide = inspect(&Sample::drv(2000).layout(Layout::Kib128).bytes());
         assert_eq!((wide.layout, wide.unnamed), (Some(Layout::Kib128), vec![]));
-        let other = inspect(&Sample::drv(2000).only_update_record(Layout::Kib64).bytes());
+        let battery = Sample::drv(2000).only_update_record(Layout::Kib64).bytes();
+        assert!(is_of_a_battery(&battery) && !is_of_a_battery(&image) && !is_of_a_battery(&[]));
+        let other = inspect(&battery);
         assert_eq!((other.layout, other.unnamed), (Some(Layout::Kib64), vec![0x0800_F800, 0x0800_8400, UID]));
     }
 

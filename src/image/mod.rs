@@ -299,7 +299,7 @@ impl Image {
         sha256(&self.bytes)
     }
 
-    /// What it is: by the catalog, else by its form and its reset vector.
+    /// What it is: by the catalog, else by its form, its reset vector, and for a DRV the addresses that every DRV names.
     pub fn kind(&self) -> Kind {
         match (Catalog::builtin().identify(&self.bytes), self.format) {
             (Some(known), _) => known.entry.kind,
@@ -308,7 +308,10 @@ impl Image {
             (None, _) if self.bytes.starts_with(&SIGNATURE) => Kind::Data,
             (None, _) => match thumb::word(&self.bytes, 4) {
                 Some(reset) if (inspect::FLASH..inspect::DRV).contains(&reset) => Kind::Boot,
-                Some(reset) if (inspect::DRV..Layout::Kib128.staging()).contains(&reset) => Kind::Drv,
+                // Firmware of batteries begins at the same address.
+                Some(reset) if (inspect::DRV..Layout::Kib128.staging()).contains(&reset) => {
+                    if inspect::is_of_a_battery(&self.bytes) { Kind::Unknown } else { Kind::Drv }
+                }
                 _ => Kind::Unknown,
             },
         }

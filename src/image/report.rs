@@ -85,8 +85,25 @@ impl Report {
         Self::fitting(image, &Fit::assumed(image))
     }
 
-    /// Looks at an image, and asks the gates whether it fits.
+    /// Looks at an image, and asks the gates whether it fits. Of a dump they are asked about the firmware in it, and what
+    /// there is to tell of code is told of that.
     pub fn fitting(image: &Image, fit: &Fit) -> Self {
+        if let Some(drv) = firmware_of(image) {
+            let code = Self::fitting(&drv, fit);
+            return Self {
+                name: None,
+                kind: image.kind(),
+                size: image.bytes.len(),
+                sha256: image.digest(),
+                md5: md5(&image.bytes),
+                known: false,
+                exactness: None,
+                near: None,
+                base: image.base.map(address),
+                parts: parts(image),
+                ..code
+            };
+        }
         let catalog = Catalog::builtin();
         let known = catalog.identify(&image.bytes);
         let near = if known.is_none() { catalog.nearest(&image.bytes) } else { None };
@@ -145,6 +162,12 @@ pub(super) fn scooters(image: &Image) -> Vec<&'static str> {
     let ident = inspect(&image.bytes).ident;
     let scooters = ident.and_then(|text| catalog.ident(&text)).unwrap_or_default();
     scooters.iter().map(String::as_str).collect()
+}
+
+/// The firmware in a dump; none if that is blank, or if the image is not a dump.
+pub(super) fn firmware_of(image: &Image) -> Option<Image> {
+    let region = DRV..Dump::of(image.clone()).layout().staging();
+    image.is_dump().then(|| image.clone().part(&region).ok()).flatten()
 }
 
 fn address(address: u32) -> String {
@@ -212,5 +235,11 @@ mod tests {
         let report = Report::new(&Image::from_bytes(&flash).unwrap());
         let parts: Vec<_> = report.parts.iter().map(|part| (part.address.as_str(), part.kind)).collect();
         assert_eq!(parts, [("0x08000000", Kind::Boot), ("0x08001000", Kind::Drv), ("0x0800f800", Kind::Data)]);
+        assert_eq!((report.size, report.kind, report.layout), (0x1_0000, Kind::Unknown, Some(Layout::Kib64)));
+        let firmware = Report::new(&Image::from_bytes(&Sample::drv(5000).bytes()).unwrap());
+        let asked = |report: &Report| report.gates.iter().map(|gate| (gate.name, gate.passed)).collect::<Vec<_>>();
+        let address = |(name, _): &(&str, bool)| *name != "address";
+        let of_dump: Vec<_> = asked(&report).into_iter().filter(address).collect();
+        assert_eq!(of_dump, asked(&firmware), "those of the firmware in it");
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use serde::Serialize;
 
-use super::{Error, Job, contents::Contents, job::untouched, report};
+use super::{Error, Job, Keep, Place, contents::Contents, job::untouched, report};
 use crate::{
     block::{DataBlock, Uid},
     board::{Comparison, LinkError, OptionBytes, Part, Protection, progress::Step},
@@ -46,8 +46,8 @@ pub enum BackupError {
     /// There is one already, and a backup is never overwritten.
     #[error("{} exists already", .0.display())]
     Exists(PathBuf),
-    /// What was written does not read back.
-    #[error("{} does not read back as it was written", .0.display())]
+    /// What was read back differs from what was written.
+    #[error("what was read back from \"{}\" differs from what was written", .0.display())]
     Differs(PathBuf),
     /// Not a backup.
     #[error("{:?} is not an m365-drv backup: {reason}", path.display().to_string())]
@@ -125,7 +125,7 @@ pub(super) fn sync_folder(_folder: &Path) -> io::Result<()> {
 /// What `backup` saved.
 #[derive(Debug, Clone, Serialize)]
 pub struct BackupReport {
-    /// The chip's unique id.
+    /// The chip's UID.
     pub uid: Uid,
     /// The file.
     #[serde(serialize_with = "report::path")]
@@ -138,15 +138,16 @@ pub struct BackupReport {
     pub protection: Protection,
 }
 
-/// Saves everything readable to a file.
+/// Saves everything readable to a new file: this one, or one in this folder.
 pub fn backup(job: &mut Job<'_>, path: &Path) -> Result<BackupReport, Error> {
-    if path.exists() {
+    let keep = Keep::at(path);
+    if matches!(keep.place(), Place::File(_)) && path.exists() {
         return Err(BackupError::Exists(path.to_owned()).into());
     }
-    job.account(|job| save(job, path))
+    job.account(|job| save(job, &keep))
 }
 
-fn save(job: &mut Job<'_>, path: &Path) -> Result<BackupReport, Error> {
+fn save(job: &mut Job<'_>, keep: &Keep) -> Result<BackupReport, Error> {
     let (uid, status, held) = job.insist(|job, mut board| {
         let status = job.identify(&mut board)?;
         let target = Target::for_chip(board.chip.flash_kib);
@@ -163,11 +164,15 @@ fn save(job: &mut Job<'_>, path: &Path) -> Result<BackupReport, Error> {
         Ok((uid, status, held))
     })?;
     let backup = held.backup(uid, &status);
-    job.step(Step::Backup, |_| backup.save(path))?;
-    job.known.backup = Some(path.to_owned());
+    let path = job.step(Step::Backup, |_| match keep.place() {
+        // One that is there by now is another's.
+        Place::File(path) => backup.save(path).map(|()| path.clone()),
+        _ => keep.save(&backup).map(Option::unwrap_or_default),
+    })?;
+    job.known.backup = Some(path.clone());
     let flash_bytes = backup.flash.as_ref().map_or(0, Vec::len);
     let (data, protection) = (backup.block.is_some(), status.protection);
-    Ok(BackupReport { uid, backup: path.to_owned(), flash_bytes, data, protection })
+    Ok(BackupReport { uid, backup: path, flash_bytes, data, protection })
 }
 
 #[cfg(test)]

@@ -54,7 +54,11 @@ impl FlashRequest<'_> {
             let failed = image::gates(image, &fit).into_iter().filter(|gate| !gate.passed);
             let (forced, mut failed): (Vec<_>, Vec<_>) = failed.partition(is_forced);
             if failed.is_empty() {
-                let forced = forced.into_iter().map(|gate| ForcedGate { kind, gate: gate.name, detail: gate.detail });
+                let forced = forced.into_iter().map(|gate| ForcedGate {
+                    kind: Some(kind),
+                    gate: gate.name,
+                    detail: gate.detail,
+                });
                 fitting.push(Chosen { image, forced: forced.collect() });
             } else {
                 let Gate { name: gate, detail, .. } = failed.swap_remove(0);

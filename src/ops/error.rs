@@ -70,13 +70,13 @@ pub enum Error {
     #[error(transparent)]
     Board(Stopped),
     /// Removing protection changes the chip, read-out protection even erases it, and nobody agreed to that.
-    #[error("the chip is {obstacle}; {}, which was not agreed to", removing(*obstacle))]
+    #[error("the chip is {obstacle}; {} needs --erase-all", removing(*obstacle))]
     Consent {
         /// The board that was asked about: agreeing to an erase is for this one.
         uid: Uid,
         /// What would be removed.
         obstacle: Obstacle,
-        /// Serial number and mileage that are to be written afterwards, where they are known by then.
+        /// Serial number and mileage that will be written afterwards, if they are known by then.
         data: Option<(Serial, Mileage)>,
     },
     /// The backup cannot be written, or read back.
@@ -140,7 +140,7 @@ pub enum Error {
         /// Why not.
         reason: &'static str,
     },
-    /// The data block given is of a scooter that the one asked for has nothing in common with.
+    /// The data block given belongs to a scooter of another family.
     #[error("the data block from --data is refused")]
     OtherBlock(#[source] SerialError),
     /// Nothing says what the serial number is.
@@ -170,7 +170,7 @@ pub enum Error {
     #[error("the chip is read-protected, so its flash cannot be compared")]
     Unreadable,
     /// Everything is written and verified, and the firmware does not start.
-    #[error("the firmware is written and verified, and does not start: {how}")]
+    #[error("firmware written and verified, but it does not start: {how}")]
     DoesNotStart {
         /// What it does instead.
         how: String,
@@ -250,9 +250,9 @@ fn listed(lacks: &[Lack]) -> String {
 /// What it means to remove a protection.
 fn removing(obstacle: Obstacle) -> &'static str {
     match obstacle {
-        Obstacle::ReadProtected | Obstacle::AboutToBeReadProtected => "removing that erases it",
-        Obstacle::WriteProtected => "that has to be removed",
-        Obstacle::HalfUnlocked => "that has to be finished",
+        Obstacle::ReadProtected | Obstacle::AboutToBeReadProtected => "unlocking erases it and",
+        Obstacle::WriteProtected => "removing that",
+        Obstacle::HalfUnlocked => "finishing that",
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Error, FlashRequest, Job, contents::Contents};
+use super::{Error, FlashRequest, ForcedGate, Job, contents::Contents};
 use crate::{
     block::Serial,
     image::{Kind, Layout, inspect, origin},
@@ -39,29 +39,29 @@ struct Evidence {
 }
 
 impl Contents {
-    /// Refuses a board on which everything belongs to another scooter. Where only some of it does, somebody is mending a board
-    /// that was flashed as the wrong scooter: a warning names both.
-    pub(super) fn check_scooter(&self, job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<(), Error> {
-        let target = request.target;
-        let Evidence { against, fitting } = self.evidence(target);
+    /// Refuses a board on which everything belongs to another scooter, unless that was forced. If only some of it does, somebody
+    /// is mending a board that was flashed as the wrong scooter: a warning names both.
+    pub(super) fn check_scooter(
+        &self,
+        job: &mut Job<'_>,
+        request: &FlashRequest<'_>,
+    ) -> Result<Option<ForcedGate>, Error> {
+        let title = &request.target.title;
+        let Evidence { against, fitting } = self.evidence(request.target);
         if against.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
-        let against = Findings(against);
+        let found = Findings(against);
         if !fitting.is_empty() {
-            let (title, fitting) = (&target.title, Findings(fitting));
-            job.warn(
-                OTHER_SCOOTER,
-                format!("the board holds {against} of another scooter, and {fitting} of a {title}"),
-            );
-            return Ok(());
+            let fitting = Findings(fitting);
+            job.warn(OTHER_SCOOTER, format!("the board holds {found} of another scooter, and {fitting} of a {title}"));
+            return Ok(None);
         }
+        let refusal = Error::OtherScooter { found, title: title.clone() };
         if request.forced.iter().any(|gate| gate == OTHER_SCOOTER) {
-            let title = &target.title;
-            job.warn(OTHER_SCOOTER, format!("the board holds {against}; flashed as a {title} because --force says so"));
-            return Ok(());
+            return Ok(Some(ForcedGate { kind: None, gate: OTHER_SCOOTER, detail: refusal.to_string() }));
         }
-        Err(Error::OtherScooter { found: against, title: target.title.clone() })
+        Err(refusal)
     }
 
     fn evidence(&self, target: &Target) -> Evidence {

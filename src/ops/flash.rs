@@ -84,7 +84,7 @@ pub struct FlashReport {
     pub probe: String,
     /// The chip.
     pub chip: ChipKind,
-    /// The chip's unique id.
+    /// The chip's UID.
     pub uid: Uid,
     /// The serial number written.
     pub serial: Serial,

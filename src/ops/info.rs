@@ -27,7 +27,7 @@ pub struct InfoReport {
     pub flash_kib: Option<u32>,
     /// The flash size register, whatever it holds.
     pub flash_size_register: u32,
-    /// The chip's unique id.
+    /// The chip's UID.
     pub uid: Uid,
     /// SCS CPUID, in hexadecimal.
     pub cpuid: String,

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io,
-    path::{Path, PathBuf},
+    path::{Path, PathBuf, is_separator},
     thread,
     time::Duration,
 };
@@ -21,7 +21,8 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keep {
     place: Place,
-    earlier: Option<PathBuf>,
+    /// Folders.
+    earlier: Vec<PathBuf>,
 }
 
 /// Where a new backup goes.
@@ -29,10 +30,10 @@ pub struct Keep {
 pub enum Place {
     /// Into this folder, in a new file named after the board and the time.
     Folder(PathBuf),
-    /// Into this file. Where a run that was cut short has left one there that the board's data are in, the next goes beside
-    /// it; any other file is an error.
+    /// Into this file. If an interrupted run has left one there with the board's data, the next goes beside it; any other
+    /// file is an error.
     File(PathBuf),
-    /// Nowhere; the user has said that nothing needs to be kept.
+    /// Nowhere: the user has said that nothing needs to be kept.
     Nowhere,
 }
 
@@ -40,31 +41,51 @@ pub enum Place {
 #[derive(Debug, Default)]
 pub(super) struct Earlier {
     backups: Vec<(PathBuf, Backup)>,
-    /// Files that cannot be read, or are no backups any more.
+    /// Files that cannot be read, or that are damaged.
     pub(super) unreadable: Vec<BackupError>,
 }
 
+/// Whether a path that a user gives for a backup means a new file in it: a folder that exists, or a path that ends with a
+/// separator.
+fn is_folder(path: &Path) -> bool {
+    path.is_dir() || path.to_string_lossy().ends_with(is_separator)
+}
+
 impl Keep {
+    /// Where a user's path says: in this file, or in a new one in this folder.
+    ///
+    /// ```
+    /// use m365_drv::ops::{Keep, Place};
+    /// assert!(matches!(Keep::at("boards/").place(), Place::Folder(_)));
+    /// assert!(matches!(Keep::at("board.json").place(), Place::File(_)));
+    /// ```
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        if is_folder(&path) { Self::in_folder(path) } else { Self::in_file(path) }
+    }
+
     /// In this folder, with all the others.
     pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
         let folder = folder.into();
-        Self { place: Place::Folder(folder.clone()), earlier: Some(folder) }
+        Self { place: Place::Folder(folder.clone()), earlier: vec![folder] }
     }
 
     /// In this file.
     pub fn in_file(path: impl Into<PathBuf>) -> Self {
-        Self { place: Place::File(path.into()), earlier: None }
+        Self { place: Place::File(path.into()), earlier: vec![] }
     }
 
     /// Not at all.
     pub fn nothing() -> Self {
-        Self { place: Place::Nowhere, earlier: None }
+        Self { place: Place::Nowhere, earlier: vec![] }
     }
 
-    /// With a folder in which those of earlier runs may be.
+    /// With another folder that may hold those of earlier runs.
     #[must_use]
-    pub fn with_earlier(self, folder: Option<PathBuf>) -> Self {
-        Self { earlier: folder, ..self }
+    pub fn with_earlier(mut self, folder: Option<PathBuf>) -> Self {
+        self.earlier.extend(folder);
+        self.earlier.dedup();
+        self
     }
 
     /// Where a new one goes.
@@ -108,20 +129,21 @@ impl Keep {
         {
             earlier.take(path.clone(), uid);
         }
-        let Some(folder) = &self.earlier else { return earlier };
         let named =
             |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix(uid)));
-        let mut files: Vec<_> = match fs::read_dir(folder) {
-            Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())).filter(named).collect(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(source) => {
-                let path = folder.clone();
-                earlier.unreadable.push(BackupError::Io { path, what: "read", source });
-                Vec::new()
+        let mut files = Vec::new();
+        for folder in &self.earlier {
+            match fs::read_dir(folder) {
+                Ok(entries) => files.extend(entries.filter_map(|entry| Some(entry.ok()?.path())).filter(named)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(source) => {
+                    let path = folder.clone();
+                    earlier.unreadable.push(BackupError::Io { path, what: "read", source });
+                }
             }
-        };
+        }
         // The time in the name sorts as text.
-        files.sort();
+        files.sort_by(|one, other| one.file_name().cmp(&other.file_name()));
         files.into_iter().rev().for_each(|path| earlier.take(path, uid));
         earlier
     }
@@ -283,6 +305,21 @@ mod tests {
         let keep = Keep::nothing().with_earlier(Some(folder.path().to_owned()));
         assert_eq!(keep.save(&backup()).unwrap(), None);
         assert!(keep.earlier(UID).block(is_whole).is_some());
+    }
+
+    #[test]
+    fn a_folder_that_a_user_gives_gets_a_new_file_and_the_others_are_found_too() {
+        let (mine, usual) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let first = Keep::in_folder(usual.path()).save(&Backup { block: Some(whole()), ..backup() }).unwrap().unwrap();
+        let keep = Keep::at(mine.path()).with_earlier(Some(usual.path().into()));
+        assert_eq!(keep.earlier(UID).block(is_whole), Some((first, whole())));
+        let newer = whole().with_mileage(crate::block::Mileage::from_km(5).unwrap());
+        let second = keep.save(&Backup { block: Some(newer.clone()), ..backup() }).unwrap().unwrap();
+        assert_eq!(second.parent(), Some(mine.path()));
+        assert_eq!(keep.earlier(UID).block(is_whole), Some((second, newer)), "the newest of all folders");
+        let below = Keep::at(format!("{}/new/", mine.path().display())).save(&backup()).unwrap().unwrap();
+        assert_eq!(below.parent(), Some(&*mine.path().join("new")));
+        assert!(matches!(Keep::at(mine.path().join("b.json")).place(), Place::File(_)));
     }
 
     #[test]

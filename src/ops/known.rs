@@ -25,7 +25,7 @@ pub struct Known {
     /// The chip.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chip: Option<ChipKind>,
-    /// The chip's unique id.
+    /// The chip's UID.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uid: Option<Uid>,
     /// Read-out protection before anything was changed.

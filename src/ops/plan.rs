@@ -6,7 +6,7 @@ use crate::{
     target::Target,
 };
 
-/// The contents that the planned pages shall have. Every page is planned whole: what an image leaves of its last page is
+/// The contents that the planned pages will have. Every page is planned whole: what an image leaves of its last page is
 /// blank afterwards.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FlashPlan {

@@ -1,4 +1,4 @@
-//! What is decided before anything is changed: what the board holds, and what it shall hold.
+//! What is decided before anything is changed: what the board holds, and what it is to hold.
 
 use std::ops::Range;
 
@@ -38,7 +38,7 @@ impl Prepared {
     }
 }
 
-/// Finds out what the board holds and what it shall hold.
+/// Finds out what the board holds and what it is to hold.
 pub(super) fn prepare(
     job: &mut Job<'_>,
     board: &mut Board<'_>,
@@ -49,7 +49,7 @@ pub(super) fn prepare(
     check_size(job, board, target)?;
     let chip = board.chip.kind;
     let (boot, drv) = (request.choose(Kind::Boot, chip)?, request.choose(Kind::Drv, chip)?);
-    let forced = boot.iter().chain(&drv).flat_map(|chosen| chosen.forced.clone()).collect();
+    let mut forced: Vec<_> = boot.iter().chain(&drv).flat_map(|chosen| chosen.forced.clone()).collect();
     let (boot, drv) = (boot.map(|chosen| chosen.image), drv.map(|chosen| chosen.image));
     let source = drv.and_then(|image| Catalog::builtin().source(&image.bytes));
     if let Some((entry, caution)) = source.and_then(|entry| Some((entry, entry.caution(chip.firmware_name())?))) {
@@ -57,7 +57,7 @@ pub(super) fn prepare(
     }
 
     let held = job.step(Step::Rescue, |_| Contents::read(board, status, target)).map_err(untouched)?;
-    held.check_scooter(job, request)?;
+    forced.extend(held.check_scooter(job, request)?);
     for stranger in &held.strangers {
         let board::Stranger { uid, serial } = stranger;
         job.warn(
@@ -197,7 +197,7 @@ fn next_best(
     uid: Uid,
 ) -> Option<(DataBlock, Source)> {
     for error in &earlier.unreadable {
-        job.warn("backup-unreadable", format!("an earlier backup is passed over: {error}"));
+        job.warn("backup-unreadable", format!("skipping an unreadable backup: {error}"));
     }
     // What has the magic and not the word that follows it was cut short.
     let begins_well = |block: &DataBlock| block.as_bytes().starts_with(&SIGNATURE);

@@ -24,7 +24,7 @@ use crate::{
 /// What `unlock` did.
 #[derive(Debug, Clone, Serialize)]
 pub struct UnlockReport {
-    /// The chip's unique id.
+    /// The chip's UID.
     pub uid: Uid,
     /// Protection before.
     pub before: Protection,
@@ -42,7 +42,7 @@ pub struct UnlockReport {
 /// What `lock` did.
 #[derive(Debug, Clone, Serialize)]
 pub struct LockReport {
-    /// The chip's unique id.
+    /// The chip's UID.
     pub uid: Uid,
     /// Protection before.
     pub before: Protection,

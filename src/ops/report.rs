@@ -44,11 +44,11 @@ impl Firmware {
     }
 }
 
-/// A gate that an image failed and that the user forced.
+/// A gate that an image or the board failed and that the user forced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ForcedGate {
-    /// What the image is for.
-    pub kind: Kind,
+    /// What the image is for; `None` if the board failed it.
+    pub kind: Option<Kind>,
     /// The gate's name.
     pub gate: &'static str,
     /// What it found.
@@ -57,7 +57,10 @@ pub struct ForcedGate {
 
 impl fmt::Display for ForcedGate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of the {}: {}", self.gate, self.kind, self.detail)
+        match self.kind {
+            Some(kind) => write!(f, "{} of the {kind}: {}", self.gate, self.detail),
+            None => write!(f, "{}: {}", self.gate, self.detail),
+        }
     }
 }
 

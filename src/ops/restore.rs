@@ -25,7 +25,7 @@ use crate::{
 /// What `restore` did.
 #[derive(Debug, Clone, Serialize)]
 pub struct RestoreReport {
-    /// The chip's unique id.
+    /// The chip's UID.
     pub uid: Uid,
     /// The serial number of a dump's data block; a backup brings its own board's.
     pub serial: Option<Serial>,

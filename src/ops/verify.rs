@@ -17,7 +17,7 @@ use crate::{
 /// What `verify` found: a board that is as planned; another is an error.
 #[derive(Debug, Clone, Serialize)]
 pub struct VerifyReport {
-    /// The chip's unique id.
+    /// The chip's UID.
     pub uid: Uid,
     /// The serial number that the plan has.
     pub serial: Serial,

@@ -12,12 +12,12 @@ use std::ops::Range;
 use serde::Serialize;
 
 use super::{
-    Catalog, Format, Identified, Image, Inspection, Kind, Layout, Near, inspect,
+    Catalog, Format, Identified, Image, Inspection, Kind, Layout, Near, Package, inspect,
     inspect::{DRV, FLASH},
     printable, report,
 };
 
-/// Above this an image is no code but ciphertext: vendor code has 6.0 to 7.1 bits a byte, ciphertext of its length 7.98.
+/// Above this an image is ciphertext, not code: vendor code has 6.0 to 7.1 bits a byte, ciphertext of its length 7.98.
 const MAX_ENTROPY: f32 = 7.7;
 /// Shorter bytes have too little entropy in any case.
 const ENTROPY_FROM: usize = 2048;
@@ -25,9 +25,9 @@ const ENTROPY_FROM: usize = 2048;
 /// What an image has to fit.
 #[derive(Debug, Clone)]
 pub struct Fit<'a> {
-    /// What it shall be.
+    /// What kind it has to be.
     pub kind: Kind,
-    /// Where it shall stand.
+    /// Where it goes in flash.
     pub region: Range<u32>,
     /// The SRAM its stack has to lie in.
     pub sram: Range<u32>,
@@ -261,7 +261,7 @@ fn truncated(case: &Case) -> Answer {
             fail(format!("the first {len} bytes of {}, which has {}", near.entry, near.entry.size))
         }
         (_, Some(needed), _) => pass(format!("whole: its start-up table ends at {needed}")),
-        (_, None, _) => pass("nothing says that the end is missing"),
+        (_, None, _) => pass("no sign that the end is missing"),
     }
 }
 
@@ -328,10 +328,13 @@ fn data_block(case: &Case) -> Answer {
 impl Fit<'static> {
     /// What an image would have to fit by its own account: the first scooter that it seems to be for, on any chip.
     pub fn assumed(image: &Image) -> Self {
+        if let Some(drv) = report::firmware_of(image) {
+            return Self::assumed(&drv);
+        }
         let layout = inspect(&image.bytes).layout.unwrap_or(Layout::Kib64);
         let kind = image.kind();
         Self {
-            // An unknown image is asked as a DRV: the gates that it fails tell why it is none.
+            // An unknown image is asked as a DRV: the gates that it fails tell why it is not one.
             kind: if kind == Kind::Unknown { Kind::Drv } else { kind },
             region: match kind {
                 Kind::Boot => FLASH..DRV,
@@ -341,11 +344,19 @@ impl Fit<'static> {
             // 20 KiB, RM0008 3.3.1 table 5: all chips on these boards have at least as much.
             sram: 0x2000_0000..0x2000_5000,
             data_block: layout.data_block(),
-            scooter: report::scooters(image).first().copied().unwrap_or_default(),
+            scooter: assumed_scooter(image),
             chip: None,
             rehearsal: RehearsalImages::Refused,
         }
     }
+}
+
+/// The first scooter that an image is for; of several one that its package names, if there is any.
+fn assumed_scooter(image: &Image) -> &'static str {
+    let scooters = report::scooters(image);
+    let packed = image.package.as_ref().map_or_else(Vec::new, Package::scooters);
+    let both = scooters.iter().find(|scooter| packed.contains(scooter));
+    both.or(scooters.first()).copied().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn firmware_of_a_battery_is_no_drv_though_its_vectors_would_do() {
+    fn firmware_of_a_battery_is_not_a_drv_although_its_vectors_would_do() {
         let battery = Sample::drv(23_000).only_update_record(Layout::Kib64).bytes();
         let fault = "does not name 0x0800f800, 0x08008400, 0x1ffff7e8, as every DRV does: firmware of another board";
         assert_eq!(failed(&battery, "pro", Layout::Kib64), [("layout", fault.into())]);

@@ -60,7 +60,7 @@ fn open(zip: &[u8]) -> Result<Contents, PackageError> {
     folders.dedup();
     match folders[..] {
         [] => {}
-        // The top folder goes before what lies deeper.
+        // The top folder wins over what lies deeper.
         ["", ..] => return package(directory, &files, "").map(Contents::Described),
         [folder] => return package(directory, &files, folder).map(Contents::Described),
         ref several => return Err(PackageError::Several(several.iter().map(|name| format!("{name:?}")).collect())),

@@ -82,7 +82,7 @@ impl Model {
         }
     }
 
-    /// The scooters meant, by their names on the command line; empty if it is none of those.
+    /// The scooters meant, by their names on the command line; empty if it means none of them.
     pub fn scooters(&self) -> Vec<&'static str> {
         let catalog = Catalog::builtin();
         let scooters: Vec<&[String]> = match self {
