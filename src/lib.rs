@@ -1,7 +1,7 @@
 //! Un-bricks the motor controllers (DRV, ESC) of Xiaomi M365-family scooters over SWD.
 //!
 //! A controller is an STM32F103, or a GigaDevice chip in its place, with three pads for a debug probe. Its flash holds a
-//! bootloader, the DRV firmware and a 512-byte data block with the serial number, the mileage and the chip's unique ID.
+//! bootloader, the DRV firmware and a 512-byte data block with the serial number, the mileage and the chip's UID.
 //! Read-out protection keeps a debugger from reading flash; removing it erases the chip.
 //!
 //! The modules, from pure data to procedures:

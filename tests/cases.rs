@@ -138,7 +138,7 @@ fn the_data_block_given_goes_before_the_boards_own() {
 fn a_block_of_another_family_is_refused_as_its_serial_is() {
     let ninebot = run("--simulate=locked flash pro --dry-run --data FILE", "05-block-of-a-ninebot.bin", 9);
     let typed = run("--simulate=locked flash pro --dry-run --serial N2GSD1834C1234", "", 9);
-    assert_eq!(told(&ninebot), format!("the data block from --data is refused: {}", told(&typed)));
+    assert_eq!(told(&ninebot), format!("the data block is refused: {}", told(&typed)));
     assert_eq!((&ninebot.result()["board"], ninebot.events("step").count()), (&"untouched".into(), 0));
     // Another serial does not make it a Xiaomi's.
     let line = "--simulate=locked flash pro --dry-run --data FILE --serial 21886/00012345";
@@ -147,7 +147,7 @@ fn a_block_of_another_family_is_refused_as_its_serial_is() {
 
     let xiaomi = run("--simulate=locked flash es2 --dry-run --data FILE", "04-full-dump-64k.bin", 9);
     let typed = run("--simulate=locked flash es2 --dry-run --serial 21886/00012345", "", 9);
-    assert_eq!(told(&xiaomi), format!("the data block from --data is refused: {}", told(&typed)));
+    assert_eq!(told(&xiaomi), format!("the data block is refused: {}", told(&typed)));
 }
 
 #[test]

@@ -12,7 +12,10 @@ use m365_drv::{
     sim::{Layout, Scenario, SimBoard},
 };
 
-use crate::stand::{Stand, assert_same, mileage};
+use crate::{
+    bench::Bench,
+    stand::{Stand, assert_same, mileage},
+};
 
 fn restore(stand: &Stand, path: &Path, consent: Option<EraseConsent>) -> Result<RestoreReport, Error> {
     let keep = Keep::in_folder(stand.folder.path().join("kept"));
@@ -161,4 +164,16 @@ fn option_bytes_that_protect_for_good_are_never_written() {
         assert_eq!((error.category(), error.board()), (Category::Image, BoardState::Untouched), "{error}");
     }
     assert!(stand.contents() == before && board.counts().option_erases == 0);
+}
+
+#[test]
+fn restoring_what_is_there_reports_the_option_bytes_of_the_board() {
+    let bench = Bench::new();
+    bench.m365("--simulate=B:open info").json();
+    let mut options = bench.read("B/option-bytes.bin");
+    // The complements of what nobody uses are not programmed.
+    options[4..].fill(0xFF);
+    bench.write("B/option-bytes.bin", &options).write("dump.bin", bench.read("B/flash.bin"));
+    let lines = bench.m365("--simulate=B restore dump.bin").json();
+    assert_eq!(lines.report()["option_bytes"], hex::encode(options));
 }

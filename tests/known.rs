@@ -112,3 +112,13 @@ fn a_block_of_the_other_flash_map_is_found() {
     assert!(info.data.is_some() && info.drv.is_some_and(|drv| drv.known));
     assert!(stand.flash(&stand.request()).expect("the job").verified);
 }
+
+#[test]
+fn a_serial_that_was_given_is_not_held_against_the_board_afterwards() {
+    let bench = Bench::new();
+    for _ in 0..2 {
+        // The prefix is a Pro's.
+        bench.m365("--simulate=B:open flash m365 --serial 21886/00000001 --km 5").json();
+    }
+    bench.m365("--simulate=B flash m365").exit(7).json();
+}

@@ -184,17 +184,15 @@ fn a_changed_member_in_a_valid_zip_is_detected_by_its_md5() {
 fn a_file_that_does_not_match_its_description_is_not_decrypted() {
     let bench = Bench::new();
     let refused = |what: &str| {
-        format!(
-            "error: in is {what}\nnext: m365-drv image decrypt --help\nexit 8: `m365-drv explain image` tells more\n"
-        )
+        format!("error: {what}\nnext: m365-drv image decrypt --help\nexit 8: `m365-drv explain image` tells more\n")
     };
     let info = info_txt("M365", "DRV", "N", &format!("md5: {};\n", md5(b"other")));
     bench.write("in", deflated(&[(PLAIN, APP_64), (INFO, info.as_bytes())]));
-    let fault = refused("refused: the MD5 of FIRM.bin is [..], but the package lists [..]");
+    let fault = refused("cannot use \"in\": the MD5 of FIRM.bin is [..], but the package lists [..]");
     bench.m365("image decrypt in -o out").exit(8).stderr(&fault).check();
     let info = info_txt("M365", "DRV", "B", &format!("md5: {};\n", md5(APP_64)));
     bench.write("in", deflated(&[(PLAIN, APP_64), (INFO, info.as_bytes())]));
-    let fault = refused("refused: FIRM.bin.enc is missing");
+    let fault = refused("cannot use \"in\": FIRM.bin.enc is missing");
     bench.m365("image decrypt in -o out").exit(8).stderr(&fault).check();
 
     let mut flipped = cipher::encrypt(APP_64);
@@ -203,7 +201,7 @@ fn a_file_that_does_not_match_its_description_is_not_decrypted() {
     let fault = "error: in does not decrypt\n  cause: the checksum is [..], but the data add up to [..]\n...\n";
     bench.m365("image decrypt in -o out").exit(8).stderr(fault).check();
     bench.write("in", APP_64);
-    bench.m365("image decrypt in -o out").exit(8).stderr(&refused("not encrypted: plain binary")).check();
+    bench.m365("image decrypt in -o out").exit(8).stderr(&refused("in is not encrypted: plain binary")).check();
     assert_eq!(bench.files(), ["in"]);
 }
 

@@ -137,6 +137,9 @@ const SAME_IN_HANDLER: u32 = 3;
 /// What the firmware writes when it starts is over by then: a page erase and its half-words, or the option bytes.
 const SAVE_LIMIT: Duration = Duration::from_millis(300);
 
+/// How long the firmware is watched once more after that.
+const AFTER_SAVE: Duration = Duration::from_millis(30);
+
 impl Board<'_> {
     /// Resets the chip, lets it run and watches it: by samples of its program counter, by the exception it is in, and by the
     /// data block that it copies to SRAM.
@@ -146,8 +149,14 @@ impl Board<'_> {
         let obr = self.link.read(ACR + 4 * OBR as u32)?;
         let handlers = fault_handlers(&mut self.link, target)?;
         core::reset_and_run(&mut self.link, &self.pace, DEMCR_TRCENA)?;
-        let seen = self.watch(target, handlers, obr & OBR_WDG_SW == 0)?;
+        let mut seen = self.watch(target, handlers.clone(), obr & OBR_WDG_SW == 0)?;
         if matches!(seen, Boot::Running { .. } | Boot::NoBlock { .. }) {
+            save::await_end(&mut self.link, &self.pace, SAVE_LIMIT)?;
+            // While flash was busy the core stood still: what it does next has not been seen yet.
+            let (link, pace) = (&mut self.link, &self.pace);
+            let mut watched = Watched { handlers, ..Watched::default() };
+            seen = pace.poll(AFTER_SAVE, || watched.look(link, pace, target))?.unwrap_or(seen);
+            // Hands may take the supply away as soon as this is over.
             save::await_end(&mut self.link, &self.pace, SAVE_LIMIT)?;
         }
         self.link.write(DEMCR, 0)?;

@@ -19,7 +19,7 @@ const MAX_LEN: u64 = 16 << 20;
 /// The files that are reserved and not filled: an end without unwinding has to take them away.
 static RESERVED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-/// Where this user's backups and firmware are; `None` where the system has no such place.
+/// The folder of this user's backups and firmware; `None` if the system has no such place.
 pub(crate) fn data_folder() -> Option<PathBuf> {
     ProjectDirs::from("", "", "m365-drv").map(|folders| folders.data_dir().to_owned())
 }

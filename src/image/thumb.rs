@@ -108,7 +108,7 @@ fn stores(bytes: &[u8], at: usize, register: u16, offset: u16) -> bool {
         && half(bytes, at + 2).is_some_and(|second| second & 0xFFF == offset && second >> 12 == register)
 }
 
-/// What an instruction does to the flow, and where it finds constants. Places are offsets into the image, and are none
+/// What an instruction does to the flow, and where it finds constants. Places are offsets into the image, and are missing
 /// if they lie before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {

@@ -141,7 +141,7 @@ pub enum Error {
         reason: &'static str,
     },
     /// The data block given belongs to a scooter of another family.
-    #[error("the data block from --data is refused")]
+    #[error("the data block is refused")]
     OtherBlock(#[source] SerialError),
     /// Nothing says what the serial number is.
     #[error("the serial number is unknown")]

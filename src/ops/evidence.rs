@@ -47,7 +47,7 @@ impl Contents {
         request: &FlashRequest<'_>,
     ) -> Result<Option<ForcedGate>, Error> {
         let title = &request.target.title;
-        let Evidence { against, fitting } = self.evidence(request.target);
+        let Evidence { against, fitting } = self.evidence(request.target, request.given_serial());
         if against.is_empty() {
             return Ok(None);
         }
@@ -64,13 +64,14 @@ impl Contents {
         Err(refusal)
     }
 
-    fn evidence(&self, target: &Target) -> Evidence {
+    /// A serial number that is `given` for the board says nothing about it: an earlier run may have written it.
+    fn evidence(&self, target: &Target, given: Option<Serial>) -> Evidence {
         let mut evidence = Evidence::default();
         if let Some(flash) = &self.flash {
             evidence.firmware(flash, target);
         }
         if let Some((block, _)) = &self.block
-            && let Some(serial) = block.serial()
+            && let Some(serial) = block.serial().filter(|serial| Some(*serial) != given)
         {
             evidence.serial(&serial, target);
         }
@@ -153,7 +154,7 @@ mod tests {
             other_map: None,
             strangers: vec![],
         };
-        let Evidence { against, fitting } = contents.evidence(Target::builtin(asked).unwrap());
+        let Evidence { against, fitting } = contents.evidence(Target::builtin(asked).unwrap(), None);
         (against, fitting)
     }
 

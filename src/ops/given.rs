@@ -1,7 +1,10 @@
 //! The data block that was given with `--data`: whether it fits the scooter, and what it replaces.
 
 use super::{Error, FlashRequest, Job, report::Source};
-use crate::{block::DataBlock, target::Target};
+use crate::{
+    block::{DataBlock, Serial},
+    target::Target,
+};
 
 impl FlashRequest<'_> {
     /// Refuses a data block that cannot be written as it is, so that nobody holds wires for it. Its serial number has to
@@ -22,6 +25,11 @@ impl FlashRequest<'_> {
             return Ok(());
         }
         rule.read(serial.as_str()).map(drop).map_err(Error::OtherBlock)
+    }
+
+    /// The serial number that is given, by itself or in a data block.
+    pub(super) fn given_serial(&self) -> Option<Serial> {
+        self.serial.or_else(|| self.data.as_ref()?.serial())
     }
 
     /// The data block given, which goes before the board's own. Says what it replaces.

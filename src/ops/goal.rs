@@ -97,6 +97,11 @@ impl Goal {
             let lacks = lacks.into_iter().filter_map(|(lack, has_it)| (!has_it).then_some(lack)).collect();
             return Err(Error::DumpLacks { form: dump.to_string(), lacks });
         };
+        let serial = block.serial().ok_or(Error::NoSerial)?;
+        let mut same_map = Target::all().iter().filter(|target| target.regions.data.start == place);
+        if !same_map.any(|target| target.serial.fits(serial)) {
+            target.serial.read(serial.as_str()).map_err(Error::OtherBlock)?;
+        }
         let content = Content::Parts(Box::new(Parts { boot: boot.clone(), drv: drv.clone(), block }));
         let goal = Self { target, uid: None, options: dump.option_bytes().map(OptionBytes), content };
         goal.check(None)?;

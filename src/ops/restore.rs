@@ -124,7 +124,7 @@ fn put_back(
         // All of it has just been read.
         job.skip(Step::Program);
         board.resume().map_err(untouched)?;
-        return Ok(report);
+        return Ok(RestoreReport { option_bytes: status.option_bytes, ..report });
     }
     if let Some(obstacle) = write::obstacle(&status, &plan, target).filter(|_| consent.is_none()) {
         let data = goal.block().and_then(|block| Some((block.serial()?, block.mileage())));

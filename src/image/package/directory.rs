@@ -298,7 +298,7 @@ fn member<'t>(zip: &[u8], table: &'t [u8]) -> Result<(Member, &'t [u8]), Directo
     Ok((member, rest))
 }
 
-/// Where a member is; none if its header is not there or differs from the entry in the table.
+/// The place of a member; `None` if its header is not there or differs from the entry in the table.
 fn place(zip: &[u8], entry: &[u8], raw_name: &[u8], member: &Member, start: u64) -> Option<Place> {
     let start = usize::try_from(start).ok()?;
     let local = zip.get(start..)?;
