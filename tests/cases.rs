@@ -204,3 +204,73 @@ fn a_raw_dump_is_restored_with_the_uid_of_the_chip() {
         assert_eq!(shown.report()["data"]["uid"], shown.report()["uid"]);
     }
 }
+
+#[test]
+fn a_backup_gives_bootloader_firmware_and_data() {
+    let bench = Bench::new();
+    bench.m365("--simulate=A:locked flash pro --erase-all --km 77").json();
+    bench.m365("--simulate=A backup b.json").json();
+    let shown = bench.m365("image show b.json").json();
+    assert_eq!((&shown.report()["format"], &shown.report()["version"]), (&"backup".into(), &"9.9.9".into()));
+    let shown = bench.m365("data show b.json").json();
+    assert_eq!(
+        (&shown.report()["form"], &shown.report()["mileage_m"]),
+        (&"backup, 64 KiB of flash".into(), &77_000.into())
+    );
+    bench.m365("data edit b.json --km 78 -o c.bin").json();
+    assert_eq!(bench.m365("data show c.bin").json().report()["mileage_m"], 78_000);
+    let line = "--simulate=C:locked flash pro --boot b.json --drv b.json --data b.json --erase-all --no-run";
+    let lines = bench.m365(line).json();
+    assert_eq!((&lines.report()["data_source"], &lines.report()["mileage_m"]), (&"file".into(), &77_000.into()));
+    assert!(bench.read("C/flash.bin")[..0xF800] == bench.read("A/flash.bin")[..0xF800]);
+}
+
+#[test]
+fn of_two_blocks_in_a_file_the_other_is_named() {
+    let bench = Bench::new();
+    let mut dump = std::fs::read(case("04-full-dump-64k.bin")).expect("a case");
+    dump.resize(0x2_0000, 0xFF);
+    dump.copy_within(0xF800..0xFA00, 0x1_C000);
+    dump[0x1_C052..0x1_C056].copy_from_slice(&5000u32.to_le_bytes());
+    bench.write("d.bin", &dump);
+    let shown = bench.m365("data show d.bin").json();
+    assert_eq!((&shown.report()["address"], &shown.report()["other_blocks"]), (&"0x0800f800".into(), &1.into()));
+    let lines = bench.m365("--simulate=locked flash pro --erase-all --dry-run --data d.bin").json();
+    let message = "\"d.bin\" holds 2 data blocks: using the one at 0x0800f800 (serial 21886/00012345, 1234.5 km), not the \
+                   one at 0x0801c000 (serial 21886/00012345, 5.0 km)";
+    assert_eq!(warnings(&lines, "several-data-blocks"), [message]);
+}
+
+#[test]
+fn a_backup_goes_into_a_folder_under_a_name_of_its_own() {
+    let bench = Bench::new();
+    std::fs::create_dir(bench.path("there")).expect("a folder");
+    let names = |folder: &str| {
+        let entries = std::fs::read_dir(bench.path(folder)).expect("a folder");
+        entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect::<Vec<_>>()
+    };
+    for folder in ["there", "new/below/"] {
+        let lines = bench.m365("--simulate=open backup").args([folder]).json();
+        let uid = lines.report()["uid"].as_str().expect("a UID").to_owned();
+        assert!(matches!(&names(folder)[..], [name] if name.starts_with(&uid) && name.ends_with("Z.json")), "{folder}");
+    }
+    let lines = bench.m365("--simulate=open flash pro --km 5 --no-run --backup there").json();
+    assert!(lines.report()["backup"].as_str().is_some_and(|path| bench.path(path).is_file()));
+    assert_eq!(names("there").len(), 2);
+}
+
+#[test]
+fn what_a_dump_lacks_is_asked_for_with_the_command_that_gives_it() {
+    let bench = Bench::new();
+    let dump = std::fs::read(case("04-full-dump-64k.bin")).expect("a case");
+    bench.write("later.bin", &dump[0x1000..]).write("half.bin", &dump[..0x8400]);
+    let lines = bench.m365("--simulate=locked restore later.bin").exit(8).json();
+    assert_eq!(lines.message(), "the file holds no bootloader: flash dump, 60 KiB of flash from 0x08001000");
+    let hint = "m365-drv --simulate=locked flash SCOOTER --boot BOOT --drv later.bin --data later.bin";
+    assert_eq!(lines.result()["error"]["hint"], hint);
+    let lines = bench.m365("--simulate=locked restore half.bin").exit(9).json();
+    let words = "the file holds no data block with serial and mileage: flash dump, 33 KiB of flash";
+    assert_eq!(lines.message(), words);
+    let hint = "m365-drv --simulate=locked flash SCOOTER --boot half.bin --drv half.bin --serial SERIAL --km KM";
+    assert_eq!(lines.result()["error"]["hint"], hint);
+}

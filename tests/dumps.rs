@@ -149,6 +149,20 @@ fn damaged_firmware_in_a_dump_is_refused() {
     assert!(stand.contents() == before);
 }
 
+#[test]
+fn a_dump_with_a_record_missing_is_refused() {
+    let (_, stand, flash) = written(&Layout::XIAOMI, "pro");
+    let before = stand.contents();
+    let text = String::from_utf8(hex_of(&[(0x0800_0000, &flash)])).expect("text");
+    // 32 bytes of the firmware's code.
+    let kept: Vec<_> = text.lines().filter(|line| !line.starts_with(":20148000")).collect();
+    assert_eq!(kept.len() + 1, text.lines().count());
+    let error = restore(&stand, &write(&stand, "dump", kept.join("\n").as_bytes()), None).expect_err("a hole");
+    assert!(matches!(error, Error::Gate { gate: "hole", .. }), "{error}");
+    assert_eq!((error.category(), error.board()), (Category::Image, BoardState::Untouched));
+    assert!(stand.contents() == before);
+}
+
 /// On relatives of the GD32E103 nothing removes it again.
 #[test]
 fn option_bytes_that_protect_for_good_are_never_written() {

@@ -121,7 +121,9 @@ fn own_tip(error: &clap::Error, words: &[Word]) -> Option<String> {
         return Some(format!("the value of '{}' must follow a '=', not a space", before.text));
     }
     let option = words.get(at.checked_sub(2)?)?;
-    let follows_value = before.role == Role::Value && option.role == Role::Option;
+    // A word that is not a command is more likely a mistyped one.
+    let follows_value =
+        error.kind() == ErrorKind::UnknownArgument && before.role == Role::Value && option.role == Role::Option;
     follows_value.then(|| format!("a value with spaces needs quotes: {} '{} {invalid}'", option.text, before.text))
 }
 
@@ -339,6 +341,7 @@ mod tests {
             ("flash M365 Pro", "a scooter name with spaces needs quotes\n\n  tip: write 'M365 Pro'"),
             ("verify mi pro 2 --km 5", "a scooter name with spaces needs quotes\n\n  tip: write 'mi pro 2'"),
             ("flash pro 3", "scooter \"pro 3\" is not supported"),
+            ("--log-file log.txt flsh", "unrecognized subcommand 'flsh'"),
             ("flash pro --retries 2", "unexpected argument '--retries' found"),
             ("flash m365 --variant pro", "unexpected argument '--variant' found"),
             ("flash pro --km 12 km", "tip: a value with spaces needs quotes: --km '12 km'"),
@@ -347,6 +350,7 @@ mod tests {
         ] {
             let text = refusal(&line.split(' ').collect::<Vec<_>>());
             assert!(text.contains(words), "{line}:\n{text}");
+            assert!(!text.contains("log.txt flsh'"), "{line}:\n{text}");
             assert!(!text.contains("'pro 2'") && !text.contains("'m365 pro'"), "{line}:\n{text}");
         }
     }
