@@ -117,7 +117,7 @@ fn an_image_on_the_board_that_lacks_its_end_cannot_stay() {
     let before = stand.contents();
     let request = FlashRequest { boot: &[], ..stand.request() };
     let error = assert_refused(&stand, &before, stand.flash(&request), Category::Image);
-    assert_eq!(error.to_string(), "no bootloader image, and the board's own cannot stay: its end is missing");
+    assert_eq!(error.to_string(), "no bootloader image given, and the board's own cannot be kept: its end is missing");
 }
 
 #[test]

@@ -205,7 +205,7 @@ impl Board<'_> {
         core::reset_and_run(&mut self.link, &self.pace, 0)
     }
 
-    /// Lets the core go on where it was halted.
+    /// Resumes the core at the place where it was halted.
     pub fn resume(mut self) -> Result<(), Error> {
         core::resume(&mut self.link)?;
         Ok(())

@@ -51,7 +51,7 @@ impl ChipKind {
     }
 
     /// The RDP value that the vendor's own firmware protects this chip with. Never 0xCC: on relatives of the GD32E103 it
-    /// protects for ever.
+    /// protects permanently.
     pub(super) fn rdp_protected(self) -> u8 {
         if self == Self::Gd32E103 { 0xBB } else { 0x00 }
     }
@@ -75,7 +75,7 @@ pub struct Chip {
     pub kind: ChipKind,
     /// Flash size by the chip's register, in KiB, if that is a size such a chip can have; many that give 64 have 128.
     pub flash_kib: Option<u32>,
-    /// The register, whatever it holds.
+    /// The register as it reads.
     pub flash_size_register: u32,
     /// SCS CPUID.
     #[serde(skip)]
@@ -98,7 +98,7 @@ pub enum Unsupported {
     #[error("this is a Cortex-M0 chip, as on boards of the Mi 4 and later")]
     CortexM0,
     /// An STM32F1 of another density than any of these boards has.
-    #[error("this is an STM32F1 with device id {0:#05x}, not one of medium density")]
+    #[error("this is an STM32F1 with device ID {0:#05x}, not a medium-density one")]
     OtherStm32(u32),
     /// A Cortex-M4 other than the GD32E103.
     #[error("this is an unknown Cortex-M4 chip (DBGMCU_IDCODE {0:#010x})")]

@@ -19,7 +19,7 @@ use super::{
 /// How to reach a board.
 #[derive(Debug, Clone, Default)]
 pub struct ConnectOptions {
-    /// Which probe; needed where there are several.
+    /// Which probe; needed if there are several.
     pub selector: Option<Selector>,
     /// SWD clock in kHz; without one the fastest that works.
     pub speed_khz: Option<u32>,
@@ -235,7 +235,7 @@ fn attempt(probes: &Probes, choice: &Choice, speed: u32, method: Method) -> Resu
     }
     probe.target_reset_assert().map_err(driver)?;
     attach(probe, choice.entry.clone(), method, probes.meter()).map_err(|error| {
-        // A probe goes on holding NRST low after it was closed, and the chip could never be reached without.
+        // A probe keeps holding NRST low after it was closed, and then the chip cannot be reached without reset.
         if let Ok(mut probe) = probes.open(choice) {
             let _ = probe.target_reset_deassert();
         }

@@ -36,7 +36,7 @@ pub(super) fn reset_and_halt(link: &mut Link, pace: &Pace) -> Result<(), Error> 
 
 /// Resets the chip, whose core is halted, and lets it run without the debugger in its way.
 ///
-/// Out of the halt: a core that is let go first goes on with what it did, be it for a moment, and may begin to erase a page.
+/// Out of the halt: a core that is resumed first continues what it was doing, if only for a moment, and may begin to erase a page.
 /// The reset would cut that.
 pub(super) fn reset_and_run(link: &mut Link, pace: &Pace, demcr: u32) -> Result<(), Error> {
     reset(link, pace, demcr, |link, _| {

@@ -28,19 +28,19 @@ pub enum Error {
         found: Vec<ProbeEntry>,
     },
     /// More than one probe, and none chosen.
-    #[error("{} debug probes are attached and none is chosen", found.len())]
+    #[error("{} debug probes are attached and none is selected", found.len())]
     SeveralProbes {
         /// Those that are there.
         found: Vec<ProbeEntry>,
     },
     /// The probe was there and is not any more.
-    #[error("the probe is gone")]
+    #[error("the probe was disconnected")]
     ProbeGone,
     /// The probe is there and cannot be used.
     #[error(transparent)]
     ProbeAccess(Problem),
     /// The probe has no clock as slow as that.
-    #[error("the probe has no SWD clock of {khz} kHz or slower")]
+    #[error("the probe does not support an SWD clock of {khz} kHz or slower")]
     UnsupportedSpeed {
         /// What was asked for.
         khz: u32,
@@ -59,7 +59,7 @@ pub enum Error {
         last: LinkError,
     },
     /// The board answers, though too unreliably to erase anything.
-    #[error("only {good} of the last {total} accesses were right")]
+    #[error("poor contact: only {good} of the last {total} accesses succeeded")]
     PoorContact {
         /// Accesses that were right.
         good: usize,
@@ -73,7 +73,7 @@ pub enum Error {
     #[error(transparent)]
     Unsupported(Unsupported),
     /// The chip's flash is smaller than the scooter's.
-    #[error("the chip has {found} KiB of flash and this scooter's firmware needs {needed} KiB")]
+    #[error("the chip has {found} KiB of flash, but this scooter's firmware needs {needed} KiB")]
     TooSmall {
         /// KiB that the chip states.
         found: u32,
@@ -81,7 +81,7 @@ pub enum Error {
         needed: u32,
     },
     /// Another board than before is on the wires.
-    #[error("the board with UID {expected} was expected, {found} is on the wires")]
+    #[error("expected the board with UID {expected}, but found {found}")]
     OtherBoard {
         /// The board that the run began with.
         expected: Uid,
@@ -89,25 +89,25 @@ pub enum Error {
         found: Uid,
     },
     /// The core does not halt.
-    #[error("the core does not halt")]
+    #[error("the core did not halt")]
     NotHalted,
     /// The chip does not reset.
-    #[error("the chip does not reset")]
+    #[error("the chip did not reset")]
     NotReset,
     /// The flash controller's registers hold what they cannot hold.
-    #[error("the protection state cannot be told from FLASH_OBR {obr:#010x}")]
+    #[error("unknown protection state (FLASH_OBR reads {obr:#010x})")]
     UnknownProtection {
         /// The register.
         obr: u32,
     },
-    /// RDP holds a value that may protect the chip for ever.
+    /// RDP holds a value that may protect the chip permanently.
     #[error("the read-out protection byte is {rdp:#04x}, which may be permanent on this chip")]
     PermanentProtection {
         /// The byte.
         rdp: u8,
     },
     /// What was loaded into SRAM did not arrive.
-    #[error("the flash algorithm did not arrive intact in SRAM")]
+    #[error("the flash algorithm was not loaded intact into SRAM")]
     Loader,
     /// The flash controller reports an error.
     #[error("{what} failed near {address:#010x}: FLASH_SR reports {}", status_names(*status))]
@@ -128,7 +128,7 @@ pub enum Error {
         limit: Duration,
     },
     /// The option bytes are not what was written.
-    #[error("the option bytes read {found}, not {expected}")]
+    #[error("the option bytes are {found} instead of {expected}")]
     OptionBytes {
         /// What was written, in hexadecimal.
         expected: String,
@@ -139,7 +139,7 @@ pub enum Error {
     #[error("read-out protection is still on")]
     StillProtected,
     /// The power cycle that unlocking needs did not happen in time.
-    #[error("the board's power was not cycled within {:.0} s", limit.as_secs_f32())]
+    #[error("the board was not power-cycled within {:.0} s", limit.as_secs_f32())]
     NoPowerCycle {
         /// How long was waited.
         limit: Duration,

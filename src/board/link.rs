@@ -60,7 +60,7 @@ impl fmt::Debug for Link {
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
     /// The chip answered, and refused this access.
-    #[error("the chip refuses access to {address:#010x}")]
+    #[error("the chip refused access to {address:#010x}")]
     Refused {
         /// Of the access, or of the first word of several.
         address: u32,

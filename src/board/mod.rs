@@ -116,7 +116,7 @@ impl<'p> Board<'p> {
                         return Err(error);
                     }
                     lost = Some(error);
-                    // Who waits for a hand to find contact begins again where it is fast.
+                    // While a hand is looking for contact, the next round begins at the fastest clock again.
                     limit = if is_last { first } else { Some(speed_khz - 1) };
                     if !is_last {
                         progress::warn(progress, slower(speed_khz));
@@ -145,7 +145,7 @@ impl<'p> Board<'p> {
         core::halt(&mut link, &pace)?;
         let (chip, uid) = chip::identify(&mut link, cpuid).inspect_err(|error| {
             if !error.is_link() {
-                // What is refused goes on with what it did.
+                // A chip that is refused resumes what it was doing.
                 let _ = core::resume(&mut link);
             }
         })?;
@@ -278,5 +278,5 @@ impl<'p> Recipe<'p> {
 }
 
 fn slower(speed_khz: u32) -> Warning {
-    Warning::new("slower-clock", format!("contact is poor at {speed_khz} kHz, going on with a slower clock"))
+    Warning::new("slower-clock", format!("poor contact at {speed_khz} kHz; trying a slower clock"))
 }

@@ -58,7 +58,7 @@ impl Status {
 /// half-words; DS5319 table 28 gives 40 ms at most for each erase. Worn chips and those of other makers take longer, by as
 /// much as seconds.
 pub(super) const OPTIONS_LIMIT: Duration = Duration::from_secs(20);
-/// How long a user has to take the power away and bring it back, where no waiting time was asked for.
+/// How long a user has to power-cycle the board, if no waiting time was given.
 const POWER_CYCLE_LIMIT: Duration = Duration::from_secs(60);
 
 impl Board<'_> {
@@ -89,10 +89,10 @@ impl Board<'_> {
     }
 
     /// Removes read-out protection, whose state is given as [`Board::status`] read it, and write protection; USER is kept.
-    /// Where read-out protection is in force, this erases the whole flash.
+    /// If read-out protection is in force, this erases the whole flash.
     ///
-    /// Afterwards the core stands before its first instruction, and protection and UID have been read again. Where the chip
-    /// wants its power cycled first, waits for that.
+    /// Afterwards the core stands before its first instruction, and protection and UID have been read again. If the chip
+    /// needs a power-cycle first, waits for that.
     pub fn remove_protection(
         self,
         target: &Target,

@@ -31,7 +31,7 @@ pub struct Stranger {
 }
 
 /// Bytes of SRAM that are read first. Every catalogued firmware has its template within the first hundred and its live
-/// block within these. Where there is neither, no firmware has run; where there are both, there is nothing more to find.
+/// block within these. With neither, no firmware has run; with both, there is nothing more to find.
 const NEAR: u32 = 0xB00;
 
 impl Board<'_> {
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn the_template_is_passed_over_and_the_live_block_found() {
+    fn the_template_is_skipped_and_the_live_block_found() {
         let mut memory = vec![0; 0x1000];
         memory[0x10..0x210].copy_from_slice(DataBlock::template().as_bytes());
         memory[0x6EE..0x8EE].copy_from_slice(block(UID).as_bytes());
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_that_is_cut_off_by_the_end_of_memory_is_none() {
+    fn a_block_that_is_cut_off_by_the_end_of_memory_is_not_found() {
         let mut memory = vec![0; 0x400];
         memory[0x202..].copy_from_slice(&block(UID).as_bytes()[..0x1FE]);
         assert!(search(&memory, UID).is_empty());

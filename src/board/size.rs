@@ -7,7 +7,7 @@ use crate::target::Target;
 const PLAUSIBLE_KIB: [u32; 4] = [16, 32, 64, 128];
 /// Half of the flash of the largest chip on these boards, and all of it on most.
 const HALF: u32 = 64 * 1024;
-/// Bytes that are looked at again where the halves differ.
+/// Bytes that are read again if the halves differ there.
 const SAMPLE: usize = 1024;
 
 /// The size that the register gives, in KiB, if it can be.

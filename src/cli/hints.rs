@@ -220,9 +220,7 @@ mod tests {
     #[test]
     fn a_missing_image_is_answered_with_where_it_is_published() {
         let published = |kind, scooter: &str, chip| {
-            published(
-                &ops::Error::NoImage { kind, scooter: scooter.into(), chip, reason: "it is not a known one" }.into(),
-            )
+            published(&ops::Error::NoImage { kind, scooter: scooter.into(), chip, reason: "it is unknown" }.into())
         };
         let words = "published: Xiaomi bootloader: boot.bin in https://github.com/CamiAlfa/M365_DRV_STLINK";
         assert_eq!(published(Kind::Boot, "pro", "stm32f103"), [words]);

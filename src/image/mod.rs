@@ -177,7 +177,7 @@ pub enum ImageError {
     #[error("not an m365-drv backup")]
     Backup(#[source] SavedError),
     /// A backup of a board whose flash could not be read.
-    #[error("the backup holds no flash: the board was read-protected when it was made")]
+    #[error("the backup contains no flash: the board was read-protected when it was made")]
     NoFlash,
     /// The image lies elsewhere in flash.
     #[error("the image begins at {base:#010x} and holds nothing for {wanted:#010x}")]

@@ -70,7 +70,7 @@ pub enum Error {
     #[error(transparent)]
     Board(Stopped),
     /// Removing protection changes the chip, read-out protection even erases it, and nobody agreed to that.
-    #[error("the chip is {obstacle}; {} needs --erase-all", removing(*obstacle))]
+    #[error("the chip is {obstacle}; {} needs --erase-all", needs(*obstacle))]
     Consent {
         /// The board that was asked about: agreeing to an erase is for this one.
         uid: Uid,
@@ -83,7 +83,7 @@ pub enum Error {
     #[error(transparent)]
     Backup(#[from] BackupError),
     /// The backup was made of a read-protected board and holds no flash.
-    #[error("the backup holds no flash: the board was read-protected when it was made")]
+    #[error("the backup contains no flash: the board was read-protected when it was made")]
     BackupWithoutFlash,
     /// Everything found on the board belongs to another scooter.
     #[error("the board holds {found}; this is not a {title}")]
@@ -121,15 +121,15 @@ pub enum Error {
         detail: String,
     },
     /// More than one image may be flashed to this chip.
-    #[error("{} {kind} images are suitable and none is chosen", fitting.len())]
+    #[error("{} {kind} images are suitable and none is selected", fitting.len())]
     SeveralImages {
         /// Which.
         kind: Kind,
         /// Those, by name and file, in the order in which they were given.
         fitting: Vec<String>,
     },
-    /// No image was given and the board's own cannot stay.
-    #[error("no {kind} image, and the board's own cannot stay: {reason}")]
+    /// No image was given and the board's own cannot be kept.
+    #[error("no {kind} image given, and the board's own cannot be kept: {reason}")]
     NoImage {
         /// Which.
         kind: Kind,
@@ -247,8 +247,8 @@ fn listed(lacks: &[Lack]) -> String {
     }
 }
 
-/// What it means to remove a protection.
-fn removing(obstacle: Obstacle) -> &'static str {
+/// What removing a protection does, and that it needs consent.
+fn needs(obstacle: Obstacle) -> &'static str {
     match obstacle {
         Obstacle::ReadProtected | Obstacle::AboutToBeReadProtected => "unlocking erases it and",
         Obstacle::WriteProtected => "removing that",

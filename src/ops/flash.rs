@@ -25,8 +25,8 @@ pub use super::report::Source as DataSource;
 pub struct FlashRequest<'a> {
     /// The scooter.
     pub target: &'a Target,
-    /// Bootloaders to choose from: the one that passes every gate on the chip found. Of none the board's own stays, where it
-    /// can.
+    /// Bootloaders to choose from: the one that passes every gate on the chip found. Without any, the board's own is kept if
+    /// possible.
     pub boot: &'a [Image],
     /// DRV firmware; likewise.
     pub drv: &'a [Image],
@@ -36,13 +36,13 @@ pub struct FlashRequest<'a> {
     pub serial: Option<Serial>,
     /// The mileage to write, instead of the board's own.
     pub mileage: Option<Mileage>,
-    /// Given where the chip may be erased to unlock it.
+    /// Given if the chip may be erased to unlock it.
     pub consent: Option<EraseConsent>,
     /// How much to write.
     pub extent: Extent,
     /// Whether to write at all.
     pub intent: Intent,
-    /// Where to keep what the board holds.
+    /// Where to save what the board holds.
     pub keep: Keep,
     /// What to do when everything is verified.
     pub after: After,
@@ -104,11 +104,11 @@ pub struct FlashReport {
     pub options_written: bool,
     /// Pages erased one by one.
     pub pages_erased: u32,
-    /// Pages that were right already.
+    /// Pages that were already correct.
     pub pages_skipped: u32,
     /// Bytes programmed.
     pub bytes_programmed: u32,
-    /// Whether every planned byte was read back and is right.
+    /// Whether every planned byte was read back and is correct.
     pub verified: bool,
     /// Whether this was a preview and nothing was written.
     pub preview: bool,
@@ -116,7 +116,7 @@ pub struct FlashReport {
     pub needs_consent: Option<Obstacle>,
     /// How often contact was lost and made again.
     pub reconnects: u32,
-    /// How the firmware started; `None` where it was not let run.
+    /// How the firmware started; `None` if it was not started.
     pub boot_check: Option<Boot>,
     /// The backup made before anything was erased.
     #[serde(serialize_with = "report::some_path")]
@@ -127,7 +127,7 @@ pub struct FlashReport {
     pub took_ms: u64,
     /// Milliseconds from first contact until the wires were not needed any more.
     pub contact_ms: u64,
-    /// The whole flash as planned, 0xFF where nothing is.
+    /// The whole flash as planned, 0xFF wherever nothing is planned.
     #[serde(skip)]
     pub image: Vec<u8>,
 }
@@ -284,7 +284,7 @@ impl FlashReport {
                 job.warn("firmware-error", format!("the firmware is running, but shows error {error}"));
             }
             Boot::NoBlock { .. } => job.warn("boot-unconfirmed", format!("the firmware was not seen to start: {boot}")),
-            Boot::Unseen => job.warn("boot-unseen", "contact ended before the firmware was seen to start"),
+            Boot::Unseen => job.warn("boot-unseen", "contact was lost before the firmware was seen to start"),
             other => return Err(Error::DoesNotStart { how: other.to_string() }),
         }
         if request.after == After::LockAndRun {

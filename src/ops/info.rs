@@ -25,7 +25,7 @@ pub struct InfoReport {
     pub chip: ChipKind,
     /// Flash size by the chip's register, in KiB; `None` if no such chip has that size.
     pub flash_kib: Option<u32>,
-    /// The flash size register, whatever it holds.
+    /// The flash size register as it reads.
     pub flash_size_register: u32,
     /// The chip's UID.
     pub uid: Uid,
@@ -41,11 +41,11 @@ pub struct InfoReport {
     pub write_protected_pages: Vec<u32>,
     /// The option bytes.
     pub option_bytes: Options,
-    /// The bootloader; `None` where there is none or flash cannot be read.
+    /// The bootloader; `None` if there is none or flash cannot be read.
     pub boot: Option<Firmware>,
     /// The DRV firmware; likewise.
     pub drv: Option<Firmware>,
-    /// The data block; `None` where none was found.
+    /// The data block; `None` if none was found.
     pub data: Option<Data>,
     /// The probe.
     pub probe: String,
@@ -66,7 +66,7 @@ pub struct Options {
     pub hardware_watchdog: bool,
     /// The two data bytes.
     pub data: [u8; 2],
-    /// Whether every byte has its right complement.
+    /// Whether every byte has the correct complement.
     pub complements_right: bool,
 }
 

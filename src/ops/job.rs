@@ -8,7 +8,7 @@ use crate::board::{
     progress::{Event, Progress, Step, Warning},
 };
 
-/// Where to do it and whom to tell.
+/// What a procedure works on, and where it reports to.
 pub struct Job<'a> {
     /// The probes to choose from.
     pub probes: &'a Probes,
@@ -20,7 +20,7 @@ pub struct Job<'a> {
     pub known: &'a mut Known,
 }
 
-/// How often contact may be lost where no waiting time was asked for. Each time the clock goes down a step.
+/// How often contact may be lost if no waiting time was given. Each time the clock is slowed down one step.
 const LOSSES: u32 = 10;
 
 /// Losses of contact since something was achieved.
@@ -115,15 +115,14 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Reaches a board again after contact was lost, at a slower clock; the loss itself is the error where that does not
-    /// succeed.
+    /// Reaches a board again after contact was lost, at a slower clock; the loss itself is the error if that fails.
     pub(super) fn rejoin(&mut self, recipe: &Recipe<'a>, lost: board::Error) -> Result<Board<'a>, board::Error> {
         use board::Error as E;
         let (wait, patience) = match self.connect.wait {
-            Wait::No => (Wait::For(PATIENCE), format!(" within {} s", PATIENCE.as_secs())),
+            Wait::No => (Wait::For(PATIENCE), format!(" for {} s", PATIENCE.as_secs())),
             wait => (wait, String::new()),
         };
-        self.warn("contact-lost", format!("{lost}; going on as soon as the board answers again{patience}"));
+        self.warn("contact-lost", format!("{lost}; trying to reconnect{patience}"));
         match self.step(Step::Connect, |progress| recipe.connect(Reclock::Slower, wait, progress)) {
             Err(E::NoContact { .. } | E::NoProbe | E::ProbeNotFound { .. } | E::ProbeGone | E::ProbeAccess(_)) => {
                 Err(lost)
@@ -133,12 +132,12 @@ impl<'a> Job<'a> {
     }
 }
 
-/// How long contact may be lost where no waiting time was asked for.
+/// How long contact may be lost if no waiting time was given.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A refusal before anything was changed: the board goes on as it was.
+/// A refusal before anything was changed: the board resumes what it was doing.
 pub(super) fn refused(board: Board<'_>, refusal: Error) -> Error {
-    // Where contact is lost by now, the refusal still is what the user has to know.
+    // Even if contact is lost by now, the refusal is what the user has to know.
     let _ = board.resume();
     refusal
 }

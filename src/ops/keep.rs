@@ -1,4 +1,4 @@
-//! Where a backup is kept, and where those of earlier runs are found again.
+//! Where backups are saved, and where those of earlier runs are found again.
 
 use std::{
     fs::{self, File},
@@ -98,7 +98,7 @@ impl Keep {
         self.place != Place::Nowhere
     }
 
-    /// Writes the backup; `None` where nothing is to be kept.
+    /// Writes the backup; `None` if nothing is to be saved.
     pub(super) fn save(&self, backup: &Backup) -> Result<Option<PathBuf>, BackupError> {
         match &self.place {
             Place::Nowhere => Ok(None),
@@ -110,7 +110,7 @@ impl Keep {
         }
     }
 
-    /// The same as a step of a job, which is skipped where nothing is to be kept.
+    /// The same as a step of a job, which is skipped if nothing is to be saved.
     pub(super) fn save_for(&self, job: &mut Job<'_>, backup: &Backup) -> Result<Option<PathBuf>, BackupError> {
         if self.place == Place::Nowhere {
             job.skip(Step::Backup);
@@ -174,7 +174,7 @@ fn prefix(uid: Uid) -> String {
     format!("{uid}-")
 }
 
-/// Whether the file holds the data of the board that is to be saved: it comes from a run that is gone on with.
+/// Whether the file holds the data of the board that is to be saved: an interrupted run has made it.
 fn continues(path: &Path, backup: &Backup) -> bool {
     let has_newer = |saved: &Backup| {
         backup.block != saved.block && backup.block.as_ref().is_some_and(|block| block.is_whole(backup.uid))

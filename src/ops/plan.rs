@@ -19,13 +19,13 @@ pub struct FlashPlan {
 pub struct Work {
     /// Pages to write, in address order.
     pub pages: Vec<PageWrite>,
-    /// Pages that are right already.
+    /// Pages that are already correct.
     pub skipped: u32,
 }
 
 /// An image that does not end before what is planned behind it. No gate that is lifted makes room for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{bytes} bytes from {address:#010x} reach into what stands at {end:#010x}")]
+#[error("{bytes} bytes at {address:#010x} overlap what is planned at {end:#010x}")]
 pub struct Overlap {
     /// Where the image begins.
     pub address: u32,

@@ -115,7 +115,7 @@ pub(super) fn check_size(job: &mut Job<'_>, board: &Board<'_>, target: &Target) 
 }
 
 impl Contents {
-    /// The image to plan: the chosen one, else the board's own where that is known to be right.
+    /// The image to plan: the chosen one, else the board's own if that is known to be good.
     fn image(
         &self,
         request: &FlashRequest<'_>,
@@ -131,7 +131,7 @@ impl Contents {
         let flash = self.flash.as_ref().ok_or(refuse("the chip is read-protected, and unlocking erases it"))?;
         let regions = &request.target.regions;
         let region = slice(request.target, flash, if kind == Kind::Boot { &regions.boot } else { &regions.drv });
-        let known = Catalog::builtin().identify(region).ok_or(refuse("it is not a known one"))?;
+        let known = Catalog::builtin().identify(region).ok_or(refuse("it is unknown"))?;
         if !known.is_whole() {
             return Err(refuse("its end is missing"));
         }
@@ -139,7 +139,7 @@ impl Contents {
         if entry.kind != kind || !entry.is_for(&request.target.name) || !entry.runs_on(chip.firmware_name()) {
             return Err(refuse("it is not for this scooter"));
         }
-        // With the update cipher's checksum behind it, where it came with one: what is right stays as it is.
+        // With the update cipher's checksum behind it, if it came with one: what is correct is not changed.
         let end = region.iter().rposition(|byte| *byte != 0xFF).map_or(0, |last| last + 1);
         Ok(region[..end].to_vec())
     }
@@ -158,7 +158,8 @@ pub(super) fn has_pending_update(target: &Target, flash: &[u8]) -> bool {
 }
 
 impl FlashRequest<'_> {
-    /// The data block to write: the one given, else the board's own, with what the user gave in place of what is in it.
+    /// The data block to write: the one from the user's file, else the board's own, with the serial number and mileage that the
+    /// user gave.
     fn block(&self, job: &mut Job<'_>, held: &Contents, uid: Uid) -> Result<(DataBlock, Source), Error> {
         let own = held.block_for(self.target).cloned();
         let base = self.given(job, held.block.as_ref().map(|(block, _)| block));
@@ -172,7 +173,7 @@ impl FlashRequest<'_> {
             (DataBlock::template(), Source::Template)
         };
         if block.serial().is_none() {
-            // A factory default counts as none: with it the firmware shows error 35 for ever.
+            // A factory default counts as none: with it the firmware always shows error 35.
             block = block.with_serial(self.serial.ok_or(Error::NoSerial)?).with_activation();
         }
         if let Some(serial) = self.serial {
@@ -207,7 +208,7 @@ fn next_best(
         _ => earlier.block(|block| block.is_whole(uid)).or_else(|| earlier.block(begins_well)),
     };
     let Some((path, block)) = saved else { return own };
-    let name = path.display();
-    job.warn("data-from-backup", format!("the data block comes from the backup {name} of this board"));
+    let name = path.display().to_string();
+    job.warn("data-from-backup", format!("using the data block from this board's backup {name:?}"));
     Some((block, Source::Backup))
 }

@@ -78,7 +78,7 @@ impl Begun {
     }
 }
 
-/// Removes read-out and write protection; erases the chip where read-out protection was on.
+/// Removes read-out and write protection; erases the chip if read-out protection was on.
 pub fn unlock(
     job: &mut Job<'_>,
     consent: Option<EraseConsent>,
@@ -169,7 +169,7 @@ fn set<'p>(job: &mut Job<'p>, mut board: Board<'p>, begun: &mut Option<Begun>) -
         .map_err(&changed)?;
     if protection == Protection::None {
         // The option bytes have been read back: they are right.
-        job.warn("power-cycle", "the protection is set; on this chip it is in force after the next power-on");
+        job.warn("power-cycle", "protection is set, but on this chip it takes effect only after a power-cycle");
     }
     job.step(Step::Reset, |_| board.reset()).map_err(&changed)?;
     Ok(LockReport { uid, before, protection, options_written: true })

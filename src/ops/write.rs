@@ -1,4 +1,4 @@
-//! The part of `flash` that changes the board, and that goes on after contact was lost.
+//! The part of `flash` that changes the board, and that continues after contact was lost.
 
 use super::{BoardState, Error, Extent, FlashPlan, Job, Obstacle, Work, job::Losses};
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
 pub(super) struct Permit<'a> {
     /// The scooter.
     pub(super) target: &'a Target,
-    /// Given where the chip may be erased to unlock it.
+    /// Given if the chip may be erased to unlock it.
     pub(super) consent: Option<EraseConsent>,
     /// How much to write.
     pub(super) extent: Extent,
@@ -63,7 +63,7 @@ pub(super) struct Tally {
     pub(super) reconnects: u32,
 }
 
-/// How often pages that read back wrong are written again, before the chip is called bad.
+/// How often pages that read back wrong are written again before the chip is considered bad.
 const PASSES: u32 = 3;
 
 /// Makes the board match the plan and proves it by reading everything back over a fresh connection.
@@ -163,7 +163,7 @@ impl<'p> Run<'p, '_> {
             self.state = self.state.max(BoardState::Partial);
             self.tally.options_written = true;
             self.tally.mass_erased |= status.protection == Protection::Read;
-            // Where the option bytes have been erased meanwhile, only this run knows what USER was.
+            // If the option bytes have been erased meanwhile, only this run knows what USER was.
             let unlock = |progress: &mut dyn Progress| {
                 board.remove_protection(target, status.protection, permit.user, consent, progress)
             };
