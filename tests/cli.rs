@@ -12,7 +12,7 @@ fn no_command_shows_the_help_on_stderr() {
     Bench::new()
         .m365("")
         .exit(2)
-        .stderr("Un-brick the motor controller[..]\n...\nUsage: m365-drv [OPTIONS] <COMMAND>\n...\n")
+        .stderr("Unbrick the motor controller[..]\n...\nUsage: m365-drv [OPTIONS] <COMMAND>\n...\n")
         .check();
 }
 
@@ -25,7 +25,7 @@ fn a_wrong_option_is_named() {
 
 #[test]
 fn a_wrong_value_is_named_with_the_valid_ones() {
-    let stderr = "error: unknown scenario \"briked\": scenarios are new, locked, [..]; a saved board is FOLDER:SCENARIO\n\n\
+    let stderr = "error: unknown scenario \"briked\": scenarios are new, locked, [..]; for a saved board write FOLDER:SCENARIO\n\n\
                   Usage: m365-drv [OPTIONS] <COMMAND>\n\nFor more information, try '--help'.\n";
     Bench::new().m365("--simulate=b:briked scooters").exit(2).stderr(stderr).check();
 }

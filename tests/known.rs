@@ -59,7 +59,7 @@ fn a_target_voltage_is_said_if_it_explains_the_silence() {
     for (volts, says) in [
         (0.0, "target voltage 0.0 V: the board has no supply"),
         (0.4, "target voltage 0.4 V: the board has no supply"),
-        (4.9, "target voltage 4.9 V: too high, the chip takes 3.6 V at most"),
+        (4.9, "target voltage 4.9 V is too high: disconnect the supply; the chip tolerates 3.6 V at most"),
         (3.25, ""),
         (2.9, ""),
     ] {
@@ -81,7 +81,7 @@ fn info_finds_the_block_that_is_left_after_an_unlock() {
     assert_eq!(report["data"]["serial"], "21886/00012345");
     bench
         .m365("--simulate=BOARD info")
-        .stdout("...\nData block, from SRAM, left from before the reset; lost when the power goes\n...\n")
+        .stdout("...\nData block, from SRAM, left from before the reset; lost when the board loses power\n...\n")
         .stderr("...\n")
         .check();
     // Its backup gives as much, and is not needed for it.

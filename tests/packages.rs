@@ -344,7 +344,7 @@ fn changed_firmware_causes_one_warning() {
     let warnings: Vec<_> = lines.events("warning").filter(|line| line["name"] == "custom-firmware").collect();
     assert_eq!(warnings.len(), 1);
     let message = "cfw.bin is rehearsal DRV, modified (1 byte changed): if BMS communication is disabled in it, there is no \
-                   battery temperature and no charge interlock";
+                   battery-temperature protection and no charge interlock";
     assert_eq!(warnings[0]["message"], message);
 }
 

@@ -30,7 +30,7 @@ pub enum Problem {
     Driver,
     /// The probe's firmware is too old.
     #[error(
-        "the probe's firmware is too old: {}, at least {needed} is needed",
+        "the probe's firmware is too old: {}; it needs {needed} or later",
         found.as_deref().unwrap_or("unknown version")
     )]
     Firmware {

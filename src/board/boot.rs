@@ -87,12 +87,16 @@ impl fmt::Display for Boot {
             Self::NoBlock { pc } => write!(f, "it runs at {pc:#010x}, but its data block has not appeared in SRAM"),
             Self::Stuck { pc } => write!(f, "it is stuck at {pc:#010x}"),
             Self::Resetting { resets } => {
-                write!(f, "it keeps resetting ({resets} times while it was watched): a watchdog is not fed")
+                write!(
+                    f,
+                    "it keeps resetting ({resets} times while it was watched): the firmware does not feed the \
+                           watchdog"
+                )
             }
             Self::Bootloader { pc } => write!(f, "it is still in the bootloader, at {pc:#010x}"),
             Self::Fault { exception } => write!(f, "it is in the fault handler of a {}", fault_name(*exception)),
             Self::Lockup => f.write_str("the core is locked up"),
-            Self::Lost { pc } => write!(f, "it is at {pc:#010x}, outside of any firmware"),
+            Self::Lost { pc } => write!(f, "it is at {pc:#010x}, outside the firmware"),
             Self::Unseen => f.write_str("it could not be watched"),
         }
     }

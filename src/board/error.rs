@@ -46,7 +46,7 @@ pub enum Error {
         khz: u32,
     },
     /// The probe works and no board answers.
-    #[error("no board answers after {} in {:.1} s{}", count(*attempts, "try"), elapsed.as_secs_f32(), supply(*volts))]
+    #[error("no board answered: {} in {:.1} s{}", count(*attempts, "try"), elapsed.as_secs_f32(), supply(*volts))]
     NoContact {
         /// Tries.
         attempts: u32,
@@ -154,7 +154,10 @@ fn supply(volts: Option<f32>) -> String {
     match volts {
         Some(volts) if volts < UNPOWERED => format!(" (target voltage {volts:.1} V: the board has no supply)"),
         Some(volts) if volts > TOO_HIGH => {
-            format!(" (target voltage {volts:.1} V: too high, the chip takes 3.6 V at most)")
+            format!(
+                " (target voltage {volts:.1} V is too high: disconnect the supply; the chip tolerates 3.6 V at \
+                     most)"
+            )
         }
         _ => String::new(),
     }

@@ -47,7 +47,7 @@ impl KeepArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RestoreArgs {
-    /// The backup, or a dump of flash: plain binary or Intel HEX
+    /// The backup, or a flash dump: plain binary or Intel HEX
     file: PathBuf,
     #[command(flatten)]
     consent: ConsentArg,

@@ -25,15 +25,15 @@ use super::{
 
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
-    /// The files: bin, Intel HEX, enc, zip, or dumps of flash
+    /// The files: bin, Intel HEX, enc, zip, or flash dumps
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// Check for this scooter; without it each file for the first scooter that it seems to be for
+    /// Check for this scooter; by default, the first scooter that each file fits
     #[arg(long, value_name = "SCOOTER", value_parser = ScooterName)]
     scooter: Option<&'static Target>,
 
-    /// Check for this chip; without it the gates about the chip are left out
+    /// Check for this chip; by default, checks that depend on the chip are skipped
     #[arg(long, value_name = "CHIP", value_parser = chip_parser())]
     chip: Option<ChipKind>,
 }

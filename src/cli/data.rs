@@ -21,7 +21,7 @@ use super::{
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DataCommand {
-    /// Make a block from the firmware's own template
+    /// Make a data block from the firmware's own template
     New {
         /// Serial number, as on the sticker of the scooter
         #[arg(long, value_name = "S")]
@@ -35,14 +35,14 @@ pub(crate) enum DataCommand {
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
     },
-    /// Show the registers of a block
+    /// Show the contents of a data block
     Show {
-        /// The file with the block: a block, a page, a dump of flash or a backup
+        /// The file with the data block: a block, a page, a flash dump or a backup
         file: PathBuf,
     },
-    /// Change some fields of a block; all other bytes stay the same
+    /// Change some fields of a data block; all other bytes stay the same
     Edit {
-        /// The file with the block: a block, a page, a dump of flash or a backup
+        /// The file with the data block: a block, a page, a flash dump or a backup
         file: PathBuf,
         /// Another serial number
         #[arg(long, value_name = "S")]

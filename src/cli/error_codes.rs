@@ -53,15 +53,15 @@ pub(crate) const BOOTLOADER: std::ops::RangeInclusive<u8> = 1..=6;
 /// "M365ESC" and "ES2ESC"; wiki.scooterhacking.org "nberrorcodes"; electro.club, foxstudio and m365.now.sh error
 /// tables.
 pub(crate) const TABLE: &[ErrorCode] = &[
-    code(1, "size of the waiting update is invalid", Sure),
+    code(1, "the update stored in flash has an invalid size", Sure),
     code(2, "erasing flash for an update failed", Sure),
     code(3, "programming an update failed", Sure),
     code(4, "writing the update record failed", Sure),
-    code(5, "no valid application in flash", Sure).because(
+    code(5, "no valid firmware in flash", Sure).because(
         "The word at 0x08001000 is not a stack pointer: the firmware is missing or was written to another address.",
         "Flash the board again; `m365-drv info` shows what is on it now.",
     ),
-    code(6, "the waiting update is not firmware", Sure),
+    code(6, "the update stored in flash is not firmware", Sure),
     code(10, "no communication with the dashboard", Sure).because(
         "The dashboard is not connected, its cable is damaged, or it runs the firmware of another scooter. On the \
          bench, with only probe and board, this error is normal.",
@@ -72,25 +72,25 @@ pub(crate) const TABLE: &[ErrorCode] = &[
     code(13, "motor phase C: current out of range", Sure),
     code(14, "throttle sensor out of range", Sure),
     code(15, "brake sensor out of range", Sure),
-    code(16, "internal battery: charge MOSFET (Ninebot)", Likely),
-    code(17, "external battery: charge MOSFET (Ninebot)", Likely),
-    code(18, "motor hall sensors", Sure).because(
+    code(16, "internal battery: charge MOSFET fault (Ninebot)", Likely),
+    code(17, "external battery: charge MOSFET fault (Ninebot)", Likely),
+    code(18, "motor hall sensor fault", Sure).because(
         "The motor's five-wire sensor plug is not connected, or a sensor is dead. On the bench, with no motor \
          connected, this error is normal: the firmware runs and its self-test finds no motor.",
         "Connect the motor's sensor plug. If the error stays, check its wires for a break at the axle.",
     ),
-    code(19, "internal battery: voltage (Ninebot)", Likely),
-    code(20, "external battery: voltage (Ninebot)", Likely),
+    code(19, "internal battery: voltage out of range (Ninebot)", Likely),
+    code(20, "external battery: voltage out of range (Ninebot)", Likely),
     code(21, "no communication with the battery (BMS)", Sure).because(
         "The controller gets no valid answer from the battery's electronics: a loose or broken data line, burned \
-         line resistors on the BMS (R83, R84), or a third-party pack that has no data line. The scooter then rides in \
-         a limp mode.",
+         line resistors on the BMS (R83, R84), or a third-party pack without a data line. The scooter then rides in a \
+         limp mode.",
         "Check the data wires to the battery first. With a pack that has no data line, build firmware with BMS \
-         communication disabled (or BMS emulation) on a firmware builder and flash that file with `--drv`. Note \
-         that the controller then has no battery temperature and no charge interlock.",
+         communication disabled (or BMS emulation) on a firmware builder and flash that file with `--drv`. The \
+         controller then has no battery-temperature protection and no charge interlock.",
     ),
     code(22, "the battery's configuration is invalid", Sure),
-    code(23, "the battery carries a default serial, or is not activated", Sure),
+    code(23, "the battery has a default serial number, or is not activated", Sure),
     code(24, "supply voltage out of range", Sure).because(
         "The controller measures a battery voltage outside its range. On the bench, with 5 V from the probe, this \
          error is normal.",
@@ -100,30 +100,30 @@ pub(crate) const TABLE: &[ErrorCode] = &[
     code(25, "communication failed during a firmware update", Likely),
     code(26, "saving to flash failed", Sure),
     code(27, "the data block belongs to another chip", Sure).because(
-        "At start the firmware compares the UID in its data block with the UID of the chip. They differ if the \
-         block was copied from another board, or if the page is blank. On a GD32E103 board firmware that does not \
-         know this chip shows it too. 27 and 35 in turn mean that the data page is blank.",
+        "At startup the firmware compares the UID in its data block with the UID of the chip. They differ if the \
+         block was copied from another board, or if it is blank. Firmware without GD32E103 support also shows this \
+         error on a GD32E103 board. If 27 and 35 alternate, the data block is blank.",
         "Flash the board again with this program: it always writes the UID of the connected chip.",
     ),
     code(28, "short on the high side of the motor bridge", Likely),
     code(29, "short on the low side of the motor bridge", Likely),
-    code(31, "jump to the application failed (Ninebot)", Likely),
+    code(31, "jump to the firmware failed (Ninebot)", Likely),
     code(32, "no communication with the rental unit", Unsure),
-    code(35, "the controller carries a factory default serial", Sure).because(
+    code(35, "the controller has a factory default serial number", Sure).because(
         "The serial number in the data block is the default that the firmware writes into an empty block: \
          M1GCA1601C0001, M5GCA1901C0001 on the Lite, N2GEA1601C0001 on the Ninebot ES.",
         "Flash the board again with the serial number from the sticker under the deck: `--serial`. This program \
          never writes a default.",
     ),
-    code(36, "battery output (unclear in the sources)", Unsure),
-    code(37, "battery output (unclear in the sources)", Unsure),
-    code(38, "charging current or battery 1 temperature", Unsure),
+    code(36, "battery output fault (sources are unclear)", Unsure),
+    code(37, "battery output fault (sources are unclear)", Unsure),
+    code(38, "charging current or battery 1 temperature out of range", Unsure),
     code(39, "battery too hot", Sure),
-    code(40, "controller too hot, or its temperature sensor", Sure),
+    code(40, "controller too hot, or its temperature sensor faulty", Sure),
     code(41, "external battery too hot (Ninebot)", Likely),
     code(42, "external battery: no communication (Ninebot)", Likely),
     code(43, "external battery: configuration invalid (Ninebot)", Likely),
-    code(44, "external battery: default serial (Ninebot)", Likely),
+    code(44, "external battery: default serial number (Ninebot)", Likely),
     code(45, "internal battery: status bit 14 (Ninebot)", Unsure),
     code(46, "external battery: status bit 14 (Ninebot)", Unsure),
     code(49, "internal battery: firmware does not match (Ninebot)", Unsure),

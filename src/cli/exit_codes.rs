@@ -18,7 +18,7 @@ pub(crate) struct Row {
 const UNCHANGED: &str = "unchanged";
 
 /// What is known of the board if it depends on when the run ended.
-const DEPENDS: &str = "the last lines of the run say what it is now";
+const DEPENDS: &str = "see the `board:` line at the end of the run";
 
 /// All exit codes, in the order of their numbers.
 pub(crate) const TABLE: [Row; 17] = [
@@ -28,16 +28,18 @@ pub(crate) const TABLE: [Row; 17] = [
         name: "ok",
         meaning: "done, or nothing to do",
         board: "",
-        causes: &["After `flash` it means that every planned byte was read back after the last write and is correct."],
+        causes: &["After `flash`, unless it was a dry run: every planned byte was read back after the last write and \
+                   is correct."],
     },
     Row {
         exit: Exit::Internal,
         code: 1,
         name: "internal",
-        meaning: "a defect of this program",
+        meaning: "a bug in this program, or a result file could not be written",
         board: DEPENDS,
         causes: &[
-            "Something happened that the program did not expect. The fault is in the program, not with you or the board.",
+            "Something happened that the program did not expect. The fault is in the program, not with you or the \
+             board.",
             "A result could not be written to its file after the work was done, for example because the disk is full; \
              the message names the file.",
         ],
@@ -50,17 +52,17 @@ pub(crate) const TABLE: [Row; 17] = [
         board: UNCHANGED,
         causes: &[
             "An option or a command is unknown, a value is invalid, or an environment variable has an invalid value.",
-            "The output file or the log file already exists, is used for something else too, or cannot be written.",
+            "The output file already exists or cannot be written, or the log file is another file than a log.",
             "--simulate names a folder that is not a saved board, or cannot be written.",
-            "The probe has no SWD clock as slow as --speed asks for.",
-            "`explain` has no page on what was asked for.",
+            "The probe does not support an SWD clock as slow as --speed.",
+            "The topic given to `explain` is unknown.",
         ],
     },
     Row {
         exit: Exit::Consent,
         code: 3,
         name: "consent",
-        meaning: "needs --erase-all or a yes that was not given",
+        meaning: "needs --erase-all, or your answer at a terminal",
         board: UNCHANGED,
         causes: &[
             "The chip is read-protected, or will be after its next reset: unlocking erases its whole flash.",
@@ -90,7 +92,7 @@ pub(crate) const TABLE: [Row; 17] = [
             "Another program is using the probe.",
             "On Windows the probe has no WinUSB driver.",
             "The firmware of the ST-Link is too old: at least V2J26 or V3J3 is needed.",
-            "Two probes of the same kind cannot be told apart by their serial numbers: unplug one of them.",
+            "Two probes cannot be told apart by their serial numbers, and are not ST-Links: unplug one of them.",
             "The probe does not answer: unplug it and plug it in again.",
             "The driver could not open the probe for another reason, which the message gives.",
         ],
@@ -99,7 +101,7 @@ pub(crate) const TABLE: [Row; 17] = [
         exit: Exit::NoContact,
         code: 6,
         name: "no-contact",
-        meaning: "the probe works, no board answers",
+        meaning: "the probe works, but no board answers",
         board: UNCHANGED,
         causes: &[
             "GND, SWCLK or SWDIO has no contact, or two of them are swapped.",
@@ -112,13 +114,13 @@ pub(crate) const TABLE: [Row; 17] = [
         exit: Exit::WrongBoard,
         code: 7,
         name: "wrong-board",
-        meaning: "not a chip or board this supports, or not the board expected",
-        board: "unchanged, unless boards were swapped while one was written; the last lines of the run say so",
+        meaning: "unsupported chip, or not the expected board",
+        board: "unchanged; if boards were swapped during the run, see the `board:` line at its end",
         causes: &[
             "Another chip answers: the dashboard has the same three pads, and later scooters have other chips.",
-            "The chip's flash is too small for the scooter named, or its size is unknown.",
+            "The chip's flash is too small for the scooter named.",
             "Firmware, serial number and data block on the board belong to another scooter than the one named.",
-            "Another board answers than at the beginning of the run, or than the one the backup was made of.",
+            "The board is not the one this run started with, or not the one the backup was made from.",
             "The protection of the chip is unknown or may be permanent, so nothing is written.",
         ],
     },
@@ -131,7 +133,7 @@ pub(crate) const TABLE: [Row; 17] = [
         causes: &[
             "The file fails a gate: it is for another scooter or chip, damaged, cut short, too large, or not firmware.",
             "The file, or a firmware folder, cannot be read.",
-            "No image was given, and the one on the board cannot stay.",
+            "No image was given, and the one on the board cannot be kept.",
             "Several suitable images were found and none was chosen.",
             "The dump to restore lacks the bootloader or the firmware, or the file is not a dump.",
             "The option bytes in the file to restore would protect the chip for good (RDP 0xcc).",
@@ -141,42 +143,43 @@ pub(crate) const TABLE: [Row; 17] = [
         exit: Exit::Data,
         code: 9,
         name: "data",
-        meaning: "serial, mileage or data block unknown or refused",
+        meaning: "serial number, mileage or data block unknown or refused",
         board: UNCHANGED,
         causes: &[
-            "The serial number or the mileage is unknown: neither the board, nor a backup, nor the command line gave it.",
+            "The serial number or the mileage is unknown: it is not on the board, in a backup or on the command line.",
             "The serial number has the wrong form for this scooter, or is a factory default.",
             "The mileage is too large, or the UID is invalid.",
             "The file given is not a data block and does not contain one, or cannot be read.",
-            "The data block given belongs to another scooter, or the dump to restore has no data block with serial and \
-             mileage.",
+            "The data block given belongs to another scooter, or the dump to restore has no data block with serial
+             number and mileage.",
         ],
     },
     Row {
         exit: Exit::Backup,
         code: 10,
         name: "backup",
-        meaning: "the backup could not be written and read back",
+        meaning: "backup not written, or not usable",
         board: UNCHANGED,
         causes: &[
             "The disk is full or read-only, or there is no folder for backups.",
             "The file already exists: a backup is never overwritten.",
             "What was read back from the file differs from what was written.",
-            "The file to restore cannot be read, is not a backup, is damaged, or contains no flash because the board was \
-             read-protected when it was made.",
+            "The file to restore cannot be read, is not a backup, is damaged, or contains no flash because the board \
+             was read-protected when it was made.",
         ],
     },
     Row {
         exit: Exit::Flash,
         code: 11,
         name: "flash",
-        meaning: "erase, program or unlock failed",
-        board: "changed; the last lines of the run say what it is now",
+        meaning: "erasing, programming or unlocking failed",
+        board: "changed; see the `board:` line at the end of the run",
         causes: &[
             "The chip refused an erase or a write: the supply is too weak, or the page is worn out or write-protected.",
             "The chip did not finish an erase or a write in time.",
             "The option bytes differ from what was written.",
-            "Read-out protection is still on after unlocking: some chips need a power-cycle, which did not happen in time.",
+            "Read-out protection is still on after unlocking: some chips need a power-cycle, which did not happen in \
+             time.",
         ],
     },
     Row {
@@ -194,10 +197,11 @@ pub(crate) const TABLE: [Row; 17] = [
         exit: Exit::LinkLost,
         code: 13,
         name: "link-lost",
-        meaning: "contact lost on the way; run the same command again to finish",
+        meaning: "contact lost during the run; run the same command again to finish",
         board: DEPENDS,
         causes: &[
-            "A wire slipped, or the contact is poor: what came over the wires made no sense, or read differently each time.",
+            "A wire slipped, or the contact is poor: what came over the wires made no sense, or read differently each \
+             time.",
             "The probe was unplugged, or stopped answering.",
             "The board lost its supply, or did not answer a halt or a reset.",
             "The firmware on the board did not finish what it was writing to its flash.",
@@ -208,7 +212,7 @@ pub(crate) const TABLE: [Row; 17] = [
         exit: Exit::Locked,
         code: 14,
         name: "locked",
-        meaning: "flash cannot be read, so it cannot be compared or backed up in full as asked",
+        meaning: "flash is read-protected, so it cannot be compared",
         board: UNCHANGED,
         causes: &["The chip is read-protected: its flash cannot be read until it is unlocked, which erases it."],
     },
@@ -216,7 +220,7 @@ pub(crate) const TABLE: [Row; 17] = [
         exit: Exit::Output,
         code: 15,
         name: "output",
-        meaning: "the work is done as far as told, but the report could not be written",
+        meaning: "done, but the report could not be written",
         board: DEPENDS,
         causes: &[
             "Standard output was closed, for example by `| head`.",
@@ -227,7 +231,7 @@ pub(crate) const TABLE: [Row; 17] = [
         exit: Exit::Interrupted,
         code: 130,
         name: "interrupted",
-        meaning: "Ctrl-C",
+        meaning: "stopped with Ctrl-C",
         board: DEPENDS,
         causes: &["You stopped it."],
     },
@@ -283,7 +287,8 @@ mod tests {
         board::Error::SeveralProbes { .. } = board::Error::SeveralProbes { found: vec![] } => "Several probes",
         board::Error::ProbeGone = board::Error::ProbeGone => "probe was unplugged",
         board::Error::ProbeAccess(_) = board::Error::ProbeAccess(Problem::Hung) => "does not answer: unplug it",
-        board::Error::UnsupportedSpeed { .. } = board::Error::UnsupportedSpeed { khz: 1 } => "no SWD clock",
+        board::Error::UnsupportedSpeed { .. } = board::Error::UnsupportedSpeed { khz: 1 } => "does not support an SWD \
+                                                                                              clock",
         board::Error::NoContact { .. } = board::Error::NoContact {
             attempts: 1, elapsed: TIME, volts: None, last: nonsense(),
         } => "no contact",
@@ -292,7 +297,7 @@ mod tests {
         board::Error::Unsupported(_) = board::Error::Unsupported(Unsupported::Dashboard) => "Another chip answers",
         board::Error::TooSmall { .. } = board::Error::TooSmall { found: 64, needed: 128 } => "too small",
         board::Error::OtherBoard { .. } = board::Error::OtherBoard { expected: UID, found: UID } =>
-            "Another board answers",
+            "The board is not the one",
         board::Error::NotHalted = board::Error::NotHalted => "did not answer a halt",
         board::Error::NotReset = board::Error::NotReset => "or a reset",
         board::Error::UnknownProtection { .. } = board::Error::UnknownProtection { obr: 0 } => "protection",
@@ -347,7 +352,8 @@ mod tests {
     });
 
     causes!(of_probe: Problem {
-        Problem::Permission { .. } = Problem::Permission { vid: String::new(), pid: String::new() } => "Permission denied",
+        Problem::Permission { .. } = Problem::Permission { vid: String::new(), pid: String::new() } => "Permission \
+                                                                                                        denied",
         Problem::Busy { .. } = Problem::Busy { program: None } => "Another program is using",
         Problem::Driver = Problem::Driver => "no WinUSB driver",
         Problem::Firmware { .. } = Problem::Firmware { found: None, needed: String::new() } => "is too old",
@@ -358,7 +364,8 @@ mod tests {
 
     causes!(of_link: LinkError {
         LinkError::Refused { .. } = LinkError::Refused { address: 0 } => "made no sense",
-        LinkError::Wire { .. } = LinkError::Wire { address: None, source: Box::new(ArmError::Timeout) } => "A wire slipped",
+        LinkError::Wire { .. } = LinkError::Wire { address: None, source: Box::new(ArmError::Timeout) } => "A wire \
+                                                                                                            slipped",
         LinkError::Probe { .. } = LinkError::Probe { source: Box::new(ArmError::Timeout) } => "stopped answering",
         LinkError::Nonsense { .. } = nonsense() => "made no sense",
         LinkError::BlankUid { .. } = LinkError::BlankUid { uid: UID } => "made no sense",

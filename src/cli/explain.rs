@@ -14,7 +14,8 @@ use super::{
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
-    /// An exit code's name (`consent`, `exit-3`), a scooter's error code (`21`), `wiring`, `safety`; without one, a list
+    /// An exit code's name (`consent`, `exit-3`), a scooter's error code (`21`), `wiring`, `safety`; lists all topics if
+    /// omitted
     #[arg(value_name = "NAME or NUMBER")]
     topic: Option<String>,
 }
@@ -130,7 +131,7 @@ fn kebab(confidence: error_codes::Confidence) -> &'static str {
     match confidence {
         error_codes::Confidence::Sure => "sure",
         error_codes::Confidence::Likely => "likely (one good source)",
-        error_codes::Confidence::Unsure => "unsure (a single remark)",
+        error_codes::Confidence::Unsure => "unsure (mentioned once)",
     }
 }
 

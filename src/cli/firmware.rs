@@ -13,10 +13,10 @@ use super::{
 /// The folders that a command is given.
 #[derive(Debug, Args)]
 pub(crate) struct FirmwareArgs {
-    /// Look for images in this folder, by hash; repeatable
+    /// Look for known images in this folder, also in zips; repeatable
     ///
-    /// Then `M365_DRV_FIRMWARE` (folders as in PATH) is looked at, then `firmware` in the user's data folder; images
-    /// found in an earlier folder win.
+    /// Also searches the folders in `M365_DRV_FIRMWARE` (separated as in PATH), then `firmware` in the user's data
+    /// folder; images found in an earlier folder win.
     #[arg(long, value_name = "DIR")]
     firmware: Vec<PathBuf>,
 }

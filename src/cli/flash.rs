@@ -204,7 +204,7 @@ impl Report for FlashReport {
             None => page.row("started", "not tried"),
             Some(Boot::Running { error: 0, .. }) => page.toned("started", "yes", Tone::Good),
             Some(Boot::Running { error, .. }) if Boot::is_normal_on_a_bench(error) => {
-                let started = format!("yes; error {error}, as without motor, battery and dashboard");
+                let started = format!("yes; shows error {error}, which is normal without motor, battery and dashboard");
                 page.toned("started", started, Tone::Good)
             }
             Some(Boot::Running { error, .. }) => {
@@ -216,7 +216,7 @@ impl Report for FlashReport {
             page.row("backup", backup.display());
         }
         let [took, contact] = [self.took_ms, self.contact_ms].map(|ms| seconds(Duration::from_millis(ms)));
-        page.row("took", format!("{took}, in contact {contact}"));
+        page.row("took", format!("{took}, wires needed for {contact}"));
     }
 }
 

@@ -122,51 +122,59 @@ pub(crate) fn advice(exit: Exit) -> &'static str {
     match exit {
         Exit::Ok => "",
         Exit::Internal => {
-            "Run the same command again with `--log-file m365-drv.log` and send that file with your report. The last \
-             lines of the run say what the board is now."
+            "If a file could not be written, free some disk space and run the same command again. Otherwise run it \
+             with `--log-file m365-drv.log` and send that file with your report."
         }
         Exit::Usage => "`m365-drv --help` lists the commands, `m365-drv COMMAND --help` the options of one.",
         Exit::Consent => {
-            "Serial number and mileage are read before the chip is erased, if its firmware still runs: `m365-drv info` \
-             shows them. Then run the same command with `--erase-all`."
+            "`m365-drv info` shows serial number and mileage if they can be read. If they cannot, write them down \
+             from the sticker and the app first: unlocking erases them. Then run the same command with `--erase-all`."
         }
         Exit::NoProbe => {
-            "`m365-drv probes` lists what is attached. If there are several, choose one: `--probe SERIAL`, or `--probe \
-             usb:BUS-PORT` if it has no serial number."
+            "Plug in an ST-Link, J-Link or CMSIS-DAP probe; `m365-drv probes` lists those found. If there are \
+             several, choose one: `--probe SERIAL`, or `--probe usb:BUS-PORT` if it has no serial number."
         }
-        Exit::ProbeAccess => "`m365-drv probes` says for each probe what is wrong and how to fix it.",
+        Exit::ProbeAccess => "`m365-drv probes` shows what is wrong with each probe and how to fix it.",
         Exit::NoContact => {
             "See `m365-drv explain wiring`, then run the same command with `--wait` and move the wires until the board \
-             answers. If it never does, hold the reset capacitor to GND while the program waits, and let go."
+             answers. If it never does, touch the NRST end of the reset capacitor to GND for a moment."
         }
         Exit::WrongBoard => {
-            "`m365-drv info` shows which chip answers and what the board holds, `m365-drv scooters` which chips are known. \
-             If the board is to become another scooter on purpose, add `--force other-scooter`."
+            "`m365-drv info` shows which chip answers and what is on the board. The probe belongs on the motor \
+             controller, not on the dashboard. To turn the board into another scooter on purpose, add `--force \
+             other-scooter`."
         }
         Exit::Image => {
-            "`m365-drv image show FILE` says what a file is and which gates it fails. If you know that a gate is wrong, \
-             lift it by its name: `--force GATE`."
+            "`m365-drv image show FILE` shows what a file is and which checks (gates) it fails. To override one that \
+             you know to be wrong: `--force GATE`. Give a missing image with `--boot`, `--drv` or `--firmware`."
         }
         Exit::Data => {
-            "Give both: `--serial` as on the sticker of the scooter, `--km` as you know it. Or give a saved data block: \
-             `--data FILE`."
+            "Give what is missing: `--serial`, as on the sticker of the scooter, and `--km`, its total mileage. Or \
+             give a saved data block: `--data FILE`."
         }
-        Exit::Backup => "Name another place: `--backup FILE`. If you already have a backup: `--no-backup`.",
+        Exit::Backup => {
+            "Give another place: `--backup FILE`. If you already have a backup: `--no-backup`. If the \
+                         file to restore has no flash, use its data block: `m365-drv flash SCOOTER --data FILE`."
+        }
         Exit::Flash => {
-            "Check the supply and run the same command again: it skips what is already correct. If the message asks for \
-             it, power-cycle the board first."
+            "Check the supply, power-cycle the board and run the same command again: it skips what is already correct."
         }
         Exit::Verify => {
-            "After `flash`: run the same command again. After `verify`: `m365-drv flash` writes what differs."
+            "If bytes differ after `flash`, run the same command again; after `verify`, `m365-drv flash` writes what \
+             differs. If the firmware does not start, power-cycle the board; if that does not help, flash another DRV \
+             image."
         }
-        Exit::LinkLost => "Fix the wires and run the same command again; with `--wait` it goes on by itself.",
+        Exit::LinkLost => {
+            "Fix the wires and run the same command again. The program reconnects by itself for a few \
+                           seconds; with `--wait` it keeps trying."
+        }
         Exit::Locked => {
-            "`m365-drv info` shows what can be read of a locked board. `m365-drv flash` saves serial number and mileage \
-             first if they can be read, unlocks the chip (`--erase-all`), writes it and verifies it."
+            "`m365-drv info` shows what can be read of a locked board. `m365-drv flash` saves serial number and \
+             mileage first if they can be read, unlocks the chip (`--erase-all`), writes it and verifies it."
         }
         Exit::Output => {
-            "The last lines of the run say what the board is now. Free some space, or let the reader take everything; \
-             `m365-drv info` and `m365-drv verify` show the result again."
+            "Free some disk space, or run it without `| head`. `m365-drv info` and `m365-drv verify` show the result \
+             again."
         }
         Exit::Interrupted => "Run the same command again: it skips what is already correct.",
     }

@@ -18,12 +18,12 @@ use super::{
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ImageCommand {
-    /// Say what a firmware file is: kind, version, scooter, chips, hashes, and the gates it passes and fails
+    /// Identify a firmware file: kind, version, scooter, chips, hashes, and the checks (gates) that it passes and fails
     Show {
-        /// The file: bin, Intel HEX, enc, zip, or a dump of flash
+        /// The file: bin, Intel HEX, enc, zip, or a flash dump
         file: PathBuf,
     },
-    /// Ask the gates of `flash`: exit 0 if every file passes, 8 if one fails
+    /// Check files as `flash` does: exit 0 if every file passes, 8 if one fails
     Check(CheckArgs),
     /// Decrypt an update file, or the firmware of a package
     Decrypt {

@@ -53,7 +53,7 @@ impl Report for InfoReport {
                 match (data.source, self.protection) {
                     // Firmware that can start again would find it in flash.
                     (DataSource::Sram, Protection::None) => page.heading(format!(
-                        "Data block, from {from}, left from before the reset; lost when the power goes"
+                        "Data block, from {from}, left from before the reset; lost when the board loses power"
                     )),
                     _ => page.heading(format!("Data block, from {from}")),
                 };

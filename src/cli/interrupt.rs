@@ -37,6 +37,6 @@ pub(crate) fn obey(wish: Arc<AtomicBool>, activity: Activity, output: Output) {
         }
     };
     if let Err(error) = ctrlc::set_handler(handler) {
-        log::warn!("Ctrl-C ends the program at once: {error}");
+        log::warn!("cannot catch Ctrl-C; it will stop the program at once: {error}");
     }
 }

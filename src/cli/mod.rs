@@ -56,11 +56,10 @@ use self::{simulate::SimulateArg, values::Reads};
 /// What the help of `flash` ends with.
 const SAFETY: &str = concat!(include_str!("safety.txt"), "\n", include_str!("wiring.txt"));
 
-/// Un-brick the motor controller of a Xiaomi M365-family scooter over SWD.
+/// Unbrick the motor controller of a Xiaomi M365-family scooter over SWD.
 ///
-/// One command takes a board that is locked, bricked or blank to one that runs: it identifies the chip, rescues serial
-/// and mileage, removes the read-out protection, programs bootloader, firmware and data block, and reads all of it
-/// back.
+/// One command makes a locked, bricked or blank board run again: it identifies the chip, rescues serial number and
+/// mileage, removes the read-out protection, programs bootloader, firmware and data block, and reads all of it back.
 ///
 /// Try everything without hardware first: `m365-drv --simulate flash pro --erase-all`.
 #[derive(Debug, Parser)]
@@ -81,12 +80,12 @@ pub(crate) struct Cli {
 pub(crate) struct Globals {
     /// Which probe; needed only if more than one is attached [env: `M365_DRV_PROBE`].
     ///
-    /// `VID:PID`, `VID:PID:SERIAL`, a serial or at least its first 4 characters, `usb:BUS-PORT[.PORT]`, or `#N` as in the
-    /// list of `probes`.
+    /// `VID:PID`, `VID:PID:SERIAL`, a serial or at least its first 4 characters, `usb:BUS-PORT[.PORT]`, or `#N` as listed by
+    /// `m365-drv probes`.
     #[arg(long, global = true, value_name = "SEL", value_parser = Reads(context::parse_probe))]
     pub(crate) probe: Option<Selector>,
 
-    /// SWD clock; by default the fastest up to 4000 that works [env: `M365_DRV_SPEED`].
+    /// SWD clock in kHz; by default the fastest that works, up to 4000 [env: `M365_DRV_SPEED`].
     #[arg(long, global = true, value_name = "KHZ", allow_negative_numbers = true, value_parser = Reads(context::parse_khz))]
     pub(crate) speed: Option<u32>,
 
@@ -107,7 +106,7 @@ pub(crate) struct Globals {
     #[arg(long, global = true, value_name = "HOW", value_enum, default_value_t = ConnectArg::Auto)]
     pub(crate) connect: ConnectArg,
 
-    /// Print JSON Lines on stdout and nothing else there.
+    /// Print only JSON Lines on stdout.
     #[arg(long, global = true)]
     pub(crate) json: bool,
 
@@ -115,7 +114,7 @@ pub(crate) struct Globals {
     #[arg(long, global = true)]
     pub(crate) no_input: bool,
 
-    /// Log more; `-vv` includes the lines of probe-rs.
+    /// Log more; `-vv` includes messages from probe-rs.
     #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
     pub(crate) verbose: u8,
 
@@ -123,7 +122,7 @@ pub(crate) struct Globals {
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
 
-    /// Append a full log to this file, whatever the screen shows.
+    /// Append a full log to this file, regardless of `-v` and `-q`.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) log_file: Option<PathBuf>,
 
@@ -166,20 +165,20 @@ pub(crate) enum Command {
     /// Do the whole job: identify, rescue, back up, unlock, program, verify, start
     #[command(after_long_help = SAFETY)]
     Flash(Box<flash::FlashArgs>),
-    /// Show the chip and what is on the board; read-only
+    /// Show the chip and what is on the board; changes nothing
     Info,
     /// Save everything readable to one file
     Backup {
         /// The new file to write, or a folder to write one in
         file: PathBuf,
     },
-    /// Write a backup back exactly, option bytes included, or a dump of flash
+    /// Write a backup, including its option bytes, or a flash dump to the board
     Restore(backup::RestoreArgs),
     /// Compare the board with what `flash` would write; changes nothing
     Verify(Box<request::WantedArgs>),
     /// Remove read-out and write protection; erases the chip if it is read-protected
     Unlock(protect::UnlockArgs),
-    /// Set read-out protection
+    /// Set read-out protection; only a mass erase removes it again
     Lock,
     /// Reset the chip and let it run
     Reset,
@@ -189,9 +188,9 @@ pub(crate) enum Command {
     /// Identify and check firmware files; encrypt or decrypt them
     #[command(subcommand)]
     Image(image::ImageCommand),
-    /// List the supported scooters: chip, flash layout, known images and images at hand
+    /// List the supported scooters: chip, flash layout, known images and images found locally
     Scooters(firmware::FirmwareArgs),
-    /// List the attached probes: whether each can be used, and if not, what to do
+    /// List the attached probes, and how to fix those that cannot be used
     Probes,
     /// Explain an exit code, or an error code that the scooter shows
     Explain(explain::ExplainArgs),

@@ -145,7 +145,7 @@ mod tests {
 #4 STLink V2
   usb     0483:3748 at usb:1-4
   serial  ?
-  usable  no: the probe's firmware is too old: V2J17, at least J26 is needed
+  usable  no: the probe's firmware is too old: V2J17; it needs J26 or later
   Update it with ST's STSW-LINK007 (https://www.st.com/en/development-tools/stsw-link007.html).
 
 #5 STLink V2

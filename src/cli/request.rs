@@ -21,7 +21,7 @@ use super::{
 /// A scooter, its firmware and its data.
 #[derive(Debug, Args)]
 pub(crate) struct WantedArgs {
-    /// Which scooter; also by the name that people use, as "mi pro 2"
+    /// The scooter: a name that `scooters` lists, or a common one such as "mi pro 2"
     #[arg(value_name = "SCOOTER", value_parser = ScooterName)]
     pub(crate) scooter: &'static Target,
 
@@ -29,25 +29,26 @@ pub(crate) struct WantedArgs {
     #[arg(long, value_name = "FILE")]
     drv: Option<PathBuf>,
 
-    /// The bootloader; without it the board keeps its own if that is readable, known and right
+    /// The bootloader; by default the board's own is kept if it can be read and is a known one for this scooter
     #[arg(long, value_name = "FILE")]
     boot: Option<PathBuf>,
 
     #[command(flatten)]
     firmware: FirmwareArgs,
 
-    /// Serial number, as on the sticker of the scooter; without it the board's own
+    /// Serial number, as on the sticker of the scooter; by default the board's own
     #[arg(long, value_name = "S")]
     serial: Option<String>,
 
     #[command(flatten)]
     mileage: MileageArgs,
 
-    /// Data block to write instead of the board's own, from a block file, a backup or a dump of flash
+    /// Data block to write instead of the board's own, from a block file, a backup or a flash
+    /// dump
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
 
-    /// Go on although this gate fails; repeatable, one name each
+    /// Continue although this check (gate) fails; repeatable; `image show` lists the names
     #[arg(long, value_name = "GATE", value_parser = PossibleValuesParser::new(forcible()), hide_possible_values = true)]
     force: Vec<String>,
 }
@@ -103,8 +104,8 @@ impl WantedArgs {
         if kind == Kind::Drv
             && let Some(what) = custom(&image.bytes)
         {
-            let risk =
-                "if BMS communication is disabled in it, there is no battery temperature and no charge interlock";
+            let risk = "if BMS communication is disabled in it, there is no battery-temperature protection and no charge \
+                 interlock";
             context.warn("custom-firmware", format!("{} is {what}: {risk}", file.display()));
         }
         Ok(image)

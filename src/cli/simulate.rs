@@ -23,8 +23,8 @@ use super::exit::{Exit, Meaning};
 pub(super) fn help() -> String {
     format!(
         "Rehearse on a simulated board; no hardware is touched.\n\nBOARD is a scenario ({}), or the folder of a saved \
-         board. A new folder is named with a separator, as `./mine`, and made from scenario `locked`, or from the one in \
-         `FOLDER:SCENARIO`. The board is written back to its folder after each command.",
+         board; `--simulate` alone means `locked`. To make a saved board, write `./mine` (begins as `locked`) or \
+         `mine:SCENARIO`. The folder is updated after each command.",
         names()
     )
 }
@@ -56,7 +56,7 @@ impl SimulateArg {
         if let Some((folder, name)) = with_scenario {
             return match name.parse() {
                 Ok(scenario) => Ok(Self::Folder { path: folder.into(), scenario }),
-                Err(_) => Err(unknown(&format!("scenario {name:?}"), "a saved board is FOLDER:SCENARIO".into())),
+                Err(_) => Err(unknown(&format!("scenario {name:?}"), "for a saved board write FOLDER:SCENARIO".into())),
             };
         }
         if has_separator(text) || (!text.is_empty() && Path::new(text).exists()) {
