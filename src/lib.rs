@@ -63,6 +63,7 @@ pub mod clock;
 pub mod count;
 pub mod image;
 pub mod ops;
+pub mod printable;
 pub mod sim;
 pub mod target;
 pub mod version;

@@ -92,7 +92,7 @@ fn a_refused_image_found_in_a_folder_is_named_with_its_file() {
     let (_, stand) = Stand::scenario(Scenario::Locked);
     let found = Image { place: Some(0), file: Some("shelf/bad.zip".into()), ..image(sim::APP_128) };
     let error = refused(&stand, &[found]).to_string();
-    assert!(error.ends_with(", in shelf/bad.zip"), "{error}");
+    assert!(error.ends_with(", in \"shelf/bad.zip\""), "{error}");
 }
 
 #[test]

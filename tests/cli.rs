@@ -53,8 +53,7 @@ fn a_block_is_made_shown_and_changed() {
 fn a_file_is_never_overwritten() {
     let bench = Bench::new();
     bench.write("a.bin", "mine");
-    let stderr =
-        "error: a.bin exists already\nnext: m365-drv data new --help\nexit 2: `m365-drv explain usage` tells more\n";
+    let stderr = "error: \"a.bin\" exists already\nnext: m365-drv data new --help\nexit 2: `m365-drv explain usage` tells more\n";
     bench.m365("data new --serial 21886/00012345 -o a.bin").exit(2).stderr(stderr).check();
     assert_eq!(bench.read("a.bin"), b"mine");
 }
@@ -144,7 +143,7 @@ fn bytes_that_are_not_a_data_block_are_refused() {
 #[cfg(unix)]
 #[test]
 fn an_endless_file_is_read_only_up_to_the_size_limit() {
-    let stderr = "error: /dev/zero is too big: more than 16 MiB\nnext: m365-drv data show --help\n\
+    let stderr = "error: \"/dev/zero\" is too large: the limit is 16 MiB\nnext: m365-drv data show --help\n\
                   exit 9: `m365-drv explain data` tells more\n";
     Bench::new().m365("data show /dev/zero").exit(9).stderr(stderr).check();
 }

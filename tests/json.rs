@@ -99,7 +99,7 @@ fn a_failure_has_name_message_causes_and_hint() {
         lines.result()["error"],
         json!({
             "name": "data",
-            "message": "cannot read missing.bin",
+            "message": "cannot read \"missing.bin\"",
             "causes": ["No such file or directory (os error 2)"],
             "hint": "m365-drv data show --help",
         })

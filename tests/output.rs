@@ -46,7 +46,7 @@ fn a_report_that_cannot_be_written_ends_with_15_and_stderr_names_the_board_state
 #[test]
 fn a_failed_run_keeps_its_exit_code_if_stdout_is_full() {
     let bench = Bench::new();
-    let error = "error: cannot read missing.bin\n  cause: No such file or directory (os error 2)\n";
+    let error = "error: cannot read \"missing.bin\"\n  cause: No such file or directory (os error 2)\n";
     for line in ["--json data show missing.bin", "data show missing.bin"] {
         let (exit, stderr) = into(&bench, FULL, line);
         assert_eq!(exit, Some(9), "{line}: {stderr}");
@@ -121,7 +121,7 @@ fn the_log_file_holds_refusals_and_bad_usage() {
     end(
         "--log-file log.txt data show missing.bin",
         9,
-        "\ncannot read missing.bin\ncause: No such file or directory (os error 2)\nnext: m365-drv data show --help\n\
+        "\ncannot read \"missing.bin\"\ncause: No such file or directory (os error 2)\nnext: m365-drv data show --help\n\
          exit 9 (data); board: unchanged\n",
     );
 }
@@ -222,4 +222,41 @@ fn a_failure_names_the_backup_that_was_made_before() {
     let lines = bench.m365(line).exit(12).json();
     let backup = lines.report()["backup"].as_str().unwrap();
     assert!(bench.path(backup).is_file(), "{backup}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_log_file_that_cannot_be_written_is_refused_before_any_contact() {
+    let bench = Bench::new();
+    let stderr = "error: the log file \"/dev/full\" could not be written\n  \
+                  cause: No space left on device (os error 28)\nboard: unchanged\n\
+                  exit 15: `m365-drv explain output` tells more\n";
+    let line = "--log-file /dev/full --simulate=B:open flash pro --km 77 --no-backup";
+    bench.m365(line).exit(15).stderr(stderr).check();
+    assert!(bench.files().is_empty());
+    assert_eq!(bench.m365(line).exit(15).json().result()["board"], "untouched");
+}
+
+#[test]
+fn a_tip_is_not_logged_as_a_cause() {
+    let bench = Bench::new();
+    bench.m365("inof --log-file log.txt").exit(2).json();
+    let log = log(&bench);
+    assert!(log.contains("\ntip: a similar subcommand exists: 'info'\n") && !log.contains("cause:"), "{log}");
+}
+
+#[test]
+fn a_step_has_one_line_if_stderr_is_not_a_terminal() {
+    let bench = Bench::new();
+    for line in ["--simulate=locked flash pro --erase-all --no-run", "--simulate=open verify pro"] {
+        let stderr = bench.m365(line).command().output().unwrap().stderr;
+        let stderr = String::from_utf8(stderr).unwrap();
+        let names: Vec<_> = stderr.lines().filter(|line| line.contains(" s") && line.find(' ') < Some(10)).collect();
+        for step in ["connect", "identify", "rescue", "verify"] {
+            let lines: Vec<_> = names.iter().filter(|line| line.split(' ').next() == Some(step)).collect();
+            assert!(lines.len() <= 1, "{line}: {lines:?}");
+        }
+        let connect = stderr.lines().find(|line| line.starts_with("connect")).expect(&stderr);
+        assert!(connect.ends_with(" s"), "no rate: {connect}");
+    }
 }

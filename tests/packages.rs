@@ -198,10 +198,10 @@ fn a_file_that_does_not_match_its_description_is_not_decrypted() {
     let mut flipped = cipher::encrypt(APP_64);
     flipped[5000] ^= 1;
     bench.write("in", flipped);
-    let fault = "error: in does not decrypt\n  cause: the checksum is [..], but the data add up to [..]\n...\n";
+    let fault = "error: \"in\" cannot be decrypted\n  cause: the checksum is [..], but the data add up to [..]\n...\n";
     bench.m365("image decrypt in -o out").exit(8).stderr(fault).check();
     bench.write("in", APP_64);
-    bench.m365("image decrypt in -o out").exit(8).stderr(&refused("in is not encrypted: plain binary")).check();
+    bench.m365("image decrypt in -o out").exit(8).stderr(&refused("\"in\" is not encrypted: plain binary")).check();
     assert_eq!(bench.files(), ["in"]);
 }
 
@@ -343,7 +343,7 @@ fn changed_firmware_causes_one_warning() {
     let lines = bench.m365("--simulate=locked flash pro --drv cfw.bin --erase-all --no-run").json();
     let warnings: Vec<_> = lines.events("warning").filter(|line| line["name"] == "custom-firmware").collect();
     assert_eq!(warnings.len(), 1);
-    let message = "cfw.bin is rehearsal DRV, modified (1 byte changed): if BMS communication is disabled in it, there is no \
+    let message = "\"cfw.bin\" is rehearsal DRV, modified (1 byte changed): if BMS communication is disabled in it, there is no \
                    battery-temperature protection and no charge interlock";
     assert_eq!(warnings[0]["message"], message);
 }

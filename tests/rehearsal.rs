@@ -147,7 +147,7 @@ fn a_failed_run_leaves_no_output_image() {
 fn an_output_that_cannot_be_written_is_bad_usage_before_any_contact() {
     let bench = Bench::new();
     let lines = bench.m365("--simulate=B:open flash pro --km 77 --image-out no/flash.bin").exit(2).json();
-    assert_eq!((lines.message(), steps(&lines).len()), ("cannot write no/flash.bin", 0));
+    assert_eq!((lines.message(), steps(&lines).len()), ("cannot write \"no/flash.bin\"", 0));
     assert_eq!(lines.result()["error"]["causes"], json!(["No such file or directory (os error 2)"]));
     bench.m365("data new --serial 21886/00012345 -o no/block.bin").exit(2).json();
 }
@@ -216,7 +216,8 @@ fn a_backup_that_cannot_be_written_is_noticed_before_any_contact() {
     let bench = Bench::new();
     bench.write("mine.json", "mine");
     for line in ["flash pro --km 7 --backup", "unlock --backup", "backup", "restore b.json --backup"] {
-        for (file, message) in [("mine.json", "mine.json exists already"), ("no/b.json", "no/b.json cannot be written")]
+        for (file, message) in
+            [("mine.json", "\"mine.json\" exists already"), ("no/b.json", "\"no/b.json\" cannot be written")]
         {
             let lines = bench.m365("--simulate=open").args(line.split(' ')).args([file]).exit(10).json();
             assert_eq!((lines.message(), steps(&lines).len()), (message, 0), "{line}");
@@ -303,7 +304,7 @@ fn a_backup_is_restored_exactly() {
     assert_eq!(lines.report()["verified"], true);
     assert_eq!(bench.read("B/flash.bin"), before);
     let again = bench.m365("--simulate=B backup a.json").exit(10).json();
-    assert_eq!(again.message(), "a.json exists already");
+    assert_eq!(again.message(), "\"a.json\" exists already");
 }
 
 #[test]

@@ -16,7 +16,7 @@ const TABLE: [(&str, &[&str]); 6] = [
     ("ops", &["image", "board", "target", "block"]),
 ];
 
-const FOR_EVERYONE: [&str; 3] = ["clock", "count", "version"];
+const FOR_EVERYONE: [&str; 4] = ["clock", "count", "printable", "version"];
 
 /// Crates and macros that only the command line may use.
 const COMMAND_LINE_ONLY: [&str; 7] = ["anyhow::", "clap::", "indicatif::", "println!", "eprintln!", "print!(", "dbg!("];

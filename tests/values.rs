@@ -106,3 +106,120 @@ fn a_mistyped_scenario_makes_no_folder() {
     assert_eq!(bench.files(), ["lockde"]);
     bench.m365("--simulate=lockde info").json();
 }
+
+/// A value that is refused with the form, an example and the place.
+struct Wrong {
+    line: &'static str,
+    value: &'static str,
+    exit: i32,
+    form: &'static str,
+    example: &'static str,
+    place: &'static str,
+}
+
+#[test]
+fn every_typed_value_is_answered_with_the_form_an_example_and_the_place() {
+    let wrong = |line, value, exit, form, example, place| Wrong { line, value, exit, form, example, place };
+    let (serial, km, metres, uid) =
+        ("needs 5 digits, \"/\", 8 digits", "needs kilometres", "needs whole metres", "needs 3 words of 8 hex digits");
+    let scooters = "choose one of m365, pro, 1s, pro2, lite, mi3, es2";
+    let all = [
+        wrong("flash pro --serial", "21886/0001234b", 9, serial, "21886/00012345", "\"b\" at position 14"),
+        wrong("verify es2 --serial", "n2gsd", 9, "needs 14 letters or digits", "N2GSD1234C5678", "it has 5 characters"),
+        wrong("data new -o a --serial", "21886/0001234x", 9, serial, "16133/00012345", "\"x\" at position 14"),
+        wrong("data edit b.bin -o a --serial", "2188/00012345", 9, serial, "16133/00012345", "4 digits before"),
+        wrong("flash pro --km", "12mi", 9, km, "1234.5", "\"mi\" at position 3"),
+        wrong("verify pro --mileage-m", "1.5", 9, metres, "1234500", "\".\" at position 2"),
+        wrong("data new --serial 21886/00012345 -o a --km", "5..5", 9, km, "1234.5", "\".\" at position 3"),
+        wrong("data edit b.bin -o a --mileage-m", "5km", 9, metres, "1234500", "\"km\" at position 2"),
+        wrong(
+            "data new --serial 21886/00012345 -o a --uid",
+            "0x1g 2 3",
+            9,
+            uid,
+            "48ff6e06-52665455-35392587",
+            "\"g\" at position 4",
+        ),
+        wrong("data edit b.bin -o a --uid", "1 2", 9, uid, "48ff6e06-52665455-35392587", "it has 2 words"),
+        wrong("info --speed", "4MHz", 2, "needs a whole number of kHz", "1000", "\"MHz\" at position 2"),
+        wrong("info --probe", "usb:x", 2, "expected VID:PID", "0483:3748", "\"x\" after \"usb:\""),
+        wrong("flash", "3", 2, scooters, "mi3", "\"3\""),
+        wrong("verify", "por", 2, scooters, "pro", "\"por\""),
+        wrong("image check a.bin --scooter", "por", 2, scooters, "pro", "\"por\""),
+        wrong("image check a.bin --chip", "stm32", 2, "possible values: ", "stm32f103", "'stm32'"),
+        wrong("flash pro --force", "all", 2, "possible values: ", "scooter", "'all'"),
+        wrong("info --connect", "reset", 2, "possible values: ", "under-reset", "'reset'"),
+        wrong("info --color", "on", 2, "possible values: ", "always", "'on'"),
+        wrong("completions", "ksh", 2, "possible values: ", "bash", "'ksh'"),
+        wrong("explain", "99", 2, "unknown topic", "", "\"99\""),
+    ];
+    let bench = Bench::new();
+    bench.m365("data new --serial 21886/00012345 -o b.bin").json();
+    for Wrong { line, value, exit, form, example, place } in all {
+        let lines = bench.m365(line).args([value]).exit(exit).json();
+        let error = &lines.result()["error"];
+        let text = format!("{} {}", lines.message(), error["causes"].to_string().replace("\\\"", "\""));
+        for part in [value, form, example, place] {
+            assert!(text.contains(part), "{line} {value:?} lacks {part:?}: {text}");
+        }
+    }
+    for (option, value, form, example, place) in [
+        ("--wait", "5 parsecs", "needs a whole number and ms, s, m or h", "30s", "\"parsecs\" at position 3"),
+        ("--simulate", "lockde", "scenarios are new, locked, ", "lockde:SCENARIO", "\"lockde\""),
+    ] {
+        let lines = bench.m365("info").args([format!("{option}={value}")]).exit(2).json();
+        for part in [value, form, example, place] {
+            assert!(lines.message().contains(part), "{option} lacks {part:?}: {}", lines.message());
+        }
+    }
+    assert_eq!(bench.files(), ["b.bin"]);
+}
+
+#[test]
+fn a_uid_that_no_chip_has_is_refused() {
+    for uid in ["ffffffff-ffffffff-ffffffff", "0 0 0"] {
+        let trial = Bench::new();
+        let lines = trial.m365("data new --serial 21886/00012345 -o a --uid").args([uid]).exit(9).json();
+        assert!(lines.message().contains("; all bits are "), "{}", lines.message());
+    }
+}
+
+/// A data block with these characters in place of its serial number.
+fn block_with(bench: &Bench, name: &str, serial: &[u8; 14]) {
+    bench.m365("data new --serial 21886/00012345 -o whole.bin --km 5").json();
+    let mut block = bench.read("whole.bin");
+    let at = block.windows(14).position(|bytes| bytes == b"21886/00012345").unwrap();
+    block[at..at + 14].copy_from_slice(serial);
+    bench.write(name, block);
+    std::fs::remove_file(bench.path("whole.bin")).unwrap();
+}
+
+#[test]
+fn a_factory_default_in_a_data_block_is_called_that() {
+    for (scooter, serial) in [("pro", b"M1GCA1601C0001"), ("lite", b"M5GCA1901C0001"), ("es2", b"N2GEA1601C0001")] {
+        let bench = Bench::new();
+        block_with(&bench, "a.bin", serial);
+        let serial = std::str::from_utf8(serial).unwrap();
+        let line = format!("--simulate=bricked flash {scooter} --erase-all --no-run --data a.bin");
+        let stderr = format!(
+            "...\nerror: the serial number in the data block cannot be used\n  cause: serial \"{serial}\" is a factory \
+             default: the scooter would show error 35\nboard: unchanged\nnext: m365-drv {line} --serial SERIAL\nexit 9: [..]\n"
+        );
+        bench.m365(&line).exit(9).stderr(&stderr).check();
+    }
+}
+
+#[test]
+fn a_serial_in_a_data_block_is_written_in_the_scooters_form() {
+    for (scooter, serial, written) in [
+        ("es2", b"n2gea1601c0002", "N2GEA1601C0002"),
+        ("pro", b"21886-00012345", "21886/00012345"),
+        ("m365", b"m1gca1606a1234", "M1GCA1606A1234"),
+    ] {
+        let bench = Bench::new();
+        block_with(&bench, "a.bin", serial);
+        let line = format!("--simulate=B:bricked flash {scooter} --erase-all --no-run --data a.bin");
+        assert_eq!(bench.m365(&line).json().report()["serial"], written);
+        assert_eq!(bench.m365("--simulate=B info").json().report()["data"]["serial"], written);
+    }
+}

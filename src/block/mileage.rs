@@ -42,10 +42,10 @@ pub enum MileageError {
     },
     /// More kilometres than fit.
     #[error("mileage {0} km is too large: the scooter stores at most {max} km", max = Mileage::MAX_KM)]
-    Km(u64),
+    Km(String),
     /// More metres than fit.
     #[error("mileage {0} m is too large: the scooter stores at most {max} m", max = i32::MAX)]
-    Metres(u64),
+    Metres(String),
 }
 
 impl Mileage {
@@ -55,7 +55,7 @@ impl Mileage {
     /// Takes whole kilometres.
     pub fn from_km(km: u32) -> Result<Self, MileageError> {
         if km > Self::MAX_KM {
-            return Err(MileageError::Km(km.into()));
+            return Err(MileageError::Km(km.to_string()));
         }
         Ok(Self(km * 1000))
     }
@@ -63,7 +63,7 @@ impl Mileage {
     /// Takes metres.
     pub fn from_metres(metres: u32) -> Result<Self, MileageError> {
         if i32::try_from(metres).is_err() {
-            return Err(MileageError::Metres(metres.into()));
+            return Err(MileageError::Metres(metres.to_string()));
         }
         Ok(Self(metres))
     }
@@ -94,26 +94,23 @@ impl Mileage {
             }
             Number::Odd { at } => return Err(mistake(format!("the separator at position {at} is in the wrong place"))),
         };
-        let km = number(&whole);
-        if km > Self::MAX_KM.into() {
-            return Err(MileageError::Km(km));
-        }
-        let metres = km * 1000 + number(&format!("{decimals:0<3}"));
-        Self::at_most(metres)
+        let metres = number(&format!("{whole}{decimals:0<3}"));
+        let fits = u32::try_from(metres).ok().and_then(|metres| Self::from_metres(metres).ok());
+        let whole = without_zeros(&whole);
+        fits.ok_or_else(|| {
+            MileageError::Km(if decimals.is_empty() { whole.into() } else { format!("{whole}.{decimals}") })
+        })
     }
 
     /// Reads whole metres as people type them: `1234500`, `500 m`.
     pub fn parse_metres(text: &str) -> Result<Self, MileageError> {
         let mistake = |mistake| MileageError::NotMetres { text: text.into(), mistake };
         let groups = Groups::read(text, "m").map_err(mistake)?;
-        match groups.separators.first() {
-            Some((at, mark)) => Err(mistake(format!("{:?} at position {at} is not a digit", mark.to_string()))),
-            None => Self::at_most(number(&groups.digits[0])),
+        if let Some((at, mark)) = groups.separators.first() {
+            return Err(mistake(format!("{:?} at position {at} is not a digit", mark.to_string())));
         }
-    }
-
-    fn at_most(metres: u64) -> Result<Self, MileageError> {
-        u32::try_from(metres).map_err(|_| MileageError::Metres(metres)).and_then(Self::from_metres)
+        let fits = u32::try_from(number(&groups.digits[0])).ok().and_then(|metres| Self::from_metres(metres).ok());
+        fits.ok_or_else(|| MileageError::Metres(without_zeros(&groups.digits[0]).into()))
     }
 
     /// Takes whatever a block holds: an impossible mileage of a damaged block is shown, not hidden.
@@ -135,6 +132,12 @@ impl Mileage {
 /// Digits as a number; more than fit become the largest one, which is too large for any scooter.
 fn number(digits: &str) -> u64 {
     digits.bytes().fold(0, |number: u64, digit| number.saturating_mul(10).saturating_add((digit - b'0').into()))
+}
+
+/// Digits without leading zeros.
+fn without_zeros(digits: &str) -> &str {
+    let number = digits.trim_start_matches('0');
+    if number.is_empty() { &digits[digits.len() - 1..] } else { number }
 }
 
 /// Groups of digits and the separators between them, each with its position in the text, from 1.
@@ -252,8 +255,8 @@ mod tests {
     fn kilometres_become_metres_up_to_the_signed_bound() {
         assert_eq!(Mileage::from_km(1234).unwrap().metres(), 1_234_000);
         assert_eq!(Mileage::from_km(2_147_483).unwrap().metres(), 2_147_483_000);
-        assert_eq!(Mileage::from_km(2_147_484), Err(MileageError::Km(2_147_484)));
-        assert_eq!(Mileage::from_km(u32::MAX), Err(MileageError::Km(u32::MAX.into())));
+        assert_eq!(Mileage::from_km(2_147_484), Err(MileageError::Km("2147484".into())));
+        assert_eq!(Mileage::from_km(u32::MAX), Err(MileageError::Km(u32::MAX.to_string())));
         assert!(Mileage::from_metres(i32::MAX as u32).is_ok());
         let error = Mileage::from_metres(i32::MAX as u32 + 1).unwrap_err();
         assert_eq!(error.to_string(), "mileage 2147483648 m is too large: the scooter stores at most 2147483647 m");
@@ -320,8 +323,14 @@ mod tests {
         }
         let error = "mileage 2147484 km is too large: the scooter stores at most 2147483 km";
         assert_eq!(metres("2147484"), Err(error.into()));
-        assert!(metres("99999999999999999999999 km").unwrap_err().contains("is too large"));
-        assert!(metres("2147483.9").unwrap_err().contains("is too large"));
+        for (text, km) in [
+            ("99999999999999999999999 km", "99999999999999999999999"),
+            ("2147483.9", "2147483.9"),
+            ("003 000 000,5", "3000000.5"),
+        ] {
+            let error = format!("mileage {km} km is too large: the scooter stores at most 2147483 km");
+            assert_eq!(metres(text), Err(error));
+        }
     }
 
     #[test]

@@ -90,7 +90,14 @@ impl DataBlock {
 
     /// The serial number; `None` if the field is blank, is not text or holds a factory default.
     pub fn serial(&self) -> Option<Serial> {
-        Serial::from_bytes(self.bytes(&layout::SERIAL).try_into().ok()?).ok()
+        self.read_serial().ok()
+    }
+
+    /// The serial number, or why the field does not hold one.
+    pub fn read_serial(&self) -> Result<Serial, SerialError> {
+        let mut bytes = [0; serial::LEN];
+        bytes.copy_from_slice(self.bytes(&layout::SERIAL));
+        Serial::from_bytes(bytes)
     }
 
     /// True if the block holds a serial that the firmware wrote by itself into an empty page (error 35).

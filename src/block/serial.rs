@@ -67,7 +67,7 @@ impl Serial {
         if let Some(bytes) = bytes {
             return Self::from_bytes(bytes);
         }
-        let plain: String = typed.0.iter().map(|(_, c)| *c).collect();
+        let plain: String = typed.0.iter().map(|(_, read, _)| *read).collect();
         if Self::is_factory_default(plain.as_bytes()) {
             return Err(SerialError::FactoryDefault(plain));
         }
@@ -75,15 +75,15 @@ impl Serial {
         Err(SerialError::Form { text: text.into(), pattern: pattern.into(), example: None, mistake })
     }
 
-    /// Reads a serial number that may have any of these forms, each a pattern with an example. An error names the first
-    /// form that can hold all the characters typed.
+    /// Reads a serial number that may have any of these forms, each a pattern with an example. An error names the form that
+    /// can hold most of the characters typed, of several the first.
     pub fn parse_any(text: &str, forms: &[(&str, &str)]) -> Result<Self, SerialError> {
         let answers = forms.iter().map(|(pattern, _)| Self::parse(text, pattern));
         if let Some(answer) = answers.into_iter().find(|answer| !matches!(answer, Err(SerialError::Form { .. }))) {
             return answer;
         }
-        let holds = |(pattern, _): &&(&str, &str)| Typed::of(text, pattern).foreign(pattern).is_none();
-        let (pattern, example) = forms.iter().find(holds).or(forms.first()).copied().unwrap_or_default();
+        let foreign = |(pattern, _): &&(&str, &str)| Typed::of(text, pattern).foreign(pattern).count();
+        let (pattern, example) = forms.iter().min_by_key(foreign).copied().unwrap_or_default();
         Self::parse(text, pattern).map_err(|error| error.with_example(example))
     }
 
@@ -139,22 +139,22 @@ fn is_class(place: char) -> bool {
     place == '#' || place == '@'
 }
 
-/// The characters that were typed, without spaces, in capitals and with the pattern's own separator; each with its
-/// position in the text, from 1.
-struct Typed(Vec<(usize, char)>);
+/// The characters that were typed, without spaces: each with its position in the text, from 1, as it is read (in capitals,
+/// with the pattern's own separator) and as it was typed.
+struct Typed(Vec<(usize, char, char)>);
 
 impl Typed {
     fn of(text: &str, pattern: &str) -> Self {
         let separates = pattern.contains('/');
         let read = |c: char| if separates && SEPARATORS.contains(&c) { '/' } else { c.to_ascii_uppercase() };
         let kept = text.chars().enumerate().filter(|(_, c)| !c.is_whitespace());
-        Self(kept.map(|(at, c)| (at + 1, read(c))).collect())
+        Self(kept.map(|(at, c)| (at + 1, read(c), c)).collect())
     }
 
     /// The serial in the pattern's form, if this is one.
     fn in_form(&self, pattern: &str) -> Option<String> {
-        let has_separator = self.0.iter().any(|(_, c)| *c == '/');
-        let mut rest = self.0.iter().map(|(_, c)| *c).peekable();
+        let has_separator = self.0.iter().any(|(_, c, _)| *c == '/');
+        let mut rest = self.0.iter().map(|(_, c, _)| *c).peekable();
         let mut serial = String::new();
         for place in pattern.chars() {
             match rest.next_if(|c| takes(place, *c)) {
@@ -166,9 +166,10 @@ impl Typed {
         rest.next().is_none().then_some(serial)
     }
 
-    /// The first character that no place of the pattern takes, with its position.
-    fn foreign(&self, pattern: &str) -> Option<(usize, char)> {
-        self.0.iter().find(|(_, c)| !pattern.chars().any(|place| takes(place, *c))).copied()
+    /// The characters that no place of the pattern takes, as they were typed, with their positions.
+    fn foreign(&self, pattern: &str) -> impl Iterator<Item = (usize, char)> {
+        let taken = |c: char| pattern.chars().any(|place| takes(place, c));
+        self.0.iter().filter(move |(_, c, _)| !taken(*c)).map(|(at, _, typed)| (*at, *typed))
     }
 
     /// What is wrong with a text that does not have the pattern's form.
@@ -176,37 +177,54 @@ impl Typed {
         if self.0.is_empty() {
             return "it is empty".into();
         }
-        if let Some((at, c)) = self.foreign(pattern) {
+        if let Some((at, c)) = self.foreign(pattern).next() {
             let kind = if pattern.contains('@') { "a letter or digit" } else { "a digit" };
             return format!("{:?} at position {at} is not {kind}", c.to_string());
         }
         let noun = if pattern.contains('@') { "character" } else { "digit" };
         let lengths = |text: &[char]| text.split(|c| *c == '/').map(<[char]>::len).collect::<Vec<_>>();
         let wanted = lengths(&pattern.chars().collect::<Vec<_>>());
-        let found = lengths(&self.0.iter().map(|(_, c)| *c).collect::<Vec<_>>());
+        let found = lengths(&self.0.iter().map(|(_, c, _)| *c).collect::<Vec<_>>());
+        if wanted == found {
+            return self.misplaced(pattern);
+        }
         if found.len() == 1 {
             return format!("it has {}", count(found[0], noun));
         }
         if found.len() > wanted.len() {
-            let at = self.0.iter().filter(|(_, c)| *c == '/').nth(1).map_or(0, |(at, _)| *at);
+            let at = self.0.iter().filter(|(_, c, _)| *c == '/').nth(1).map_or(0, |(at, ..)| *at);
             return format!("a second separator at position {at}");
         }
         match wanted.iter().zip(&found).position(|(wanted, found)| wanted != found) {
             Some(0) => format!("{} before the \"/\"", count(found[0], noun)),
             Some(group) => format!("{} after the \"/\"", count(found[group], noun)),
-            None => "letters and digits are in the wrong places".into(),
+            None => self.misplaced(pattern),
         }
+    }
+
+    /// The first character of a text of the right length that its place does not take.
+    fn misplaced(&self, pattern: &str) -> String {
+        let mut pairs = self.0.iter().zip(pattern.chars());
+        let Some(((at, _, typed), place)) = pairs.find(|((_, c, _), place)| !takes(*place, *c)) else {
+            return "letters and digits are in the wrong places".into();
+        };
+        let wanted = match place {
+            '#' => "a digit".to_owned(),
+            '@' => "a letter or digit".to_owned(),
+            literal => format!("{:?}", literal.to_string()),
+        };
+        format!("{:?} at position {at} is not {wanted}", typed.to_string())
     }
 }
 
 /// A pattern as a person reads it: `5 digits, "/", 8 digits`.
 fn form_in_words(pattern: &str) -> String {
     let places: Vec<char> = pattern.chars().collect();
-    let runs = places.chunk_by(|a, b| a == b && is_class(*a));
+    let runs = places.chunk_by(|a, b| if is_class(*a) { a == b } else { !is_class(*b) });
     let in_words = |run: &[char]| match run[0] {
         '#' => count(run.len(), "digit"),
         '@' => format!("{} letters or digits", run.len()),
-        literal => format!("{:?}", literal.to_string()),
+        _ => format!("{:?}", run.iter().collect::<String>()),
     };
     runs.map(in_words).collect::<Vec<_>>().join(", ")
 }
@@ -283,7 +301,7 @@ mod tests {
             ("218860001234", XIAOMI, "it has 12 digits"),
             ("1", XIAOMI, "it has 1 digit"),
             ("21886/0001O345", XIAOMI, r#""O" at position 11 is not a digit"#),
-            (" 2188A/00012345", XIAOMI, r#""A" at position 6 is not a digit"#),
+            (" 2188a/00012345", XIAOMI, r#""a" at position 6 is not a digit"#),
             ("21886/0001/2345", XIAOMI, "a second separator at position 11"),
             ("", XIAOMI, "it is empty"),
             ("n2gsd1234c567", NINEBOT, "it has 13 characters"),
@@ -305,7 +323,16 @@ mod tests {
         assert!(parse("21886-0001234").unwrap_err().ends_with("7 digits after the \"/\""));
         assert!(parse("2188600012345678").unwrap_err().ends_with("it has 16 digits"));
         assert!(parse("n2gsd1234c567").unwrap_err().ends_with("it has 13 characters"));
+        assert!(parse("n2gsd1234c56.8").unwrap_err().ends_with("\".\" at position 13 is not a letter or digit"));
+        assert!(parse("21886/0001b345").unwrap_err().ends_with("\"b\" at position 11 is not a digit"));
         assert!(parse("m1gca1601c0001").unwrap_err().contains("factory default"));
+    }
+
+    #[test]
+    fn a_form_that_begins_with_fixed_letters_is_named_with_them() {
+        let error = Serial::parse("m2gCA1606ABCDE", "M1G@@@@@@@@@@@").unwrap_err().to_string();
+        let form = "needs \"M1G\", 11 letters or digits; \"2\" at position 2 is not \"1\"";
+        assert_eq!(error, format!("invalid serial \"m2gCA1606ABCDE\": {form}"));
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Serialize, Serializer};
 
+use crate::count::count;
+
 /// Where the chip keeps its UID, as OpenOCD's `mdw` prints it before the words.
 const ADDRESS: u32 = 0x1FFF_F7E8;
 
@@ -51,9 +53,9 @@ impl fmt::Display for Uid {
 }
 
 /// Reads a UID as programs print it: three words in address order, each most significant digit first. The words may be
-/// joined by `-` (this program), be separated by spaces or commas (OpenOCD, with or without `0x` and the address before
-/// them), or follow each other as 24 digits. Leading zeros may be missing, as OpenOCD prints words with `0x`, except in
-/// words joined by `-`: there a short word has lost a digit.
+/// joined by `-` (this program) or `:`, be separated by spaces or commas (OpenOCD, with or without `0x` and the address
+/// before them), or follow each other as 24 digits. Leading zeros of a word may be missing, as OpenOCD leaves them out.
+/// A UID of which all bits are the same is refused: no chip has it.
 ///
 /// ```
 /// use m365_drv::block::Uid;
@@ -65,45 +67,49 @@ impl FromStr for Uid {
     type Err = UidError;
 
     fn from_str(text: &str) -> Result<Self, UidError> {
-        words(text).map(Self).map_err(|mistake| UidError { text: text.into(), mistake })
+        let uid = words(text).map(Self).and_then(|uid| match uid.0 {
+            [0, 0, 0] => Err("all bits are 0, so it is not a chip's".into()),
+            [u32::MAX, u32::MAX, u32::MAX] => Err("all bits are 1, as in erased flash".into()),
+            _ => Ok(uid),
+        });
+        uid.map_err(|mistake| UidError { text: text.into(), mistake })
     }
 }
 
 fn words(text: &str) -> Result<[u32; 3], String> {
-    let from = text.find(':').map_or(0, |colon| colon + 1);
-    if from > 0 && hex_word(text[..from - 1].trim()) != Some(ADDRESS) {
-        return Err(format!("only the address {ADDRESS:#010x} may stand before a colon"));
-    }
-    let separates = |c: char| c.is_whitespace() || ",;-".contains(c);
-    let words: Vec<&str> = text[from..].split(separates).filter(|word| !word.is_empty()).collect();
-    let digits: Vec<&str> = words.iter().map(|word| without_0x(word)).collect();
-    if let Some((at, c)) = foreign(text, from, separates) {
+    let separates = |c: char| c.is_whitespace() || ",;:-".contains(c);
+    if let Some((at, c)) = foreign(text, separates) {
         return Err(format!("{:?} at position {at} is not a hex digit", c.to_string()));
     }
-    match *digits.as_slice() {
+    let words = text.split(separates).filter(|word| !word.is_empty()).map(without_0x);
+    let words: Vec<&str> = words.collect();
+    let words = match &*words {
+        [address, words @ ..] if !words.is_empty() && hex_word(address) == Some(ADDRESS) => words,
+        [_, _, _, _] if text.matches(':').count() == 1 => {
+            return Err(format!("only the address {ADDRESS:#010x} may stand before a colon"));
+        }
+        words => words,
+    };
+    match *words {
         [] => Err("it is empty".into()),
         [all] if all.len() == 24 => Ok([0, 8, 16].map(|at| hex_word(&all[at..at + 8]).unwrap_or_default())),
-        [all] => Err(format!("it has {} hex digits", all.len())),
-        [first, second, third] => {
-            let short_is_wrong = |at: usize| text.contains('-') && words[at].len() == digits[at].len();
-            let wrong = |at: &usize| digits[*at].len() > 8 || (digits[*at].len() < 8 && short_is_wrong(*at));
-            match (0..3).find(wrong) {
-                Some(at) => Err(format!("word {} has {} digits", at + 1, digits[at].len())),
-                None => Ok([first, second, third].map(|word| hex_word(word).unwrap_or_default())),
-            }
-        }
+        [all] => Err(format!("it has {}", count(all.len(), "hex digit"))),
+        [first, second, third] => match words.iter().position(|word| word.len() > 8) {
+            Some(at) => Err(format!("word {} has {} digits", at + 1, words[at].len())),
+            None => Ok([first, second, third].map(|word| hex_word(word).unwrap_or_default())),
+        },
         _ => Err(format!("it has {} words", words.len())),
     }
 }
 
 /// The first character that is neither a hex digit nor between words, and its position, from 1.
-fn foreign(text: &str, from: usize, separates: impl Fn(char) -> bool) -> Option<(usize, char)> {
+fn foreign(text: &str, separates: impl Fn(char) -> bool) -> Option<(usize, char)> {
     let behind = |at: usize| text[..at].chars().next_back();
     let is_x = |at: usize, c: char| {
-        let zero = behind(at) == Some('0') && behind(at - 1).is_none_or(|c| separates(c) || c == ':');
-        matches!(c, 'x' | 'X') && at > from && zero && text[at + 1..].starts_with(|c: char| c.is_ascii_hexdigit())
+        let zero = behind(at) == Some('0') && behind(at - 1).is_none_or(&separates);
+        matches!(c, 'x' | 'X') && zero && text[at + 1..].starts_with(|c: char| c.is_ascii_hexdigit())
     };
-    let wrong = |(at, c): &(usize, char)| *at >= from && !c.is_ascii_hexdigit() && !separates(*c) && !is_x(*at, *c);
+    let wrong = |(at, c): &(usize, char)| !c.is_ascii_hexdigit() && !separates(*c) && !is_x(*at, *c);
     let (at, c) = text.char_indices().find(wrong)?;
     Some((text[..at].chars().count() + 1, c))
 }
@@ -150,6 +156,10 @@ mod tests {
             "0670ff343437584e43244613",
             "0x0670ff343437584e43244613",
             "0x670ff34-0x3437584e-0x43244613",
+            "670ff34-3437584e-43244613",
+            "670ff34:3437584e:43244613",
+            "0x1FFFF7E8: 0x670ff34:0x3437584e:0x43244613",
+            "0x1ffff7e8 0670ff343437584e43244613",
         ] {
             assert_eq!(text.parse(), Ok(uid), "{text}");
         }
@@ -163,8 +173,11 @@ mod tests {
             ("48ff6e065266545535392", "it has 21 hex digits"),
             ("48ff6e06-52665455", "it has 2 words"),
             ("48ff6e06-52665455-353925870", "word 3 has 9 digits"),
-            ("48ff6e06-52665455-3539258", "word 3 has 7 digits"),
-            ("48ff6e0-652665455-35392587", "word 1 has 7 digits"),
+            ("48ff6e0-652665455-35392587", "word 2 has 9 digits"),
+            ("f", "it has 1 hex digit"),
+            ("00000000-00000000-00000000", "all bits are 0, so it is not a chip's"),
+            ("0 0 0", "all bits are 0, so it is not a chip's"),
+            ("ffffffffffffffffffffffff", "all bits are 1, as in erased flash"),
             ("48ff6e06-52665455-3539258g", "\"g\" at position 26 is not a hex digit"),
             ("48ff6e06-52665455-35392587-0", "it has 4 words"),
             ("x 1 2", "\"x\" at position 1 is not a hex digit"),

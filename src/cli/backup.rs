@@ -6,6 +6,7 @@ use clap::Args;
 use m365_drv::{
     count::count,
     ops::{self, Backup, BackupReport, BoardState, Keep, Place, RestoreReport},
+    printable::quoted_path,
 };
 
 use super::{
@@ -62,12 +63,12 @@ fn check(file: &Path) -> anyhow::Result<()> {
         // The folder is made if it is missing, and those above it.
         let above = folder.ancestors().find(|above| above.is_dir()).unwrap_or(Path::new("."));
         return files::try_new(&above.join("x"))
-            .meaning(Exit::Backup, || format!("{} cannot be written", file.display()));
+            .meaning(Exit::Backup, || format!("{} cannot be written", quoted_path(file)));
     }
     if file.symlink_metadata().is_err() {
-        return files::try_new(file).meaning(Exit::Backup, || format!("{} cannot be written", file.display()));
+        return files::try_new(file).meaning(Exit::Backup, || format!("{} cannot be written", quoted_path(file)));
     }
-    Backup::open(file).map(drop).map_err(|_| refuse(Exit::Backup, format!("{} exists already", file.display())))
+    Backup::open(file).map(drop).map_err(|_| refuse(Exit::Backup, format!("{} exists already", quoted_path(file))))
 }
 
 pub(crate) fn backup(context: &mut Context, file: &Path) -> Answer {

@@ -5,6 +5,7 @@ use std::path::Path;
 use m365_drv::{
     block::DataBlock,
     image::{Block, Dump},
+    printable::quoted_path,
 };
 
 use super::{
@@ -25,7 +26,7 @@ pub(crate) struct Opened {
 /// Reads a file with a data block; of several the one at `place` is preferred, or at the place of the file's own flash map.
 pub(crate) fn open(path: &Path, place: Option<u32>) -> anyhow::Result<Opened> {
     let bytes = files::read(path, Exit::Data)?;
-    let what = || format!("{:?} holds no data block", path.display().to_string());
+    let what = || format!("{} holds no data block", quoted_path(path));
     let dump = Dump::from_bytes(&bytes).meaning(Exit::Data, what)?;
     let mut blocks = dump.blocks(place.unwrap_or_else(|| dump.layout().data_block())).into_iter();
     match blocks.next() {
@@ -46,11 +47,8 @@ impl Opened {
             return None;
         }
         let others = self.others.iter().map(in_words).collect::<Vec<_>>().join(", ");
-        let (path, count) = (path.display().to_string(), self.others.len() + 1);
-        Some(format!(
-            "{path:?} holds {count} data blocks: using the one {}, not the one {others}",
-            in_words(&self.taken)
-        ))
+        let (path, count) = (quoted_path(path), self.others.len() + 1);
+        Some(format!("{path} holds {count} data blocks: using the one {}, not the one {others}", in_words(&self.taken)))
     }
 }
 

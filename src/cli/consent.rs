@@ -15,6 +15,7 @@ use m365_drv::{
     block::{Mileage, Serial},
     board::{self, EraseConsent},
     ops::{self, BoardState, Keep, Obstacle, Place, Stopped},
+    printable::quoted_path,
 };
 
 use super::{Context, Globals};
@@ -92,7 +93,7 @@ fn question(obstacle: Obstacle, data: Option<(Serial, Mileage)>, keep: &Keep) ->
     }
     lines.push(match keep.place() {
         Place::Folder(path) | Place::File(path) => {
-            format!("A backup of what can be read is saved first, in {:?}.", path.display().to_string())
+            format!("A backup of what can be read is saved first, in {}.", quoted_path(path))
         }
         Place::Nowhere => "No backup is saved first.".into(),
     });

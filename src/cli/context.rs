@@ -3,6 +3,7 @@
 use std::{
     env,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -13,6 +14,7 @@ use m365_drv::{
         ConnectOptions, Method, Probes, Selector, SelectorError, Wait,
         progress::{Event, Progress, Warning},
     },
+    clock::{Clock, SystemClock},
     image::{Image, Kind, RehearsalImages},
     ops::{BoardState, Job, Keep, Known},
     target::Target,
@@ -69,9 +71,10 @@ impl Context {
             wait: globals.wait.unwrap_or_default(),
             expect: None,
         };
-        let teller = Teller::new(output, globals.quiet, bars, activity.clone());
+        let clock = rehearsal.as_ref().map_or_else(|| Arc::new(SystemClock::new()) as Arc<dyn Clock>, Rehearsal::clock);
+        let teller = Teller::new(output, globals.quiet, bars, activity.clone(), clock);
         if let Some(rehearsal) = &rehearsal {
-            teller.say(&format!("simulated board {:?}: no hardware is touched", rehearsal.title()));
+            teller.say(&format!("simulated board {}: no hardware is touched", rehearsal.title()));
         }
         let (audience, wants_phases) = (Audience::of(globals), globals.verbose > 0);
         let (known, simulates) = (Known::default(), globals.simulate.is_some());

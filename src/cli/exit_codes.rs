@@ -147,10 +147,10 @@ pub(crate) const TABLE: [Row; 17] = [
         board: UNCHANGED,
         causes: &[
             "The serial number or the mileage is unknown: it is not on the board, in a backup or on the command line.",
-            "The serial number has the wrong form for this scooter, or is a factory default.",
+            "The serial number, typed or in a data block, has the wrong form for this scooter, or is a factory default.",
             "The mileage is too large, or the UID is invalid.",
             "The file given is not a data block and does not contain one, or cannot be read.",
-            "The data block given belongs to another scooter, or the dump to restore has no data block with serial
+            "The data block given belongs to another scooter, or the dump to restore has no data block with serial \
              number and mileage.",
         ],
     },
@@ -225,6 +225,7 @@ pub(crate) const TABLE: [Row; 17] = [
         causes: &[
             "Standard output was closed, for example by `| head`.",
             "The disk that standard output goes to is full.",
+            "The log file could not be written: its disk is full.",
         ],
     },
     Row {
@@ -333,6 +334,8 @@ mod tests {
         ops::Error::NoImage { .. } = ops::Error::NoImage {
             kind: Kind::Drv, scooter: String::new(), chip: "", reason: "",
         } => "No image was given",
+        ops::Error::BadSerial(_) =
+            ops::Error::BadSerial(SerialError::FactoryDefault(String::new())) => "is a factory default",
         ops::Error::NoSerial = ops::Error::NoSerial => "The serial number or the mileage is unknown",
         ops::Error::NoMileage = ops::Error::NoMileage => "the mileage is unknown",
         ops::Error::Differs { .. } = ops::Error::Differs {

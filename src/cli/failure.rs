@@ -2,8 +2,8 @@
 
 use clap::error::ErrorKind;
 use m365_drv::{
-    image::printable,
     ops::{BoardState, Known},
+    printable::{printable, quoted_path},
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -26,7 +26,7 @@ pub(crate) struct Failure {
     /// What was found out before, as a report.
     #[serde(skip)]
     pub(crate) known: Option<Box<RawValue>>,
-    /// The backup that was made before.
+    /// The backup that was made before, in quotes.
     #[serde(skip)]
     pub(crate) backup: Option<String>,
 }
@@ -51,7 +51,7 @@ impl Failure {
     /// With what was found out before.
     pub(crate) fn knowing(self, known: &Known) -> Self {
         let report = (*known != Known::default()).then(|| serde_json::value::to_raw_value(known).ok()).flatten();
-        let backup = known.backup.as_ref().map(|path| path.display().to_string());
+        let backup = known.backup.as_deref().map(quoted_path);
         Self { known: report, backup, ..self }
     }
 
@@ -60,15 +60,13 @@ impl Failure {
         let (row, width) = (exit.row(), Width::of_stderr());
         let red = anstyle::AnsiColor::Red.on_default().bold();
         let mut lines = vec![width.message(&format!("{red}error:{red:#} {}", escaped(&self.message)), "  ")];
-        // Where an image is published is not a cause.
-        let label = |cause: &str| if cause.starts_with(hints::PUBLISHED) { "" } else { "cause: " };
         let in_a_line = |cause: &String| width.message(&format!("  {}{}", label(cause), escaped(cause)), "    ");
         lines.extend(self.causes.iter().map(in_a_line));
         if typed.has_board {
             lines.push(width.message(&format!("board: {}", state_in_words(board)), "  "));
         }
         if let Some(backup) = &self.backup {
-            lines.push(width.message(&format!("backup: {backup:?}"), "  "));
+            lines.push(width.message(&format!("backup: {backup}"), "  "));
         }
         if let Some(hint) = &self.hint {
             let bold = anstyle::Style::new().bold();
@@ -79,6 +77,12 @@ impl Failure {
         lines.push(width.message(&format!("exit {}: `m365-drv explain {}` tells more", row.code, row.name), "  "));
         lines.join("\n")
     }
+}
+
+/// What stands before a cause. Where an image is published, a tip and a list of values are not causes.
+pub(crate) fn label(cause: &str) -> &'static str {
+    let is_cause = ![hints::PUBLISHED, "tip: ", "["].iter().any(|other| cause.starts_with(other));
+    if is_cause { "cause: " } else { "" }
 }
 
 /// Text from files and devices cannot write to the terminal.

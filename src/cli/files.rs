@@ -8,7 +8,7 @@ use std::{
 };
 
 use directories::ProjectDirs;
-use m365_drv::ops::BoardState;
+use m365_drv::{ops::BoardState, printable::quoted_path};
 use tempfile::NamedTempFile;
 
 use super::exit::{Exit, Meaning, refuse};
@@ -29,9 +29,9 @@ pub(crate) fn data_folder() -> Option<PathBuf> {
 pub(crate) fn read(path: &Path, exit: Exit) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| file.take(MAX_LEN + 1).read_to_end(&mut bytes));
-    read.meaning(exit, || format!("cannot read {}", path.display()))?;
+    read.meaning(exit, || format!("cannot read {}", quoted_path(path)))?;
     if bytes.len() as u64 > MAX_LEN {
-        return Err(refuse(exit, format!("{} is too big: more than {} MiB", path.display(), MAX_LEN >> 20)));
+        return Err(refuse(exit, format!("{} is too large: the limit is {} MiB", quoted_path(path), MAX_LEN >> 20)));
     }
     Ok(bytes)
 }
@@ -70,7 +70,7 @@ impl NewFile {
     /// Takes this many bytes of the disk; `exit` is what a failure means.
     pub(crate) fn reserve(path: &Path, len: usize, exit: Exit) -> anyhow::Result<Self> {
         if path.symlink_metadata().is_ok() {
-            return Err(refuse(Exit::Usage, format!("{} exists already", path.display())));
+            return Err(refuse(Exit::Usage, format!("{} exists already", quoted_path(path))));
         }
         let reserve = || {
             let mut room = room_beside(path)?;
@@ -79,7 +79,7 @@ impl NewFile {
             room.as_file().sync_all()?;
             Ok::<_, io::Error>(Self { path: path.to_owned(), room })
         };
-        reserve().meaning(exit, || format!("cannot write {}", path.display()))
+        reserve().meaning(exit, || format!("cannot write {}", quoted_path(path)))
     }
 
     /// Writes it, and gives it its name; what has that name by now stays. Work has left the board in this state, and a
@@ -94,7 +94,7 @@ impl NewFile {
         };
         let written = write(room.as_file_mut());
         let named = written.and_then(|()| room.persist_noclobber(&path).map_err(|failed| failed.error));
-        named.map(drop).meaning_after(board, exit, || format!("cannot write {}", path.display()))
+        named.map(drop).meaning_after(board, exit, || format!("cannot write {}", quoted_path(&path)))
     }
 }
 

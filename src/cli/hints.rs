@@ -38,6 +38,7 @@ fn for_error(error: &anyhow::Error, typed: &Typed) -> Option<String> {
             let km = if typed.has("--mileage-m") { vec![] } else { missing("--km", "KM") };
             Some(typed.again(&[missing("--serial", "SERIAL"), km].concat()))
         }
+        ops::Error::BadSerial(_) => Some(typed.again(&missing("--serial", "SERIAL"))),
         ops::Error::NoMileage => Some(typed.again(&missing("--km", "KM"))),
         ops::Error::OtherBlock(_) => Some(typed.other(&["data", "show", typed.value("--data")?], &[])),
         ops::Error::Gate { kind, .. } => Some(typed.other(&["image", "show", typed.value(option_of(*kind))?], &[])),

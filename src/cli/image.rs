@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use m365_drv::count::count;
-use m365_drv::image::{self, Format, Gate, Image, Kind, Sha256Digest, cipher, sha256};
+use m365_drv::{
+    count::count,
+    image::{self, Format, Gate, Image, Kind, Sha256Digest, cipher, sha256},
+    printable::quoted_path,
+};
 use serde::Serialize;
 
 use super::{
@@ -52,29 +55,29 @@ pub(crate) fn run(context: &Context, command: &ImageCommand) -> Answer {
             let image = open(input)?;
             match image.format {
                 Format::Bin | Format::Hex if !image.is_dump() => save(&cipher::encrypt(&image.bytes), output),
-                other => Err(refuse(Exit::Image, format!("{} is not a plain image: {other}", input.display()))),
+                other => Err(refuse(Exit::Image, format!("{} is not a plain image: {other}", quoted_path(input)))),
             }
         }
     }
 }
 
 fn open(path: &Path) -> anyhow::Result<Image> {
-    Image::open(path).meaning(Exit::Image, || format!("cannot use \"{}\"", path.display()))
+    Image::open(path).meaning(Exit::Image, || format!("cannot use {}", quoted_path(path)))
 }
 
 /// The plain bytes of an encrypted file, or of a package that holds what it says.
 fn decrypted(path: &Path) -> anyhow::Result<Vec<u8>> {
     let image = open(path)?;
     if let Some(fault) = image.package.as_ref().and_then(|package| package.faults().next()) {
-        return Err(refuse(Exit::Image, format!("cannot use \"{}\": {fault}", path.display())));
+        return Err(refuse(Exit::Image, format!("cannot use {}: {fault}", quoted_path(path))));
     }
     match image.format {
         Format::Encrypted | Format::Package => Ok(image.bytes),
         // No code either: it was encrypted once, and the cipher says what is wrong with it.
         Format::Bin if image.kind() == Kind::Unknown => {
-            cipher::decrypt(&image.bytes).meaning(Exit::Image, || format!("{} does not decrypt", path.display()))
+            cipher::decrypt(&image.bytes).meaning(Exit::Image, || format!("{} cannot be decrypted", quoted_path(path)))
         }
-        other => Err(refuse(Exit::Image, format!("{} is not encrypted: {other}", path.display()))),
+        other => Err(refuse(Exit::Image, format!("{} is not encrypted: {other}", quoted_path(path)))),
     }
 }
 

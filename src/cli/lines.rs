@@ -1,4 +1,4 @@
-//! Progress if no bar can move: a line a second, even if a step has nothing to report.
+//! Progress if no bar can move: a line for each step at its end, and one a second while it goes on.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
@@ -8,25 +8,32 @@ use std::{
 
 use m365_drv::{
     board::progress::{Need, Step},
+    clock::Clock,
     count::count,
 };
 
 use super::{output::eprint_message, phases::kib_per_second};
 
-/// How long a step may take before its name stands on the screen.
+/// How long the screen may stay empty at the beginning of a run.
 const SOON: Duration = Duration::from_millis(60);
 
-/// How often a step says something after that.
+/// How often a step says something before its end.
 const EVERY: Duration = Duration::from_secs(1);
 
 /// The lines of a run. A thread of its own says that a step goes on, for as long as this is there.
 pub(crate) struct Lines(Arc<Mutex<Standing>>);
 
-/// How things stand. By the computer's clock: a simulated board's runs faster.
+/// How things stand.
 struct Standing {
     step: Option<Step>,
+    /// When a line is due: by the computer's clock.
     begun: Instant,
     last_line: Option<Instant>,
+    /// Whether the run has said anything.
+    has_spoken: bool,
+    /// How long the step takes: by the board's clock, which is faster if it is simulated, as at the end of the step.
+    clock: Arc<dyn Clock>,
+    began_at: Duration,
     work: Work,
 }
 
@@ -39,16 +46,20 @@ enum Work {
 }
 
 impl Lines {
-    pub(crate) fn new() -> Self {
-        let standing = Standing { step: None, begun: Instant::now(), last_line: None, work: Work::Begun };
-        let standing = Arc::new(Mutex::new(standing));
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        let standing = Arc::new(Mutex::new(Standing::new(clock)));
         let watched = Arc::downgrade(&standing);
         thread::spawn(move || watch(&watched));
         Self(standing)
     }
 
     pub(crate) fn started(&self, step: Step) {
-        *hold(&self.0) = Standing { step: Some(step), begun: Instant::now(), last_line: None, work: Work::Begun };
+        hold(&self.0).start(step);
+    }
+
+    /// Something else was said.
+    pub(crate) fn spoke(&self) {
+        hold(&self.0).has_spoken = true;
     }
 
     pub(crate) fn advanced(&self, done_bytes: u64, total_bytes: u64) {
@@ -59,12 +70,13 @@ impl Lines {
     pub(crate) fn waiting(&self, attempts: u32, since: Instant, need: Need) {
         let mut standing = hold(&self.0);
         standing.work = Work::Waiting { attempts, since, need };
-        standing.tell_after(Duration::ZERO);
+        standing.tell_if(true);
     }
 
     /// The step's last word.
     pub(crate) fn ended(&self, step: Step, words: &str) {
-        hold(&self.0).step = None;
+        let mut standing = hold(&self.0);
+        (standing.step, standing.has_spoken) = (None, true);
         tell(step, words);
     }
 }
@@ -79,20 +91,38 @@ fn hold(standing: &Mutex<Standing>) -> MutexGuard<'_, Standing> {
 
 fn watch(standing: &Weak<Mutex<Standing>>) {
     while let Some(standing) = standing.upgrade() {
-        hold(&standing).tell_after(SOON);
+        let mut held = hold(&standing);
+        let is_due = held.is_due();
+        held.tell_if(is_due);
+        drop(held);
         drop(standing);
         thread::sleep(SOON / 4);
     }
 }
 
 impl Standing {
-    /// Says how things stand, unless it was said just now or the step is younger than this.
-    fn tell_after(&mut self, age: Duration) {
+    fn new(clock: Arc<dyn Clock>) -> Self {
+        let (begun, began_at) = (Instant::now(), clock.now());
+        Self { step: None, begun, last_line: None, has_spoken: false, clock, began_at, work: Work::Begun }
+    }
+
+    fn start(&mut self, step: Step) {
+        (self.step, self.last_line, self.work) = (Some(step), None, Work::Begun);
+        (self.begun, self.began_at) = (Instant::now(), self.clock.now());
+    }
+
+    /// Whether a step that has told nothing should: at once if the screen is empty, otherwise if it takes long. What ends soon
+    /// has one line, at its end.
+    fn is_due(&self) -> bool {
+        self.begun.elapsed() >= if self.has_spoken { EVERY } else { SOON }
+    }
+
+    /// Says how things stand, if that is due and was not said just now.
+    fn tell_if(&mut self, is_due: bool) {
         let Some(step) = self.step else { return };
-        let due = self.last_line.map_or(self.begun.elapsed() >= age, |last| last.elapsed() >= EVERY);
-        if due {
-            self.last_line = Some(Instant::now());
-            tell(step, &self.work.in_words(self.begun.elapsed()));
+        if self.last_line.map_or(is_due, |last| last.elapsed() >= EVERY) {
+            (self.last_line, self.has_spoken) = (Some(Instant::now()), true);
+            tell(step, &self.work.in_words(self.clock.now().saturating_sub(self.began_at)));
         }
     }
 }
@@ -100,6 +130,7 @@ impl Standing {
 impl Work {
     fn in_words(self, took: Duration) -> String {
         match self {
+            Self::Begun if took < EVERY => "started".into(),
             Self::Begun => seconds(took),
             Self::Advanced { done_bytes, total_bytes } => {
                 let kib = |bytes: u64| bytes.div_ceil(1024);
@@ -132,6 +163,8 @@ pub(crate) fn seconds(time: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use m365_drv::clock::SystemClock;
+
     use super::*;
 
     #[test]
@@ -143,7 +176,8 @@ mod tests {
     #[test]
     fn the_time_left_is_right_within_the_first_second() {
         let work = Work::Advanced { done_bytes: 2 * 1024, total_bytes: 30 * 1024 };
-        assert_eq!(work.in_words(Duration::from_millis(50)), "2 of 30 KiB, 40.0 KiB/s, 0.7 s left");
+        assert_eq!(work.in_words(Duration::from_millis(100)), "2 of 30 KiB, 20.0 KiB/s, 1.4 s left");
+        assert_eq!(work.in_words(Duration::from_millis(20)), "2 of 30 KiB", "too short to tell a rate");
     }
 
     #[test]
@@ -153,20 +187,47 @@ mod tests {
         assert_eq!(words(1200), "power-cycle the board; 1,200 tries, 1.2 s");
     }
 
+    fn standing() -> Standing {
+        Standing::new(Arc::new(SystemClock::new()))
+    }
+
     #[test]
-    fn a_step_that_says_nothing_is_told_soon_and_then_every_second() {
-        let mut standing = Standing { step: None, begun: Instant::now(), last_line: None, work: Work::Begun };
-        standing.tell_after(Duration::ZERO);
+    fn a_step_that_ends_soon_says_nothing_before_its_end() {
+        let mut standing = standing();
+        standing.tell_if(true);
         assert!(standing.last_line.is_none(), "no step runs");
-        standing.step = Some(Step::Connect);
-        standing.tell_after(Duration::from_secs(60));
-        assert!(standing.last_line.is_none(), "it has just begun");
-        standing.tell_after(Duration::ZERO);
+        standing.start(Step::Connect);
+        standing.has_spoken = true;
+        standing.begun -= SOON;
+        assert!(!standing.is_due());
+        standing.begun -= EVERY;
+        assert!(standing.is_due());
+    }
+
+    #[test]
+    fn the_first_step_is_named_soon_so_that_the_screen_is_not_empty() {
+        let mut standing = standing();
+        standing.start(Step::Connect);
+        assert!(!standing.is_due(), "it has just begun");
+        standing.begun -= SOON;
+        assert!(standing.is_due());
+        assert_eq!(standing.work.in_words(SOON), "started");
+        standing.tell_if(true);
+        assert!(!standing.is_due(), "it was told");
+    }
+
+    #[test]
+    fn a_long_step_has_a_line_a_second() {
+        let mut standing = standing();
+        standing.start(Step::Connect);
+        standing.tell_if(false);
+        assert!(standing.last_line.is_none());
+        standing.tell_if(true);
         let first = standing.last_line.unwrap();
-        standing.tell_after(Duration::ZERO);
+        standing.tell_if(true);
         assert_eq!(standing.last_line, Some(first), "it was told just now");
         standing.last_line = first.checked_sub(EVERY);
-        standing.tell_after(Duration::ZERO);
+        standing.tell_if(false);
         assert!(standing.last_line.unwrap() >= first);
     }
 }

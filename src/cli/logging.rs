@@ -6,17 +6,18 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read as _, Write},
     path::Path,
+    sync::OnceLock,
 };
 
 use env_logger::{Builder, Logger, Target, WriteStyle};
 use indicatif::MultiProgress;
 use log::{LevelFilter, Log, Metadata, Record};
-use m365_drv::{board::progress::Event, ops::BoardState};
+use m365_drv::{board::progress::Event, ops::BoardState, printable::quoted_path};
 
 use super::{
     Globals, Typed,
-    exit::{Exit, Meaning, refuse},
-    failure::{Failure, escaped, state_in_words},
+    exit::{Exit, Meaning, refuse, refuse_after},
+    failure::{Failure, escaped, label, state_in_words},
 };
 
 /// What only the file holds: the screen has it in other words.
@@ -56,7 +57,38 @@ pub(crate) fn start(globals: Option<&Globals>, typed: &Typed, bars: MultiProgres
     }
     log::info!(target: RUN, "m365-drv {} on {}", env!("CARGO_PKG_VERSION"), system());
     log::info!(target: RUN, "command line: {}", typed.again(&[]));
-    Ok(())
+    // A log that was asked for and has no room is refused before anything is done.
+    match unwritten() {
+        Some((message, cause)) => Err(refuse_after(BoardState::Untouched, Exit::Output, message, cause)),
+        None => Ok(()),
+    }
+}
+
+/// Why the log file is not complete, the first time that happened.
+static UNWRITTEN: OnceLock<(String, io::Error)> = OnceLock::new();
+
+/// What to say if the log file could not be written, with the cause.
+pub(crate) fn unwritten() -> Option<(String, &'static io::Error)> {
+    UNWRITTEN.get().map(|(message, cause)| (message.clone(), cause))
+}
+
+/// The log file. The logger drops the errors of whatever it writes to, so they are kept here.
+struct Kept {
+    file: File,
+    name: String,
+}
+
+impl Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Err(error) = self.file.write_all(bytes) {
+            let _ = UNWRITTEN.set((format!("the log file {} could not be written", self.name), error));
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }
 
 /// The system, as far as it tells.
@@ -90,7 +122,7 @@ pub(crate) fn record_end(exit: Exit, board: BoardState, report: Option<&str>, fa
     if let Some(failure) = failure {
         log::error!(target: RUN, "{}", failure.message);
         for cause in &failure.causes {
-            log::error!(target: RUN, "cause: {cause}");
+            log::error!(target: RUN, "{}{cause}", label(cause));
         }
         if let Some(hint) = &failure.hint {
             log::info!(target: RUN, "next: {hint}");
@@ -106,13 +138,13 @@ pub(crate) fn record_end(exit: Exit, board: BoardState, report: Option<&str>, fa
 
 /// A log is appended to an earlier one. A file that is not a log is not written to.
 fn log_file(path: &Path, typed: &Typed) -> anyhow::Result<Logger> {
-    let what = || format!("cannot write the log file {:?}", path.display().to_string());
+    let what = || format!("cannot write the log file {}", quoted_path(path));
     if typed.names_besides("--log-file", path) {
-        let message = format!("{:?} is used twice: the log needs a file of its own", path.display().to_string());
+        let message = format!("{} is used twice: the log needs a file of its own", quoted_path(path));
         return Err(refuse(Exit::Usage, message));
     }
     if !may_hold_log(path).meaning(Exit::Usage, what)? {
-        let message = format!("{:?} exists and is not an m365-drv log", path.display().to_string());
+        let message = format!("{} exists and is not an m365-drv log", quoted_path(path));
         return Err(refuse(Exit::Usage, message));
     }
     let file = OpenOptions::new().append(true).create(true).open(path).meaning(Exit::Usage, what)?;
@@ -122,7 +154,7 @@ fn log_file(path: &Path, typed: &Typed) -> anyhow::Result<Logger> {
             let (time, text) = (line.timestamp_millis(), escaped(&record.args().to_string()));
             writeln!(line, "[{time} {:<5} {}] {text}", record.level(), record.target())
         })
-        .target(Target::Pipe(Box::new(file)))
+        .target(Target::Pipe(Box::new(Kept { file, name: quoted_path(path) })))
         .build())
 }
 

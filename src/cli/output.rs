@@ -230,14 +230,16 @@ impl Output {
 
     /// The end of a run whose work is done. A report that could not be written is a failure of its own.
     fn end_well(&self, board: BoardState, report: Option<&RawValue>) -> Exit {
-        if self.unwritten.get().is_none() {
+        let log = logging::unwritten();
+        if self.unwritten.get().is_none() && log.is_none() {
             self.result(Exit::Ok, board, report, None);
         }
-        let Some(cause) = self.unwritten.get() else {
+        let stdout = self.unwritten.get().map(|cause| ("the report could not be written".to_owned(), cause));
+        let Some((message, cause)) = stdout.or(log) else {
             logging::record_end(Exit::Ok, board, report.map(RawValue::get), None);
             return Exit::Ok;
         };
-        let error = refuse_after(board, Exit::Output, "the report could not be written", cause);
+        let error = refuse_after(board, Exit::Output, &message, cause);
         let known = report.map(ToOwned::to_owned);
         let failure = Failure { known, ..Failure::new(Exit::Output, &error, &self.typed) };
         self.end_silently(Exit::Output, board, &failure);
@@ -254,6 +256,9 @@ impl Output {
         // What stdout does not take is told on stderr.
         if !self.is_json() || self.unwritten.get().is_some() {
             eprint_line(&failure.text(exit, board, &self.typed));
+        }
+        if let Some((message, cause)) = logging::unwritten().filter(|_| exit != Exit::Output) {
+            eprint_message(&format!("warning: {message}: {cause}"), "  ");
         }
         exit
     }

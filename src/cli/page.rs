@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, io};
 
 use anstyle::{AnsiColor, Style};
-use m365_drv::image::printable;
+use m365_drv::printable::printable;
 use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm, core::display_width};
 
 /// How a value is meant.

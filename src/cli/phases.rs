@@ -28,10 +28,13 @@ impl Phases {
     }
 }
 
-/// Bytes per second in KiB with one decimal; `None` if there were none.
+/// What takes less time than this has no rate: it would tell more about the clock than about the link.
+const SHORTEST: Duration = Duration::from_millis(100);
+
+/// Bytes per second in KiB with one decimal; `None` if there were none, or hardly any time.
 pub(crate) fn kib_per_second(bytes: u64, took: Duration) -> Option<String> {
     let tenths = u64::try_from(u128::from(bytes) * 10_000 / 1024 / took.as_millis().max(1)).ok()?;
-    (bytes > 0).then(|| format!("{}.{}", tenths / 10, tenths % 10))
+    (bytes > 0 && took >= SHORTEST).then(|| format!("{}.{}", tenths / 10, tenths % 10))
 }
 
 impl fmt::Display for Phases {
@@ -39,8 +42,11 @@ impl fmt::Display for Phases {
         write!(f, "{:<10}{:>8}{:>9}{:>8}", "step", "ms", "bytes", "KiB/s")?;
         for (step, took, bytes) in &self.rows {
             write!(f, "\n{:<10}{:>8}", step.to_string(), took.as_millis())?;
+            if *bytes > 0 {
+                write!(f, "{bytes:>9}")?;
+            }
             if let Some(rate) = kib_per_second(*bytes, *took) {
-                write!(f, "{bytes:>9}{rate:>8}")?;
+                write!(f, "{rate:>8}")?;
             }
         }
         let all: Duration = self.rows.iter().map(|(_, took, _)| *took).sum();
@@ -76,8 +82,9 @@ mod tests {
     }
 
     #[test]
-    fn no_bytes_have_no_rate() {
+    fn no_bytes_and_no_time_have_no_rate() {
         assert_eq!(kib_per_second(0, Duration::from_secs(1)), None);
+        assert_eq!(kib_per_second(2048, Duration::from_millis(99)), None);
         assert_eq!(kib_per_second(2048, Duration::from_millis(500)).as_deref(), Some("4.0"));
     }
 }

@@ -2,7 +2,7 @@
 
 use m365_drv::{
     board::{self, ProbeEntry},
-    image::printable,
+    printable::printable,
 };
 use serde::Serialize;
 

@@ -13,6 +13,7 @@ use std::{
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use m365_drv::{
     board::progress::{Event, Need, Progress, Step, Warning},
+    clock::Clock,
     ops::BoardState,
 };
 
@@ -92,7 +93,13 @@ enum Voice {
 
 impl Teller {
     /// Bars if stderr is a terminal that can move its cursor, unless JSON or silence is wanted.
-    pub(crate) fn new(output: &Output, quiet: bool, bars: MultiProgress, activity: Activity) -> Self {
+    pub(crate) fn new(
+        output: &Output,
+        quiet: bool,
+        bars: MultiProgress,
+        activity: Activity,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let voice = if output.is_json() {
             Voice::Json(output.clone())
         } else if quiet {
@@ -101,7 +108,7 @@ impl Teller {
             Voice::Bars(bars, ProgressBar::hidden())
         } else {
             bars.set_draw_target(ProgressDrawTarget::hidden());
-            Voice::Lines(Lines::new())
+            Voice::Lines(Lines::new(clock))
         };
         Self {
             activity,
@@ -120,7 +127,10 @@ impl Teller {
     pub(crate) fn say(&self, words: &str) {
         match &self.voice {
             Voice::Quiet | Voice::Json(_) => {}
-            Voice::Lines(_) => eprint_message(&escaped(words), "  "),
+            Voice::Lines(lines) => {
+                lines.spoke();
+                eprint_message(&escaped(words), "  ");
+            }
             Voice::Bars(bars, _) => bars.suspend(|| eprint_message(&escaped(words), "  ")),
         }
     }
@@ -247,7 +257,10 @@ impl Teller {
             Voice::Json(output) => {
                 output.emit(&Line::Warning { name: warning.name, message: warning.message.clone() });
             }
-            Voice::Lines(_) => eprint_message(&line, "  "),
+            Voice::Lines(lines) => {
+                lines.spoke();
+                eprint_message(&line, "  ");
+            }
             Voice::Bars(bars, _) => bars.suspend(|| eprint_message(&line, "  ")),
         }
     }
@@ -310,6 +323,8 @@ fn ring() {
 
 #[cfg(test)]
 mod tests {
+    use m365_drv::clock::SystemClock;
+
     use super::*;
     use crate::cli::Typed;
 
@@ -328,7 +343,8 @@ mod tests {
     #[test]
     fn a_warning_is_given_once_and_lost_contact_each_time() {
         let output = Output::begin(Arc::new(Typed::read(&[]).0));
-        let mut teller = Teller::new(&output, true, MultiProgress::new(), Activity::default());
+        let mut teller =
+            Teller::new(&output, true, MultiProgress::new(), Activity::default(), Arc::new(SystemClock::new()));
         let mut is_news = |name, message| teller.is_news(&Warning::new(name, message));
         assert!(is_news("region", "one") && is_news("region", "another"));
         assert!(!is_news("region", "one"));

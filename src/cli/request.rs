@@ -7,6 +7,7 @@ use m365_drv::{
     block::{DataBlock, Mileage, Serial},
     image::{Catalog, GATES, Image, Kind, RehearsalImages},
     ops::{After, Extent, FlashRequest, Intent, Keep, OTHER_SCOOTER, Watchdog},
+    printable::quoted_path,
     target::Target,
 };
 
@@ -95,10 +96,10 @@ impl WantedArgs {
         let regions = &self.scooter.regions;
         let region = if kind == Kind::Boot { &regions.boot } else { &regions.drv };
         let image = Image::open(file).and_then(|image| image.part(region));
-        let image = image.meaning(Exit::Image, || format!("cannot use \"{}\"", file.display()))?;
+        let image = image.meaning(Exit::Image, || format!("cannot use {}", quoted_path(file)))?;
         let names_none = image.package.as_ref().is_some_and(|package| package.model.is_none());
         if names_none && Catalog::builtin().identify(&image.bytes).is_none() {
-            let message = format!("the package {:?} does not say which scooter it is for", file.display().to_string());
+            let message = format!("the package {} does not say which scooter it is for", quoted_path(file));
             context.warn("package-scooter-unknown", message);
         }
         if kind == Kind::Drv
@@ -106,7 +107,7 @@ impl WantedArgs {
         {
             let risk = "if BMS communication is disabled in it, there is no battery-temperature protection and no charge \
                  interlock";
-            context.warn("custom-firmware", format!("{} is {what}: {risk}", file.display()));
+            context.warn("custom-firmware", format!("{} is {what}: {risk}", quoted_path(file)));
         }
         Ok(image)
     }

@@ -13,6 +13,7 @@ use m365_drv::{
     clock::Clock,
     image::{Catalog, Image, Kind},
     ops::BoardState,
+    printable::{quoted, quoted_path},
     sim::{APP_64, APP_128, BOOT, Layout, Scenario, SimBoard},
     target::Target,
 };
@@ -82,13 +83,13 @@ impl Rehearsal {
         match arg {
             SimulateArg::Scenario(scenario) => {
                 let board = SimBoard::new(*scenario, &layout);
-                Ok(Self { board, home: None, title: scenario.to_string() })
+                Ok(Self { board, home: None, title: quoted(scenario) })
             }
             SimulateArg::Folder { path, scenario } => {
-                let title = path.display().to_string();
+                let title = quoted_path(path);
                 let empty = fs::read_dir(path).map_or(true, |mut entries| entries.next().is_none());
                 let board = if path.exists() && !empty {
-                    SimBoard::load(path).meaning(Exit::Usage, || format!("{title:?} is not a saved board"))?
+                    SimBoard::load(path).meaning(Exit::Usage, || format!("{title} is not a saved board"))?
                 } else {
                     SimBoard::new(*scenario, &layout)
                 };
@@ -100,12 +101,17 @@ impl Rehearsal {
         }
     }
 
+    /// The board's clock.
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        self.board.clock()
+    }
+
     /// The board's probe and clock.
     pub(crate) fn probes(&self) -> Probes {
         Probes::new(self.board.probe_lister(), Arc::new(Lived(self.board.clock())))
     }
 
-    /// What to call the board.
+    /// What to call the board, in quotes.
     pub(crate) fn title(&self) -> &str {
         &self.title
     }
@@ -134,7 +140,7 @@ impl Rehearsal {
     pub(crate) fn save(&self, board: BoardState, exit: Exit) -> anyhow::Result<()> {
         let Some(folder) = &self.home else { return Ok(()) };
         let saved = self.board.save(folder);
-        saved.meaning_after(board, exit, || format!("cannot save the board to {:?}", folder.display().to_string()))
+        saved.meaning_after(board, exit, || format!("cannot save the board to {}", quoted_path(folder)))
     }
 }
 

@@ -10,6 +10,7 @@ use std::{
 };
 
 use super::{Catalog, Dump, Entry, Exactness, FirmwareType, Image, Kind, MAX_FILE, inspect};
+use crate::printable::quoted_path;
 
 /// Files looked at in one search, at most: a clone of a firmware collection has some hundreds.
 const MAX_FILES: usize = 20_000;
@@ -36,7 +37,7 @@ pub struct Found {
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
     /// A folder that was named cannot be read.
-    #[error("the folder {} cannot be read", path.display())]
+    #[error("the folder {} cannot be read", quoted_path(path))]
     Read {
         /// The folder.
         path: PathBuf,
@@ -47,7 +48,7 @@ pub enum FindError {
     #[error("stopped while searching the firmware folders")]
     Interrupted,
     /// Too much to look at: somebody's home rather than a collection of firmware.
-    #[error("the folder {} holds more than {MAX_FILES} files", path.display())]
+    #[error("the folder {} holds more than {MAX_FILES} files", quoted_path(path))]
     TooMany {
         /// The folder.
         path: PathBuf,

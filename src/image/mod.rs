@@ -16,7 +16,6 @@ mod inspect;
 mod near;
 mod origin;
 mod package;
-mod printable;
 mod raw;
 mod reach;
 mod report;
@@ -51,7 +50,6 @@ pub use self::{
     near::{Change, Near},
     origin::{Origin, origin},
     package::{DirectoryError, FirmwareType, Generation, InfoError, Model, Package, PackageError},
-    printable::printable,
     report::{PartReport, Report},
     saved::{Saved, SavedError},
     sources::Source,

@@ -2,8 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{printable, sha256};
-use crate::block::{DataBlock, Uid};
+use super::sha256;
+use crate::{
+    block::{DataBlock, Uid},
+    printable::printable,
+};
 
 /// The version of the file's form.
 const SCHEMA: u32 = 1;

@@ -13,6 +13,7 @@ use crate::{
     block::{DataBlock, Uid},
     board::{Comparison, LinkError, OptionBytes, Part, Protection, progress::Step},
     image::{Saved, SavedError},
+    printable::quoted_path,
     target::Target,
 };
 
@@ -33,7 +34,7 @@ pub struct Backup {
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// The system refuses.
-    #[error("{} cannot be {what}", path.display())]
+    #[error("{} cannot be {what}", quoted_path(path))]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -44,13 +45,13 @@ pub enum BackupError {
         source: io::Error,
     },
     /// There is one already, and a backup is never overwritten.
-    #[error("{} exists already", .0.display())]
+    #[error("{} exists already", quoted_path(.0))]
     Exists(PathBuf),
     /// What was read back differs from what was written.
-    #[error("what was read back from \"{}\" differs from what was written", .0.display())]
+    #[error("what was read back from {} differs from what was written", quoted_path(.0))]
     Differs(PathBuf),
     /// Not a backup.
-    #[error("{:?} is not an m365-drv backup: {reason}", path.display().to_string())]
+    #[error("{} is not an m365-drv backup: {reason}", quoted_path(path))]
     Malformed {
         /// The file.
         path: PathBuf,

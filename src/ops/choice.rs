@@ -3,7 +3,8 @@
 use super::{Error, FlashRequest, report::ForcedGate};
 use crate::{
     board::ChipKind,
-    image::{self, Catalog, Fit, Gate, Image, Kind, RehearsalImages, printable},
+    image::{self, Catalog, Fit, Gate, Image, Kind, RehearsalImages},
+    printable::quoted_path,
     target::Target,
 };
 
@@ -107,7 +108,7 @@ fn are_alike(one: &Error, other: &Error) -> bool {
 /// An image that the user did not name goes by its file.
 fn with_file(detail: String, image: &Image) -> String {
     match (&image.file, image.place) {
-        (Some(file), Some(_)) => format!("{detail}, in {}", printable(&file.display().to_string())),
+        (Some(file), Some(_)) => format!("{detail}, in {}", quoted_path(file)),
         _ => detail,
     }
 }
@@ -117,7 +118,7 @@ fn title(image: &Image) -> String {
     let name = Catalog::builtin().title(&image.bytes);
     let name = name.unwrap_or_else(|| format!("unknown, sha256 {}", image.digest()));
     match &image.file {
-        Some(file) => format!("{name}: {}", printable(&file.display().to_string())),
+        Some(file) => format!("{name}: {}", quoted_path(file)),
         None => name,
     }
 }

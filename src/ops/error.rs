@@ -143,6 +143,9 @@ pub enum Error {
     /// The data block given belongs to a scooter of another family.
     #[error("the data block is refused")]
     OtherBlock(#[source] SerialError),
+    /// The data block to write holds no serial number that may be written.
+    #[error("the serial number in the data block cannot be used")]
+    BadSerial(#[source] SerialError),
     /// Nothing says what the serial number is.
     #[error("the serial number is unknown")]
     NoSerial,
@@ -218,7 +221,7 @@ impl Error {
             | Self::DumpLacks { .. }
             | Self::PermanentOptions => Category::Image,
             Self::OtherScooter { .. } => Category::WrongBoard,
-            Self::OtherBlock(_) | Self::NoSerial | Self::NoMileage => Category::Data,
+            Self::OtherBlock(_) | Self::BadSerial(_) | Self::NoSerial | Self::NoMileage => Category::Data,
             Self::Unreadable => Category::Locked,
             Self::Differs { .. } | Self::DoesNotStart { .. } => Category::Verify,
         }

@@ -15,8 +15,10 @@ impl FlashRequest<'_> {
         if self.mileage.is_none() && !block.mileage().is_known() {
             return Err(Error::NoMileage);
         }
-        let Some(serial) = block.serial() else {
-            return self.serial.map(drop).ok_or(Error::NoSerial);
+        let serial = match (block.read_serial(), self.serial) {
+            (Ok(serial), _) => serial,
+            (Err(_), Some(_)) => return Ok(()),
+            (Err(error), None) => return Err(Error::BadSerial(error)),
         };
         let rule = &self.target.serial;
         let mut owners = Target::all().iter().filter(|target| target.serial.fits(serial)).peekable();
@@ -34,7 +36,13 @@ impl FlashRequest<'_> {
 
     /// The data block given, which goes before the board's own. Says what it replaces.
     pub(super) fn given(&self, job: &mut Job<'_>, own: Option<&DataBlock>) -> Option<(DataBlock, Source)> {
-        let given = self.data.clone()?;
+        let mut given = self.data.clone()?;
+        // Small letters, or another separator: it is written in the scooter's form, as one that is typed.
+        let rule = &self.target.serial;
+        let serial = given.serial().filter(|serial| !rule.fits(*serial));
+        if let Some(serial) = serial.and_then(|serial| rule.read(serial.as_str()).ok()) {
+            given = given.with_serial(serial);
+        }
         let in_words = |block: &DataBlock| {
             let serial = block.serial().map_or("no serial".to_owned(), |serial| format!("serial {serial}"));
             format!("{serial}, {}", block.mileage())

@@ -13,6 +13,7 @@ use crate::{
     block::{DataBlock, Mileage, SIGNATURE, Serial, Uid},
     board::{self, Board, ChipKind, Status, progress::Step},
     image::{Catalog, Image, Kind},
+    printable::quoted_path,
     target::Target,
 };
 
@@ -174,7 +175,8 @@ impl FlashRequest<'_> {
         };
         if block.serial().is_none() {
             // A factory default counts as none: with it the firmware always shows error 35.
-            block = block.with_serial(self.serial.ok_or(Error::NoSerial)?).with_activation();
+            let serial = self.serial.map_or_else(|| block.read_serial(), Ok).map_err(Error::BadSerial)?;
+            block = block.with_serial(serial).with_activation();
         }
         if let Some(serial) = self.serial {
             block = block.with_serial(serial);
@@ -208,7 +210,7 @@ fn next_best(
         _ => earlier.block(|block| block.is_whole(uid)).or_else(|| earlier.block(begins_well)),
     };
     let Some((path, block)) = saved else { return own };
-    let name = path.display().to_string();
-    job.warn("data-from-backup", format!("using the data block from this board's backup {name:?}"));
+    let name = quoted_path(&path);
+    job.warn("data-from-backup", format!("using the data block from this board's backup {name}"));
     Some((block, Source::Backup))
 }

@@ -45,14 +45,17 @@ static UNSUPPORTED: LazyLock<Unsupported> = LazyLock::new(|| {
 /// The scooter that a name means.
 pub(super) fn find(text: &str) -> Result<&'static Target, NameError> {
     let key = key(text);
+    let unknown = || {
+        let supported = Target::all().iter().map(|target| target.name.as_str()).collect();
+        NameError::Unknown { text: text.into(), supported }
+    };
     let mut called = Target::all().iter().filter(|target| target.is_called(&key));
     match (called.next(), called.next()) {
+        // A digit alone is a slip, or a number from some list; it must not choose a scooter.
+        _ if is_number(text) => Err(unknown()),
         _ if is_unsupported(&key) => Err(NameError::NotSupported(text.into())),
         (Some(target), None) => Ok(target),
-        _ => {
-            let supported = Target::all().iter().map(|target| target.name.as_str()).collect();
-            Err(NameError::Unknown { text: text.into(), supported })
-        }
+        _ => Err(unknown()),
     }
 }
 
@@ -77,6 +80,12 @@ pub(super) fn is_key(word: &str) -> bool {
 fn key(text: &str) -> String {
     let text = text.to_lowercase().replace("e-scooter", "escooter");
     text.split(|c: char| !c.is_alphanumeric()).filter(|word| !GENERAL.contains(word)).collect()
+}
+
+/// True for a single digit: `3` is part of a name, as in "Mi 3", and not a name.
+fn is_number(text: &str) -> bool {
+    let text = text.trim();
+    text.len() == 1 && text.chars().all(|c| c.is_ascii_digit())
 }
 
 fn is_unsupported(key: &str) -> bool {
@@ -156,9 +165,20 @@ mod tests {
 
     #[test]
     fn an_unknown_or_ambiguous_name_is_answered_with_the_list() {
-        for text in
-            ["", "mi", "xiaomi", "Mi Electric Scooter", "por", "m356", "ninebot pro 2", "ninebot m365", "es", "pr"]
-        {
+        for text in [
+            "",
+            "3",
+            " 4 ",
+            "mi",
+            "xiaomi",
+            "Mi Electric Scooter",
+            "por",
+            "m356",
+            "ninebot pro 2",
+            "ninebot m365",
+            "es",
+            "pr",
+        ] {
             let error = Target::named(text).unwrap_err().to_string();
             let list = "choose one of m365, pro, 1s, pro2, lite, mi3, es2";
             assert_eq!(error, format!("unknown scooter {text:?}: {list}"));
@@ -185,7 +205,7 @@ mod tests {
         #[test]
         fn case_spaces_and_dashes_do_not_matter(which in 0..7usize, mark in "[ _.-]{0,2}", upper in any::<bool>()) {
             let target = &Target::all()[which];
-            for name in target.names() {
+            for name in target.names().filter(|name| name.len() > 1) {
                 let typed: Vec<String> = name.chars().map(String::from).collect();
                 let typed = typed.join(&mark);
                 let typed = if upper { typed.to_uppercase() } else { typed };

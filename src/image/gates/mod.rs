@@ -14,8 +14,9 @@ use serde::Serialize;
 use super::{
     Catalog, Format, Identified, Image, Inspection, Kind, Layout, Near, Package, inspect,
     inspect::{DRV, FLASH},
-    printable, report,
+    report,
 };
+use crate::printable::printable;
 
 /// Above this an image is ciphertext, not code: vendor code has 6.0 to 7.1 bits a byte, ciphertext of its length 7.98.
 const MAX_ENTROPY: f32 = 7.7;

@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::{Catalog, digest::Md5Digest, printable};
+use super::super::{Catalog, digest::Md5Digest};
+use crate::printable::printable;
 
 /// Which board a package's firmware is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

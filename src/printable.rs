@@ -1,6 +1,6 @@
-//! Text from files, made harmless for a terminal.
+//! Text from files and from the command line, made harmless for a terminal.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt::Display, path::Path};
 
 /// The text with every character escaped that a terminal obeys instead of showing: control characters, and those that
 /// turn the direction of writing.
@@ -15,6 +15,16 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     shown.into()
 }
 
+/// A file or folder as every message names it: in quotes, as it was typed, and harmless for a terminal.
+pub fn quoted_path(path: &Path) -> String {
+    quoted(path.display())
+}
+
+/// A value as every message repeats it: in quotes, as it was typed, and harmless for a terminal.
+pub fn quoted(value: impl Display) -> String {
+    format!("\"{}\"", printable(&value.to_string()))
+}
+
 fn is_obeyed(c: char) -> bool {
     c.is_control() || matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
@@ -27,6 +37,8 @@ mod tests {
     fn what_a_terminal_obeys_is_escaped_and_the_rest_stays() {
         assert_eq!(printable("Pro 2 für 25 km/h"), "Pro 2 für 25 km/h");
         assert_eq!(printable("a\u{1b}[31mb\r\n"), r"a\u{1b}[31mb\u{d}\u{a}");
+        assert_eq!(quoted("C:\\dumps\\a\u{7}.bin"), r#""C:\dumps\a\u{7}.bin""#);
+        assert_eq!(quoted_path(Path::new("Mi 3.bin")), r#""Mi 3.bin""#);
         assert_eq!(printable("gpj.\u{202e}exe\u{9b}2J"), r"gpj.\u{202e}exe\u{9b}2J");
     }
 }
