@@ -66,6 +66,32 @@ const OPTIONS: [&str; 21] = [
     "--version",
 ];
 
+/// Options by the other names that people give them, with what they are for.
+const MEANINGS: [(&str, &str, &[&str]); 6] = [
+    ("--km", "the mileage in kilometres is given with '--km'", &["--mil", "--kilo", "--km", "--odo", "--distance"]),
+    ("--serial", "the serial number is given with '--serial'", &["--sn", "--serial-n"]),
+    ("--boot", "the bootloader is given with '--boot'", &["--bootl"]),
+    ("--drv", "the DRV firmware is given with '--drv'", &["--esc", "--app"]),
+    (
+        "--probe",
+        "the probe is chosen with '--probe'",
+        &["--port", "--device", "--interface", "--programmer", "--stlink"],
+    ),
+    ("--speed", "the SWD clock is set with '--speed'", &["--clock", "--freq", "--khz", "--adapter-speed"]),
+];
+
+/// Words that people type for a command, with what does it.
+const COMMAND_MEANINGS: [(&str, &[&str]); 8] = [
+    ("'--version'", &["version", "ver"]),
+    ("'info'", &["identify", "detect", "status"]),
+    ("'backup'", &["dump", "read", "save"]),
+    ("'probes'", &["devices", "programmers", "ports"]),
+    ("'scooters'", &["models", "targets", "boards"]),
+    ("'data new' and 'data edit'", &["new", "edit"]),
+    ("'data show' and 'image show'", &["show"]),
+    ("'image check', 'image decrypt' and 'image encrypt'", &["check", "decrypt", "encrypt"]),
+];
+
 /// The error of a refused command line as the user sees it, with tips that do no harm.
 pub(super) fn harmless(mut error: clap::Error, words: &[Word], root: &mut Command) -> clap::Error {
     if !error.use_stderr() {
@@ -74,17 +100,19 @@ pub(super) fn harmless(mut error: clap::Error, words: &[Word], root: &mut Comman
     if let Some(refusal) = scooter_in_words(&error, words, root) {
         return refusal;
     }
+    let typed = invalid(&error).unwrap_or_default();
     let kept = |value: Option<ContextValue>, allowed: &[&str]| {
         let proposed = match value {
             Some(ContextValue::String(one)) => vec![one],
             Some(ContextValue::Strings(several)) => several,
             _ => vec![],
         };
-        proposed.into_iter().filter(|proposed| allowed.contains(&&**proposed)).collect::<Vec<_>>()
+        let may_stay = |proposed: &String| allowed.contains(&&**proposed) && is_near(&typed, proposed);
+        proposed.into_iter().filter(may_stay).collect::<Vec<_>>()
     };
-    let own = own_tip(&error, words);
+    let own = own_tip(&error, words, root);
     let commands = kept(error.remove(ContextKind::SuggestedSubcommand), &COMMANDS);
-    if !commands.is_empty() {
+    if !commands.is_empty() && own.is_none() {
         error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(commands));
     }
     let proposed = error.remove(ContextKind::SuggestedArg);
@@ -105,15 +133,45 @@ pub(super) fn harmless(mut error: clap::Error, words: &[Word], root: &mut Comman
     error
 }
 
+/// The word that is refused.
+fn invalid(error: &clap::Error) -> Option<String> {
+    match error.get(ContextKind::InvalidArg).or_else(|| error.get(ContextKind::InvalidSubcommand)) {
+        Some(ContextValue::String(invalid)) => Some(invalid.clone()),
+        _ => None,
+    }
+}
+
+/// Whether a word is likely a slip for another: its beginning, or at most one letter in three differs.
+fn is_near(typed: &str, proposed: &str) -> bool {
+    let (typed, proposed) = (typed.trim_start_matches('-').to_lowercase(), proposed.trim_start_matches('-'));
+    let shorter = typed.chars().count().min(proposed.chars().count());
+    (shorter >= 3 && proposed.starts_with(&typed)) || distance(&typed, proposed) <= (shorter / 3).max(1)
+}
+
+/// How many letters are missing, too many, wrong or swapped with the next.
+fn distance(one: &str, other: &str) -> usize {
+    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
+    let mut rows: Vec<Vec<usize>> = vec![(0..=other.len()).collect()];
+    for (i, a) in one.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, b) in other.iter().enumerate() {
+            let changed = (rows[i][j] + usize::from(a != b)).min(rows[i][j + 1] + 1).min(row[j] + 1);
+            let is_swap = i > 0 && j > 0 && one[i - 1] == *b && *a == other[j - 1];
+            row.push(if is_swap { changed.min(rows[i - 1][j - 1] + 1) } else { changed });
+        }
+        rows.push(row);
+    }
+    rows[one.len()][other.len()]
+}
+
 /// What this program proposes itself.
-fn own_tip(error: &clap::Error, words: &[Word]) -> Option<String> {
-    let invalid = error.get(ContextKind::InvalidArg).or_else(|| error.get(ContextKind::InvalidSubcommand));
-    let Some(ContextValue::String(invalid)) = invalid else { return None };
+fn own_tip(error: &clap::Error, words: &[Word], root: &mut Command) -> Option<String> {
+    let invalid = &invalid(error)?;
     if error.kind() != ErrorKind::UnknownArgument && error.kind() != ErrorKind::InvalidSubcommand {
         return None;
     }
-    if invalid.starts_with("--mil") || invalid.starts_with("--kilo") || invalid.starts_with("--km") {
-        return Some("the mileage in kilometres is given with '--km'".into());
+    if let Some(tip) = by_meaning(invalid, command_of(words, root)) {
+        return Some(tip);
     }
     let at = words.iter().position(|word| word.role == Role::Plain && word.text == *invalid)?;
     let before = words.get(at.checked_sub(1)?)?;
@@ -125,6 +183,20 @@ fn own_tip(error: &clap::Error, words: &[Word]) -> Option<String> {
     let follows_value =
         error.kind() == ErrorKind::UnknownArgument && before.role == Role::Value && option.role == Role::Option;
     follows_value.then(|| format!("a value with spaces needs quotes: {} '{} {invalid}'", option.text, before.text))
+}
+
+/// What an unknown option or command likely means, if this command has it. Before a command is typed it may have any.
+fn by_meaning(invalid: &str, command: &Command) -> Option<String> {
+    if !invalid.starts_with('-') {
+        let meant = COMMAND_MEANINGS.iter().find(|(_, words)| words.contains(&invalid));
+        return meant.filter(|_| command.get_name() == "m365-drv").map(|(command, _)| format!("use {command}"));
+    }
+    if ["--scooter", "--model"].contains(&invalid) && command.get_positionals().any(|arg| arg.get_id() == "scooter") {
+        return Some("the scooter's name stands by itself, without an option".into());
+    }
+    let (option, tip, _) = MEANINGS.iter().find(|(_, _, names)| names.iter().any(|name| invalid.starts_with(name)))?;
+    let has = command.get_arguments().any(|arg| arg.get_long() == option.strip_prefix("--"));
+    (has || command.get_name() == "m365-drv").then(|| (*tip).to_owned())
 }
 
 /// `flash M365 Pro`: a scooter's name in several words.
@@ -299,6 +371,50 @@ mod tests {
         assert!(refusal(&["inof"]).contains("tip: a similar subcommand exists: 'info'"), "{}", refusal(&["inof"]));
         let text = refusal(&["flash", "pro", "--dry-rn"]);
         assert!(text.contains("tip: a similar argument exists: '--dry-run'"), "{text}");
+    }
+
+    #[test]
+    fn a_tip_is_near_in_spelling_or_in_meaning() {
+        for (line, tip) in [
+            ("flash pro --odometer 5", "tip: the mileage in kilometres is given with '--km'"),
+            ("data new --sn 5", "tip: the serial number is given with '--serial'"),
+            ("flash pro --bootloader b.bin", "tip: the bootloader is given with '--boot'"),
+            ("info --device 1", "tip: the probe is chosen with '--probe'"),
+            ("info --frequency 1", "tip: the SWD clock is set with '--speed'"),
+            ("flash --scooter pro", "tip: the scooter's name stands by itself, without an option"),
+            ("version", "tip: use '--version'"),
+            ("dump a.bin", "tip: use 'backup'"),
+            ("decrypt a.bin", "tip: use 'image check', 'image decrypt' and 'image encrypt'"),
+            ("backups", "tip: a similar subcommand exists: 'backup'"),
+            ("probe", "tip: a similar subcommand exists: 'probes'"),
+            ("info --sim", "tip: a similar argument exists: '--simulate'"),
+        ] {
+            let text = refusal(&line.split(' ').collect::<Vec<_>>());
+            assert!(text.contains(tip), "{line}:\n{text}");
+            assert_eq!(text.matches("tip:").count(), 1, "{line}:\n{text}");
+        }
+        for line in [
+            "firmware",
+            "batch",
+            "report",
+            "guide",
+            "image show --scooter pro a.bin",
+            "info --odometer 5",
+            "info --verify",
+            "scooters --list",
+            "image version",
+            "data dump",
+        ] {
+            let text = refusal(&line.split(' ').collect::<Vec<_>>());
+            assert!(!text.is_empty() && !text.contains("tip:"), "{line}:\n{text}");
+        }
+    }
+
+    #[test]
+    fn letters_are_counted_as_they_are_mistyped() {
+        for (one, other, letters) in [("inof", "info", 1), ("ifo", "info", 1), ("batch", "backup", 4), ("", "man", 3)] {
+            assert_eq!((distance(one, other), distance(other, one)), (letters, letters), "{one} {other}");
+        }
     }
 
     #[test]
