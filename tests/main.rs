@@ -30,4 +30,5 @@ mod size;
 mod stand;
 mod values;
 mod watchdog;
+mod width;
 mod words;

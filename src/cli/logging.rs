@@ -18,6 +18,7 @@ use super::{
     Globals, Typed,
     exit::{Exit, Meaning, refuse, refuse_after},
     failure::{Failure, escaped, label, state_in_words},
+    page::Width,
 };
 
 /// What only the file holds: the screen has it in other words.
@@ -45,7 +46,8 @@ pub(crate) fn start(globals: Option<&Globals>, typed: &Typed, bars: MultiProgres
         .format(|line, record| {
             let (level, text) = (record.level(), escaped(&record.args().to_string()));
             let style = line.default_level_style(level);
-            writeln!(line, "[{style}{level:<5}{style:#} {}] {text}", record.target())
+            let text = format!("[{style}{level:<5}{style:#} {}] {text}", record.target());
+            writeln!(line, "{}", Width::of_stderr().message(&text, "    "))
         })
         .target(Target::Pipe(Box::new(BesideBars(bars))))
         .build();

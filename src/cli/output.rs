@@ -220,7 +220,7 @@ impl Output {
             Exit::Usage
         } else {
             if !self.is_json() {
-                self.put(anstream::stdout(), &text.ansi().to_string());
+                self.put(anstream::stdout(), &Width::of_stdout().help(&text.ansi().to_string()));
             }
             let report = serde_json::value::to_raw_value(&serde_json::json!({ "text": text.to_string() }));
             self.end_well(BoardState::Untouched, report.ok().as_deref())

@@ -69,6 +69,13 @@ impl Width {
         text.split('\n').map(broken).collect::<Vec<_>>().join("\n")
     }
 
+    /// Breaks the usage line of a help page; clap breaks the rest of it.
+    pub(crate) fn help(self, text: &str) -> String {
+        let is_usage = |line: &str| anstream::adapter::strip_str(line).to_string().starts_with("Usage:");
+        let broken = |line: &str| if is_usage(line) { self.message(line, "  ") } else { line.to_owned() };
+        text.split('\n').map(broken).collect::<Vec<_>>().join("\n")
+    }
+
     /// Whether this fits on one line.
     pub(crate) fn fits(self, text: &str) -> bool {
         self.rows.is_none_or(|columns| display_width(text) <= columns)
@@ -82,6 +89,10 @@ fn columns_of(terminal: Option<(terminal_size::Width, terminal_size::Height)>) -
         .or_else(|| std::env::var("COLUMNS").ok()?.parse().ok())
         .filter(|columns| *columns >= 20)
 }
+
+/// The least room for a value beside its label, and where it stands if there is less.
+const NARROW: usize = 12;
+const INDENT: usize = 4;
 
 enum Item {
     Heading(String),
@@ -166,12 +177,20 @@ impl Page {
     }
 
     fn render_row(&self, index: usize, label: &str, value: &str, tone: Tone, width: Width, text: &mut String) {
-        let column = self.column(index);
+        let (mut column, mut label) = (self.column(index), label);
         let style = tone.style();
-        let lines = match width.rows {
-            Some(columns) => wrap(value, columns.saturating_sub(column).max(16), ""),
-            None => vec![value.to_owned()],
-        };
+        let mut lines = vec![value.to_owned()];
+        if let Some(columns) = width.rows {
+            let longest = value.split(' ').map(display_width).max().unwrap_or_default();
+            let room = columns.saturating_sub(column);
+            // A narrow column, or a word that fits only without the label: the value goes below it.
+            if room < NARROW || (longest > room && longest + INDENT <= columns) {
+                column = INDENT;
+                push_line(text, label);
+                label = "";
+            }
+            lines = wrap(value, columns.saturating_sub(column), "");
+        }
         for (number, line) in lines.iter().enumerate() {
             let label = if number == 0 { label } else { "" };
             let gap = " ".repeat(column.saturating_sub(display_width(label)));
@@ -240,6 +259,17 @@ mod tests {
         let mut page = Page::default();
         page.row("chip", "STM32F103").row("protection", "none").blank().row("a", "b");
         assert_eq!(plain(&page, width(40)), "chip        STM32F103\nprotection  none\n\na  b\n");
+    }
+
+    #[test]
+    fn a_value_that_does_not_fit_beside_its_label_stands_below() {
+        let mut page = Page::default();
+        page.row("option bytes", "a55aff00ff00ff00ff00ff00ff00ff00").row("uid", "1-2-3");
+        let expected = "option bytes\n    a55aff00ff00ff00ff00ff00ff00ff00\nuid           1-2-3\n";
+        assert_eq!(plain(&page, width(40)), expected);
+        let mut page = Page::default();
+        page.row("  FAIL  a-gate-with-a-name", "it is too small");
+        assert_eq!(plain(&page, width(36)), "  FAIL  a-gate-with-a-name\n    it is too small\n");
     }
 
     #[test]
