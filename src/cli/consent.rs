@@ -172,8 +172,8 @@ mod tests {
         let text = "
 The chip is read-protected. Unlocking it erases its whole flash: bootloader,
   firmware and data block, with all settings.
-Known, and written back afterwards: serial number 21886/00012345, mileage 1234.0
-  km.
+Known, and written back afterwards: serial number 21886/00012345, mileage
+  1234.0 km.
 A backup of what can be read is saved first, in \"backups\".
 Type `erase` to go on, anything else to stop:";
         assert_eq!(asked(true, 80), text);

@@ -187,6 +187,7 @@ pub(super) fn parse_probe(text: &str) -> Result<Selector, String> {
 pub(super) fn parse_khz(text: &str) -> Result<u32, String> {
     let (number, unit, at) = number_and_unit(text);
     let mistake = match number.parse::<u32>() {
+        _ if not_a_digit(number, unit, at).is_some() => not_a_digit(number, unit, at).unwrap_or_default(),
         _ if !unit.is_empty() && !unit.eq_ignore_ascii_case("khz") => format!("{unit:?} at position {at} is not kHz"),
         Ok(khz @ 1..=50_000) => return Ok(khz),
         Ok(0) => "it is too slow".into(),
@@ -209,12 +210,10 @@ pub(super) fn parse_wait(text: &str) -> Result<Wait, String> {
         "h" => Ok(3_600_000),
         _ => Err(format!("{unit:?} at position {at} is not ms, s, m or h")),
     };
-    let number = if number.is_empty() && unit.is_empty() {
-        Err("it is empty".to_owned())
-    } else if number.is_empty() {
-        Err(format!("{unit:?} at position {at} is not a digit"))
-    } else {
-        Ok(number.parse::<u64>().unwrap_or(u64::MAX))
+    let number = match not_a_digit(number, unit, at) {
+        Some(mistake) => Err(mistake),
+        None if number.is_empty() => Err("it is empty".to_owned()),
+        None => Ok(number.parse::<u64>().unwrap_or(u64::MAX)),
     };
     match number.and_then(|number| scale_ms.map(|scale| number.saturating_mul(scale))) {
         Ok(ms) => Ok(Wait::For(Duration::from_millis(ms))),
@@ -232,6 +231,12 @@ fn number_and_unit(text: &str) -> (&str, &str, usize) {
     let unit = typed[number.len()..].trim_start();
     let at = text.trim_end().chars().count() - unit.chars().count() + 1;
     (number, unit, at)
+}
+
+/// What is wrong if no unit can be meant: no number stands before it, or it does not begin with a letter.
+fn not_a_digit(number: &str, unit: &str, at: usize) -> Option<String> {
+    let first = unit.chars().next().filter(|first| number.is_empty() || !first.is_alphabetic())?;
+    Some(format!("{:?} at position {at} is not a digit", first.to_string()))
 }
 
 #[cfg(test)]
@@ -255,8 +260,8 @@ mod tests {
         for (text, mistake) in [
             ("", "it is empty"),
             ("s", "\"s\" at position 1 is not a digit"),
-            ("-1", "\"-1\" at position 1 is not a digit"),
-            ("1.5s", "\".5s\" at position 2 is not ms, s, m or h"),
+            ("-1", "\"-\" at position 1 is not a digit"),
+            ("1.5s", "\".\" at position 2 is not a digit"),
             ("5 parsecs", "\"parsecs\" at position 3 is not ms, s, m or h"),
         ] {
             let form = "needs a whole number and ms, s, m or h (for example 30s)";
@@ -273,7 +278,9 @@ mod tests {
             ("50001", "it is too fast"),
             ("99999999999999", "it is too fast"),
             ("4MHz", "\"MHz\" at position 2 is not kHz"),
-            ("x", "\"x\" at position 1 is not kHz"),
+            ("x", "\"x\" at position 1 is not a digit"),
+            ("-1", "\"-\" at position 1 is not a digit"),
+            ("1.5 kHz", "\".\" at position 2 is not a digit"),
         ] {
             let form = "needs a whole number of kHz from 1 to 50000 (for example 1000)";
             assert_eq!(parse_khz(text), Err(format!("invalid speed {text:?}: {form}; {mistake}")));

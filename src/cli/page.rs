@@ -220,6 +220,9 @@ fn push_line(text: &mut String, line: &str) {
     let _ = writeln!(text, "{}", line.trim_end());
 }
 
+/// What is not separated from the number before it.
+const UNITS: [&str; 9] = ["s", "ms", "m", "km", "km/h", "V", "kHz", "KiB", "KiB/s"];
+
 /// Stands for a space at which nothing is broken.
 const FIRM: &str = "\u{e000}";
 
@@ -231,7 +234,7 @@ fn wrap(text: &str, columns: usize, hang: &str) -> Vec<String> {
     for (index, part) in text.split('`').enumerate() {
         let is_command = index % 2 == 1 && index < backticks;
         firm += if index > 0 { "`" } else { "" };
-        firm += &if is_command { part.replace(' ', FIRM) } else { part.to_owned() };
+        firm += &if is_command { part.replace(' ', FIRM) } else { with_firm_units(part) };
     }
     let options = Options::new(columns)
         .subsequent_indent(hang)
@@ -240,6 +243,18 @@ fn wrap(text: &str, columns: usize, hang: &str) -> Vec<String> {
         .word_splitter(WordSplitter::NoHyphenation)
         .wrap_algorithm(WrapAlgorithm::FirstFit);
     textwrap::wrap(&firm, options).iter().map(|line| line.replace(FIRM, " ")).collect()
+}
+
+/// Keeps a number and its unit on one line.
+fn with_firm_units(text: &str) -> String {
+    let mut firm = String::new();
+    for (index, word) in text.split(' ').enumerate() {
+        let is_unit = UNITS.contains(&word.trim_end_matches([',', '.', ';', ':', ')']));
+        let gap = if is_unit && firm.ends_with(|c: char| c.is_ascii_digit()) { FIRM } else { " " };
+        firm += if index > 0 { gap } else { "" };
+        firm += word;
+    }
+    firm
 }
 
 #[cfg(test)]
@@ -270,6 +285,12 @@ mod tests {
         let mut page = Page::default();
         page.row("  FAIL  a-gate-with-a-name", "it is too small");
         assert_eq!(plain(&page, width(36)), "  FAIL  a-gate-with-a-name\n    it is too small\n");
+    }
+
+    #[test]
+    fn a_number_and_its_unit_stay_on_one_line() {
+        assert_eq!(wrap("took 1.8 s, wires 1.7 s", 11, ""), ["took 1.8 s,", "wires 1.7 s"]);
+        assert_eq!(wrap("wires for 1.7 s", 14, ""), ["wires for", "1.7 s"]);
     }
 
     #[test]
