@@ -13,7 +13,7 @@ use std::{
 type Target = fn(&[u8]);
 
 /// Each fuzz target with the name of its corpus folder.
-const TARGETS: [(&str, Target); 9] = [
+const TARGETS: [(&str, Target); 10] = [
     ("zip", targets::zip),
     ("info_json", targets::info_json),
     ("info_txt", targets::info_txt),
@@ -22,6 +22,7 @@ const TARGETS: [(&str, Target); 9] = [
     ("scooter", targets::scooter),
     ("saved_board", targets::saved_board),
     ("backup", targets::backup),
+    ("dump", targets::dump),
     ("serial", targets::serial),
 ];
 

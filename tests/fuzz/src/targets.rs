@@ -13,7 +13,7 @@ use std::{
 use m365_drv::{
     block::{DataBlock, Mileage, Serial, Uid},
     board::{ConnectOptions, Probes},
-    image::{Fit, Format, GATES, Image, Kind, RehearsalImages, Report, cipher, gates},
+    image::{Dump, FirmwareType, Fit, Format, GATES, Image, Kind, RehearsalImages, Report, cipher, gates},
     ops::{Backup, Job, Known, info},
     sim::SimBoard,
     target::Target,
@@ -53,7 +53,8 @@ fn look_at(image: &Image) {
 /// An update package: the zip directory and its members.
 pub fn zip(bytes: &[u8]) {
     let Ok(image) = Image::from_bytes(bytes) else { return };
-    if image.format == Format::Package {
+    let is_drv = image.package.as_ref().is_some_and(|package| package.firmware == FirmwareType::Drv);
+    if image.format == Format::Package && is_drv {
         assert!(image.bytes.len() <= 128 * 1024, "a member above the size limit");
     }
     look_at(&image);
@@ -147,6 +148,33 @@ pub fn backup(bytes: &[u8]) {
     let path = folder.path().join("backup.json");
     backup.save(&path).expect("a backup can be saved");
     assert_eq!(Backup::open(&path).expect("a saved backup can be read"), backup);
+}
+
+/// A dump of flash in whatever form, with the option bytes behind.
+pub fn dump(bytes: &[u8]) {
+    // Long enough to be all of flash.
+    let mut flash = bytes.to_vec();
+    flash.resize(0x1_0000, 0xFF);
+    for bytes in [bytes, &flash, &flash[0x1000..], &[&flash[..], bytes].concat()] {
+        let Ok(dump) = Dump::from_bytes(bytes) else { continue };
+        let _ = (dump.to_string(), dump.option_bytes(), dump.uid());
+        for target in Target::all() {
+            let place = target.regions.data.start;
+            for block in dump.blocks(place) {
+                assert_eq!(DataBlock::parse(block.block.as_bytes()), Ok(block.block));
+            }
+            for region in [&target.regions.boot, &target.regions.drv, &target.regions.data] {
+                let missing = dump.missing(region);
+                assert!(missing.iter().all(|gap| region.start <= gap.start && gap.end <= region.end));
+                if let Some(part) = dump.part(region).filter(|_| dump.is_flash()) {
+                    assert!(part.bytes.len() <= region.len(), "more than the region");
+                }
+            }
+        }
+        if let Some(image) = dump.image() {
+            look_at(image);
+        }
+    }
 }
 
 /// A serial number and a data block that holds it.
