@@ -298,6 +298,42 @@ fn hostile_zips_are_refused_quickly() {
 }
 
 #[test]
+fn zeros_behind_a_zip_do_not_matter() {
+    let bench = Bench::new();
+    let padded = [legacy_both(CompressionMethod::Deflated), vec![0; 100]].concat();
+    flash(&bench, &padded, "pro", 0);
+    let behind = [legacy_both(CompressionMethod::Deflated), b"x".to_vec()].concat();
+    assert!(refusal(&bench, &behind, "pro").contains("the comment is not the rest of the file"));
+}
+
+#[test]
+fn packages_of_dashboards_are_described_whatever_their_size() {
+    let bench = Bench::new();
+    for len in [20_000, 200_000] {
+        let dashboard: Vec<u8> = (0..len).map(|at: u32| (at / 7 % 100) as u8).collect();
+        let info = info_txt("M365", "BLE", "N", &format!("md5: {};\n", md5(&dashboard)));
+        bench.write("ble.zip", zip_of(CompressionMethod::Stored, &[(PLAIN, &dashboard), (INFO, info.as_bytes())]));
+        let report = bench.m365("image show ble.zip").json().report().clone();
+        assert_eq!((&report["package"]["type"], &report["size"]), (&"BLE".into(), &len.into()), "{len}");
+        bench.m365("image check ble.zip").exit(8).json();
+        let lines = bench.m365("--simulate flash pro --drv ble.zip").exit(8).json();
+        assert!(lines.message().contains("a BLE package"), "{}", lines.message());
+    }
+}
+
+/// Why there is a reader of our own: the crate does not tell that there are two files of one name.
+#[test]
+fn the_zip_crate_takes_the_last_of_two_members_with_one_name() {
+    let twice = zip_of(CompressionMethod::Stored, &[(PLAIN, APP_64), ("FIRM.bi2", APP_128)]);
+    let twice = patched(&twice, b"FIRM.bi2", 0, b"FIRM.bin");
+    let mut archive = ZipArchive::new(Cursor::new(&twice[..])).expect("accepted");
+    assert_eq!(archive.len(), 1);
+    assert_eq!(archive.by_name(PLAIN).expect("a member").size(), APP_128.len() as u64);
+    let header = patched(&zip_of(CompressionMethod::Stored, &[(PLAIN, APP_64)]), b"PK\x03\x04", 30, b"OTHR");
+    assert!(ZipArchive::new(Cursor::new(&header[..])).expect("accepted").by_name(PLAIN).is_ok());
+}
+
+#[test]
 fn a_package_for_something_else_is_refused_by_name() {
     let bench = Bench::new();
     let package = |json: &str| deflated(&[(PLAIN, APP_64), (JSON, json.as_bytes())]);

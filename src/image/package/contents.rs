@@ -8,8 +8,6 @@ use super::{
     directory::{Directory, MAX_MEMBER, Member},
 };
 
-/// Unpacked bytes of a member with firmware at most: the flash of the largest board.
-const MAX_FIRMWARE: u64 = 128 * 1024;
 /// Unpacked bytes of a description at most.
 const MAX_INFO: u64 = 64 * 1024;
 /// How the names of files end that may be firmware without a description.
@@ -85,8 +83,8 @@ fn package(mut directory: Directory<'_>, files: &[Member], folder: &str) -> Resu
     }
     let mut unpack = |member: Option<&Member>, limit| member.map(|member| directory.unpack(member, limit)).transpose();
     let (json, text) = (unpack(find("info.json"), MAX_INFO)?, unpack(find("info.txt"), MAX_INFO)?);
-    let plain = unpack(plain, MAX_FIRMWARE);
-    let firmware = plain.and_then(|plain| Ok(Firmware { plain, encrypted: unpack(encrypted, MAX_FIRMWARE)? }));
+    let plain = unpack(plain, MAX_MEMBER);
+    let firmware = plain.and_then(|plain| Ok(Firmware { plain, encrypted: unpack(encrypted, MAX_MEMBER)? }));
     Ok(Files { json, text, firmware: firmware.map_err(PackageError::Directory) })
 }
 

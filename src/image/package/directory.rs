@@ -4,6 +4,9 @@
 //! what members of update packages are: small files, stored or deflated, whose two headers agree, and which share no byte
 //! with another member. What else is in the zip is listed and left alone. Field offsets after PKWARE's APPNOTE 6.3.10,
 //! sections 4.3.7, 4.3.12, 4.3.14 to 4.3.16 and 4.5.3.
+//!
+//! The crate `zip` (5.1) cannot stand in for this: it keeps the last of several members with one name and does not tell,
+//! never compares a member's own header with the table, and refuses the whole archive for an entry that nobody reads.
 
 use std::{io::Read as _, ops::Range};
 
@@ -216,7 +219,9 @@ fn table(zip: &[u8]) -> Result<(&[u8], usize), DirectoryError> {
     if record.len() < END_SIZE {
         return Err(Damaged("it has no end"));
     }
-    if end + END_SIZE + usize::from(u16_at(record, 20)) != zip.len() {
+    let comment = end + END_SIZE + usize::from(u16_at(record, 20));
+    // Some servers and cards pad files.
+    if !zip.get(comment..).is_some_and(|behind| behind.iter().all(|byte| *byte == 0)) {
         return Err(Damaged("the comment is not the rest of the file"));
     }
     if u16_at(record, 4) != 0 || u16_at(record, 6) != 0 || u16_at(record, 8) != u16_at(record, 10) {

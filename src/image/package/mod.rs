@@ -21,12 +21,15 @@ pub use self::{
     info::{FirmwareType, InfoError, Model},
 };
 use super::{
+    Foreign,
     cipher::{self, CipherError},
     digest::md5,
 };
 
 const PLAIN: &str = "FIRM.bin";
 const ENCRYPTED: &str = "FIRM.bin.enc";
+/// The longest firmware of a controller: the flash of the largest board.
+const MAX_DRV: u64 = 128 * 1024;
 
 /// What a package is and what its description has, beside the firmware.
 #[derive(Debug, Clone, Serialize)]
@@ -79,6 +82,14 @@ pub enum PackageError {
     /// A zip without an image.
     #[error("the zip holds no firmware file")]
     NoFirmware,
+    /// The only file that may be firmware is not.
+    #[error("the zip holds no firmware: {name:?} is {what}")]
+    Foreign {
+        /// Its name.
+        name: String,
+        /// What it is.
+        what: Foreign,
+    },
     /// Several images without a description, or several packages.
     #[error("the zip holds several firmware files: {}", .0.join(", "))]
     Several(Vec<String>),
@@ -149,6 +160,12 @@ fn described(files: Files) -> Result<(Vec<u8>, Package), PackageError> {
         FirmwareType::Drv => error,
         other => PackageError::OtherBoard(other),
     })?;
+    for (name, bytes) in [(PLAIN, &plain), (ENCRYPTED, &encrypted)] {
+        let size = bytes.as_ref().map_or(0, |bytes| bytes.len() as u64);
+        if about.firmware == FirmwareType::Drv && size > MAX_DRV {
+            return Err(DirectoryError::Size { name: name.into(), size, limit: MAX_DRV }.into());
+        }
+    }
     let generation = match (&json, &text) {
         (Some(_), Some(_)) => Generation::Universal,
         (Some(_), None) => Generation::V3,
@@ -292,7 +309,10 @@ mod tests {
     fn a_package_of_another_board_is_called_so_though_it_is_too_large() {
         let large = vec![7; 140_000];
         let info = |kind| Raw::new("info.txt", format!("dev: M365;\nenc: N;\ntyp: {kind};\n").as_bytes());
-        let message = |kind| read(&zip(&[Raw::new(PLAIN, &large), info(kind)])).unwrap_err().to_string();
+        let of = |large: &[u8], kind| read(&zip(&[Raw::new(PLAIN, large), info(kind)]));
+        let (_, package) = of(&large, "BLE").expect("the Max G2's dashboard has firmware of that length");
+        assert_eq!(package.firmware, FirmwareType::Ble);
+        let message = |kind| of(&vec![7; if kind == "DRV" { 140_000 } else { 600_000 }], kind).unwrap_err().to_string();
         assert_eq!(
             message("BLE"),
             "a BLE package: firmware of the dashboard's Bluetooth board, not of the motor controller"
