@@ -193,6 +193,18 @@ fn no_vendor_drv_with_a_changed_byte_is_taken_for_one_with_a_hole() {
 }
 
 #[test]
+fn a_bootloader_with_damaged_vectors_is_called_one_and_its_hole_has_its_address() {
+    for (path, bytes, entry) in vendor_images().filter(|(_, _, entry)| entry.kind == Kind::Boot) {
+        let mut punched = bytes.clone();
+        punched[..256].fill(0xFF);
+        let image = Image::from_bytes(&punched).unwrap();
+        assert_eq!(image.kind(), Kind::Boot, "{path:?}");
+        let hole = failed(&image, &Fit::assumed(&image)).into_iter().find(|(name, _)| *name == "hole").unwrap().1;
+        assert!(hole.starts_with("256 bytes of 0xff at 0x08000000, where "), "{path:?} {entry}: {hole}");
+    }
+}
+
+#[test]
 fn every_vendor_update_file_is_decrypted_to_a_known_image() {
     for path in vendor_files().into_iter().filter(|path| path.to_string_lossy().ends_with(".bin.enc")) {
         let image = Image::open(&path).unwrap();
@@ -255,6 +267,38 @@ fn a_changed_vendor_image_is_named_after_its_original() {
         // The 1.5.5 that does not protect differs from the official one in one byte, so either may be the nearer.
         if entry.version != Some(Version(0x155)) {
             assert_eq!((near.entry.name.as_str(), proved), (entry.name.as_str(), vec![0x2000]), "{path:?}");
+        }
+    }
+}
+
+#[test]
+fn a_vendor_image_with_changes_in_every_kib_is_named_after_one_for_its_scooters() {
+    for (path, bytes, entry) in published_images().filter(|(_, _, entry)| entry.kind == Kind::Drv) {
+        for (first, step) in [(0x200, 1000), (0x1F0, 128)] {
+            let mut changed = bytes.clone();
+            for at in (first..entry.size).step_by(step) {
+                changed[at] ^= 0x40;
+            }
+            let near = Report::new(&Image::from_bytes(&changed).unwrap()).near.unwrap_or_else(|| panic!("{path:?}"));
+            assert_eq!(near.scooters(), entry.scooters, "{path:?} {step}");
+            assert!(near.is_modified(), "{path:?} {step}");
+            // Some versions differ from the next in fewer places than were changed here.
+            let is_it = step == 128 || near.entries().any(|near| near.version == entry.version);
+            assert!(is_it, "{path:?}: {}", near.source());
+        }
+    }
+}
+
+#[test]
+fn no_vendor_image_is_taken_for_one_of_another_scooter() {
+    for (path, bytes, entry) in published_images().filter(|(_, _, entry)| entry.kind == Kind::Drv) {
+        // Its beginning and its end are from nowhere.
+        let mut other = bytes.clone();
+        for page in [0..entry.size / 3, 2 * entry.size / 3..entry.size] {
+            other[page].fill(0x55);
+        }
+        if let Some(near) = Catalog::builtin().nearest(&other) {
+            assert_eq!(near.entry.scooters, entry.scooters, "{path:?}");
         }
     }
 }

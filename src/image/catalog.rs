@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::{
     Kind, cipher,
     digest::{Md5Digest, Sha256Digest},
+    excerpts::Excerpts,
     near::{self, Near},
 };
 use crate::version::Version;
@@ -72,6 +73,8 @@ pub struct Entry {
     tail: Option<String>,
     #[serde(default, deserialize_with = "pages")]
     pub(super) pages: Vec<u32>,
+    #[serde(default)]
+    pub(super) excerpts: Excerpts,
 }
 
 /// A file that holds a known image with something behind it.
@@ -348,6 +351,7 @@ mod tests {
             blank: 0,
             tail: tail.map(Into::into),
             pages: vec![],
+            excerpts: Excerpts::default(),
         });
         Box::leak(Box::new(Catalog {
             images: rows.collect(),

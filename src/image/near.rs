@@ -1,4 +1,4 @@
-//! What a changed image was made from, told from short hashes of its pages.
+//! What a changed image was made from, told from short hashes of its pages and of excerpts.
 
 use std::ops::Range;
 
@@ -6,14 +6,14 @@ use crc::{CRC_32_ISO_HDLC, Crc};
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
-use super::{catalog::Entry, digest::Sha256Digest};
+use super::{catalog::Entry, digest::Sha256Digest, excerpts::Shared};
 
 /// Bytes under one short hash.
 pub(super) const PAGE: usize = 1024;
 /// The reflected polynomial of CRC-32.
 const POLYNOMIAL: u32 = 0xEDB8_8320;
 
-static CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
+pub(super) static CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 
 /// The known image that an unknown one shares the most with.
 #[derive(Debug, Clone, Serialize)]
@@ -30,6 +30,12 @@ pub struct Near {
     pub changed_pages: Vec<usize>,
     /// Each changed byte, where that can be proved: at most one a page. None where more was changed.
     pub changes: Option<Vec<Change>>,
+    /// The excerpts of the known image that it has.
+    #[serde(skip)]
+    shared: Shared,
+    /// True if all of the changed pages are blank or missing.
+    #[serde(skip)]
+    is_incomplete: bool,
 }
 
 /// A byte that differs from the known image.
@@ -45,7 +51,8 @@ pub struct Change {
 
 impl Near {
     fn new(entry: &'static Entry, changed_pages: Vec<usize>) -> Self {
-        Self { entry, others: vec![], pages: entry.pages.len(), changed_pages, changes: None }
+        let (others, pages, shared) = (vec![], entry.pages.len(), Shared::default());
+        Self { entry, others, pages, changed_pages, changes: None, shared, is_incomplete: false }
     }
 
     /// All rows that it may be made from.
@@ -76,12 +83,28 @@ impl Near {
     /// True if most of the known image is in it: then it is that image with changes. An image that shares less comes from
     /// the same source, and is another version.
     pub fn is_modified(&self) -> bool {
-        2 * self.changed_pages.len() <= self.pages
+        2 * self.changed_pages.len() <= self.pages || self.shared.is_most()
     }
 
-    /// What to call it: `Pro DRV 1.5.5, modified`. None if it shares too little to be named after it.
+    /// True if it is the known image with pieces missing and nothing else changed, as an interrupted write leaves it.
+    pub fn is_incomplete(&self) -> bool {
+        self.is_incomplete
+    }
+
+    /// What to call it: `Pro DRV 1.5.5, modified`, or `Pro DRV 1.5.5, incomplete (12 of 27 KiB)`. None if it shares too
+    /// little to be named after it.
     pub fn title(&self) -> Option<String> {
-        self.is_modified().then(|| format!("{}, modified", self.source()))
+        let what = self.what()?;
+        Some(format!("{}, {what}", self.source()))
+    }
+
+    /// In which way it differs from the known image, in a word or two; none if it shares too little with it.
+    pub fn what(&self) -> Option<String> {
+        if self.is_incomplete {
+            let there = self.pages - self.changed_pages.len();
+            return Some(format!("incomplete ({there} of {} KiB)", self.pages));
+        }
+        self.is_modified().then(|| "modified".to_owned())
     }
 
     /// What it was made from, in words: `Pro DRV 1.5.5`, or `A or B`. Rows with one version for one scooter count as one.
@@ -99,6 +122,7 @@ impl Near {
     pub fn difference(&self, len: usize) -> String {
         let count = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
         match &self.changes {
+            _ if self.is_incomplete => format!("{} of {} KiB missing", self.changed_pages.len(), self.pages),
             Some(changes) if changes.is_empty() => {
                 format!("{} added at the end", count(len.saturating_sub(self.entry.size), "byte"))
             }
@@ -131,12 +155,14 @@ fn union(lists: impl Iterator<Item = &'static [String]>) -> Vec<&'static str> {
     all
 }
 
-/// The rows that share the most pages at their places: two at least, or one if there is but one. No two images of the
-/// catalog for different scooters share a page, so this is lineage and not chance.
+/// The rows that share the most at the same places: two pages at least, or one if there is but one, or else many excerpts.
+/// No two images of the catalog for different scooters share a page, so this is lineage and not chance.
 pub(super) fn nearest(images: &'static [Entry], bytes: &[u8]) -> Option<Near> {
     let whole: Vec<u32> = bytes.chunks(PAGE).map(|page| CRC.checksum(page)).collect();
     // Any two images may share a blank page.
     let blank: Vec<bool> = bytes.chunks(PAGE).map(is_blank).collect();
+    // Erased flash behind the last byte does not make a page whole.
+    let data = &bytes[..bytes.iter().rposition(|byte| *byte != 0xFF).map_or(0, |last| last + 1)];
     let near = |entry: &'static Entry| {
         let changed_pages: Vec<usize> = (0..entry.pages.len())
             .filter(|&page| {
@@ -154,10 +180,20 @@ pub(super) fn nearest(images: &'static [Entry], bytes: &[u8]) -> Option<Near> {
             .filter(|page| !changed_pages.contains(page) && blank.get(*page) != Some(&true))
             .count();
         let there = entry.pages.len().min(whole.len());
-        (equal >= there.clamp(1, 2)).then(|| (equal, Near::new(entry, changed_pages)))
+        let shared = entry.excerpts.shared(entry.size, bytes);
+        if equal < there.clamp(1, 2) && !shared.is_lineage() {
+            return None;
+        }
+        // The page in which the bytes end counts as missing: only its beginning is there.
+        let is_gone = |page: &usize| {
+            let end = entry.size.min((page + 1) * PAGE);
+            data.len() < end || blank.get(*page) == Some(&true)
+        };
+        let is_incomplete = !changed_pages.is_empty() && changed_pages.iter().all(is_gone);
+        Some((equal, Near { shared, is_incomplete, ..Near::new(entry, changed_pages) }))
     };
     let found: Vec<_> = images.iter().filter_map(near).collect();
-    let rank = |(equal, near): &(usize, Near)| (*equal, usize::MAX - near.changed_pages.len());
+    let rank = |(equal, near): &(usize, Near)| (near.shared.equal, *equal, usize::MAX - near.changed_pages.len());
     let best = found.iter().map(rank).max()?;
     let mut nearest: Vec<Near> = found.into_iter().filter(|found| rank(found) == best).map(|(_, near)| near).collect();
     for near in &mut nearest {

@@ -1,6 +1,11 @@
 //! What the firmware in a region of flash was made for, as far as it can be told.
 
-use super::{Catalog, Kind, inspect};
+use std::ops::Range;
+
+use super::{
+    Catalog, Kind, Layout, inspect,
+    inspect::{DRV, FLASH},
+};
 
 /// Firmware, and the scooters that it was made for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,6 +14,19 @@ pub struct Origin {
     pub name: String,
     /// By the names of the command line; names of unsupported ones are among them.
     pub scooters: Vec<String>,
+}
+
+/// Where the firmware is in flash that was read from its first address on, whichever flash map it was made for: a board may
+/// hold firmware for more flash than its scooter uses.
+pub fn drv_region(flash: &[u8], map: &Range<u32>) -> Range<usize> {
+    let start = ((DRV - FLASH) as usize).min(flash.len());
+    let end_of = |address: u32| ((address - FLASH) as usize).min(flash.len());
+    let long = start..end_of(Layout::Kib128.staging());
+    let own = start..end_of(map.end);
+    let bytes = &flash[long.clone()];
+    let known = Catalog::builtin().source(bytes).filter(|entry| entry.kind == Kind::Drv).map(|entry| entry.size);
+    let length = known.or_else(|| inspect(bytes).length);
+    if length.is_some_and(|length| length > own.len()) { long } else { own }
 }
 
 /// Where firmware of this kind comes from, given the bytes of a whole region; `None` if they are blank, if nothing is known
