@@ -128,7 +128,7 @@ fn the_backup_of_a_locked_board_holds_its_data_and_no_flash() {
     assert_eq!((held.flash, held.block), (None, Some(live_block(&board))));
     let before = stand.contents();
     let error = restore(&stand, &path, Some(EraseConsent)).unwrap_err();
-    assert_eq!((error.category(), error.board()), (Category::Backup, BoardState::Untouched));
+    assert_eq!((error.category(), error.board()), (Category::Image, BoardState::Untouched));
     assert!(stand.contents() == before);
 }
 

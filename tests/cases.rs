@@ -265,11 +265,11 @@ fn what_a_dump_lacks_is_asked_for_with_the_command_that_gives_it() {
     let dump = std::fs::read(case("04-full-dump-64k.bin")).expect("a case");
     bench.write("later.bin", &dump[0x1000..]).write("half.bin", &dump[..0x8400]);
     let lines = bench.m365("--simulate=locked restore later.bin").exit(8).json();
-    assert_eq!(lines.message(), "the file holds no bootloader: flash dump, 60 KiB of flash from 0x08001000");
+    assert_eq!(lines.message(), "\"later.bin\" holds no bootloader: flash dump, 60 KiB of flash from 0x08001000");
     let hint = "m365-drv --simulate=locked flash SCOOTER --boot BOOT --drv later.bin --data later.bin";
     assert_eq!(lines.result()["error"]["hint"], hint);
     let lines = bench.m365("--simulate=locked restore half.bin").exit(9).json();
-    let words = "the file holds no data block with serial and mileage: flash dump, 33 KiB of flash";
+    let words = "\"half.bin\" holds no data block with serial and mileage: flash dump, 33 KiB of flash";
     assert_eq!(lines.message(), words);
     let hint = "m365-drv --simulate=locked flash SCOOTER --boot half.bin --drv half.bin --serial SERIAL --km KM";
     assert_eq!(lines.result()["error"]["hint"], hint);

@@ -9,7 +9,7 @@ use m365_drv::{
     block::{DataBlock, Uid},
     board::{EraseConsent, OptionBytes},
     ops::{self, BoardState, Category, Error, FlashRequest, Keep, Lack, RestoreReport},
-    sim::{Layout, Scenario, SimBoard},
+    sim::{self, Layout, Scenario, SimBoard},
 };
 
 use crate::{
@@ -190,4 +190,70 @@ fn restoring_what_is_there_reports_the_option_bytes_of_the_board() {
     bench.write("B/option-bytes.bin", &options).write("dump.bin", bench.read("B/flash.bin"));
     let lines = bench.m365("--simulate=B restore dump.bin").json();
     assert_eq!(lines.report()["option_bytes"], hex::encode(options));
+}
+
+#[test]
+fn what_is_not_firmware_is_named_with_its_file() {
+    let bench = Bench::new();
+    let only = |name: &str, bytes: &[u8]| {
+        let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        writer.start_file(name, zip::write::SimpleFileOptions::default()).expect("a member");
+        std::io::Write::write_all(&mut writer, bytes).expect("memory");
+        writer.finish().expect("a zip").into_inner()
+    };
+    bench.write("404.bin", "404: Not Found").write("notes.json", "{\"a\": 1}");
+    bench.write("notes.zip", only("readme.txt", b"hello there"));
+    let again = "download the file again; on GitHub with the button \"Download raw file\"";
+    for (file, cause, hint) in [
+        ("404.bin", "a text file, not firmware: \"404: Not Found\"", again),
+        ("notes.json", "not an m365-drv backup", ""),
+        ("notes.zip", "the zip holds no firmware: \"readme.txt\" is a text file, not firmware: \"hello there\"", ""),
+    ] {
+        for (line, message) in [
+            ("image show", format!("cannot use {file:?}")),
+            ("--simulate=new flash pro --drv", format!("cannot use {file:?}")),
+            ("--simulate=new restore", format!("cannot restore {file:?}")),
+        ] {
+            let lines = bench.m365(&format!("{line} {file}")).exit(8).json();
+            assert_eq!(lines.message(), message);
+            let error = &lines.result()["error"];
+            let causes: Vec<_> = error["causes"].as_array().expect("a list").iter().collect();
+            assert!(causes.iter().any(|found| found.as_str() == Some(cause)), "{line} {file}: {causes:?}");
+            assert!(hint.is_empty() || error["hint"] == hint, "{line} {file}: {error}");
+        }
+    }
+}
+
+#[test]
+fn a_data_block_and_a_text_are_not_called_unknown_firmware() {
+    let bench = Bench::new();
+    bench.m365("data new --serial 21886/00012345 --km 5 -o block.bin").json();
+    bench.write("notes.bin", "not firmware\0");
+    for file in ["block.bin", "notes.bin"] {
+        let lines = bench.m365(&format!("--simulate=open flash pro --no-backup --drv {file}")).exit(8).json();
+        assert!(lines.events("warning").all(|line| line["name"] != "custom-firmware"), "{file}");
+    }
+}
+
+#[test]
+fn a_dump_without_its_last_pages_gives_its_firmware() {
+    let bench = Bench::new();
+    let mut flash = vec![0xFF; 0x1_0000];
+    flash[0x1000..0x1000 + sim::APP_64.len()].copy_from_slice(sim::APP_64);
+    bench.write("dump.bin", &flash[0x1000..0xF800]);
+    let report = bench.m365("--simulate image check dump.bin --scooter pro").json().report().clone();
+    assert_eq!((&report["passed"], &report["files"][0]["name"]), (&1.into(), &"rehearsal DRV".into()));
+}
+
+#[test]
+fn a_dump_with_damaged_firmware_is_refused_before_the_rest_is_asked_for() {
+    let bench = Bench::new();
+    let mut flash = vec![0xFF; 0xF000];
+    flash[..sim::APP_64.len()].copy_from_slice(sim::APP_64);
+    flash[0x800..0xC00].fill(0xFF);
+    bench.write("later.bin", &flash);
+    let lines = bench.m365("--simulate=locked restore later.bin").exit(8).json();
+    let place = "at 0x08001800, where rehearsal DRV has something else";
+    assert_eq!(lines.message(), format!("DRV image refused: 1024 bytes of 0xff {place}"));
+    assert_eq!(lines.result()["error"]["hint"], "m365-drv image show later.bin");
 }

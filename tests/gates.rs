@@ -17,12 +17,16 @@ const FLASH: &str = "--simulate=open flash pro --drv changed.bin --no-backup";
 
 /// An Intel HEX file of records of 16 bytes, without those that lie in a range of offsets.
 fn hex_file(bytes: &[u8], missing: std::ops::Range<usize>) -> String {
+    hex_file_at(0x1000, bytes, missing)
+}
+
+fn hex_file_at(start: u16, bytes: &[u8], missing: std::ops::Range<usize>) -> String {
     let mut text = String::from(":020000040800F2\n");
     for (at, chunk) in bytes.chunks(16).enumerate().map(|(at, chunk)| (16 * at, chunk)) {
         if missing.contains(&at) {
             continue;
         }
-        let address = 0x1000 + at as u16;
+        let address = start + at as u16;
         let mut record = vec![chunk.len() as u8, (address >> 8) as u8, address as u8, 0];
         record.extend(chunk);
         let sum = record.iter().fold(0u8, |sum, byte| sum.wrapping_sub(*byte));
@@ -222,7 +226,7 @@ error: 1 of 2 files does not pass
 #[test]
 fn image_show_ends_with_0_where_image_check_fails() {
     let bench = Bench::new();
-    bench.write("hello.bin", "hello");
+    bench.write("hello.bin", "hello\0");
     bench.m365("image show hello.bin").json();
     bench.m365("image check hello.bin").exit(8).json();
 }
@@ -236,4 +240,94 @@ fn image_check_takes_the_drv_out_of_a_dump() {
     bench.write("dump.bin", &flash);
     let lines = bench.m365("--simulate image check dump.bin --scooter pro").json();
     assert_eq!(lines.report()["files"][0]["name"], "rehearsal DRV");
+}
+
+/// Our application with a byte changed in every KiB, several in most.
+fn changed_everywhere(step: usize) -> Vec<u8> {
+    let mut bytes = sim::APP_64.to_vec();
+    for at in (0x1D4..bytes.len()).step_by(step) {
+        // Not the addresses that tell the flash map, nor a vector.
+        if !bytes[at & !3..].starts_with(&[0x00]) && bytes[at] != 0xFF && bytes[(at & !3) + 3] & 0xF7 != 0 {
+            bytes[at] ^= 0x01;
+        }
+    }
+    bytes
+}
+
+#[test]
+fn firmware_with_a_change_in_every_kib_is_still_known_by_what_it_was_made_from() {
+    let bench = Bench::new();
+    for step in [1021, 127] {
+        bench.write("changed.bin", changed_everywhere(step));
+        let report = bench.m365("--simulate image show changed.bin").json().report().clone();
+        assert_eq!((&report["name"], &report["known"]), (&json!("rehearsal DRV, modified"), &json!(false)), "{step}");
+    }
+    // What is made from firmware of an ES2 stays firmware of an ES2.
+    let mut bytes = of_an_es2();
+    for at in (0x1000..bytes.len()).step_by(509) {
+        bytes[at] ^= 0x01;
+    }
+    bench.write("changed.bin", &bytes);
+    let lines = bench.m365(FLASH).exit(8).json();
+    let detail = "made from rehearsal DRV for 128 KiB, which is for es2, not for pro";
+    assert_eq!(lines.message(), format!("DRV image refused: {detail}"));
+}
+
+/// A board as it was saved, with other bytes in flash from this address on.
+fn with_flash(bench: &Bench, scenario: &str, at: usize, bytes: &[u8]) -> Value {
+    bench.m365(&format!("--simulate=B:{scenario} info")).json();
+    let mut flash = bench.read("B/flash.bin");
+    flash[at..at + bytes.len()].copy_from_slice(bytes);
+    bench.write("B/flash.bin", &flash);
+    bench.m365("--simulate=B info").json().report()["drv"].clone()
+}
+
+#[test]
+fn firmware_for_more_flash_than_the_board_uses_is_called_by_its_name() {
+    // As long as the firmware of a 4 Pro: it goes on behind the end of the region that the smaller map has for a DRV.
+    let long = [sim::APP_128, &vec![0x55; 0x9000 - sim::APP_128.len()]].concat();
+    let drv = with_flash(&Bench::new(), "open", 0x1000, sim::APP_128);
+    assert_eq!(drv["name"], "rehearsal DRV for 128 KiB");
+    let drv = with_flash(&Bench::new(), "open", 0x1000, &long);
+    assert_eq!((&drv["name"], &drv["known"]), (&json!("rehearsal DRV for 128 KiB, modified"), &json!(false)));
+}
+
+#[test]
+fn firmware_that_was_written_in_part_is_called_incomplete() {
+    let blank = vec![0xFF; 0x4000];
+    let name = |at| with_flash(&Bench::new(), "open", at, &blank)["name"].clone();
+    assert_eq!(name(0x1000 + 0x1400), "rehearsal DRV, incomplete (5 of 16 KiB)");
+    assert_eq!(name(0x1000 + 0x1600), "rehearsal DRV, incomplete (5 of 16 KiB)");
+    let drv = with_flash(&Bench::new(), "open", 0x1000, &[0xFF; 1024]);
+    assert_eq!((&drv["name"], &drv["version"]), (&json!("rehearsal DRV, incomplete (15 of 16 KiB)"), &Value::Null));
+    let bench = Bench::new();
+    bench.write("half.bin", &sim::APP_64[..0x1600]);
+    let report = bench.m365("--simulate image show half.bin").json().report().clone();
+    assert_eq!(report["name"], "rehearsal DRV, incomplete (5 of 16 KiB)");
+}
+
+#[test]
+fn image_check_judges_a_data_block_in_every_form() {
+    let bench = Bench::new();
+    bench.m365("data new --serial 21886/00012345 --km 5 -o own.bin").json();
+    let block = bench.read("own.bin");
+    let page = [&block[..], &[0xFF; 512]].concat();
+    let as_hex = |bytes: &[u8]| hex_file_at(0xF800, bytes, 0..0);
+    bench.write("page.bin", &page).write("own.hex", as_hex(&block)).write("page.hex", as_hex(&page));
+    for file in ["own.bin", "page.bin", "own.hex", "page.hex"] {
+        bench
+            .m365(&format!("image check {file} --scooter pro"))
+            .stdout(&format!("ok  {file}: data block, checked for pro\n"))
+            .check();
+        let lines = bench.m365(&format!("image check {file} --scooter pro2")).json();
+        assert_eq!(lines.report()["passed"], 1, "the form is the same");
+        let lines = bench.m365(&format!("image check {file}")).json();
+        assert_eq!(lines.report()["files"][0]["kind"], "data");
+    }
+    bench.m365("image check own.bin --scooter es2").exit(8).json();
+    let far = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/cases/05-block-of-a-ninebot.bin");
+    let lines = bench.m365("image check --scooter m365").args([far]).exit(8).json();
+    let gates = lines.report()["files"][0]["gates"].as_array().unwrap().clone();
+    let failed: Vec<_> = gates.iter().filter(|gate| gate["passed"] == false).map(|gate| &gate["name"]).collect();
+    assert_eq!(failed, ["data-block"]);
 }

@@ -288,7 +288,7 @@ fn a_hint_is_for_the_same_board() {
     assert_eq!(hint("--simulate info --probe usb:99-99", 4), "m365-drv --simulate probes");
     bench.m365("--simulate=L:locked backup l.json").json();
     assert_eq!(
-        hint("--simulate=L restore --probe #1 l.json", 10),
+        hint("--simulate=L restore --probe #1 l.json", 8),
         "m365-drv --simulate=L --probe '#1' flash SCOOTER --data l.json"
     );
 }

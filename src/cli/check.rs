@@ -121,6 +121,15 @@ impl CheckArgs {
     }
 }
 
+/// What to call an image that is not in the catalog.
+pub(crate) fn unknown(kind: Kind) -> String {
+    match kind {
+        // No catalog lists data blocks: each has its own serial.
+        Kind::Unknown | Kind::Data => kind.to_string(),
+        Kind::Boot | Kind::Drv => format!("unknown {kind}"),
+    }
+}
+
 /// An error with its causes.
 fn in_words(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
@@ -130,7 +139,7 @@ fn in_words(error: &dyn std::error::Error) -> String {
 impl Report for CheckReport {
     fn text(&self, page: &mut Page) {
         for file in &self.files {
-            let what = file.name.clone().unwrap_or_else(|| format!("unknown {}", file.kind));
+            let what = file.name.clone().unwrap_or_else(|| unknown(file.kind));
             let place = [file.scooter.as_deref(), file.chip].into_iter().flatten().collect::<Vec<_>>().join(", ");
             let what = if place.is_empty() { what } else { format!("{what}, checked for {place}") };
             match &file.error {

@@ -135,7 +135,8 @@ pub(crate) const TABLE: [Row; 17] = [
             "The file, or a firmware folder, cannot be read.",
             "No image was given, and the one on the board cannot be kept.",
             "Several suitable images were found and none was chosen.",
-            "The dump to restore lacks the bootloader or the firmware, or the file is not a dump.",
+            "The file to restore is neither a backup nor a dump, is damaged, or lacks the bootloader or the firmware.",
+            "The backup to restore contains no flash because the board was read-protected when it was made.",
             "The option bytes in the file to restore would protect the chip for good (RDP 0xcc).",
         ],
     },
@@ -164,8 +165,7 @@ pub(crate) const TABLE: [Row; 17] = [
             "The disk is full or read-only, or there is no folder for backups.",
             "The file already exists: a backup is never overwritten.",
             "What was read back from the file differs from what was written.",
-            "The file to restore cannot be read, is not a backup, is damaged, or contains no flash because the board \
-             was read-protected when it was made.",
+            "The file that was written is not a backup when it is read again.",
         ],
     },
     Row {
@@ -319,9 +319,11 @@ mod tests {
             ops::Error::Consent { uid: UID, obstacle: Obstacle::WriteProtected, data: None } => "write-protected",
         ops::Error::Backup(_) = BackupError::Exists(path()).into() => "already exists",
         ops::Error::BackupWithoutFlash = ops::Error::BackupWithoutFlash => "contains no flash",
-        ops::Error::Dump { .. } = ops::Error::Dump { source: ImageError::Empty } => "the file is not a dump",
+        ops::Error::Dump { .. } = ops::Error::Dump { path: path(), source: ImageError::Empty } =>
+            "neither a backup nor a dump",
         ops::Error::DumpLacks { .. } =
-            ops::Error::DumpLacks { form: String::new(), lacks: vec![Lack::Boot] } => "lacks the bootloader",
+            ops::Error::DumpLacks { path: path(), form: String::new(), lacks: vec![Lack::Boot] } =>
+            "lacks the bootloader",
         ops::Error::PermanentOptions = ops::Error::PermanentOptions => "for good",
         ops::Error::OtherBlock(_) =
             ops::Error::OtherBlock(SerialError::FactoryDefault(String::new())) => "belongs to another scooter",

@@ -2,7 +2,7 @@
 
 use m365_drv::{
     board::{self, ProbeEntry},
-    image::{Catalog, Kind},
+    image::{Catalog, Foreign, ImageError, Kind},
     ops::{self, BackupError, Lack},
 };
 
@@ -32,6 +32,11 @@ fn for_error(error: &anyhow::Error, typed: &Typed) -> Option<String> {
             _ => None,
         };
     }
+    if let Some(ImageError::Foreign(what)) = error.chain().find_map(|cause| cause.downcast_ref())
+        && matches!(what, Foreign::WebPage | Foreign::LfsPointer | Foreign::Text(_))
+    {
+        return Some("download the file again; on GitHub with the button \"Download raw file\"".into());
+    }
     let missing = |option, value| if typed.has(option) { vec![] } else { vec![option, value] };
     match error.downcast_ref()? {
         ops::Error::NoSerial => {
@@ -40,8 +45,8 @@ fn for_error(error: &anyhow::Error, typed: &Typed) -> Option<String> {
         }
         ops::Error::BadSerial(_) => Some(typed.again(&missing("--serial", "SERIAL"))),
         ops::Error::NoMileage => Some(typed.again(&missing("--km", "KM"))),
-        ops::Error::OtherBlock(_) => Some(typed.other(&["data", "show", typed.value("--data")?], &[])),
-        ops::Error::Gate { kind, .. } => Some(typed.other(&["image", "show", typed.value(option_of(*kind))?], &[])),
+        ops::Error::OtherBlock(_) => Some(typed.other(&["data", "show", file_of(typed, "--data")?], &[])),
+        ops::Error::Gate { kind, .. } => Some(typed.other(&["image", "show", file_of(typed, option_of(*kind))?], &[])),
         ops::Error::Backup(BackupError::Malformed { .. } | BackupError::Io { what: "read", .. }) => {
             Some("m365-drv explain backup".into())
         }
@@ -64,6 +69,12 @@ fn for_error(error: &anyhow::Error, typed: &Typed) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// The file that an error is about: the value of its option, or what is to be restored.
+fn file_of<'t>(typed: &'t Typed, option: &str) -> Option<&'t str> {
+    let restored = || typed.argument().filter(|_| typed.command.as_deref() == Some("restore"));
+    typed.value(option).or_else(restored)
 }
 
 /// What tells several probes apart. Never their number: it depends on what else is plugged in.

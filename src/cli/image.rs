@@ -113,7 +113,7 @@ impl Report for image::Report {
         if !self.parts.is_empty() {
             page.blank().heading("Holds");
             for part in &self.parts {
-                let name = part.name.clone().unwrap_or_else(|| format!("unknown {}", part.kind));
+                let name = part.name.clone().unwrap_or_else(|| check::unknown(part.kind));
                 page.row(format!("  {}", part.address), name);
             }
         }

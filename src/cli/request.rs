@@ -102,7 +102,9 @@ impl WantedArgs {
             let message = format!("the package {} does not say which scooter it is for", quoted_path(file));
             context.warn("package-scooter-unknown", message);
         }
+        // Data blocks, texts and the like are refused by a gate, which says what they are.
         if kind == Kind::Drv
+            && image.kind() == Kind::Drv
             && let Some(what) = custom(&image.bytes)
         {
             let risk = "if BMS communication is disabled in it, there is no battery-temperature protection and no charge \
@@ -126,10 +128,11 @@ fn custom(bytes: &[u8]) -> Option<String> {
         return None;
     }
     Some(match catalog.nearest(bytes) {
-        Some(near) if near.is_modified() => {
-            format!("{}, modified ({})", near.source(), near.difference(bytes.len()))
-        }
-        Some(near) => format!("unknown firmware, partly {}", near.source()),
+        Some(near) => match near.title() {
+            Some(title) if near.is_incomplete() => title,
+            Some(title) => format!("{title} ({})", near.difference(bytes.len())),
+            None => format!("unknown firmware, partly {}", near.source()),
+        },
         None => "unknown firmware".into(),
     })
 }

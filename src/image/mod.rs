@@ -8,6 +8,7 @@ mod catalog;
 pub mod cipher;
 mod digest;
 mod dump;
+mod excerpts;
 mod find;
 mod foreign;
 mod gates;
@@ -36,7 +37,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use self::package::Unpacked;
-use crate::block::SIGNATURE;
+use crate::block::LEN;
 
 pub use self::{
     catalog::{Catalog, Entry, Exactness, Identified, Protects, PublishedFile},
@@ -48,7 +49,7 @@ pub use self::{
     hex::HexError,
     inspect::{Inspection, Layout, inspect},
     near::{Change, Near},
-    origin::{Origin, origin},
+    origin::{Origin, drv_region, origin},
     package::{DirectoryError, FirmwareType, Generation, InfoError, Model, Package, PackageError},
     report::{PartReport, Report},
     saved::{Saved, SavedError},
@@ -226,14 +227,23 @@ impl Image {
                 Unpacked::Package(bytes, package) => {
                     Ok(Self { package: Some(package), ..Self::new(bytes, None, Format::Package) })
                 }
-                Unpacked::Loose { name, bytes } => Ok(Self { member: Some(name), ..Self::from_bytes(&bytes)? }),
+                Unpacked::Loose { name, bytes } => match Self::from_bytes(&bytes) {
+                    Ok(image) => Ok(Self { member: Some(name), ..image }),
+                    Err(ImageError::Foreign(what)) => Err(ImageError::Package(PackageError::Foreign { name, what })),
+                    Err(error) => Err(error),
+                },
             };
         }
         if let Some(text) = backup_text(bytes) {
             return Self::of_backup(Saved::decode(text).map_err(ImageError::Backup)?);
         }
         if let Some(text) = hex_text(bytes) {
-            let hex::Data { base, bytes, gaps, options } = hex::read(text).map_err(ImageError::Hex)?;
+            let hex::Data { base, mut bytes, mut gaps, options } = hex::read(text).map_err(ImageError::Hex)?;
+            if raw::read(&bytes).format == Format::Data {
+                // The rest of the page, as in plain bytes.
+                bytes.truncate(LEN);
+                gaps = gaps_within(&gaps, 0, LEN);
+            }
             let options = options.filter(raw::options_are_right);
             // What was made from a binary without its address begins at 0; these chips have no flash there.
             let base = if base == 0 { raw::read(&bytes).base } else { Some(base) };
@@ -267,8 +277,8 @@ impl Image {
     pub fn is_dump(&self) -> bool {
         let Some(base) = self.base else { return false };
         let end = u64::from(base) + self.bytes.len() as u64;
-        // Nothing that is only a DRV reaches as far as the data block of the smaller map.
-        let reaches = if base < inspect::DRV { inspect::DRV } else { Layout::Kib64.data_block() };
+        // No DRV is longer than the larger map has room for.
+        let reaches = if base < inspect::DRV { inspect::DRV } else { Layout::Kib128.staging() };
         (inspect::FLASH..=inspect::DRV).contains(&base) && end > reaches.into()
     }
 
@@ -302,15 +312,18 @@ impl Image {
         match (Catalog::builtin().identify(&self.bytes), self.format) {
             (Some(known), _) => known.entry.kind,
             _ if self.is_dump() => Kind::Unknown,
-            (None, Format::Data) => Kind::Data,
-            (None, _) if self.bytes.starts_with(&SIGNATURE) => Kind::Data,
+            (None, _) if raw::read(&self.bytes).format == Format::Data => Kind::Data,
             (None, _) => match thumb::word(&self.bytes, 4) {
                 Some(reset) if (inspect::FLASH..inspect::DRV).contains(&reset) => Kind::Boot,
                 // Firmware of batteries begins at the same address.
                 Some(reset) if (inspect::DRV..Layout::Kib128.staging()).contains(&reset) => {
                     if inspect::is_of_a_battery(&self.bytes) { Kind::Unknown } else { Kind::Drv }
                 }
-                _ => Kind::Unknown,
+                // Damaged vectors do not hide what it was made from.
+                _ => match Catalog::builtin().nearest(&self.bytes) {
+                    Some(near) if near.is_modified() => near.entry.kind,
+                    _ => Kind::Unknown,
+                },
             },
         }
     }
@@ -371,7 +384,7 @@ mod tests {
         assert_eq!((read(&block).format, read(&block).kind()), (Format::Data, Kind::Data));
         assert_eq!(read(&vec![0xFF; 0x1_0000]).format, Format::Dump);
         assert_eq!(read(&Sample::boot(3000).bytes()).kind(), Kind::Boot);
-        assert_eq!(read(b"hello").kind(), Kind::Unknown);
+        assert_eq!(read(b"hello\0").kind(), Kind::Unknown);
     }
 
     #[test]
@@ -417,7 +430,7 @@ mod tests {
         assert_eq!(whole.gaps, [64..96, 3008..0x1000, 0x1800..0x1820]);
         assert_eq!(whole.clone().part(&DRV).unwrap().gaps[0], 2048..2080);
         assert_eq!(whole.part(&BOOT).unwrap().gaps[0], 64..96);
-        assert_eq!(read(hex_file(0x0800_1000, &drv).as_bytes()).gaps, []);
+        assert!(read(hex_file(0x0800_1000, &drv).as_bytes()).gaps.is_empty());
     }
 
     #[test]

@@ -63,9 +63,9 @@ fn base(bytes: &[u8]) -> Option<u32> {
     let drv_at = |at: usize| starts_in(bytes, at, DRV..Layout::Kib128.staging());
     let is_blank = |at: usize| bytes[at..].iter().take(1024).all(|byte| *byte == 0xFF);
     if drv_at(0) && !drv_at(behind_boot) {
-        // Nothing that is only a DRV reaches as far as the data block.
-        let end = DRV as usize + bytes.len();
-        return (end > Layout::Kib64.data_block() as usize).then_some(DRV);
+        // No DRV is longer than the larger map has room for.
+        let room = (Layout::Kib128.staging() - DRV) as usize;
+        return (bytes.len() > room).then_some(DRV);
     }
     let is_boot = starts_in(bytes, 0, FLASH..DRV);
     let has_more = bytes.len() > behind_boot && (drv_at(behind_boot) || is_blank(behind_boot));
@@ -105,6 +105,7 @@ mod tests {
         assert_eq!(seen(&[&flash[..], &flash].concat()), (0x2_0000, Some(FLASH), Format::Dump));
         assert_eq!(seen(&flash[0x1000..]), (0xF000, Some(DRV), Format::Dump));
         assert_eq!(seen(&[&flash[0x1000..], &[0xFF; 0x1000]].concat()), (0x1_0000, Some(DRV), Format::Dump));
+        assert_eq!(seen(&flash[0x1000..0xF800]), (0xE800, Some(DRV), Format::Dump), "without its last pages");
         assert_eq!(seen(&flash[..0x8000]), (0x8000, Some(FLASH), Format::Dump));
         assert_eq!(seen(&flash[..0xFA00]), (0xFA00, Some(FLASH), Format::Dump));
         assert_eq!(seen(&vec![0xFF; 0x1_0000]), (0x1_0000, Some(FLASH), Format::Dump));

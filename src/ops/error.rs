@@ -1,6 +1,6 @@
 //! What a procedure can end in, and what the board is then.
 
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 use serde::Serialize;
 
@@ -94,14 +94,18 @@ pub enum Error {
         title: String,
     },
     /// A file that is neither a backup nor a dump.
-    #[error("the file cannot be restored")]
+    #[error("cannot restore {path:?}")]
     Dump {
+        /// The file.
+        path: PathBuf,
         /// Why.
         source: ImageError,
     },
     /// A dump that does not hold all that a board needs.
-    #[error("the file holds {}: {form}", listed(lacks))]
+    #[error("{path:?} holds {}: {form}", listed(lacks))]
     DumpLacks {
+        /// The file.
+        path: PathBuf,
         /// What the file is, in words.
         form: String,
         /// What is not in it.
@@ -212,11 +216,12 @@ impl Error {
         match self {
             Self::Board(Stopped { board, error }) => of_board(*board, error),
             Self::Consent { .. } => Category::Consent,
-            Self::Backup(_) | Self::BackupWithoutFlash => Category::Backup,
+            Self::Backup(_) => Category::Backup,
             Self::DumpLacks { lacks, .. } if *lacks == [Lack::Block] => Category::Data,
             Self::Gate { .. }
             | Self::SeveralImages { .. }
             | Self::NoImage { .. }
+            | Self::BackupWithoutFlash
             | Self::Dump { .. }
             | Self::DumpLacks { .. }
             | Self::PermanentOptions => Category::Image,

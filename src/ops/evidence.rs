@@ -5,7 +5,7 @@ use std::fmt;
 use super::{Error, FlashRequest, ForcedGate, Job, contents::Contents};
 use crate::{
     block::Serial,
-    image::{Kind, Layout, inspect, origin},
+    image::{Kind, Layout, drv_region, inspect, origin},
     target::Target,
 };
 
@@ -99,15 +99,14 @@ impl Evidence {
             self.against.push(boot.name);
         }
         // The firmware begins at one address on all of these boards; where it has to end depends on the flash map.
-        let drv = target.regions.drv.start;
-        let ends = Target::all().iter().map(|target| target.regions.drv.end);
-        if let Some(drv) = ends.into_iter().find_map(|end| origin(slice(drv, end), Kind::Drv)) {
+        let drv = &flash[drv_region(flash, &target.regions.drv)];
+        if let Some(drv) = origin(drv, Kind::Drv) {
             let is_for = drv.scooters.contains(&target.name);
             self.add(drv.name, is_for);
             return;
         }
         let wanted = Layout::of_data_block(target.regions.data.start);
-        let drv = slice(drv, target.regions.data.start.max(target.regions.drv.end));
+        let drv = slice(target.regions.drv.start, target.regions.data.start.max(target.regions.drv.end));
         if let Some(found) = inspect(drv).layout.filter(|found| Some(*found) != wanted) {
             self.against.push(format!("firmware for {found} of flash"));
         }

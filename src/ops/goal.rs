@@ -6,7 +6,7 @@ use super::{Error, FlashPlan, Placed, backup::Backup};
 use crate::{
     block::{DataBlock, Uid},
     board::{ChipKind, OptionBytes},
-    image::{Dump, Fit, Gate, Image, ImageError, Kind, RehearsalImages, gates},
+    image::{Dump, Fit, Gate, Image, Kind, RehearsalImages, gates},
     target::Target,
 };
 
@@ -60,13 +60,9 @@ impl fmt::Display for Lack {
 impl Goal {
     /// Reads a file, and refuses what cannot be put back to any board.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
-        let dump = match Dump::open(path) {
-            Ok(dump) => dump,
-            // What is wrong with a backup, the backup says best.
-            Err(ImageError::Read(_) | ImageError::Backup(_)) => return Self::of_backup(Backup::open(path)?),
-            Err(source) => return Err(Error::Dump { source }),
-        };
-        let goal = if dump.uid().is_some() { Self::of_backup(Backup::open(path)?) } else { Self::of_dump(&dump) }?;
+        let dump = Dump::open(path).map_err(|source| Error::Dump { path: path.to_owned(), source })?;
+        let is_backup = dump.uid().is_some();
+        let goal = if is_backup { Self::of_backup(Backup::open(path)?) } else { Self::of_dump(&dump, path) }?;
         match goal.options {
             // On relatives of the GD32E103 nothing ever removes this protection again.
             Some(options) if options.rdp() == 0xCC => Err(Error::PermanentOptions),
@@ -81,53 +77,35 @@ impl Goal {
         Ok(Self { target, uid: Some(backup.uid), options, content: Content::Flash(flash) })
     }
 
-    fn of_dump(dump: &Dump) -> Result<Self, Error> {
+    fn of_dump(dump: &Dump, path: &Path) -> Result<Self, Error> {
         let place = dump.layout().data_block();
         let target =
             Target::all().iter().find(|target| target.regions.data.start == place).unwrap_or(&Target::all()[0]);
         let (boot, drv) = (dump.part(&target.regions.boot), dump.part(&target.regions.drv));
         let block = dump.blocks(place).into_iter().find(|found| found.address.is_none_or(|address| address == place));
         let block = block.map(|found| found.block).filter(|block| block.is_complete() && block.mileage().is_known());
-        let (true, Some(boot), Some(drv), Some(block)) = (dump.is_flash(), &boot, &drv, block.clone()) else {
-            // A file of one region has no address to go by.
-            let is_it = |kind| dump.image().is_some_and(|image| image.kind() == kind);
-            let has = |kind, part: &Option<Image>| if dump.is_flash() { part.is_some() } else { is_it(kind) };
-            let (has_boot, has_drv) = (has(Kind::Boot, &boot), has(Kind::Drv, &drv));
-            let lacks = [(Lack::Boot, has_boot), (Lack::Drv, has_drv), (Lack::Block, block.is_some())];
-            let lacks = lacks.into_iter().filter_map(|(lack, has_it)| (!has_it).then_some(lack)).collect();
-            return Err(Error::DumpLacks { form: dump.to_string(), lacks });
-        };
-        let serial = block.serial().ok_or(Error::NoSerial)?;
-        let mut same_map = Target::all().iter().filter(|target| target.regions.data.start == place);
-        if !same_map.any(|target| target.serial.fits(serial)) {
-            target.serial.read(serial.as_str()).map_err(Error::OtherBlock)?;
+        // A file of one region has no address to go by.
+        let is_it = |kind| dump.image().is_some_and(|image| image.kind() == kind);
+        let boot = boot.filter(|_| dump.is_flash() || is_it(Kind::Boot));
+        let drv = drv.filter(|_| dump.is_flash() || is_it(Kind::Drv));
+        // What is damaged comes before what is missing: nobody is to bring the rest for a file that is refused in the end.
+        if let Some(block) = &block {
+            check_block(block, target)?;
         }
+        check_firmware(target, boot.as_ref(), drv.as_ref(), None)?;
+        let (true, Some(boot), Some(drv), Some(block)) = (dump.is_flash(), &boot, &drv, block.clone()) else {
+            let lacks = [(Lack::Boot, boot.is_some()), (Lack::Drv, drv.is_some()), (Lack::Block, block.is_some())];
+            let lacks = lacks.into_iter().filter_map(|(lack, has_it)| (!has_it).then_some(lack)).collect();
+            return Err(Error::DumpLacks { path: path.to_owned(), form: dump.to_string(), lacks });
+        };
         let content = Content::Parts(Box::new(Parts { boot: boot.clone(), drv: drv.clone(), block }));
-        let goal = Self { target, uid: None, options: dump.option_bytes().map(OptionBytes), content };
-        goal.check(None)?;
-        Ok(goal)
+        Ok(Self { target, uid: None, options: dump.option_bytes().map(OptionBytes), content })
     }
 
-    /// Refuses firmware that is damaged, or that the chip cannot run.
+    /// Refuses firmware that the chip cannot run.
     pub(super) fn check(&self, chip: Option<ChipKind>) -> Result<(), Error> {
         let Content::Parts(parts) = &self.content else { return Ok(()) };
-        let regions = &self.target.regions;
-        for (kind, image, region) in [(Kind::Boot, &parts.boot, &regions.boot), (Kind::Drv, &parts.drv, &regions.drv)] {
-            let fit = Fit {
-                kind,
-                region: region.clone(),
-                sram: self.target.sram.clone(),
-                data_block: regions.data.start,
-                scooter: &self.target.name,
-                chip: chip.map(ChipKind::firmware_name),
-                rehearsal: RehearsalImages::Allowed,
-            };
-            let failed = gates(image, &fit).into_iter().find(|gate| !gate.passed && !NOT_ASKED.contains(&gate.name));
-            if let Some(Gate { name: gate, detail, .. }) = failed {
-                return Err(Error::Gate { kind, gate, detail });
-            }
-        }
-        Ok(())
+        check_firmware(self.target, Some(&parts.boot), Some(&parts.drv), chip)
     }
 
     /// The plan for this chip.
@@ -156,4 +134,41 @@ impl Goal {
             Content::Parts(parts) => Some(&parts.block),
         }
     }
+}
+
+/// Refuses the data block of a scooter that has another flash map than this one, or is not known.
+fn check_block(block: &DataBlock, target: &Target) -> Result<(), Error> {
+    let serial = block.serial().ok_or(Error::NoSerial)?;
+    let mut same_map = Target::all().iter().filter(|other| other.regions.data.start == target.regions.data.start);
+    if same_map.any(|target| target.serial.fits(serial)) {
+        return Ok(());
+    }
+    target.serial.read(serial.as_str()).map(drop).map_err(Error::OtherBlock)
+}
+
+/// Refuses firmware that is damaged, or that the chip cannot run.
+fn check_firmware(
+    target: &Target,
+    boot: Option<&Image>,
+    drv: Option<&Image>,
+    chip: Option<ChipKind>,
+) -> Result<(), Error> {
+    let regions = &target.regions;
+    for (kind, image, region) in [(Kind::Boot, boot, &regions.boot), (Kind::Drv, drv, &regions.drv)] {
+        let Some(image) = image else { continue };
+        let fit = Fit {
+            kind,
+            region: region.clone(),
+            sram: target.sram.clone(),
+            data_block: regions.data.start,
+            scooter: &target.name,
+            chip: chip.map(ChipKind::firmware_name),
+            rehearsal: RehearsalImages::Allowed,
+        };
+        let failed = gates(image, &fit).into_iter().find(|gate| !gate.passed && !NOT_ASKED.contains(&gate.name));
+        if let Some(Gate { name: gate, detail, .. }) = failed {
+            return Err(Error::Gate { kind, gate, detail });
+        }
+    }
+    Ok(())
 }

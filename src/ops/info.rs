@@ -15,6 +15,7 @@ use super::{
 use crate::{
     block::Uid,
     board::{Board, ChipKind, OptionBytes, Protection, progress::Step},
+    image::drv_region,
     target::Target,
 };
 
@@ -96,7 +97,8 @@ fn look<'p>(job: &mut Job<'p>, mut board: Board<'p>) -> Result<InfoReport, Error
     let map = contents.other_map.unwrap_or(target);
     let firmware =
         |region: &Range<u32>| contents.flash.as_deref().and_then(|flash| Firmware::of(slice(map, flash, region)));
-    let (boot, drv) = (firmware(&map.regions.boot), firmware(&map.regions.drv));
+    let boot = firmware(&map.regions.boot);
+    let drv = contents.flash.as_deref().and_then(|flash| Firmware::of(&flash[drv_region(flash, &map.regions.drv)]));
     let data = contents.block.as_ref().map(|(block, source)| Data::new(*source, block));
     let Board { chip, uid, dpidr, speed_khz, .. } = board;
     let report = InfoReport {

@@ -16,7 +16,7 @@ use super::{
     inspect::{DRV, FLASH},
     report,
 };
-use crate::printable::printable;
+use crate::{block::DataBlock, printable::printable, target::Target};
 
 /// Above this an image is ciphertext, not code: vendor code has 6.0 to 7.1 bits a byte, ciphertext of its length 7.98.
 const MAX_ENTROPY: f32 = 7.7;
@@ -323,7 +323,30 @@ fn data_block(case: &Case) -> Answer {
     if case.fit.kind != Kind::Data {
         return None;
     }
-    if case.image.format == Format::Data { pass("512 bytes with the magic") } else { fail("no data block") }
+    let block = match DataBlock::parse(case.bytes()) {
+        Ok(block) => block,
+        Err(error) => return fail(error.to_string()),
+    };
+    let Some(serial) = block.serial() else {
+        let factory = "its serial is a factory default: the scooter would show error 35";
+        return fail(if block.has_factory_serial() { factory } else { "it has no serial" });
+    };
+    let rule = |target: &'static Target| &target.serial;
+    match Target::builtin(case.fit.scooter).map(rule) {
+        Some(rule) if !rule.fits(serial) => {
+            if let Err(error) = rule.read(serial.as_str()) {
+                return fail(error.to_string());
+            }
+        }
+        None if !Target::all().iter().any(|target| target.serial.fits(serial)) => {
+            return fail(format!("its serial {serial} is not that of any scooter supported here"));
+        }
+        _ => {}
+    }
+    if !block.mileage().is_known() {
+        return fail(block.mileage().to_string());
+    }
+    pass(format!("serial {serial}, {}", block.mileage()))
 }
 
 impl Fit<'static> {
@@ -352,8 +375,13 @@ impl Fit<'static> {
     }
 }
 
-/// The first scooter that an image is for; of several one that its package names, if there is any.
+/// The first scooter that an image is for; of several one that its package names, if there is any. A data block is for the
+/// one whose serials it has.
 fn assumed_scooter(image: &Image) -> &'static str {
+    if let Some(serial) = DataBlock::parse(&image.bytes).ok().and_then(|block| block.serial()) {
+        let owner = Target::all().iter().find(|target| target.serial.fits(serial));
+        return owner.map(|target| &*target.name).unwrap_or_default();
+    }
     let scooters = report::scooters(image);
     let packed = image.package.as_ref().map_or_else(Vec::new, Package::scooters);
     let both = scooters.iter().find(|scooter| packed.contains(scooter));
@@ -363,7 +391,10 @@ fn assumed_scooter(image: &Image) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image::{cipher, sample::Sample};
+    use crate::{
+        block::{Mileage, Serial},
+        image::{cipher, sample::Sample},
+    };
 
     const PRO: Fit = Fit {
         kind: Kind::Drv,
@@ -406,12 +437,41 @@ mod tests {
 
     #[test]
     fn a_data_block_is_no_drv() {
-        let mut block = [0; 512];
-        block[..2].copy_from_slice(&[0x5C, 0x51]);
+        let block = block("21886/00012345");
         assert_eq!(failed(&block, &PRO)[0], ("kind", "a data block, not a DRV".into()));
         let place = Fit { kind: Kind::Data, region: 0x0800_F800..0x0800_FA00, ..PRO };
         assert_eq!(failed(&block, &place), []);
         assert_eq!(names(&Sample::drv(400).bytes(), &place), ["kind", "data-block"]);
+    }
+
+    fn block(serial: &str) -> Vec<u8> {
+        let mut bytes = DataBlock::template().as_bytes().to_vec();
+        let at = DataBlock::template().with_serial(Serial::from_bytes(*b"21886/00012345").unwrap());
+        let at = at.as_bytes().windows(14).position(|window| window == b"21886/00012345").unwrap();
+        bytes[at..at + 14].copy_from_slice(serial.as_bytes());
+        let mileage = bytes.clone();
+        DataBlock::parse(&mileage).unwrap().with_mileage(Mileage::from_metres(5000).unwrap()).as_bytes().to_vec()
+    }
+
+    #[test]
+    fn a_data_block_is_judged_as_the_command_that_writes_it_would() {
+        let place = |scooter| Fit { kind: Kind::Data, region: 0x0800_F800..0x0800_FA00, scooter, ..PRO };
+        let of = |serial, scooter| failed(&block(serial), &place(scooter));
+        assert_eq!(of("21886/00012345", "pro"), []);
+        assert_eq!(of("M1GCA1606ABCDE", "m365"), [], "an early one");
+        assert_eq!(of("21886/00012345", ""), []);
+        let default = "its serial is a factory default: the scooter would show error 35";
+        assert_eq!(of("M1GCA1601C0001", "m365"), [("data-block", default.into())]);
+        let [(name, detail)] = &of("N2GSD1234C5678", "pro")[..] else { panic!("it passes") };
+        assert_eq!(*name, "data-block");
+        assert!(detail.starts_with("invalid serial \"N2GSD1234C5678\""), "{detail}");
+        let unknown = "its serial 99999-12345678 is not that of any scooter supported here";
+        assert_eq!(of("99999-12345678", ""), [("data-block", unknown.into())]);
+        let mut bytes = block("21886/00012345");
+        let driven = DataBlock::parse(&bytes).unwrap().with_mileage(Mileage::from_metres(0).unwrap());
+        let at = driven.as_bytes().iter().zip(&bytes).position(|(a, b)| a != b).unwrap();
+        bytes[at..at + 4].fill(0xFF);
+        assert_eq!(failed(&bytes, &place("pro")), [("data-block", "unknown mileage (0xffffffff)".into())]);
     }
 
     #[test]
@@ -451,7 +511,7 @@ mod tests {
             assert_eq!(with(4, reset), ["reset-vector"], "{reset:#x}");
         }
         assert_eq!(with(4, 0x0800_0101), ["kind", "reset-vector"]);
-        assert_eq!(names(b"hello", &PRO), ["layout", "stack-pointer", "reset-vector"]);
+        assert_eq!(names(b"hello\0", &PRO), ["layout", "stack-pointer", "reset-vector"]);
     }
 
     #[test]
