@@ -22,17 +22,18 @@
 //!     board::{ConnectOptions, EraseConsent, Probes},
 //!     image::{Image, RehearsalImages},
 //!     ops::{After, Extent, FlashRequest, Intent, Job, Keep, Known, Watchdog, flash},
-//!     sim::{APP_64, BOOT, Layout, Scenario, SimBoard},
+//!     sim::{APP_64, BOOT, Scenario, SimBoard},
 //!     target::Target,
 //! };
 //!
 //! // A read-protected board whose firmware is running.
-//! let board = SimBoard::new(Scenario::Locked, &Layout::XIAOMI);
+//! let target = Target::builtin("pro").unwrap();
+//! let board = SimBoard::new(Scenario::Locked, target);
 //! let probes = Probes::new(board.probe_lister(), board.clock());
 //!
 //! let (boot, drv) = ([Image::from_bytes(BOOT)?], [Image::from_bytes(APP_64)?]);
 //! let request = FlashRequest {
-//!     target: Target::builtin("pro").unwrap(),
+//!     target,
 //!     boot: &boot,
 //!     drv: &drv,
 //!     data: None,

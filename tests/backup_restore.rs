@@ -6,10 +6,10 @@ use m365_drv::{
     block::{DataBlock, Uid},
     board::{EraseConsent, OptionBytes},
     ops::{self, After, Backup, BoardState, Category, DataSource, Error, FlashRequest, Keep, RestoreReport},
-    sim::{Fault, FaultKind, Layout, Lie, Scenario, SimBoard, Trigger},
+    sim::{Fault, FaultKind, Lie, Scenario, SimBoard, Trigger},
 };
 
-use crate::stand::{Contents, Stand, assert_same, live_block, mileage};
+use crate::stand::{Contents, Stand, assert_same, live_block, mileage, target};
 
 fn restore(stand: &Stand, path: &Path, consent: Option<EraseConsent>) -> Result<RestoreReport, Error> {
     let keep = Keep::in_folder(stand.folder.path());
@@ -33,7 +33,7 @@ fn assert_contents(stand: &Stand, before: &Contents) {
 fn readable_boards() -> Vec<(SimBoard, Stand)> {
     let mut boards: Vec<_> =
         [Scenario::New, Scenario::Open, Scenario::HalfFlashed, Scenario::Wrp].map(Stand::scenario).into();
-    let big = SimBoard::new(Scenario::Open, &Layout::NINEBOT);
+    let big = SimBoard::new(Scenario::Open, target("es2"));
     let stand = Stand::simulated(&big, "es2");
     boards.push((big, stand));
     for (board, _) in &boards {

@@ -13,7 +13,7 @@ use m365_drv::{
     },
     image::{GATES, Image, RehearsalImages},
     ops::{After, Extent, FlashRequest, Intent, Job, Keep, Known, Watchdog, flash},
-    sim::{APP_64, APP_128, BOOT, ChipKind, Counts, Layout, Scenario, SimBoard},
+    sim::{APP_64, APP_128, BOOT, Counts, Scenario, SimBoard, SimChip},
     target::Target,
 };
 use probe_rs::{Permissions, config::Registry, flashing::DownloadOptions, probe::list::Lister};
@@ -26,10 +26,10 @@ const ES_DRV_BYTES: usize = 38_620;
 fn main() {
     println!("locked board, bootloader {BOOT_BYTES} bytes, DRV {DRV_BYTES} bytes, data block: attach to first run\n");
     for (khz, round_trip) in [(1000, 1000), (1800, 1000), (4000, 1000), (4000, 125)] {
-        run("pro", &Layout::XIAOMI, &stretched(APP_64, DRV_BYTES), khz, Duration::from_micros(round_trip));
+        run("pro", &stretched(APP_64, DRV_BYTES), khz, Duration::from_micros(round_trip));
     }
     println!("the same for a board of 128 KiB, DRV {ES_DRV_BYTES} bytes\n");
-    run("es2", &Layout::NINEBOT, &stretched(APP_128, ES_DRV_BYTES), 4000, Duration::from_millis(1));
+    run("es2", &stretched(APP_128, ES_DRV_BYTES), 4000, Duration::from_millis(1));
     peer(4000, Duration::from_millis(1));
 }
 
@@ -63,9 +63,9 @@ impl Progress for Recorder {
     }
 }
 
-fn run(scooter: &str, layout: &Layout, drv: &[u8], khz: u32, round_trip: Duration) {
+fn run(scooter: &str, drv: &[u8], khz: u32, round_trip: Duration) {
     let target = Target::builtin(scooter).expect("a known scooter");
-    let board = SimBoard::new(Scenario::Locked, layout);
+    let board = SimBoard::new(Scenario::Locked, target);
     board.set_round_trip(round_trip);
     let probes = Probes::new(board.probe_lister(), board.clock());
     let (boot, drv) = ([image(&stretched(BOOT, BOOT_BYTES))], [image(drv)]);
@@ -125,7 +125,7 @@ fn row(name: &str, before: &Counts, after: &Counts) {
 
 /// Programs the same images on a blank chip with probe-rs's own session and flash loader.
 fn peer(khz: u32, round_trip: Duration) {
-    let board = SimBoard::with_flash(ChipKind::Stm32f103, 64, &[]);
+    let board = SimBoard::with_flash(SimChip::Stm32f103, 64, &[]);
     board.set_round_trip(round_trip);
     let mut registry = Registry::new();
     registry

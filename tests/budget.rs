@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use m365_drv::{
     ops::FlashRequest,
-    sim::{Layout, Scenario, SimBoard},
+    sim::{Scenario, SimBoard},
 };
 
-use crate::stand::{Stand, mileage};
+use crate::stand::{Stand, mileage, target};
 
 struct Cost {
     transfers: u64,
@@ -72,12 +72,12 @@ fn one_changed_page_costs_one_erase() {
 
 #[test]
 fn a_bigger_firmware_costs_its_bytes() {
-    let per_half_word = |layout: &Layout, scooter: &str| {
-        let board = SimBoard::new(Scenario::Locked, layout);
+    let per_half_word = |scooter: &str| {
+        let board = SimBoard::new(Scenario::Locked, target(scooter));
         let stand = Stand::simulated(&board, scooter);
         let job = cost(&board, &stand, &stand.request_with_data());
         job.time.as_secs_f64() / f64::from(u32::try_from(job.half_words).expect("a small count"))
     };
-    let ratio = per_half_word(&Layout::NINEBOT, "es2") / per_half_word(&Layout::XIAOMI, "pro");
+    let ratio = per_half_word("es2") / per_half_word("pro");
     assert!(ratio <= 1.1, "{ratio}");
 }

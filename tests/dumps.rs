@@ -9,12 +9,12 @@ use m365_drv::{
     block::{DataBlock, Uid},
     board::{EraseConsent, OptionBytes},
     ops::{self, BoardState, Category, Error, FlashRequest, Keep, Lack, RestoreReport},
-    sim::{self, Layout, Scenario, SimBoard},
+    sim::{self, Scenario, SimBoard},
 };
 
 use crate::{
     bench::Bench,
-    stand::{Stand, assert_same, mileage},
+    stand::{Stand, assert_same, mileage, target},
 };
 
 fn restore(stand: &Stand, path: &Path, consent: Option<EraseConsent>) -> Result<RestoreReport, Error> {
@@ -29,8 +29,8 @@ fn write(stand: &Stand, name: &str, bytes: &[u8]) -> PathBuf {
 }
 
 /// A board that was written as a dump is to find it, and what it then held.
-fn written(layout: &Layout, scooter: &str) -> (SimBoard, Stand, Vec<u8>) {
-    let board = SimBoard::new(Scenario::Open, layout);
+fn written(scooter: &str) -> (SimBoard, Stand, Vec<u8>) {
+    let board = SimBoard::new(Scenario::Open, target(scooter));
     let stand = Stand::simulated(&board, scooter);
     stand.flash(&stand.request()).expect("a board");
     let flash = board.flash();
@@ -54,7 +54,7 @@ fn hex_of(parts: &[(u32, &[u8])]) -> Vec<u8> {
 
 #[test]
 fn a_dump_in_any_form_is_put_back() {
-    let (board, stand, flash) = written(&Layout::XIAOMI, "pro");
+    let (board, stand, flash) = written("pro");
     let newer = board.flash();
     let options = OptionBytes::from_values([0xA5, 0xFD, 1, 2, 0xFF, 0xFF, 0xFF, 0xFF]);
     let own = OptionBytes(board.option_bytes());
@@ -82,14 +82,14 @@ fn a_dump_in_any_form_is_put_back() {
 
 #[test]
 fn a_dump_of_a_large_board_is_put_back() {
-    let (board, stand, flash) = written(&Layout::NINEBOT, "es2");
+    let (board, stand, flash) = written("es2");
     restore(&stand, &write(&stand, "dump", &flash), None).expect("a restore");
     assert_same(&board.flash(), &flash);
 }
 
 #[test]
 fn a_dump_of_another_chip_gets_the_uid_of_this_one() {
-    let (board, stand, mut flash) = written(&Layout::XIAOMI, "pro");
+    let (board, stand, mut flash) = written("pro");
     let block = DataBlock::parse(&flash[0xF800..0xFA00]).expect("a block");
     flash[0xF800..0xFA00].copy_from_slice(block.clone().with_uid(Uid([7, 8, 9])).as_bytes());
     restore(&stand, &write(&stand, "dump", &flash), None).expect("a restore");
@@ -98,7 +98,7 @@ fn a_dump_of_another_chip_gets_the_uid_of_this_one() {
 
 #[test]
 fn a_dump_on_a_locked_board_needs_consent_and_keeps_what_was_there() {
-    let (board, stand, flash) = written(&Layout::XIAOMI, "pro");
+    let (board, stand, flash) = written("pro");
     stand.run(ops::lock).expect("a lock");
     let path = write(&stand, "dump", &flash);
     let error = restore(&stand, &path, None).expect_err("no consent");
@@ -113,7 +113,7 @@ fn a_dump_on_a_locked_board_needs_consent_and_keeps_what_was_there() {
 
 #[test]
 fn what_a_dump_lacks_is_asked_for() {
-    let (board, stand, flash) = written(&Layout::XIAOMI, "pro");
+    let (board, stand, flash) = written("pro");
     let before = stand.contents();
     let mut no_serial = flash.clone();
     no_serial[0xF820..0xF82E].fill(0xFF);
@@ -140,7 +140,7 @@ fn what_a_dump_lacks_is_asked_for() {
 
 #[test]
 fn damaged_firmware_in_a_dump_is_refused() {
-    let (_, stand, flash) = written(&Layout::XIAOMI, "pro");
+    let (_, stand, flash) = written("pro");
     let before = stand.contents();
     let mut no_vectors = flash.clone();
     no_vectors[0x1000..0x1008].fill(0);
@@ -151,7 +151,7 @@ fn damaged_firmware_in_a_dump_is_refused() {
 
 #[test]
 fn a_dump_with_a_record_missing_is_refused() {
-    let (_, stand, flash) = written(&Layout::XIAOMI, "pro");
+    let (_, stand, flash) = written("pro");
     let before = stand.contents();
     let text = String::from_utf8(hex_of(&[(0x0800_0000, &flash)])).expect("text");
     // 32 bytes of the firmware's code.
@@ -166,7 +166,7 @@ fn a_dump_with_a_record_missing_is_refused() {
 /// On relatives of the GD32E103 nothing removes it again.
 #[test]
 fn option_bytes_that_protect_for_good_are_never_written() {
-    let (board, stand, flash) = written(&Layout::XIAOMI, "pro");
+    let (board, stand, flash) = written("pro");
     let options = OptionBytes::from_values([0xCC, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]);
     let dump = write(&stand, "dump", &[&flash[..], &options.0].concat());
     let uid = stand.contents().uid;

@@ -10,7 +10,7 @@ use m365_drv::{
     ops::{
         self, After, BoardState, Category, DataSource, Error, Extent, FlashReport, FlashRequest, Intent, Keep, Stopped,
     },
-    sim::{self, ChipKind, Fault, FaultKind, Layout, Scenario, SimBoard, Trigger},
+    sim::{self, Fault, FaultKind, Scenario, SimBoard, SimChip, Trigger},
 };
 
 use crate::stand::{Contents, Stand, assert_same, image, live_block, mileage, open_options, target};
@@ -303,7 +303,7 @@ fn a_preview_lets_the_application_go_on() {
 
 #[test]
 fn a_128_kib_board_gets_its_own_layout() {
-    let board = SimBoard::new(Scenario::Locked, &Layout::NINEBOT);
+    let board = SimBoard::new(Scenario::Locked, target("es2"));
     let stand = Stand::simulated(&board, "es2");
     let live = live_block(&board);
     stand.flash(&stand.request()).unwrap();
@@ -319,7 +319,7 @@ fn a_128_kib_board_gets_its_own_layout() {
 fn a_64_kib_firmware_leaves_the_upper_half_of_a_bigger_chip_alone() {
     let mut flash = vec![0xFF; 128 * 1024];
     flash[64 * 1024..].fill(0x3C);
-    let board = SimBoard::with_flash(ChipKind::Stm32f103, 128, &flash);
+    let board = SimBoard::with_flash(SimChip::Stm32f103, 128, &flash);
     let stand = Stand::simulated(&board, "pro");
     stand.flash(&stand.request_with_data()).unwrap();
     let block = stand.fresh_block(Uid(board.uid()));
@@ -394,7 +394,7 @@ fn a_pending_update_is_not_copied_over_the_firmware() {
     let (board, stand) = Stand::scenario(Scenario::Open);
     let mut flash = board.flash();
     flash[0xFC00..0xFC0C].copy_from_slice(&[0x5A, 0x50, 0, 0, 1, 0, 0, 0, 0, 0x70, 0, 0]);
-    let board = SimBoard::with_flash(ChipKind::Stm32f103, 64, &flash);
+    let board = SimBoard::with_flash(SimChip::Stm32f103, 64, &flash);
     let stand = Stand::simulated(&board, &stand.target.name);
     stand.flash(&stand.request()).unwrap();
     flash[0xFC00..].fill(0xFF);
@@ -500,7 +500,7 @@ fn a_chip_whose_flash_is_too_small_is_refused() {
     board.set_flash_size_register(32);
     let before = stand.contents();
     assert_refused(&stand, &before, stand.flash(&stand.request()), Category::WrongBoard);
-    let board = SimBoard::new(Scenario::Locked, &Layout::XIAOMI);
+    let board = SimBoard::new(Scenario::Locked, target("pro"));
     let stand = Stand::simulated(&board, "es2");
     let before = stand.contents();
     let result = stand.flash(&stand.request_with_data());

@@ -4,12 +4,12 @@ use m365_drv::{
     block::Uid,
     board::{ChipKind, Protection},
     ops::{self, Category, DataSource, Error, FlashRequest, Job, Known, OTHER_SCOOTER},
-    sim::{self, Fault, FaultKind, Layout, Scenario, SimBoard, Trigger},
+    sim::{self, Fault, FaultKind, Scenario, SimBoard, Trigger},
 };
 
 use crate::{
     bench::Bench,
-    stand::{Stand, mileage},
+    stand::{Stand, mileage, target},
 };
 
 fn failing<T>(stand: &Stand, work: impl FnOnce(&mut Job<'_>) -> Result<T, Error>) -> (Error, Known) {
@@ -105,8 +105,8 @@ fn force_takes_the_other_scooter() {
 #[test]
 fn a_block_of_the_other_flash_map_is_found() {
     // 64 KiB firmware on a chip with 128 KiB.
-    let flash = SimBoard::new(Scenario::Open, &Layout::XIAOMI).flash();
-    let board = SimBoard::with_flash(sim::ChipKind::Stm32f103, 128, &flash);
+    let flash = SimBoard::new(Scenario::Open, target("pro")).flash();
+    let board = SimBoard::with_flash(sim::SimChip::Stm32f103, 128, &flash);
     let stand = Stand::simulated(&board, "pro");
     let info = stand.run(ops::info).expect("info");
     assert!(info.data.is_some() && info.drv.is_some_and(|drv| drv.known));

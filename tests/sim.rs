@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use probe_rs::{MemoryInterface, Permissions, config::Registry, probe::list::Lister};
 
-use m365_drv::sim::{Layout, Scenario, SimBoard};
+use m365_drv::sim::{Scenario, SimBoard};
+
+use crate::stand::target;
 
 const FAMILY: &str = "
 name: STM32F1 by the simulated board
@@ -27,7 +29,7 @@ variants:
 
 #[test]
 fn a_session_of_probe_rs_attaches_halts_steps_and_resets() {
-    let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
+    let board = SimBoard::new(Scenario::Open, target("pro"));
     let mut registry = Registry::new();
     registry.add_target_family_from_yaml(FAMILY).unwrap();
     let lister = Lister::with_lister(board.probe_lister());

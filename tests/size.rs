@@ -3,12 +3,12 @@
 use m365_drv::{
     board::Error as BoardError,
     ops::{self, BoardState, Category, Error, FlashRequest, Intent, Stopped},
-    sim::{ChipKind, Layout, Scenario, SimBoard},
+    sim::{Scenario, SimBoard, SimChip},
 };
 
 use crate::{
     flash::assert_refused,
-    stand::{Stand, assert_same},
+    stand::{Stand, assert_same, target},
 };
 
 const IMPLAUSIBLE: [u16; 3] = [0, 1040, 0xFFFF];
@@ -45,7 +45,7 @@ fn a_backup_of_such_a_chip_holds_all_that_is_there() {
     for (actual, repeats, expected) in [(64, false, 64), (64, true, 64), (128, false, 128)] {
         let mut flash = vec![0x5A; actual * 1024];
         flash[0] = 1;
-        let board = SimBoard::with_flash(ChipKind::Stm32f103, actual as u16, &flash);
+        let board = SimBoard::with_flash(SimChip::Stm32f103, actual as u16, &flash);
         board.set_flash_size_register(0);
         if repeats {
             board.repeat_flash();
@@ -60,7 +60,7 @@ fn a_backup_of_such_a_chip_holds_all_that_is_there() {
 #[test]
 fn the_second_half_is_proved_before_it_is_relied_on() {
     for scenario in [Scenario::New, Scenario::Locked, Scenario::Bricked, Scenario::Open, Scenario::HalfFlashed] {
-        let board = SimBoard::new(scenario, &Layout::NINEBOT);
+        let board = SimBoard::new(scenario, target("es2"));
         board.set_flash_size_register(0);
         let stand = Stand::simulated(&board, "es2");
         let before = board.flash();
@@ -75,7 +75,7 @@ fn the_second_half_is_proved_before_it_is_relied_on() {
 
 #[test]
 fn a_size_that_is_right_once_the_chip_is_unlocked_is_taken() {
-    let board = SimBoard::new(Scenario::Locked, &Layout::NINEBOT);
+    let board = SimBoard::new(Scenario::Locked, target("es2"));
     board.hide_flash_size_while_protected();
     let stand = Stand::simulated(&board, "es2");
     assert_eq!(stand.run(ops::info).expect("info").flash_kib, None);
@@ -85,7 +85,7 @@ fn a_size_that_is_right_once_the_chip_is_unlocked_is_taken() {
 
 /// A board with 64 KiB of flash that is taken for an ES2's.
 fn half_a_chip(flash: &[u8]) -> (SimBoard, Stand) {
-    let board = SimBoard::with_flash(ChipKind::Stm32f103, 64, flash);
+    let board = SimBoard::with_flash(SimChip::Stm32f103, 64, flash);
     board.set_flash_size_register(0);
     let stand = Stand::simulated(&board, "es2");
     (board, stand)

@@ -11,7 +11,7 @@ use m365_drv::{
     },
     image::{Image, RehearsalImages},
     ops::{self, After, Backup, Error, Extent, FlashReport, FlashRequest, Intent, Job, Keep, Known, Watchdog},
-    sim::{self, Layout, Scenario, SimBoard},
+    sim::{self, Scenario, SimBoard},
     target::Target,
 };
 
@@ -60,7 +60,7 @@ impl Stand {
 
     /// A simulated board in the given scenario, with a 64 KiB flash map.
     pub(crate) fn scenario(scenario: Scenario) -> (SimBoard, Self) {
-        let board = SimBoard::new(scenario, &Layout::XIAOMI);
+        let board = SimBoard::new(scenario, target("pro"));
         let stand = Self::simulated(&board, "pro");
         (board, stand)
     }

@@ -14,7 +14,7 @@ use m365_drv::{
     image::{Catalog, Image, Kind},
     ops::BoardState,
     printable::{quoted, quoted_path},
-    sim::{APP_64, APP_128, BOOT, Layout, Scenario, SimBoard},
+    sim::{APP_64, APP_128, BOOT, Scenario, SimBoard},
     target::Target,
 };
 
@@ -77,12 +77,12 @@ pub(crate) struct Rehearsal {
 }
 
 impl Rehearsal {
-    /// Prepares the board: that of the named scooter, else one with 64 KiB.
+    /// Prepares the board: that of the named scooter, else that of a Pro.
     pub(crate) fn begin(arg: &SimulateArg, target: Option<&Target>) -> anyhow::Result<Self> {
-        let layout = target.map_or(Layout::XIAOMI, layout_of);
+        let target = target.or_else(|| Target::builtin("pro")).unwrap_or(&Target::all()[0]);
         match arg {
             SimulateArg::Scenario(scenario) => {
-                let board = SimBoard::new(*scenario, &layout);
+                let board = SimBoard::new(*scenario, target);
                 Ok(Self { board, home: None, title: quoted(scenario) })
             }
             SimulateArg::Folder { path, scenario } => {
@@ -91,7 +91,7 @@ impl Rehearsal {
                 let board = if path.exists() && !empty {
                     SimBoard::load(path).meaning(Exit::Usage, || format!("{title} is not a saved board"))?
                 } else {
-                    SimBoard::new(*scenario, &layout)
+                    SimBoard::new(*scenario, target)
                 };
                 let rehearsal = Self { board, home: Some(path.clone()), title };
                 // Before the command, not only after it, so that a folder that cannot be written is refused early.
@@ -159,18 +159,6 @@ impl Clock for Lived {
     }
 }
 
-/// The scooter's own board, with a serial number of its form.
-fn layout_of(target: &Target) -> Layout {
-    let serial = target.serial.example.as_bytes().try_into().unwrap_or(Layout::XIAOMI.serial);
-    Layout {
-        flash_kib: target.flash_kib() as u16,
-        boot: target.regions.boot.start,
-        drv: target.regions.drv.start,
-        data: target.regions.data.start,
-        serial,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,12 +197,5 @@ mod tests {
         let error = SimulateArg::read("B:briked").unwrap_err();
         assert!(error.starts_with("unknown scenario \"briked\": scenarios are new, locked, "), "{error}");
         assert_eq!(SimulateArg::read("src"), Ok(folder("src", Scenario::Locked)), "it exists");
-    }
-
-    #[test]
-    fn every_scooter_has_a_board_with_its_own_serial() {
-        for target in Target::all() {
-            assert_eq!(layout_of(target).serial, target.serial.example.as_bytes(), "{}", target.name);
-        }
     }
 }

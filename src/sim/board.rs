@@ -4,13 +4,13 @@ use super::{
     bus::Bus,
     cells::Cells,
     chips::Chip,
-    core::Core,
+    cortex_m::Core,
     dap::Dap,
-    debug,
+    debug_registers,
     dice::Dice,
-    flash::{Flash, Refusal, ResetKind, Width},
-    log::Master,
-    options, peripherals, thumb,
+    options, peripherals,
+    signals::{AccessError, AccessWidth, Master, ResetKind},
+    thumb,
     time::Nanos,
 };
 
@@ -21,7 +21,7 @@ const DBG_IWDG_STOP: u32 = 1 << 8;
 
 /// A board with its chip.
 #[derive(Debug)]
-pub(super) struct Board {
+pub(super) struct BoardModel {
     pub(super) chip: &'static Chip,
     pub(super) bus: Bus,
     pub(super) core: Core,
@@ -36,7 +36,7 @@ pub(super) struct Board {
 }
 
 /// The parts of a new board.
-pub(super) struct Parts {
+pub(super) struct BoardParts {
     pub(super) chip: &'static Chip,
     pub(super) uid: [u32; 3],
     pub(super) flash: Vec<u8>,
@@ -44,16 +44,16 @@ pub(super) struct Parts {
     pub(super) flash_size: u16,
 }
 
-impl Board {
+impl BoardModel {
     /// Creates a board without power. Its SRAM is zero.
-    pub(super) fn new(parts: Parts) -> Self {
-        let Parts { chip, uid, flash, options, flash_size } = parts;
+    pub(super) fn new(parts: BoardParts) -> Self {
+        let BoardParts { chip, uid, flash, options, flash_size } = parts;
         let seed = u64::from(uid[0]) << 32 | u64::from(uid[2]);
-        let cells = Cells::new(super::bus::flash_base(chip), flash, options, seed);
+        let cells = Cells::new(chip.flash_base(), flash, options, seed);
         let sram = vec![0; chip.sram_kib as usize * 1024];
         Self {
             chip,
-            bus: Bus::new(chip, Flash::new(chip, cells), sram, uid, flash_size),
+            bus: Bus::new(chip, cells, sram, uid, flash_size),
             core: Core::new(),
             dap: Dap::new(),
             dpidr: chip.dpidr,
@@ -76,14 +76,14 @@ impl Board {
     /// Removes power: SRAM loses its content, and a running flash operation is interrupted.
     pub(super) fn power_off(&mut self) {
         self.powered = false;
-        self.bus.flash.cut();
+        self.bus.flash.interrupt();
         for byte in &mut self.bus.sram {
             *byte = self.dice.byte();
         }
     }
 
     fn reset(&mut self, kind: ResetKind, cause: u32) {
-        self.bus.flash.tally.resets += 1;
+        self.bus.record.count(|counts| counts.resets += 1);
         self.bus.reset(kind, cause, self.now + RESET_TIME);
         self.core.enter_reset(kind);
         if !self.nrst_low {
@@ -112,7 +112,7 @@ impl Board {
     pub(super) fn advance(&mut self, to: Nanos) {
         while self.now < to {
             if !self.powered || self.nrst_low {
-                self.bus.flash.settle(to);
+                self.bus.flash.finish_due(to);
                 self.core.time = to;
                 self.now = to;
                 return;
@@ -129,8 +129,8 @@ impl Board {
                 None => to,
             };
             self.run_core(limit);
-            self.bus.flash.settle(self.now);
-            if self.bus.flash.outcome.is_some() {
+            self.bus.flash.finish_due(self.now);
+            if self.bus.flash.fault_due.is_some() {
                 return;
             }
             if self.bus.peripherals.watchdog.expires.is_some_and(|at| at <= self.now) {
@@ -148,7 +148,7 @@ impl Board {
         }
         match thumb::run(&mut self.core, &mut self.bus, limit) {
             thumb::Stop::Time => self.now = limit,
-            thumb::Stop::Halted | thumb::Stop::LockedUp | thumb::Stop::Outcome | thumb::Stop::Watched => {
+            thumb::Stop::Halted | thumb::Stop::LockedUp | thumb::Stop::FaultDue | thumb::Stop::Watched => {
                 self.now = self.core.time.clamp(self.now, limit);
             }
             thumb::Stop::Reset => {
@@ -165,9 +165,9 @@ impl Board {
     }
 
     /// Reads memory for the debugger.
-    pub(super) fn read_memory(&mut self, address: u32, width: Width) -> Result<u32, Refusal> {
+    pub(super) fn read_memory(&mut self, address: u32, width: AccessWidth) -> Result<u32, AccessError> {
         self.reachable(address)?;
-        if debug::is_debug_register(address) {
+        if debug_registers::is_debug_register(address) {
             return Ok(self.core.read_debug(address));
         }
         self.bus.system.active = self.core.registers.psr.ipsr();
@@ -175,9 +175,9 @@ impl Board {
     }
 
     /// Writes memory for the debugger.
-    pub(super) fn write_memory(&mut self, address: u32, width: Width, value: u32) -> Result<(), Refusal> {
+    pub(super) fn write_memory(&mut self, address: u32, width: AccessWidth, value: u32) -> Result<(), AccessError> {
         self.reachable(address)?;
-        if debug::is_debug_register(address) {
+        if debug_registers::is_debug_register(address) {
             self.core.write_debug(&mut self.bus, address, value, self.now);
         } else {
             self.bus.write(address, width, value, Master::Debugger, self.now)?;
@@ -187,8 +187,8 @@ impl Board {
     }
 
     /// While NRST is low, only the core's private bus answers.
-    fn reachable(&self, address: u32) -> Result<(), Refusal> {
-        if self.nrst_low && address >> 20 != 0xE00 { Err(Refusal::Fault) } else { Ok(()) }
+    fn reachable(&self, address: u32) -> Result<(), AccessError> {
+        if self.nrst_low && address >> 20 != 0xE00 { Err(AccessError::Fault) } else { Ok(()) }
     }
 
     pub(super) fn now(&self) -> Nanos {
@@ -196,7 +196,7 @@ impl Board {
     }
 
     /// Creates another board that differs only in its UID and in the copy of the UID in the data block.
-    pub(super) fn twin(&self, uid: [u32; 3], now: Nanos) -> Self {
+    pub(super) fn with_uid(&self, uid: [u32; 3], now: Nanos) -> Self {
         let cells = &self.bus.flash.cells;
         let bytes = |uid: [u32; 3]| uid.map(u32::to_le_bytes).concat();
         let (ours, theirs) = (bytes(self.uid), bytes(uid));
@@ -206,10 +206,10 @@ impl Board {
                 flash[at..at + ours.len()].copy_from_slice(&theirs);
             }
         }
-        let parts = Parts { chip: self.chip, uid, flash, options: cells.options, flash_size: self.flash_size };
-        let mut twin = Self::new(parts);
-        twin.dpidr = self.dpidr;
-        twin.power_on(now);
-        twin
+        let parts = BoardParts { chip: self.chip, uid, flash, options: cells.options, flash_size: self.flash_size };
+        let mut other = Self::new(parts);
+        other.dpidr = self.dpidr;
+        other.power_on(now);
+        other
     }
 }

@@ -2,13 +2,14 @@
 
 use super::{
     cells::Cells,
-    chips::{Chip, ChipKind, Family},
-    flash::{self, Flash, Refusal, ResetKind, Width},
-    log::Master,
+    chips::{Chip, Family, SimChip},
+    flash::{self, Flash},
     options,
     peripherals::{self, Peripherals},
+    record::Record,
     rom_table,
-    system::System,
+    signals::{AccessError, AccessWidth, Master, ResetKind},
+    system::SystemControl,
     time::Nanos,
 };
 
@@ -27,13 +28,13 @@ const UID: u32 = 0x1FFF_F7E8;
 pub(super) struct Bus {
     chip: &'static Chip,
     pub(super) flash: Flash,
-    flash_base: u32,
-    pub(super) oddity: Oddity,
+    pub(super) record: Record,
+    pub(super) quirk: SizeQuirk,
     pub(super) sram: Vec<u8>,
     /// Read-only memories, each with its first address and its content.
     roms: Vec<(u32, Vec<u8>)>,
     pub(super) peripherals: Peripherals,
-    pub(super) system: System,
+    pub(super) system: SystemControl,
     pub(super) dbgmcu: u32,
     /// Whether the cycle counter of the DWT is on, and when it started.
     cycles_on: bool,
@@ -43,16 +44,17 @@ pub(super) struct Bus {
 }
 
 impl Bus {
-    pub(super) fn new(chip: &'static Chip, flash: Flash, sram: Vec<u8>, uid: [u32; 3], flash_kib: u16) -> Self {
+    pub(super) fn new(chip: &'static Chip, cells: Cells, sram: Vec<u8>, uid: [u32; 3], flash_kib: u16) -> Self {
+        let record = Record::default();
         let mut bus = Self {
             chip,
-            flash,
-            flash_base: flash_base(chip),
-            oddity: Oddity::None,
+            flash: Flash::new(chip, cells, record.clone()),
+            record,
+            quirk: SizeQuirk::None,
             sram,
             roms: Vec::new(),
             peripherals: Peripherals::new(),
-            system: System::new(chip.cpuid),
+            system: SystemControl::new(chip.cpuid),
             dbgmcu: 0,
             cycles_on: false,
             cycles_from: 0,
@@ -79,27 +81,13 @@ impl Bus {
 
     /// An empty bus, as a placeholder for one that was taken out.
     pub(super) fn placeholder() -> Self {
-        let chip = ChipKind::CortexM0.facts();
         let cells = Cells::new(0, Vec::new(), [0xFF; options::LEN], 0);
-        Self {
-            chip,
-            flash: Flash::new(chip, cells),
-            flash_base: 0,
-            oddity: Oddity::None,
-            sram: Vec::new(),
-            roms: Vec::new(),
-            peripherals: Peripherals::placeholder(),
-            system: System::new(0),
-            dbgmcu: 0,
-            cycles_on: false,
-            cycles_from: 0,
-            touched: false,
-        }
+        Self::new(SimChip::CortexM0.facts(), cells, Vec::new(), [0; 3], 0)
     }
 
     /// Resets the peripherals and the flash interface, and records `cause` in `RCC_CSR`.
     pub(super) fn reset(&mut self, kind: ResetKind, cause: u32, now: Nanos) {
-        self.system = System::new(self.chip.cpuid);
+        self.system = SystemControl::new(self.chip.cpuid);
         if kind == ResetKind::Core {
             return;
         }
@@ -137,11 +125,11 @@ impl Bus {
     /// Offset into main flash, for its own address or its alias at zero (BOOT0 is tied low on these boards).
     fn flash_offset(&self, address: u32) -> Option<usize> {
         let size = self.flash.cells.bytes.len();
-        let own = address.wrapping_sub(self.flash_base) as usize;
+        let own = address.wrapping_sub(self.chip.flash_base()) as usize;
         if own < size {
             return Some(own);
         }
-        if self.oddity == Oddity::RepeatsFlash && own < 2 * size {
+        if self.quirk == SizeQuirk::RepeatsFlash && own < 2 * size {
             return Some(own - size);
         }
         ((address as usize) < size).then_some(address as usize)
@@ -154,7 +142,7 @@ impl Bus {
 
     /// Fetches an instruction or a vector. A protected chip allows this too (published work on this chip's protection;
     /// and the vendor's protected boards do run).
-    pub(super) fn fetch(&mut self, address: u32, width: Width, now: Nanos) -> Result<u32, Refusal> {
+    pub(super) fn fetch(&mut self, address: u32, width: AccessWidth, now: Nanos) -> Result<u32, AccessError> {
         if let Some(offset) = self.sram_offset(address) {
             return get(&self.sram, offset, width);
         }
@@ -162,7 +150,7 @@ impl Bus {
             if !self.flash.is_idle()
                 && let Some(until) = self.flash.busy_until(now)
             {
-                return Err(Refusal::Busy(until));
+                return Err(AccessError::Busy(until));
             }
             return get(&self.flash.cells.bytes, offset, width);
         }
@@ -173,39 +161,48 @@ impl Bus {
         self.flash_offset(address).is_some()
     }
 
-    pub(super) fn read(&mut self, address: u32, width: Width, master: Master, now: Nanos) -> Result<u32, Refusal> {
+    pub(super) fn read(
+        &mut self,
+        address: u32,
+        width: AccessWidth,
+        master: Master,
+        now: Nanos,
+    ) -> Result<u32, AccessError> {
         if let Some(offset) = self.sram_offset(address) {
             return get(&self.sram, offset, width);
         }
         if let Some(offset) = self.flash_offset(address) {
             if let Some(until) = self.flash.busy_until(now) {
-                return Err(Refusal::Busy(until));
+                return Err(AccessError::Busy(until));
             }
             if !self.flash.readable(master) {
-                return Err(Refusal::Fault);
+                return Err(AccessError::Fault);
             }
             return get(&self.flash.cells.bytes, offset, width);
         }
         match address {
             SRAM_BITS..0x2400_0000 => {
                 let (at, bit) = bit_band(address, SRAM_BITS, SRAM);
-                Ok(self.read(at, Width::Byte, master, now)? >> bit & 1)
+                Ok(self.read(at, AccessWidth::Byte, master, now)? >> bit & 1)
             }
             peripherals::BASE..0x4003_0000 if self.chip.family == Family::F1 => {
                 self.read_peripheral(address, width, master, now)
             }
             PERIPHERAL_BITS..0x4260_0000 if self.chip.family == Family::F1 => {
                 let (at, bit) = bit_band(address, PERIPHERAL_BITS, peripherals::BASE);
-                Ok(self.read(at & !3, Width::Word, master, now)? >> (8 * (at & 3) + bit) & 1)
+                Ok(self.read(at & !3, AccessWidth::Word, master, now)? >> (8 * (at & 3) + bit) & 1)
             }
             0xE000_0000..0xE010_0000 | 0xF000_0000..0xF000_1000 => self.read_private(address, width, now),
             _ if self.option_offset(address).is_some() => {
                 if let Some(until) = self.flash.busy_until(now) {
-                    return Err(Refusal::Busy(until));
+                    return Err(AccessError::Busy(until));
                 }
                 get(&self.flash.cells.options, (address - options::BASE) as usize, width)
             }
-            _ if self.oddity == Oddity::HidesFlashSize && self.flash.loaded.protected && address & !3 == FLASH_SIZE => {
+            _ if self.quirk == SizeQuirk::HidesFlashSize
+                && self.flash.loaded.protected
+                && address & !3 == FLASH_SIZE =>
+            {
                 Ok(width.cut(0xFFFF_FFFF))
             }
             _ => self.read_rom(address, width),
@@ -215,11 +212,11 @@ impl Bus {
     pub(super) fn write(
         &mut self,
         address: u32,
-        width: Width,
+        width: AccessWidth,
         value: u32,
         master: Master,
         now: Nanos,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), AccessError> {
         let value = width.cut(value);
         if let Some(offset) = self.sram_offset(address) {
             self.touched |= get(&self.sram, offset, width) != Ok(value);
@@ -235,28 +232,26 @@ impl Bus {
             return match self.chip.family {
                 Family::F1 => self.flash.program(offset, width, value, master, now),
                 Family::M0 | Family::Nrf51 => {
-                    self.flash
-                        .violations
-                        .note(master, format!("flash of an unsupported chip written at {address:#010x}"));
-                    Err(Refusal::Fault)
+                    self.record.violation(master, format!("flash of an unsupported chip written at {address:#010x}"));
+                    Err(AccessError::Fault)
                 }
             };
         }
         match address {
             SRAM_BITS..0x2400_0000 => {
                 let (at, bit) = bit_band(address, SRAM_BITS, SRAM);
-                let byte = self.read(at, Width::Byte, master, now)?;
-                self.write(at, Width::Byte, with_bit(byte, bit, value), master, now)
+                let byte = self.read(at, AccessWidth::Byte, master, now)?;
+                self.write(at, AccessWidth::Byte, with_bit(byte, bit, value), master, now)
             }
             PERIPHERAL_BITS..0x4260_0000 if self.chip.family == Family::F1 => {
                 let (at, bit) = bit_band(address, PERIPHERAL_BITS, peripherals::BASE);
-                let word = self.read(at & !3, Width::Word, master, now)?;
-                self.write(at & !3, Width::Word, with_bit(word, 8 * (at & 3) + bit, value), master, now)
+                let word = self.read(at & !3, AccessWidth::Word, master, now)?;
+                self.write(at & !3, AccessWidth::Word, with_bit(word, 8 * (at & 3) + bit, value), master, now)
             }
             0xE000_0000..0xE010_0000 => self.write_private(address, width, value, now),
             _ => match self.option_offset(address) {
                 Some(offset) => self.flash.program_option(offset, width, value, master, now),
-                None => Err(Refusal::Fault),
+                None => Err(AccessError::Fault),
             },
         }
     }
@@ -266,17 +261,23 @@ impl Bus {
         (self.chip.family == Family::F1 && offset < options::LEN).then_some(offset)
     }
 
-    fn read_rom(&self, address: u32, width: Width) -> Result<u32, Refusal> {
+    fn read_rom(&self, address: u32, width: AccessWidth) -> Result<u32, AccessError> {
         for (base, content) in &self.roms {
             let offset = address.wrapping_sub(*base) as usize;
             if offset < content.len() {
                 return get(content, offset, width);
             }
         }
-        Err(Refusal::Fault)
+        Err(AccessError::Fault)
     }
 
-    fn read_peripheral(&mut self, address: u32, width: Width, master: Master, now: Nanos) -> Result<u32, Refusal> {
+    fn read_peripheral(
+        &mut self,
+        address: u32,
+        width: AccessWidth,
+        master: Master,
+        now: Nanos,
+    ) -> Result<u32, AccessError> {
         if let Some(offset) = flash_register(address) {
             self.words_only(address, width, master)?;
             if offset == flash::STATUS
@@ -286,7 +287,7 @@ impl Bus {
                 // A core that reads BSY polls it until it is clear. The model skips the polling, unless a running
                 // watchdog has to be reloaded meanwhile.
                 if self.peripherals.watchdog.expires.is_none() {
-                    return Err(Refusal::Busy(until));
+                    return Err(AccessError::Busy(until));
                 }
                 self.touched = true;
             }
@@ -299,11 +300,11 @@ impl Bus {
     fn write_peripheral(
         &mut self,
         address: u32,
-        width: Width,
+        width: AccessWidth,
         value: u32,
         master: Master,
         now: Nanos,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), AccessError> {
         if let Some(offset) = flash_register(address) {
             self.touched = true;
             self.words_only(address, width, master)?;
@@ -311,37 +312,37 @@ impl Bus {
         }
         self.answers(address)?;
         // Reloading a stopped watchdog has no effect (RM0008 19.3), so a loop that only does this is still waiting.
-        let idle = self.peripherals.watchdog.hears_nothing(address - peripherals::BASE, value);
+        let idle = self.peripherals.watchdog.ignores_write(address - peripherals::BASE, value);
         self.touched |= !idle;
         self.peripherals.write(address - peripherals::BASE, width, value, now);
         Ok(())
     }
 
     /// Refuses the gaps between ST's peripherals. The clones have peripherals there.
-    fn answers(&self, address: u32) -> Result<(), Refusal> {
-        let reserved = self.chip.kind == ChipKind::Stm32f103 && peripherals::is_reserved(address - peripherals::BASE);
-        if reserved { Err(Refusal::Fault) } else { Ok(()) }
+    fn answers(&self, address: u32) -> Result<(), AccessError> {
+        let reserved = self.chip.kind == SimChip::Stm32f103 && peripherals::is_reserved(address - peripherals::BASE);
+        if reserved { Err(AccessError::Fault) } else { Ok(()) }
     }
 
     /// PM0075 3: "the peripheral registers have to be accessed by words".
-    fn words_only(&mut self, address: u32, width: Width, master: Master) -> Result<(), Refusal> {
-        if width == Width::Word {
+    fn words_only(&mut self, address: u32, width: AccessWidth, master: Master) -> Result<(), AccessError> {
+        if width == AccessWidth::Word {
             return Ok(());
         }
         let what = format!("{}-byte access to flash register {address:#010x}", width.bytes());
-        self.flash.violations.note(master, what);
-        Err(Refusal::Fault)
+        self.record.violation(master, what);
+        Err(AccessError::Fault)
     }
 
-    /// Reads the private peripheral bus, except the debug registers, which need the core (`debug`).
-    fn read_private(&mut self, address: u32, width: Width, now: Nanos) -> Result<u32, Refusal> {
+    /// Reads the private peripheral bus, except the debug registers, which need the core (`debug_registers`).
+    fn read_private(&mut self, address: u32, width: AccessWidth, now: Nanos) -> Result<u32, AccessError> {
         if let Some(word) = rom_table::read(self.chip, address & !3) {
             return Ok(lane(word, address, width));
         }
         match address & !3 {
-            DBGMCU_IDCODE => self.chip.idcode.map(|word| lane(word, address, width)).ok_or(Refusal::Fault),
+            DBGMCU_IDCODE => self.chip.idcode.map(|word| lane(word, address, width)).ok_or(AccessError::Fault),
             DBGMCU_CR if self.chip.idcode.is_some() => Ok(lane(self.dbgmcu, address, width)),
-            0xE004_2000..0xE00F_E000 | 0xF000_0000..0xF000_1000 => Err(Refusal::Fault),
+            0xE004_2000..0xE00F_E000 | 0xF000_0000..0xF000_1000 => Err(AccessError::Fault),
             // DWT: control with four comparators, cycle counter.
             0xE000_1000 => Ok(0x4000_0000 | u32::from(self.cycles_on)),
             0xE000_1004 => {
@@ -358,10 +359,10 @@ impl Bus {
         }
     }
 
-    fn write_private(&mut self, address: u32, width: Width, value: u32, now: Nanos) -> Result<(), Refusal> {
+    fn write_private(&mut self, address: u32, width: AccessWidth, value: u32, now: Nanos) -> Result<(), AccessError> {
         match address {
             DBGMCU_CR if self.chip.idcode.is_some() => self.dbgmcu = value,
-            0xE004_2000..0xE00F_E000 => return Err(Refusal::Fault),
+            0xE004_2000..0xE00F_E000 => return Err(AccessError::Fault),
             0xE000_1000 => {
                 self.cycles_on = value & 1 != 0;
                 self.cycles_from = now;
@@ -376,17 +377,12 @@ impl Bus {
 
 /// What a chip does otherwise than the manual says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Oddity {
+pub(super) enum SizeQuirk {
     None,
     /// Addresses behind the end of flash, as many as flash has, show it over again: an address line is ignored.
     RepeatsFlash,
     /// While protection is in force the flash size register reads as all ones.
     HidesFlashSize,
-}
-
-/// Where main flash begins.
-pub(super) fn flash_base(chip: &Chip) -> u32 {
-    if chip.family == Family::F1 { 0x0800_0000 } else { 0 }
 }
 
 fn flash_register(address: u32) -> Option<u32> {
@@ -404,12 +400,12 @@ fn with_bit(word: u32, bit: u32, value: u32) -> u32 {
     word & !(1 << bit) | (value & 1) << bit
 }
 
-fn lane(word: u32, address: u32, width: Width) -> u32 {
+fn lane(word: u32, address: u32, width: AccessWidth) -> u32 {
     width.cut(word >> (8 * (address & 3)))
 }
 
-fn get(bytes: &[u8], offset: usize, width: Width) -> Result<u32, Refusal> {
-    let bytes = bytes.get(offset..offset + width.bytes()).ok_or(Refusal::Fault)?;
+fn get(bytes: &[u8], offset: usize, width: AccessWidth) -> Result<u32, AccessError> {
+    let bytes = bytes.get(offset..offset + width.bytes()).ok_or(AccessError::Fault)?;
     Ok(match *bytes {
         [a] => u32::from(a),
         [a, b] => u32::from(u16::from_le_bytes([a, b])),
@@ -418,8 +414,8 @@ fn get(bytes: &[u8], offset: usize, width: Width) -> Result<u32, Refusal> {
     })
 }
 
-fn put(bytes: &mut [u8], offset: usize, width: Width, value: u32) -> Result<(), Refusal> {
-    let place = bytes.get_mut(offset..offset + width.bytes()).ok_or(Refusal::Fault)?;
+fn put(bytes: &mut [u8], offset: usize, width: AccessWidth, value: u32) -> Result<(), AccessError> {
+    let place = bytes.get_mut(offset..offset + width.bytes()).ok_or(AccessError::Fault)?;
     place.copy_from_slice(&value.to_le_bytes()[..width.bytes()]);
     Ok(())
 }

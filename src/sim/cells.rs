@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{dice::Dice, flash::Width, options, time::Nanos};
+use super::{dice::Dice, options, signals::AccessWidth, time::Nanos};
 
 /// An operation of the flash interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub(super) enum Operation {
     Nothing,
     Program {
         offset: usize,
-        width: Width,
+        width: AccessWidth,
         value: u32,
     },
     ErasePage(usize),
@@ -19,19 +19,19 @@ pub(super) enum Operation {
     EraseOptions,
     ProgramOption {
         offset: usize,
-        width: Width,
+        width: AccessWidth,
         value: u32,
     },
     /// Mass erase, then programming the first option byte.
     Unprotect {
-        width: Width,
+        width: AccessWidth,
         value: u32,
     },
 }
 
 /// A running operation and when it ends.
 #[derive(Debug)]
-pub(super) struct Work {
+pub(super) struct Ongoing {
     pub(super) operation: Operation,
     pub(super) ends: Nanos,
 }
@@ -135,7 +135,7 @@ impl Cells {
         }
     }
 
-    fn program(&mut self, offset: usize, width: Width, value: u32) {
+    fn program(&mut self, offset: usize, width: AccessWidth, value: u32) {
         if self.no_program.contains(&(offset / self.page)) {
             return;
         }
@@ -145,7 +145,7 @@ impl Cells {
     }
 
     /// The hardware writes the complements itself (PM0075 2.5).
-    fn program_option(&mut self, offset: usize, width: Width, value: u32) {
+    fn program_option(&mut self, offset: usize, width: AccessWidth, value: u32) {
         for (pair, byte) in
             self.options[offset..offset + width.bytes()].chunks_mut(2).zip(value.to_le_bytes().chunks(2))
         {

@@ -8,7 +8,7 @@ use std::{fmt, str::FromStr};
 
 /// The chip to simulate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ChipKind {
+pub enum SimChip {
     /// ST's STM32F103, medium density.
     Stm32f103,
     /// `GigaDevice`'s Cortex-M3 clone; programs half-words.
@@ -43,10 +43,17 @@ pub(super) enum Granule {
     Word,
 }
 
+impl Chip {
+    /// Where main flash begins.
+    pub(super) fn flash_base(&self) -> u32 {
+        if self.family == Family::F1 { 0x0800_0000 } else { 0 }
+    }
+}
+
 /// The properties of a chip.
 #[derive(Debug)]
 pub(super) struct Chip {
-    pub(super) kind: ChipKind,
+    pub(super) kind: SimChip,
     pub(super) name: &'static str,
     pub(super) family: Family,
     /// CPUID, ARMv7-M B3.2.3.
@@ -69,7 +76,7 @@ pub(super) struct Chip {
 
 const CHIPS: [Chip; 6] = [
     Chip {
-        kind: ChipKind::Stm32f103,
+        kind: SimChip::Stm32f103,
         name: "stm32f103",
         family: Family::F1,
         cpuid: 0x411F_C231,
@@ -83,7 +90,7 @@ const CHIPS: [Chip; 6] = [
         sram_kib: 20,
     },
     Chip {
-        kind: ChipKind::Gd32f103,
+        kind: SimChip::Gd32f103,
         name: "gd32f103",
         family: Family::F1,
         cpuid: 0x412F_C231,
@@ -97,7 +104,7 @@ const CHIPS: [Chip; 6] = [
         sram_kib: 20,
     },
     Chip {
-        kind: ChipKind::Gd32e103,
+        kind: SimChip::Gd32e103,
         name: "gd32e103",
         family: Family::F1,
         cpuid: 0x410F_C241,
@@ -113,7 +120,7 @@ const CHIPS: [Chip; 6] = [
         sram_kib: 20,
     },
     Chip {
-        kind: ChipKind::At32f415,
+        kind: SimChip::At32f415,
         name: "at32f415",
         family: Family::F1,
         cpuid: 0x410F_C241,
@@ -127,7 +134,7 @@ const CHIPS: [Chip; 6] = [
         sram_kib: 32,
     },
     Chip {
-        kind: ChipKind::CortexM0,
+        kind: SimChip::CortexM0,
         name: "m0",
         family: Family::M0,
         cpuid: 0x410C_C200,
@@ -141,7 +148,7 @@ const CHIPS: [Chip; 6] = [
         sram_kib: 8,
     },
     Chip {
-        kind: ChipKind::Nrf51,
+        kind: SimChip::Nrf51,
         name: "nrf51",
         family: Family::Nrf51,
         cpuid: 0x410C_C200,
@@ -157,14 +164,14 @@ const CHIPS: [Chip; 6] = [
     },
 ];
 
-impl ChipKind {
+impl SimChip {
     pub(super) fn facts(self) -> &'static Chip {
         // The array is in the order of the enum; the test below checks this.
         &CHIPS[self as usize]
     }
 }
 
-impl fmt::Display for ChipKind {
+impl fmt::Display for SimChip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.facts().name)
     }
@@ -175,7 +182,7 @@ impl fmt::Display for ChipKind {
 #[error("cannot simulate a chip named \"{0}\"")]
 pub struct UnknownChip(String);
 
-impl FromStr for ChipKind {
+impl FromStr for SimChip {
     type Err = UnknownChip;
 
     fn from_str(text: &str) -> Result<Self, UnknownChip> {
@@ -193,6 +200,6 @@ mod tests {
             assert_eq!(chip.kind.facts().name, chip.name);
             assert_eq!(chip.name.parse(), Ok(chip.kind));
         }
-        assert!("stm32".parse::<ChipKind>().is_err());
+        assert!("stm32".parse::<SimChip>().is_err());
     }
 }

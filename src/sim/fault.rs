@@ -1,7 +1,7 @@
 //! Faults that a test injects into a board: what goes wrong, and when.
 //!
 //! [`SimBoard::inject`](super::SimBoard::inject) arms a [`Fault`] and returns an [`Armed`], which tells whether the
-//! fault has fired: a test whose fault never fires proves nothing. [`Contact`] models probe wires held by hand, which
+//! fault has fired: a test whose fault never fires proves nothing. [`WireContact`] models probe wires held by hand, which
 //! lose contact and find it again.
 
 use std::{
@@ -107,7 +107,7 @@ impl Armed {
 
 /// How well the wires make contact.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Contact {
+pub enum WireContact {
     /// Contact all the time.
     Firm,
     /// No contact at all.
@@ -125,7 +125,7 @@ pub enum Contact {
 
 /// Events that faults count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum CountedEvent {
     Transfer,
     HalfWord,
     PageErase,
@@ -170,7 +170,7 @@ impl Faults {
     }
 
     /// Counts one `step` and returns the fault that is due. If two are due, the second one waits for the next step.
-    pub(super) fn count(&mut self, step: Step) -> Option<Hit> {
+    pub(super) fn count(&mut self, step: CountedEvent) -> Option<Hit> {
         let mut due = None;
         for (index, waiting) in self.0.iter_mut().enumerate() {
             let Some(nth) = waiting.fault.trigger.nth(step) else { continue };
@@ -200,14 +200,14 @@ impl Faults {
 }
 
 impl Trigger {
-    fn nth(self, step: Step) -> Option<u64> {
+    fn nth(self, step: CountedEvent) -> Option<u64> {
         match (self, step) {
-            (Self::Transfer(nth), Step::Transfer)
-            | (Self::HalfWord(nth), Step::HalfWord)
-            | (Self::PageErase(nth), Step::PageErase)
-            | (Self::MassErase(nth), Step::MassErase)
-            | (Self::OptionErase(nth), Step::OptionErase)
-            | (Self::OptionProgram(nth), Step::OptionProgram) => Some(nth),
+            (Self::Transfer(nth), CountedEvent::Transfer)
+            | (Self::HalfWord(nth), CountedEvent::HalfWord)
+            | (Self::PageErase(nth), CountedEvent::PageErase)
+            | (Self::MassErase(nth), CountedEvent::MassErase)
+            | (Self::OptionErase(nth), CountedEvent::OptionErase)
+            | (Self::OptionProgram(nth), CountedEvent::OptionProgram) => Some(nth),
             _ => None,
         }
     }
@@ -228,13 +228,13 @@ mod tests {
     fn a_fault_fires_once_at_its_count() {
         let mut faults = Faults::default();
         let armed = faults.arm(Fault { trigger: Trigger::PageErase(2), kind: FaultKind::Error });
-        assert!(faults.count(Step::PageErase).is_none());
-        assert!(faults.count(Step::MassErase).is_none());
-        let hit = faults.count(Step::PageErase).unwrap();
+        assert!(faults.count(CountedEvent::PageErase).is_none());
+        assert!(faults.count(CountedEvent::MassErase).is_none());
+        let hit = faults.count(CountedEvent::PageErase).unwrap();
         assert!(!armed.fired());
         hit.happened();
         assert!(armed.fired());
-        assert!(faults.count(Step::PageErase).is_none());
+        assert!(faults.count(CountedEvent::PageErase).is_none());
     }
 
     #[test]

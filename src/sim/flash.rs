@@ -1,11 +1,12 @@
 //! The flash interface (FPEC) and its registers, according to PM0075. How operations change the cells is in `cells`.
 
 use super::{
-    cells::{Cells, Operation, Work},
+    cells::{Cells, Ongoing, Operation},
     chips::{Chip, Granule},
-    fault::{FaultKind, Faults, Hit, Step},
-    log::{Master, Tally, Violations},
-    options::{self, Loaded},
+    fault::{CountedEvent, FaultKind, Faults, Hit},
+    options::{self, LoadedOptions},
+    record::Record,
+    signals::{AccessError, AccessWidth, Master, ResetKind},
     time::{MASS_ERASE, Nanos, PAGE_ERASE, PROGRAM},
 };
 
@@ -38,42 +39,6 @@ const CR_OPERATIONS: u32 = CR_PG | CR_PER | CR_MER | CR_OPTPG | CR_OPTER;
 /// The bits that read back as written: operations and interrupt enables.
 const CR_PLAIN: u32 = CR_OPERATIONS | 1 << 10 | 1 << 12;
 
-/// Why an access returns no data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
-    /// Bus error.
-    Fault,
-    /// The flash stalls the bus until this time.
-    Busy(Nanos),
-}
-
-/// Width of an access.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Width {
-    Byte,
-    Half,
-    Word,
-}
-
-impl Width {
-    pub(super) fn bytes(self) -> usize {
-        match self {
-            Self::Byte => 1,
-            Self::Half => 2,
-            Self::Word => 4,
-        }
-    }
-
-    /// Truncates `value` to this width.
-    pub(super) fn cut(self, value: u32) -> u32 {
-        match self {
-            Self::Byte => value & 0xFF,
-            Self::Half => value & 0xFFFF,
-            Self::Word => value,
-        }
-    }
-}
-
 /// Progress of a two-key sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Lock {
@@ -81,7 +46,7 @@ enum Lock {
     FirstKey,
     Open,
     /// Locked until the next reset because of a wrong key (PM0075 2.3.2).
-    Dead,
+    UntilReset,
 }
 
 /// Flash, option bytes and the interface to them.
@@ -90,7 +55,7 @@ pub(super) struct Flash {
     pub(super) cells: Cells,
     granule: Granule,
     product_id: u32,
-    pub(super) loaded: Loaded,
+    pub(super) loaded: LoadedOptions,
     /// Whether a debugger has connected since power-on. If so, a protected chip also refuses data reads by the core.
     pub(super) debugged: bool,
     /// Whether removing protection needs a power-on reset (PM0075 2.4.2) or only a system reset, as seen on boards.
@@ -101,20 +66,19 @@ pub(super) struct Flash {
     sr: u32,
     cr: u32,
     ar: u32,
-    work: Option<Work>,
+    ongoing: Option<Ongoing>,
     pub(super) page_erase: Nanos,
     pub(super) mass_erase: Nanos,
-    pub(super) tally: Tally,
-    pub(super) violations: Violations,
+    record: Record,
     pub(super) faults: Faults,
     /// A fault that was triggered by an operation and acts outside the chip.
-    pub(super) outcome: Option<Hit>,
+    pub(super) fault_due: Option<Hit>,
 }
 
 impl Flash {
-    pub(super) fn new(chip: &Chip, cells: Cells) -> Self {
-        let tally = Tally { page_erases: vec![0; cells.pages()], ..Tally::default() };
-        let loaded = Loaded::from(&cells.options);
+    pub(super) fn new(chip: &Chip, cells: Cells, record: Record) -> Self {
+        record.count(|counts| counts.page_erases = vec![0; cells.pages()]);
+        let loaded = LoadedOptions::from(&cells.options);
         Self {
             cells,
             granule: chip.granule,
@@ -128,23 +92,22 @@ impl Flash {
             sr: 0,
             cr: CR_LOCK,
             ar: 0,
-            work: None,
+            ongoing: None,
             page_erase: PAGE_ERASE,
             mass_erase: MASS_ERASE,
-            tally,
-            violations: Violations::default(),
+            record,
             faults: Faults::default(),
-            outcome: None,
+            fault_due: None,
         }
     }
 
     /// Resets the registers and loads the option bytes (PM0075 2.5). Interrupts a running operation.
     pub(super) fn reset(&mut self, kind: ResetKind) {
-        self.cut();
+        self.interrupt();
         let before = self.loaded;
-        self.loaded = Loaded::from(&self.cells.options);
-        let stays = self.needs_power_cycle && kind != ResetKind::PowerOn && before.protected;
-        if stays {
+        self.loaded = LoadedOptions::from(&self.cells.options);
+        let stays_protected = self.needs_power_cycle && kind != ResetKind::PowerOn && before.protected;
+        if stays_protected {
             self.loaded.protected = true;
         }
         if kind == ResetKind::PowerOn {
@@ -155,18 +118,18 @@ impl Flash {
     }
 
     /// Interrupts a running operation, which leaves its cells in a mixture of old and new.
-    pub(super) fn cut(&mut self) {
-        if let Some(work) = self.work.take() {
-            self.cells.apply_partly(&work.operation);
+    pub(super) fn interrupt(&mut self) {
+        if let Some(ongoing) = self.ongoing.take() {
+            self.cells.apply_partly(&ongoing.operation);
         }
     }
 
     /// Finishes the operation if its time has come.
-    pub(super) fn settle(&mut self, now: Nanos) {
-        if self.work.as_ref().is_some_and(|work| work.ends <= now)
-            && let Some(work) = self.work.take()
+    pub(super) fn finish_due(&mut self, now: Nanos) {
+        if self.ongoing.as_ref().is_some_and(|ongoing| ongoing.ends <= now)
+            && let Some(ongoing) = self.ongoing.take()
         {
-            self.cells.apply(&work.operation);
+            self.cells.apply(&ongoing.operation);
             self.sr |= SR_EOP;
             // PM0075 3.5: STRT is reset together with BSY.
             self.cr &= !CR_STRT;
@@ -175,12 +138,12 @@ impl Flash {
 
     /// When the running operation ends, if there is one.
     pub(super) fn busy_until(&mut self, now: Nanos) -> Option<Nanos> {
-        self.settle(now);
-        self.work.as_ref().map(|work| work.ends)
+        self.finish_due(now);
+        self.ongoing.as_ref().map(|ongoing| ongoing.ends)
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.work.is_none()
+        self.ongoing.is_none()
     }
 
     /// Whether `master` may read main flash as data. On a protected chip, a debugger may not (PM0075 2.4.1), and once a
@@ -191,10 +154,10 @@ impl Flash {
     }
 
     pub(super) fn read_register(&mut self, offset: u32, now: Nanos) -> u32 {
-        self.settle(now);
+        self.finish_due(now);
         match offset {
             0x00 => self.acr,
-            STATUS if self.work.is_some() => self.sr | SR_BSY,
+            STATUS if self.ongoing.is_some() => self.sr | SR_BSY,
             STATUS => self.sr,
             0x10 => self.cr,
             0x14 => self.ar,
@@ -211,8 +174,8 @@ impl Flash {
         value: u32,
         master: Master,
         now: Nanos,
-    ) -> Result<(), Refusal> {
-        self.settle(now);
+    ) -> Result<(), AccessError> {
+        self.finish_due(now);
         match offset {
             // Prefetch, half cycle and latency; PRFTBS (bit 5) follows PRFTBE.
             0x00 => {
@@ -224,15 +187,15 @@ impl Flash {
             // Flags are cleared by writing 1.
             STATUS => self.sr &= !(value & (SR_PGERR | SR_WRPRTERR | SR_EOP)),
             0x10 => self.write_control(value, master, now),
-            0x14 if self.work.is_some() => self.breach(master, "FLASH_AR written while the flash is busy"),
+            0x14 if self.ongoing.is_some() => self.record.violation(master, "FLASH_AR written while the flash is busy"),
             0x14 => self.ar = value,
-            0x1C | 0x20 => self.breach(master, "write to a read-only flash register"),
+            0x1C | 0x20 => self.record.violation(master, "write to a read-only flash register"),
             _ => {}
         }
         Ok(())
     }
 
-    fn write_key(&mut self, value: u32, master: Master) -> Result<(), Refusal> {
+    fn write_key(&mut self, value: u32, master: Master) -> Result<(), AccessError> {
         self.lock = match (self.lock, value) {
             // No manual describes this; the vendor's firmware does it at every save, and it works.
             (Lock::Open, _) => Lock::Open,
@@ -242,17 +205,17 @@ impl Flash {
                 Lock::Open
             }
             _ => {
-                self.breach(master, "wrong key: the flash interface is locked until the next reset");
-                self.lock = Lock::Dead;
-                return Err(Refusal::Fault);
+                self.record.violation(master, "wrong key: the flash interface is locked until the next reset");
+                self.lock = Lock::UntilReset;
+                return Err(AccessError::Fault);
             }
         };
         Ok(())
     }
 
-    fn write_option_key(&mut self, value: u32, master: Master) -> Result<(), Refusal> {
+    fn write_option_key(&mut self, value: u32, master: Master) -> Result<(), AccessError> {
         if self.lock != Lock::Open {
-            self.breach(master, "FLASH_OPTKEYR written while the flash interface is locked");
+            self.record.violation(master, "FLASH_OPTKEYR written while the flash interface is locked");
             return Ok(());
         }
         self.option_lock = match (self.option_lock, value) {
@@ -263,22 +226,22 @@ impl Flash {
                 Lock::Open
             }
             _ => {
-                self.breach(master, "wrong option key: option bytes are locked until the next reset");
-                self.option_lock = Lock::Dead;
-                return Err(Refusal::Fault);
+                self.record.violation(master, "wrong option key: option bytes are locked until the next reset");
+                self.option_lock = Lock::UntilReset;
+                return Err(AccessError::Fault);
             }
         };
         Ok(())
     }
 
     fn write_control(&mut self, value: u32, master: Master, now: Nanos) {
-        if self.work.is_some() {
-            return self.breach(master, "FLASH_CR written while the flash is busy");
+        if self.ongoing.is_some() {
+            return self.record.violation(master, "FLASH_CR written while the flash is busy");
         }
         if self.lock != Lock::Open {
             // Locking again is allowed.
             if value & !(CR_LOCK | CR_OPTWRE) != 0 {
-                self.breach(master, "FLASH_CR written while locked");
+                self.record.violation(master, "FLASH_CR written while locked");
             }
             return;
         }
@@ -289,17 +252,17 @@ impl Flash {
         }
         // PM0075 3.5: only one operation may be selected, and LOCK is written on its own.
         if (value & CR_OPERATIONS).count_ones() > 1 {
-            self.breach(master, "more than one operation selected in FLASH_CR");
+            self.record.violation(master, "more than one operation selected in FLASH_CR");
         }
         if value & CR_LOCK != 0 {
             self.cr |= CR_LOCK;
             self.lock = Lock::Closed;
             if value & CR_STRT != 0 {
-                self.breach(master, "STRT written together with LOCK");
+                self.record.violation(master, "STRT written together with LOCK");
             }
         } else if value & CR_STRT != 0 {
             self.start(master, now);
-            if self.work.is_some() {
+            if self.ongoing.is_some() {
                 self.cr |= CR_STRT;
             }
         }
@@ -309,26 +272,28 @@ impl Flash {
     fn start(&mut self, master: Master, now: Nanos) {
         match self.cr & (CR_PER | CR_MER | CR_OPTER) {
             CR_PER => match self.cells.page_at(self.ar) {
-                None => self.breach(master, &format!("page erase at {:#010x}, which is not in flash", self.ar)),
+                None => {
+                    self.record.violation(master, format!("page erase at {:#010x}, which is not in flash", self.ar));
+                }
                 Some(page) if self.refuses(page, master) => self.sr |= SR_WRPRTERR,
                 Some(page) => {
-                    self.tally.page_erases[page] += 1;
-                    self.begin(Operation::ErasePage(page), Step::PageErase, now, self.page_erase);
+                    self.record.count(|counts| counts.page_erases[page] += 1);
+                    self.begin(Operation::ErasePage(page), CountedEvent::PageErase, now, self.page_erase);
                 }
             },
             // PM0075 2.4.2: a write-protected page prevents a mass erase; pages 0 to 3 of a read-protected chip do not.
             CR_MER if (0..self.cells.pages()).any(|page| self.loaded.write_protects(page)) => self.sr |= SR_WRPRTERR,
             CR_MER => {
-                self.tally.mass_erases += 1;
-                self.begin(Operation::EraseAll, Step::MassErase, now, self.mass_erase);
+                self.record.count(|counts| counts.mass_erases += 1);
+                self.begin(Operation::EraseAll, CountedEvent::MassErase, now, self.mass_erase);
             }
-            CR_OPTER if self.cr & CR_OPTWRE == 0 => self.breach(master, "option bytes erased without OPTWRE"),
+            CR_OPTER if self.cr & CR_OPTWRE == 0 => self.record.violation(master, "option bytes erased without OPTWRE"),
             CR_OPTER if self.is_permanent() => self.sr |= SR_WRPRTERR,
             CR_OPTER => {
-                self.tally.option_erases += 1;
-                self.begin(Operation::EraseOptions, Step::OptionErase, now, self.page_erase);
+                self.record.count(|counts| counts.option_erases += 1);
+                self.begin(Operation::EraseOptions, CountedEvent::OptionErase, now, self.page_erase);
             }
-            _ => self.breach(master, "STRT written without exactly one of PER, MER and OPTER"),
+            _ => self.record.violation(master, "STRT written without exactly one of PER, MER and OPTER"),
         }
     }
 
@@ -348,15 +313,15 @@ impl Flash {
     pub(super) fn program(
         &mut self,
         offset: usize,
-        width: Width,
+        width: AccessWidth,
         value: u32,
         master: Master,
         now: Nanos,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), AccessError> {
         self.check_width(width, offset, master, "flash")?;
         self.wait_idle(master, now)?;
         if self.lock != Lock::Open || self.cr & CR_PG == 0 {
-            self.breach(master, &format!("flash written at offset {offset:#x} without PG or while locked"));
+            self.record.violation(master, format!("flash written at offset {offset:#x} without PG or while locked"));
             return Ok(());
         }
         if self.refuses(offset / self.cells.page_size(), master) {
@@ -372,11 +337,11 @@ impl Flash {
         let to_zero = value == 0 && self.granule == Granule::HalfWord;
         if !erased && !to_zero {
             self.sr |= SR_PGERR;
-            self.breach(master, &format!("flash programmed at offset {offset:#x} while not erased"));
+            self.record.violation(master, format!("flash programmed at offset {offset:#x} while not erased"));
             return Ok(());
         }
-        self.tally.half_words += width.bytes() as u64 / 2;
-        self.begin(Operation::Program { offset, width, value }, Step::HalfWord, now, PROGRAM);
+        self.record.count(|counts| counts.half_words_programmed += width.bytes() as u64 / 2);
+        self.begin(Operation::Program { offset, width, value }, CountedEvent::HalfWord, now, PROGRAM);
         Ok(())
     }
 
@@ -384,15 +349,15 @@ impl Flash {
     pub(super) fn program_option(
         &mut self,
         offset: usize,
-        width: Width,
+        width: AccessWidth,
         value: u32,
         master: Master,
         now: Nanos,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), AccessError> {
         self.check_width(width, offset, master, "option bytes")?;
         self.wait_idle(master, now)?;
         if self.lock != Lock::Open || self.cr & (CR_OPTPG | CR_OPTWRE) != CR_OPTPG | CR_OPTWRE {
-            self.breach(master, "option bytes written without OPTPG and OPTWRE");
+            self.record.violation(master, "option bytes written without OPTPG and OPTWRE");
             return Ok(());
         }
         if !self.fits(width, master) {
@@ -400,49 +365,55 @@ impl Flash {
         }
         if self.cells.options[offset..offset + width.bytes()].iter().any(|&byte| byte != 0xFF) {
             self.sr |= SR_PGERR;
-            self.breach(master, &format!("option byte {} programmed while not erased", offset / 2));
+            self.record.violation(master, format!("option byte {} programmed while not erased", offset / 2));
             return Ok(());
         }
-        self.tally.option_programs += 1;
+        self.record.count(|counts| counts.option_programs += 1);
         let low = value as u8;
         if offset == 0 && self.granule == Granule::Word && low == options::PERMANENT {
-            self.breach(master, "0xcc programmed as RDP, which protects a GD32 permanently");
+            self.record.violation(master, "0xcc programmed as RDP, which protects a GD32 permanently");
         }
         let program = Operation::ProgramOption { offset, width, value };
         // PM0075 2.4.2: unprotecting "first forces a mass erase of the main flash memory".
         if offset == 0 && low == options::UNPROTECTED && self.loaded.protected {
-            self.tally.mass_erases += 1;
-            self.begin(Operation::EraseAll, Step::MassErase, now, self.mass_erase + PROGRAM);
-            let both = self.work.as_mut().filter(|work| work.operation == Operation::EraseAll);
-            if let Some(work) = both {
-                work.operation = Operation::Unprotect { width, value };
-            } else if let Some(work) = &mut self.work {
-                work.operation = program;
+            self.record.count(|counts| counts.mass_erases += 1);
+            self.begin(Operation::EraseAll, CountedEvent::MassErase, now, self.mass_erase + PROGRAM);
+            let both = self.ongoing.as_mut().filter(|ongoing| ongoing.operation == Operation::EraseAll);
+            if let Some(ongoing) = both {
+                ongoing.operation = Operation::Unprotect { width, value };
+            } else if let Some(ongoing) = &mut self.ongoing {
+                ongoing.operation = program;
             }
-            self.outcome = self.outcome.take().or_else(|| self.faults.count(Step::OptionProgram));
+            self.fault_due = self.fault_due.take().or_else(|| self.faults.count(CountedEvent::OptionProgram));
         } else {
-            self.begin(program, Step::OptionProgram, now, PROGRAM);
+            self.begin(program, CountedEvent::OptionProgram, now, PROGRAM);
         }
         Ok(())
     }
 
-    fn check_width(&mut self, width: Width, offset: usize, master: Master, what: &str) -> Result<(), Refusal> {
+    fn check_width(
+        &mut self,
+        width: AccessWidth,
+        offset: usize,
+        master: Master,
+        what: &str,
+    ) -> Result<(), AccessError> {
         let good = match self.granule {
-            Granule::HalfWord => width == Width::Half,
-            Granule::Word => width != Width::Byte,
+            Granule::HalfWord => width == AccessWidth::Half,
+            Granule::Word => width != AccessWidth::Byte,
         };
         if good && offset.is_multiple_of(width.bytes()) {
             return Ok(());
         }
-        self.breach(master, &format!("{}-byte write to {what}", width.bytes()));
-        Err(Refusal::Fault)
+        self.record.violation(master, format!("{}-byte write to {what}", width.bytes()));
+        Err(AccessError::Fault)
     }
 
     /// Whether the chip programs this width. If not, sets the error flag, and nothing is written.
-    fn fits(&mut self, width: Width, master: Master) -> bool {
+    fn fits(&mut self, width: AccessWidth, master: Master) -> bool {
         let misfit = if self.granule == Granule::HalfWord {
             return true;
-        } else if width != Width::Word {
+        } else if width != AccessWidth::Word {
             "half-word programmed on a chip that programs words"
         } else if self.acr & WS_PGW != 0 {
             "word programmed while double words are selected"
@@ -450,47 +421,32 @@ impl Flash {
             return true;
         };
         self.sr |= SR_PGERR;
-        self.breach(master, misfit);
+        self.record.violation(master, misfit);
         false
     }
 
     /// Stalls the bus while the flash is busy, and records a violation: the program should have checked BSY.
-    fn wait_idle(&mut self, master: Master, now: Nanos) -> Result<(), Refusal> {
+    fn wait_idle(&mut self, master: Master, now: Nanos) -> Result<(), AccessError> {
         match self.busy_until(now) {
             None => Ok(()),
             Some(ends) => {
-                self.breach(master, "flash or option bytes written while the flash is busy");
-                Err(Refusal::Busy(ends))
+                self.record.violation(master, "flash or option bytes written while the flash is busy");
+                Err(AccessError::Busy(ends))
             }
         }
     }
 
-    fn begin(&mut self, operation: Operation, step: Step, now: Nanos, span: Nanos) {
+    fn begin(&mut self, operation: Operation, step: CountedEvent, now: Nanos, span: Nanos) {
         let mut operation = operation;
         if let Some(hit) = self.faults.count(step) {
             if hit.kind == FaultKind::NoEffect {
                 hit.happened();
                 self.cells.wear_out(&operation);
                 operation = Operation::Nothing;
-            } else if self.outcome.is_none() {
-                self.outcome = Some(hit);
+            } else if self.fault_due.is_none() {
+                self.fault_due = Some(hit);
             }
         }
-        self.work = Some(Work { operation, ends: now.saturating_add(span) });
+        self.ongoing = Some(Ongoing { operation, ends: now.saturating_add(span) });
     }
-
-    fn breach(&mut self, master: Master, what: &str) {
-        self.violations.note(master, what.to_owned());
-    }
-}
-
-/// How much a reset covers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ResetKind {
-    /// Power-on: everything.
-    PowerOn,
-    /// SYSRESETREQ, watchdog or NRST: core and peripherals, not the debug logic.
-    System,
-    /// VECTRESET: only the core (ARMv7-M B1.5.16).
-    Core,
 }

@@ -1,37 +1,25 @@
 //! Lists and opens the simulated probe through probe-rs.
 
-use std::{
-    fmt, io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{fmt, io};
 
 use probe_rs::probe::{
     DebugProbe, DebugProbeError, DebugProbeInfo, DebugProbeSelector, Probe, ProbeCreationError, ProbeFactory,
     list::{ProbeListItem, ProbeLister},
 };
 
-use super::{machine::Machine, probe::SimProbe};
+use super::{
+    machine::SharedMachine,
+    probe::{NAME, SimProbe},
+};
 
-pub(super) const NAME: &str = "simulated probe";
 /// A VID:PID that pid.codes reserves for tests, so that no udev rule or driver is ever bound to it.
 const VENDOR: u16 = 0x1209;
 const PRODUCT: u16 = 0x0001;
 const SERIAL: &str = "SIM0001";
 
 /// Lists the probe of one board while it is plugged in.
-pub(super) struct SimLister(pub(super) Arc<Mutex<Machine>>);
-
-impl SimLister {
-    fn machine(&self) -> MutexGuard<'_, Machine> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl fmt::Debug for SimLister {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SimLister")
-    }
-}
+#[derive(Debug)]
+pub(super) struct SimLister(pub(super) SharedMachine);
 
 fn info() -> DebugProbeInfo {
     DebugProbeInfo::new(NAME, VENDOR, PRODUCT, Some(SERIAL.into()), &SimFactory, None, false)
@@ -39,7 +27,7 @@ fn info() -> DebugProbeInfo {
 
 impl ProbeLister for SimLister {
     fn open(&self, selector: &DebugProbeSelector) -> Result<Probe, DebugProbeError> {
-        let mut machine = self.machine();
+        let mut machine = self.0.lock();
         if !selector.matches_probe(&info()) || !machine.plugged_in() {
             return Err(ProbeCreationError::NotFound.into());
         }
@@ -53,7 +41,7 @@ impl ProbeLister for SimLister {
     fn list_with_access(&self, selector: Option<&DebugProbeSelector>) -> Vec<ProbeListItem> {
         let info = info();
         let wanted = selector.is_none_or(|selector| selector.matches_probe(&info));
-        if wanted && self.machine().plugged_in() { vec![ProbeListItem::accessible(info)] } else { Vec::new() }
+        if wanted && self.0.lock().plugged_in() { vec![ProbeListItem::accessible(info)] } else { Vec::new() }
     }
 }
 

@@ -1,25 +1,55 @@
 //! The probe, the wires and the board, and the time that they share.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use super::{
-    Counts,
-    board::Board,
-    dap::{Answer, Register},
+    board::BoardModel,
+    dap::DapRegister,
     dice::Dice,
-    fault::{Contact, Fault, FaultKind, Faults, Hit, Lie, Step},
+    fault::{Armed, CountedEvent, Fault, FaultKind, Faults, Hit, Lie, Trigger, WireContact},
+    record::Counts,
     time::{Nanos, nanos},
+    transfer::TransferError,
 };
+use crate::clock::Clock;
+
+/// The state that a [`SimBoard`](super::SimBoard), its lister, its probe and its clock have in common.
+#[derive(Debug, Clone)]
+pub(super) struct SharedMachine(Arc<Mutex<Machine>>);
+
+impl SharedMachine {
+    pub(super) fn new(machine: Machine) -> Self {
+        Self(Arc::new(Mutex::new(machine)))
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Machine> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The board's time as a clock for the rest of the program. The board runs while it sleeps.
+impl Clock for SharedMachine {
+    fn now(&self) -> Duration {
+        Duration::from_nanos(self.lock().now())
+    }
+
+    fn sleep(&self, duration: Duration) {
+        self.lock().pass(nanos(duration));
+    }
+}
 
 /// Errors that a probe's driver reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum LinkError {
+pub(super) enum ProbeFailure {
     /// The probe was disconnected.
     Gone,
     /// The probe timed out.
     Timeout,
     /// No acknowledge from the chip.
-    Silence,
+    NoAcknowledge,
     /// The chip answered WAIT until the probe stopped repeating the transfer.
     Wait,
     /// The chip answered FAULT; the sticky flag is cleared again, as drivers do.
@@ -38,12 +68,12 @@ pub(super) const CLOCKS_KHZ: [u32; 9] = [4000, 1800, 950, 480, 240, 125, 100, 50
 /// What a clone of the ST-Link measures, connected or not: its own supply.
 const CLONE_VOLTS: f32 = 3.25;
 
-/// The state of a [`SimBoard`](super::SimBoard).
+/// The probe, the wires and the board.
 #[derive(Debug)]
 pub(super) struct Machine {
-    pub(super) board: Board,
+    pub(super) board: BoardModel,
     /// The first board, while the wires are on another one.
-    pub(super) set_aside: Option<Board>,
+    pub(super) set_aside: Option<BoardModel>,
     now: Nanos,
     pub(super) khz: u32,
     pub(super) round_trip: Nanos,
@@ -64,10 +94,10 @@ pub(super) struct Machine {
     plug: Plug,
     silent_until: Nanos,
     power_returns: Option<Nanos>,
-    contact: Contact,
-    holding: Holding,
+    contact: WireContact,
+    period: ContactPeriod,
     pub(super) faults: Faults,
-    failing: Option<LinkError>,
+    failing: Option<ProbeFailure>,
     lie: Option<Lying>,
     dropping: Option<Hit>,
 }
@@ -82,8 +112,8 @@ enum Plug {
 
 /// The current period with or without contact.
 #[derive(Debug)]
-struct Holding {
-    touching: bool,
+struct ContactPeriod {
+    contact: bool,
     ends: Nanos,
     dice: Dice,
 }
@@ -98,7 +128,7 @@ struct Lying {
 }
 
 impl Machine {
-    pub(super) fn new(board: Board, contact: Contact) -> Self {
+    pub(super) fn new(board: BoardModel, contact: WireContact) -> Self {
         let now = board.now();
         let mut machine = Self {
             board,
@@ -119,8 +149,8 @@ impl Machine {
             plug: Plug::In,
             silent_until: 0,
             power_returns: None,
-            contact: Contact::Firm,
-            holding: Holding { touching: true, ends: 0, dice: Dice::new(0) },
+            contact: WireContact::Firm,
+            period: ContactPeriod { contact: true, ends: 0, dice: Dice::new(0) },
             faults: Faults::default(),
             failing: None,
             lie: None,
@@ -134,30 +164,25 @@ impl Machine {
         self.now
     }
 
-    pub(super) fn contact(&self) -> &Contact {
+    pub(super) fn contact(&self) -> &WireContact {
         &self.contact
     }
 
-    pub(super) fn set_contact(&mut self, contact: Contact) {
-        let seed = if let Contact::Markov { seed, .. } = contact { seed } else { 0 };
-        self.holding = Holding { touching: false, ends: self.now, dice: Dice::new(seed) };
+    pub(super) fn set_contact(&mut self, contact: WireContact) {
+        let seed = if let WireContact::Markov { seed, .. } = contact { seed } else { 0 };
+        self.period = ContactPeriod { contact: false, ends: self.now, dice: Dice::new(seed) };
         self.contact = contact;
     }
 
+    /// What was done to the board, as the probe and the board have counted it.
     pub(super) fn counts(&self) -> Counts {
-        let tally = &self.board.bus.flash.tally;
         Counts {
             transfers: self.transfers,
             round_trips: self.round_trips,
             bytes_read: self.bytes_read,
             bytes_written: self.bytes_written,
-            half_words_programmed: tally.half_words,
-            page_erases: tally.page_erases.clone(),
-            mass_erases: tally.mass_erases,
-            option_erases: tally.option_erases,
-            option_programs: tally.option_programs,
-            resets: tally.resets,
             time: Duration::from_nanos(self.now),
+            ..self.board.bus.record.counts()
         }
     }
 
@@ -172,17 +197,17 @@ impl Machine {
             let stop = moments.into_iter().flatten().fold(to, Nanos::min).max(self.now);
             self.board.advance(stop);
             // The board may have stopped early because one of its flash operations triggered a fault.
-            self.now = if self.board.bus.flash.outcome.is_some() { self.board.now().max(self.now) } else { stop };
-            self.see_to_faults();
+            self.now = if self.board.bus.flash.fault_due.is_some() { self.board.now().max(self.now) } else { stop };
+            self.apply_due_faults();
         }
     }
 
-    fn see_to_faults(&mut self) {
-        if let Some(hit) = self.board.bus.flash.outcome.take() {
-            self.strike(hit);
+    fn apply_due_faults(&mut self) {
+        if let Some(hit) = self.board.bus.flash.fault_due.take() {
+            self.apply_fault(hit);
         }
         while let Some(hit) = self.faults.due(Duration::from_nanos(self.now)) {
-            self.strike(hit);
+            self.apply_fault(hit);
         }
         if self.power_returns.is_some_and(|at| at <= self.now) {
             self.power_returns = None;
@@ -191,10 +216,10 @@ impl Machine {
     }
 
     /// Makes a fault happen.
-    fn strike(&mut self, hit: Hit) {
+    fn apply_fault(&mut self, hit: Hit) {
         match hit.kind {
-            FaultKind::Error => self.failing = Some(LinkError::Silence),
-            FaultKind::Timeout => self.failing = Some(LinkError::Timeout),
+            FaultKind::Error => self.failing = Some(ProbeFailure::NoAcknowledge),
+            FaultKind::Timeout => self.failing = Some(ProbeFailure::Timeout),
             FaultKind::ProbeGone { returns_after } => {
                 self.plug =
                     returns_after.map_or(Plug::Out, |after| Plug::OutUntil(self.now.saturating_add(nanos(after))));
@@ -207,7 +232,7 @@ impl Machine {
             FaultKind::Silent(span) => self.silent_until = self.now.saturating_add(nanos(span)),
             FaultKind::AnotherBoard { uid, gap } => {
                 self.silent_until = self.now.saturating_add(nanos(gap));
-                let other = self.board.twin(uid, self.now);
+                let other = self.board.with_uid(uid, self.now);
                 self.set_aside = Some(std::mem::replace(&mut self.board, other));
             }
             FaultKind::Lying(lie) => {
@@ -232,40 +257,39 @@ impl Machine {
         (self.lie, self.dropping, self.failing) = (None, None, None);
     }
 
-    pub(super) fn arm(&mut self, fault: Fault) -> super::Armed {
-        use super::fault::Trigger;
+    pub(super) fn arm(&mut self, fault: Fault) -> Armed {
         match fault.trigger {
             Trigger::Transfer(_) | Trigger::At(_) => self.faults.arm(fault),
             _ => self.board.bus.flash.faults.arm(fault),
         }
     }
 
-    /// Whether the wires are touching a powered board right now.
-    pub(super) fn touches(&mut self) -> bool {
-        self.board.powered && self.now >= self.silent_until && self.holds()
+    /// Whether the wires make contact with a powered board right now.
+    pub(super) fn is_connected(&mut self) -> bool {
+        self.board.powered && self.now >= self.silent_until && self.has_contact()
     }
 
-    fn holds(&mut self) -> bool {
-        let Contact::Markov { duty_percent, gap, .. } = &self.contact else {
-            return self.contact == Contact::Firm;
+    fn has_contact(&mut self) -> bool {
+        let WireContact::Markov { duty_percent, gap, .. } = &self.contact else {
+            return self.contact == WireContact::Firm;
         };
         let duty = u64::from((*duty_percent).clamp(1, 100));
         if duty == 100 {
             return true;
         }
         let (least, most) = (nanos(gap.start), nanos(gap.end));
-        let holding = &mut self.holding;
-        while holding.ends <= self.now {
-            holding.touching = !holding.touching;
-            let span = if holding.touching {
+        let period = &mut self.period;
+        while period.ends <= self.now {
+            period.contact = !period.contact;
+            let span = if period.contact {
                 // Uniform from zero to twice the mean length that gives the duty.
-                holding.dice.below((least + most) * duty / (100 - duty))
+                period.dice.below((least + most) * duty / (100 - duty))
             } else {
-                least + holding.dice.below(most.saturating_sub(least))
+                least + period.dice.below(most.saturating_sub(least))
             };
-            holding.ends += span.max(1000);
+            period.ends += span.max(1000);
         }
-        holding.touching
+        period.contact
     }
 
     pub(super) fn plugged_in(&mut self) -> bool {
@@ -321,39 +345,44 @@ impl Machine {
     }
 
     /// Sends bits outside a transfer.
-    pub(super) fn sequence(&mut self, length: u8, bits: u64) -> Result<(), LinkError> {
+    pub(super) fn sequence(&mut self, length: u8, bits: u64) -> Result<(), ProbeFailure> {
         self.queue();
         self.pass_bits(length.into());
-        if !self.touches() {
-            self.board.dap.lose_step();
-            return Err(LinkError::Silence);
+        if !self.is_connected() {
+            self.board.dap.lose_sync();
+            return Err(ProbeFailure::NoAcknowledge);
         }
         self.board.dap.sequence(length, bits);
         Ok(())
     }
 
     /// Performs one transfer, with any faults that affect it.
-    pub(super) fn transfer(&mut self, session: u64, register: Register, write: Option<u32>) -> Result<u32, LinkError> {
+    pub(super) fn transfer(
+        &mut self,
+        session: u64,
+        register: DapRegister,
+        write: Option<u32>,
+    ) -> Result<u32, ProbeFailure> {
         if !self.is_open(session) {
-            return Err(LinkError::Gone);
+            return Err(ProbeFailure::Gone);
         }
         self.transfers += 1;
         self.pass_bits(TRANSFER_BITS);
-        if let Some(hit) = self.faults.count(Step::Transfer) {
-            self.strike(hit);
+        if let Some(hit) = self.faults.count(CountedEvent::Transfer) {
+            self.apply_fault(hit);
         }
         if !self.is_open(session) {
-            return Err(LinkError::Gone);
+            return Err(ProbeFailure::Gone);
         }
         if let Some(error) = self.failing.take() {
-            if error == LinkError::Timeout {
+            if error == ProbeFailure::Timeout {
                 self.pass(TIMEOUT);
             }
             return Err(error);
         }
-        if !self.touches() || self.too_fast() {
-            self.board.dap.lose_step();
-            return Err(LinkError::Silence);
+        if !self.is_connected() || self.too_fast() {
+            self.board.dap.lose_sync();
+            return Err(ProbeFailure::NoAcknowledge);
         }
         if write.is_some() && register.is_data() && self.drops() {
             return Ok(0);
@@ -367,32 +396,32 @@ impl Machine {
             return Ok(0);
         }
         self.bytes_read += 4;
-        Ok(self.as_told(value))
+        Ok(self.falsified(value))
     }
 
-    fn until_ready(&mut self, register: Register, write: Option<u32>) -> Result<u32, LinkError> {
+    fn until_ready(&mut self, register: DapRegister, write: Option<u32>) -> Result<u32, ProbeFailure> {
         let gives_up = self.now + PATIENCE;
         loop {
             let answer = self.board.transfer(register, write);
-            self.see_to_faults();
+            self.apply_due_faults();
             return match answer {
                 Ok(value) => Ok(value),
-                Err(Answer::Wait(until)) => {
+                Err(TransferError::Wait(until)) => {
                     self.pass_to(until.clamp(self.now + 1, gives_up.max(self.now + 1)));
-                    if !self.touches() {
-                        return Err(LinkError::Silence);
+                    if !self.is_connected() {
+                        return Err(ProbeFailure::NoAcknowledge);
                     }
                     if until > gives_up {
-                        return Err(LinkError::Wait);
+                        return Err(ProbeFailure::Wait);
                     }
                     continue;
                 }
-                Err(Answer::Fault) => {
+                Err(TransferError::Fault) => {
                     self.transfers += 1;
                     self.board.dap.clear_sticky();
-                    Err(LinkError::Fault)
+                    Err(ProbeFailure::Fault)
                 }
-                Err(Answer::Silence) => Err(LinkError::Silence),
+                Err(TransferError::NoAcknowledge) => Err(ProbeFailure::NoAcknowledge),
             };
         }
     }
@@ -405,13 +434,13 @@ impl Machine {
     fn drops(&mut self) -> bool {
         let Some(hit) = self.dropping.take() else { return false };
         hit.happened();
-        self.board.skip_data();
+        self.board.dap.increment_address();
         true
     }
 
-    fn as_told(&mut self, truth: u32) -> u32 {
+    fn falsified(&mut self, truth: u32) -> u32 {
         let Some(lying) = &mut self.lie else { return truth };
-        let told = match lying.lie {
+        let reported = match lying.lie {
             Lie::Stuck => *lying.first.get_or_insert(truth),
             Lie::Late => std::mem::replace(&mut lying.previous, truth),
             Lie::Ones => u32::MAX,
@@ -419,10 +448,10 @@ impl Machine {
             Lie::FlippedBit { one_in } if lying.dice.below(one_in.into()) == 0 => truth ^ 1 << lying.dice.below(32),
             Lie::FlippedBit { .. } => truth,
         };
-        if told != truth {
+        if reported != truth {
             lying.hit.happened();
         }
-        told
+        reported
     }
 
     /// Disconnects the board's power supply for 0.1 s.

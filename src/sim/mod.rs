@@ -14,10 +14,13 @@
 //! run from flash for half a second without a watchdog, only the beginning of longer waits is executed.
 //!
 //! ```
-//! use m365_drv::sim::{Layout, Scenario, SimBoard};
+//! use m365_drv::{
+//!     sim::{Scenario, SimBoard},
+//!     target::Target,
+//! };
 //! use probe_rs::probe::list::Lister;
 //!
-//! let board = SimBoard::new(Scenario::Locked, &Layout::XIAOMI);
+//! let board = SimBoard::new(Scenario::Locked, Target::builtin("pro").unwrap());
 //! let lister = Lister::with_lister(board.probe_lister());
 //! assert_eq!(lister.list_all().len(), 1);
 //! assert!(board.is_protected());
@@ -25,79 +28,62 @@
 
 mod board;
 mod bus;
+mod bus_port;
 mod cells;
 mod chips;
-mod core;
+mod cortex_m;
 mod dap;
-mod debug;
+mod debug_registers;
+mod debug_state;
 mod dice;
 mod fault;
 mod flash;
 mod lister;
-mod log;
 mod machine;
 mod options;
 mod peripherals;
-mod port;
 mod probe;
+mod record;
 mod rom_table;
 mod scenario;
+mod signals;
 mod store;
 mod system;
 mod thumb;
 mod time;
+mod transfer;
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, MutexGuard},
     time::Duration,
 };
 
 use probe_rs::probe::list::ProbeLister;
 
+use self::{
+    board::{BoardModel, BoardParts},
+    bus::SizeQuirk,
+    lister::SimLister,
+    machine::{Machine, SharedMachine},
+    options::LoadedOptions,
+};
 pub use self::{
-    chips::{ChipKind, UnknownChip},
-    fault::{Armed, Contact, Fault, FaultKind, Lie, Trigger},
-    scenario::{APP_64, APP_128, BOOT, Layout, MILEAGE_M, Scenario, UID, UnknownScenario},
+    chips::{SimChip, UnknownChip},
+    fault::{Armed, Fault, FaultKind, Lie, Trigger, WireContact},
+    record::Counts,
+    scenario::{APP_64, APP_128, BOOT, MILEAGE_M, Scenario, UID, UnknownScenario},
     store::StoreError,
 };
-use self::{machine::Machine, time::ModelClock};
-use crate::clock::Clock;
+use crate::{clock::Clock, target::Target};
 
 /// A simulated board and its probe. Clones refer to the same board.
 #[derive(Debug, Clone)]
-pub struct SimBoard(Arc<Mutex<Machine>>);
-
-/// Counts of what was done to a board since it was created.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Counts {
-    /// Transfers over the debug port, including refused ones.
-    pub transfers: u64,
-    /// Exchanges with the probe over USB.
-    pub round_trips: u64,
-    /// Bytes read from memory over the debug port, in whole words.
-    pub bytes_read: u64,
-    /// Bytes written to memory over the debug port, in whole words.
-    pub bytes_written: u64,
-    /// Half-words programmed into main flash; a word counts as two.
-    pub half_words_programmed: u64,
-    /// Erases of each page.
-    pub page_erases: Vec<u32>,
-    /// Mass erases, including those that unlocking forces.
-    pub mass_erases: u32,
-    /// Erases of the option bytes.
-    pub option_erases: u32,
-    /// Half-words (or words) programmed into the option bytes.
-    pub option_programs: u32,
-    /// Resets of the chip, including power-on.
-    pub resets: u32,
-    /// Time on the model's clock.
-    pub time: Duration,
-}
+pub struct SimBoard(SharedMachine);
 
 /// State of the board's NRST pin when it is controlled by hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Nrst {
+pub enum ResetPin {
     /// Held to ground.
     Low,
     /// Not held to ground.
@@ -105,31 +91,31 @@ pub enum Nrst {
 }
 
 impl SimBoard {
-    /// Creates the board of `scenario` with the flash layout of a scooter's controller.
-    pub fn new(scenario: Scenario, layout: &Layout) -> Self {
-        let (board, contact) = scenario::build(scenario, layout);
+    /// Creates the board of `scenario` as it is in a scooter of this kind, with its example as the serial number.
+    pub fn new(scenario: Scenario, target: &Target) -> Self {
+        let (board, contact) = scenario::build(scenario, target);
         Self::from_machine(Machine::new(board, contact))
     }
 
     /// Creates an unprotected board with the given chip and flash content, powered and running.
     ///
     /// `flash` is truncated, or padded with 0xFF, to `flash_kib`.
-    pub fn with_flash(chip: ChipKind, flash_kib: u16, flash: &[u8]) -> Self {
+    pub fn with_flash(chip: SimChip, flash_kib: u16, flash: &[u8]) -> Self {
         let mut bytes = flash.to_vec();
         bytes.resize(usize::from(flash_kib) * 1024, 0xFF);
         let options = options::with_protection(options::UNPROTECTED);
-        let parts = board::Parts { chip: chip.facts(), uid: UID, flash: bytes, options, flash_size: flash_kib };
-        let mut board = board::Board::new(parts);
+        let parts = BoardParts { chip: chip.facts(), uid: UID, flash: bytes, options, flash_size: flash_kib };
+        let mut board = BoardModel::new(parts);
         board.power_on(0);
-        Self::from_machine(Machine::new(board, Contact::Firm))
+        Self::from_machine(Machine::new(board, WireContact::Firm))
     }
 
     fn from_machine(machine: Machine) -> Self {
-        Self(Arc::new(Mutex::new(machine)))
+        Self(SharedMachine::new(machine))
     }
 
     fn machine(&self) -> MutexGuard<'_, Machine> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     /// Loads a board that was saved with [`SimBoard::save`].
@@ -152,12 +138,12 @@ impl SimBoard {
     /// A lister that lists and opens the probe; for
     /// [`Lister::with_lister`](probe_rs::probe::list::Lister::with_lister).
     pub fn probe_lister(&self) -> Box<dyn ProbeLister> {
-        Box::new(lister::SimLister(self.0.clone()))
+        Box::new(SimLister(self.0.clone()))
     }
 
     /// The model's clock. The board runs while it sleeps.
     pub fn clock(&self) -> Arc<dyn Clock> {
-        Arc::new(ModelClock(self.0.clone()))
+        Arc::new(self.0.clone())
     }
 
     /// Sets how long an exchange with the probe takes. The default is 1 ms, as on full-speed USB.
@@ -182,7 +168,7 @@ impl SimBoard {
     }
 
     /// Sets how well the wires make contact from now on.
-    pub fn set_contact(&self, contact: Contact) {
+    pub fn set_contact(&self, contact: WireContact) {
         self.machine().set_contact(contact);
     }
 
@@ -202,11 +188,11 @@ impl SimBoard {
     }
 
     /// Holds NRST low, or releases it, by hand.
-    pub fn press_reset(&self, nrst: Nrst) {
+    pub fn press_reset(&self, nrst: ResetPin) {
         let board = &mut self.machine().board;
         match nrst {
-            Nrst::Low => board.set_nrst_low(),
-            Nrst::Released => board.release_nrst(),
+            ResetPin::Low => board.set_nrst_low(),
+            ResetPin::Released => board.release_nrst(),
         }
     }
 
@@ -232,12 +218,12 @@ impl SimBoard {
 
     /// Makes the size register read as all ones while read-out protection is in force, as on some chips.
     pub fn hide_flash_size_while_protected(&self) {
-        self.machine().board.bus.oddity = bus::Oddity::HidesFlashSize;
+        self.machine().board.bus.quirk = SizeQuirk::HidesFlashSize;
     }
 
     /// Makes the addresses behind the end of flash show it over again, instead of answering with a fault.
     pub fn repeat_flash(&self) {
-        self.machine().board.bus.oddity = bus::Oddity::RepeatsFlash;
+        self.machine().board.bus.quirk = SizeQuirk::RepeatsFlash;
     }
 
     /// Sets the ID of the debug port (DPIDR).
@@ -251,7 +237,7 @@ impl SimBoard {
         let now = board.now();
         let bus = &mut board.bus;
         bus.flash.cells.options = bytes;
-        bus.flash.loaded = options::Loaded::from(&bytes);
+        bus.flash.loaded = LoadedOptions::from(&bytes);
         bus.start_hardware_watchdog(now);
     }
 
@@ -302,12 +288,12 @@ impl SimBoard {
 
     /// Violations of the manuals' rules by the debugger and by programs in SRAM.
     pub fn violations(&self) -> Vec<String> {
-        self.machine().board.bus.flash.violations.tool.clone()
+        self.machine().board.bus.record.violations().tool
     }
 
     /// Violations by programs in flash; the vendor's firmware has some.
     pub fn firmware_violations(&self) -> Vec<String> {
-        self.machine().board.bus.flash.violations.firmware.clone()
+        self.machine().board.bus.record.violations().firmware
     }
 
     /// After [`FaultKind::AnotherBoard`], puts the first board back on the wires. Otherwise does nothing.

@@ -11,7 +11,7 @@ pub(super) const PERMANENT: u8 = 0xCC;
 
 /// The option bytes as loaded by the flash interface at the last reset (`FLASH_OBR`, `FLASH_WRPR`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Loaded {
+pub(super) struct LoadedOptions {
     pub(super) protected: bool,
     /// Whether a byte does not match its complement.
     pub(super) mismatch: bool,
@@ -35,7 +35,7 @@ pub(super) fn from_bytes(bytes: [u8; 8]) -> [u8; LEN] {
     options
 }
 
-impl Loaded {
+impl LoadedOptions {
     /// Loads the option bytes. A byte that does not match its complement counts as 0xFF and sets OPTERR, unless both
     /// are 0xFF (erased): PM0075 2.5.
     pub(super) fn from(options: &[u8; LEN]) -> Self {
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn erased_option_bytes_protect_and_set_no_error() {
-        let loaded = Loaded::from(&[0xFF; LEN]);
+        let loaded = LoadedOptions::from(&[0xFF; LEN]);
         assert!(loaded.protected && !loaded.mismatch);
         assert_eq!(loaded.wrpr, u32::MAX);
         assert_eq!(loaded.obr(), 0x03FF_FFFE);
@@ -90,9 +90,9 @@ mod tests {
     #[test]
     fn the_unprotected_value_is_valid_only_with_its_complement() {
         let mut options = with_protection(UNPROTECTED);
-        assert!(!Loaded::from(&options).protected);
+        assert!(!LoadedOptions::from(&options).protected);
         options[1] = 0;
-        let loaded = Loaded::from(&options);
+        let loaded = LoadedOptions::from(&options);
         assert!(loaded.protected && loaded.mismatch);
     }
 
@@ -101,7 +101,7 @@ mod tests {
         let mut bytes = [0xFF; 8];
         bytes[0] = UNPROTECTED;
         bytes[4] = 0xFD;
-        let loaded = Loaded::from(&from_bytes(bytes));
+        let loaded = LoadedOptions::from(&from_bytes(bytes));
         let protected: Vec<_> = (0..64).filter(|&page| loaded.write_protects(page)).collect();
         assert_eq!(protected, [4, 5, 6, 7]);
     }

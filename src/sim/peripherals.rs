@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::{flash::Width, time::Nanos};
+use super::{signals::AccessWidth, time::Nanos};
 
 /// First address and size of the modelled region.
 pub(super) const BASE: u32 = 0x4000_0000;
@@ -44,12 +44,12 @@ const WATCHDOG_TICK: Nanos = 25_000;
 pub(super) struct Peripherals {
     memory: Vec<u8>,
     crc: u32,
-    pub(super) watchdog: Watchdog,
+    pub(super) watchdog: Iwdg,
 }
 
 /// The independent watchdog.
 #[derive(Debug)]
-pub(super) struct Watchdog {
+pub(super) struct Iwdg {
     /// When it resets the chip; `None` until it is started.
     pub(super) expires: Option<Nanos>,
     unlocked: bool,
@@ -57,7 +57,7 @@ pub(super) struct Watchdog {
     reload: u32,
 }
 
-impl Watchdog {
+impl Iwdg {
     fn new() -> Self {
         Self { expires: None, unlocked: false, prescaler: 0, reload: 0xFFF }
     }
@@ -88,7 +88,7 @@ impl Watchdog {
     }
 
     /// Whether this write at `offset` from [`BASE`] has no effect.
-    pub(super) fn hears_nothing(&self, offset: u32, value: u32) -> bool {
+    pub(super) fn ignores_write(&self, offset: u32, value: u32) -> bool {
         offset == IWDG && value == 0xAAAA && self.expires.is_none() && !self.unlocked
     }
 
@@ -108,14 +108,9 @@ pub(super) fn is_reserved(offset: u32) -> bool {
 
 impl Peripherals {
     pub(super) fn new() -> Self {
-        let mut fresh = Self { memory: vec![0; SIZE as usize], crc: u32::MAX, watchdog: Watchdog::new() };
+        let mut fresh = Self { memory: vec![0; SIZE as usize], crc: u32::MAX, watchdog: Iwdg::new() };
         fresh.reset(RESET_POWER | RESET_PIN);
         fresh
-    }
-
-    /// Empty peripherals for a bus without a board.
-    pub(super) fn placeholder() -> Self {
-        Self { memory: Vec::new(), crc: 0, watchdog: Watchdog::new() }
     }
 
     /// Resets the registers, and adds `cause` to the flags in `RCC_CSR`.
@@ -123,7 +118,7 @@ impl Peripherals {
         let flags = self.word(RCC_CSR) & RESET_FLAGS;
         self.memory.fill(0);
         self.crc = u32::MAX;
-        self.watchdog = Watchdog::new();
+        self.watchdog = Iwdg::new();
         // HSI on and ready; flash and SRAM clocks on (RM0008 7.3.1, 7.3.6).
         self.put(RCC, 0x83);
         self.put(RCC_AHBENR, 0x14);
@@ -131,7 +126,7 @@ impl Peripherals {
     }
 
     /// Reads the register at `offset` from [`BASE`].
-    pub(super) fn read(&self, offset: u32, width: Width) -> u32 {
+    pub(super) fn read(&self, offset: u32, width: AccessWidth) -> u32 {
         let word = match offset & !3 {
             at @ IWDG..0x3400 => self.watchdog.read(at - IWDG),
             CRC => self.crc,
@@ -140,7 +135,7 @@ impl Peripherals {
         width.cut(word >> (8 * (offset & 3)))
     }
 
-    pub(super) fn write(&mut self, offset: u32, width: Width, value: u32, now: Nanos) {
+    pub(super) fn write(&mut self, offset: u32, width: AccessWidth, value: u32, now: Nanos) {
         let at = offset & !3;
         let shift = 8 * (offset & 3);
         let mask = width.cut(u32::MAX) << shift;
@@ -189,30 +184,30 @@ mod tests {
     #[test]
     fn oscillators_are_ready_as_soon_as_they_are_enabled() {
         let mut chip = Peripherals::new();
-        chip.write(RCC, Width::Word, 0x0101_0081, 0);
-        assert_eq!(chip.read(RCC, Width::Word), 0x0303_0083);
-        chip.write(RCC_CFGR, Width::Word, 2, 0);
-        assert_eq!(chip.read(RCC_CFGR, Width::Word), 0xA);
+        chip.write(RCC, AccessWidth::Word, 0x0101_0081, 0);
+        assert_eq!(chip.read(RCC, AccessWidth::Word), 0x0303_0083);
+        chip.write(RCC_CFGR, AccessWidth::Word, 2, 0);
+        assert_eq!(chip.read(RCC_CFGR, AccessWidth::Word), 0xA);
     }
 
     #[test]
     fn the_crc_unit_computes_only_with_its_clock_on() {
         let mut chip = Peripherals::new();
-        chip.write(CRC, Width::Word, 0x1234_5678, 0);
-        assert_eq!(chip.read(CRC, Width::Word), u32::MAX);
-        chip.write(RCC_AHBENR, Width::Word, 0x54, 0);
-        chip.write(CRC, Width::Word, 0x1234_5678, 0);
+        chip.write(CRC, AccessWidth::Word, 0x1234_5678, 0);
+        assert_eq!(chip.read(CRC, AccessWidth::Word), u32::MAX);
+        chip.write(RCC_AHBENR, AccessWidth::Word, 0x54, 0);
+        chip.write(CRC, AccessWidth::Word, 0x1234_5678, 0);
         // CRC-32/MPEG-2 of 12 34 56 78.
-        assert_eq!(chip.read(CRC, Width::Word), 0xDF8A_8A2B);
+        assert_eq!(chip.read(CRC, AccessWidth::Word), 0xDF8A_8A2B);
     }
 
     #[test]
     fn the_watchdog_period_follows_divider_and_reload_value() {
         let mut chip = Peripherals::new();
-        chip.write(IWDG, Width::Word, 0x5555, 0);
-        chip.write(IWDG + 4, Width::Word, 2, 0);
-        chip.write(IWDG + 8, Width::Word, 99, 0);
-        chip.write(IWDG, Width::Word, 0xCCCC, 1000);
+        chip.write(IWDG, AccessWidth::Word, 0x5555, 0);
+        chip.write(IWDG + 4, AccessWidth::Word, 2, 0);
+        chip.write(IWDG + 8, AccessWidth::Word, 99, 0);
+        chip.write(IWDG, AccessWidth::Word, 0xCCCC, 1000);
         // 100 ticks of 40 kHz / 16.
         assert_eq!(chip.watchdog.expires, Some(1000 + 40_000_000));
     }
@@ -221,10 +216,10 @@ mod tests {
     fn every_key_except_0x5555_locks_the_watchdog_registers() {
         for key in [0xCCCC, 0xAAAA, 0] {
             let mut chip = Peripherals::new();
-            chip.write(IWDG, Width::Word, 0x5555, 0);
-            chip.write(IWDG, Width::Word, key, 0);
-            chip.write(IWDG + 8, Width::Word, 99, 0);
-            assert_eq!(chip.read(IWDG + 8, Width::Word), 0xFFF, "{key:#x}");
+            chip.write(IWDG, AccessWidth::Word, 0x5555, 0);
+            chip.write(IWDG, AccessWidth::Word, key, 0);
+            chip.write(IWDG + 8, AccessWidth::Word, 99, 0);
+            assert_eq!(chip.read(IWDG + 8, AccessWidth::Word), 0xFFF, "{key:#x}");
         }
     }
 }

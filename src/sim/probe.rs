@@ -2,7 +2,7 @@
 
 use std::{
     fmt, io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, MutexGuard},
 };
 
 use probe_rs::{
@@ -15,31 +15,28 @@ use probe_rs::{
 };
 
 use super::{
-    dap::Register,
-    machine::{CLOCKS_KHZ, LinkError, Machine},
+    dap::DapRegister,
+    machine::{CLOCKS_KHZ, Machine, ProbeFailure, SharedMachine},
 };
 
+pub(super) const NAME: &str = "simulated probe";
 /// nRESET among the pins of CMSIS-DAP's `DAP_SWJ_Pins`.
 const NRESET: u32 = 1 << 7;
 
 /// An open simulated probe. After it is dropped, the probe can be opened again.
 pub(super) struct SimProbe {
-    machine: Arc<Mutex<Machine>>,
+    machine: SharedMachine,
     session: u64,
 }
 
 impl SimProbe {
-    pub(super) fn new(machine: Arc<Mutex<Machine>>, session: u64) -> Self {
+    pub(super) fn new(machine: SharedMachine, session: u64) -> Self {
         Self { machine, session }
-    }
-
-    fn machine(&self) -> MutexGuard<'_, Machine> {
-        self.machine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The machine, if the probe has not been unplugged since it was opened.
     fn plugged_in(&self) -> Result<MutexGuard<'_, Machine>, DebugProbeError> {
-        let mut machine = self.machine();
+        let mut machine = self.machine.lock();
         if machine.plugged_in() && machine.is_open(self.session) { Ok(machine) } else { Err(gone()) }
     }
 
@@ -75,10 +72,10 @@ enum Pin {
     High,
 }
 
-fn register(address: RegisterAddress) -> Register {
+fn register(address: RegisterAddress) -> DapRegister {
     match address {
-        RegisterAddress::DpRegister(register) => Register::Debug(register.address),
-        RegisterAddress::ApRegister(address) => Register::Access(address),
+        RegisterAddress::DpRegister(register) => DapRegister::Dp(register.address),
+        RegisterAddress::ApRegister(address) => DapRegister::Ap(address),
     }
 }
 
@@ -86,13 +83,13 @@ fn gone() -> DebugProbeError {
     DebugProbeError::Usb(io::Error::new(io::ErrorKind::NotConnected, "the simulated probe is unplugged"))
 }
 
-fn report(error: LinkError) -> ArmError {
+fn report(error: ProbeFailure) -> ArmError {
     match error {
-        LinkError::Gone => gone().into(),
-        LinkError::Timeout => DebugProbeError::Timeout.into(),
-        LinkError::Silence => DapError::NoAcknowledge.into(),
-        LinkError::Wait => DapError::WaitResponse.into(),
-        LinkError::Fault => DapError::FaultResponse.into(),
+        ProbeFailure::Gone => gone().into(),
+        ProbeFailure::Timeout => DebugProbeError::Timeout.into(),
+        ProbeFailure::NoAcknowledge => DapError::NoAcknowledge.into(),
+        ProbeFailure::Wait => DapError::WaitResponse.into(),
+        ProbeFailure::Fault => DapError::FaultResponse.into(),
     }
 }
 
@@ -104,13 +101,13 @@ impl fmt::Debug for SimProbe {
 
 impl Drop for SimProbe {
     fn drop(&mut self) {
-        self.machine().close(self.session);
+        self.machine.lock().close(self.session);
     }
 }
 
 impl DebugProbe for SimProbe {
     fn get_name(&self) -> &'static str {
-        super::lister::NAME
+        NAME
     }
 
     fn get_target_voltage(&mut self) -> Result<Option<f32>, DebugProbeError> {
@@ -120,7 +117,7 @@ impl DebugProbe for SimProbe {
     }
 
     fn speed_khz(&self) -> u32 {
-        self.machine().khz
+        self.machine.lock().khz
     }
 
     fn set_speed(&mut self, speed_khz: u32) -> Result<u32, DebugProbeError> {
@@ -135,7 +132,7 @@ impl DebugProbe for SimProbe {
     fn attach(&mut self) -> Result<(), DebugProbeError> {
         let mut machine = self.plugged_in()?;
         machine.round_trip();
-        if machine.touches() { Ok(()) } else { Err(DebugProbeError::TargetNotFound) }
+        if machine.is_connected() { Ok(()) } else { Err(DebugProbeError::TargetNotFound) }
     }
 
     fn detach(&mut self) -> Result<(), probe_rs::Error> {

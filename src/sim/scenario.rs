@@ -3,12 +3,16 @@
 use std::{fmt, str::FromStr, time::Duration};
 
 use super::{
-    board::{Board, Parts},
-    chips::{ChipKind, Family},
-    fault::Contact,
+    board::{BoardModel, BoardParts},
+    chips::{Family, SimChip},
+    fault::WireContact,
     options::{self, UNPROTECTED},
+    time::Nanos,
 };
-use crate::block::{DataBlock, Mileage, Serial, Uid};
+use crate::{
+    block::{DataBlock, Mileage, Uid},
+    target::Target,
+};
 
 /// UID of the simulated boards: a real one, which its owner published in the `data_temp.bin` of a firmware mirror.
 pub const UID: [u32; 3] = [0x48FF_6E06, 0x5266_5455, 0x3539_2587];
@@ -81,14 +85,14 @@ impl Scenario {
         NAMES.iter().map(|(scenario, _)| *scenario)
     }
 
-    fn chip(self) -> ChipKind {
+    fn chip(self) -> SimChip {
         match self {
-            Self::Gd32f103 => ChipKind::Gd32f103,
-            Self::Gd32e103 => ChipKind::Gd32e103,
-            Self::At32 => ChipKind::At32f415,
-            Self::M0 => ChipKind::CortexM0,
-            Self::Ble => ChipKind::Nrf51,
-            _ => ChipKind::Stm32f103,
+            Self::Gd32f103 => SimChip::Gd32f103,
+            Self::Gd32e103 => SimChip::Gd32e103,
+            Self::At32 => SimChip::At32f415,
+            Self::M0 => SimChip::CortexM0,
+            Self::Ble => SimChip::Nrf51,
+            _ => SimChip::Stm32f103,
         }
     }
 }
@@ -109,73 +113,51 @@ impl FromStr for Scenario {
     }
 }
 
-/// The flash layout of a scooter's controller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Layout {
-    /// Main flash in KiB: 64 or 128.
-    pub flash_kib: u16,
-    /// First address of the bootloader.
-    pub boot: u32,
-    /// First address of the DRV application.
-    pub drv: u32,
-    /// First address of the data block.
-    pub data: u32,
-    /// Serial number of the programmed boards.
-    pub serial: [u8; 14],
+/// Flash size in KiB of a chip, by the letter behind the number of pins in ST's part number (DS5319 table 64).
+fn flash_kib(part: &str) -> u16 {
+    if part.as_bytes().get("STM32F103C".len()) == Some(&b'B') { 128 } else { 64 }
 }
 
-impl Layout {
-    /// Xiaomi's controllers, 64 KiB.
-    pub const XIAOMI: Self =
-        Self { flash_kib: 64, boot: 0x0800_0000, drv: 0x0800_1000, data: 0x0800_F800, serial: *b"21886/00012345" };
-
-    /// Ninebot's controllers, 128 KiB.
-    pub const NINEBOT: Self =
-        Self { flash_kib: 128, boot: 0x0800_0000, drv: 0x0800_1000, data: 0x0801_C000, serial: *b"N2GSD1234C5678" };
-
-    fn app(&self) -> &'static [u8] {
-        if self.flash_kib > 64 { APP_128 } else { APP_64 }
+/// The data block of the programmed boards.
+fn data_block(target: &Target) -> DataBlock {
+    let mut block = DataBlock::template().with_uid(Uid(UID));
+    if let Ok(mileage) = Mileage::from_metres(MILEAGE_M) {
+        block = block.with_mileage(mileage);
     }
-
-    fn block(&self) -> DataBlock {
-        let block = DataBlock::template().with_uid(Uid(UID));
-        let block = match Mileage::from_metres(MILEAGE_M) {
-            Ok(mileage) => block.with_mileage(mileage),
-            Err(_) => block,
-        };
-        match Serial::from_bytes(self.serial) {
-            Ok(serial) => block.with_serial(serial),
-            Err(_) => block,
-        }
+    if let Ok(serial) = target.serial.read(&target.serial.example) {
+        block = block.with_serial(serial);
     }
+    block
 }
 
 /// Builds the board of `scenario`, powered and (if it has a program) running, and the contact of its wires.
-pub(super) fn build(scenario: Scenario, layout: &Layout) -> (Board, Contact) {
+pub(super) fn build(scenario: Scenario, target: &Target) -> (BoardModel, WireContact) {
     let chip = scenario.chip().facts();
+    let flash_kib = flash_kib(&target.chip);
+    let app = if flash_kib > 64 { APP_128 } else { APP_64 };
+    let regions = &target.regions;
     let mut flash = match chip.family {
-        Family::F1 => vec![0xFF; usize::from(layout.flash_kib) * 1024],
+        Family::F1 => vec![0xFF; usize::from(flash_kib) * 1024],
         Family::M0 => vec![0xFF; 32 * 1024],
-        Family::Nrf51 => dashboard(),
+        Family::Nrf51 => cortex_m0_flash(),
     };
     let mut place = |address: u32, bytes: &[u8]| {
-        let start = address.wrapping_sub(0x0800_0000) as usize;
+        let start = address.wrapping_sub(chip.flash_base()) as usize;
         if let Some(room) = flash.get_mut(start..start + bytes.len()) {
             room.copy_from_slice(bytes);
         }
     };
     match scenario {
         Scenario::New | Scenario::Absent | Scenario::M0 | Scenario::Ble => {}
-        Scenario::Bricked => place(layout.boot, BOOT),
+        Scenario::Bricked => place(regions.boot.start, BOOT),
         Scenario::HalfFlashed => {
-            place(layout.boot, BOOT);
-            let app = layout.app();
-            place(layout.drv, &app[..app.len() / 2]);
+            place(regions.boot.start, BOOT);
+            place(regions.drv.start, &app[..app.len() / 2]);
         }
         _ => {
-            place(layout.boot, BOOT);
-            place(layout.drv, layout.app());
-            place(layout.data, layout.block().as_bytes());
+            place(regions.boot.start, BOOT);
+            place(regions.drv.start, app);
+            place(regions.data.start, data_block(target).as_bytes());
         }
     }
     let options = match scenario {
@@ -188,31 +170,45 @@ pub(super) fn build(scenario: Scenario, layout: &Layout) -> (Board, Contact) {
         Scenario::Gd32e103 => options::with_protection(0xBB),
         _ => options::with_protection(0x00),
     };
-    let parts = Parts { chip, uid: UID, flash, options, flash_size: layout.flash_kib };
-    let mut board = Board::new(parts);
+    let parts = BoardParts { chip, uid: UID, flash, options, flash_size: flash_kib };
+    let mut board = BoardModel::new(parts);
     board.power_on(0);
-    board.advance(BOOT_TIME);
+    board.advance(START_TIME);
     let contact = match scenario {
-        Scenario::Absent => Contact::Absent,
-        Scenario::Flaky => unsteady(),
-        _ => Contact::Firm,
+        Scenario::Absent => WireContact::Absent,
+        Scenario::Flaky => flaky_contact(),
+        _ => WireContact::Firm,
     };
     (board, contact)
 }
 
 /// Time in which our own application reaches its main loop.
-const BOOT_TIME: u64 = 50_000_000;
+const START_TIME: Nanos = 50_000_000;
 
 /// A hand that loses contact every other second, for a quarter of a second on average.
-pub(super) fn unsteady() -> Contact {
-    Contact::Markov { duty_percent: 85, gap: Duration::from_millis(50)..Duration::from_millis(500), seed: 1 }
+pub(super) fn flaky_contact() -> WireContact {
+    WireContact::Markov { duty_percent: 85, gap: Duration::from_millis(50)..Duration::from_millis(500), seed: 1 }
 }
 
 /// Flash of a Cortex-M0 that does nothing: vectors, then a branch to itself.
-fn dashboard() -> Vec<u8> {
+fn cortex_m0_flash() -> Vec<u8> {
     let mut flash = vec![0xFF; 256 * 1024];
     flash[..0xC0].fill(0);
     flash[..8].copy_from_slice(&[0x00, 0x20, 0x00, 0x20, 0xC1, 0x00, 0x00, 0x00]);
     flash[0xC0..0xC2].copy_from_slice(&[0xFE, 0xE7]);
     flash
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scooter_has_a_board_with_its_own_serial_and_flash_size() {
+        for target in Target::all() {
+            let block = data_block(target);
+            assert_eq!(block.as_bytes()[0x20..0x2E], *target.serial.example.as_bytes(), "{}", target.name);
+            assert_eq!(u32::from(flash_kib(&target.chip)), target.flash_kib(), "{}", target.name);
+        }
+    }
 }

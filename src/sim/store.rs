@@ -9,13 +9,13 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    board::{Board, Parts},
-    chips::{ChipKind, Family},
-    core::{Activity, Core},
-    fault::Contact,
+    board::{BoardModel, BoardParts},
+    chips::{Family, SimChip},
+    cortex_m::{Core, Execution},
+    fault::WireContact,
     machine::Machine,
     options,
-    scenario::UID,
+    scenario::{self, UID},
 };
 
 const FLASH: &str = "flash.bin";
@@ -123,9 +123,9 @@ impl CoreState {
     fn of(core: &Core) -> Self {
         match core.activity {
             _ if core.debug.halted => Self::Halted,
-            Activity::Running => Self::Running,
-            Activity::Sleeping => Self::Sleeping,
-            Activity::LockedUp => Self::LockedUp,
+            Execution::Running => Self::Running,
+            Execution::Sleeping => Self::Sleeping,
+            Execution::LockedUp => Self::LockedUp,
         }
     }
 }
@@ -147,9 +147,9 @@ pub(super) fn save(machine: &Machine, folder: &Path) -> Result<(), StoreError> {
         flash_size_register: (board.flash_size != flash_kib).then_some(board.flash_size),
         uid: board.uid.map(|word| format!("{word:08x}")),
         wires: match machine.contact() {
-            Contact::Firm => Wires::Firm,
-            Contact::Absent => Wires::Absent,
-            Contact::Markov { .. } => Wires::Flaky,
+            WireContact::Firm => Wires::Firm,
+            WireContact::Absent => Wires::Absent,
+            WireContact::Markov { .. } => Wires::Flaky,
         },
         needs_power_cycle: flash.needs_power_cycle,
         // A board that is held in reset starts from the beginning.
@@ -187,7 +187,7 @@ pub(super) fn load(folder: &Path) -> Result<Machine, StoreError> {
     let description: Description =
         yaml_serde::from_slice(&text).map_err(|source| StoreError::Description { path: path.clone(), source })?;
     let value = |what: String| StoreError::Value { path: path.clone(), what };
-    let kind: ChipKind = description.chip.parse().map_err(|error| value(format!("{error}")))?;
+    let kind: SimChip = description.chip.parse().map_err(|error| value(format!("{error}")))?;
     let chip = kind.facts();
     let sizes: &[u16] = match chip.family {
         Family::F1 => &[16, 32, 64, 128],
@@ -211,7 +211,7 @@ pub(super) fn load(folder: &Path) -> Result<Machine, StoreError> {
     let mut options = [0; options::LEN];
     options.copy_from_slice(&option_bytes);
     let flash_size = description.flash_size_register.unwrap_or(description.flash_kib);
-    let mut board = Board::new(Parts { chip, uid, flash, options, flash_size });
+    let mut board = BoardModel::new(BoardParts { chip, uid, flash, options, flash_size });
     board.power_on(0);
     board.bus.sram = sram;
     board.bus.flash.needs_power_cycle = description.needs_power_cycle;
@@ -219,14 +219,14 @@ pub(super) fn load(folder: &Path) -> Result<Machine, StoreError> {
         restore(&mut board, &running);
     }
     let contact = match description.wires {
-        Wires::Firm => Contact::Firm,
-        Wires::Flaky => super::scenario::unsteady(),
-        Wires::Absent => Contact::Absent,
+        Wires::Firm => WireContact::Firm,
+        Wires::Flaky => scenario::flaky_contact(),
+        Wires::Absent => WireContact::Absent,
     };
     Ok(Machine::new(board, contact))
 }
 
-fn restore(board: &mut Board, running: &Running) {
+fn restore(board: &mut BoardModel, running: &Running) {
     let flash = &mut board.bus.flash;
     flash.debugged = running.debugger_seen;
     flash.loaded.protected = running.protection_in_force;
@@ -236,7 +236,7 @@ fn restore(board: &mut Board, running: &Running) {
     }
     match running.core {
         CoreState::Running => {}
-        CoreState::Sleeping => board.core.activity = Activity::Sleeping,
+        CoreState::Sleeping => board.core.activity = Execution::Sleeping,
         CoreState::Halted => board.core.debug.halt_on_request(),
         CoreState::LockedUp => board.core.lock_up(),
     }

@@ -1,8 +1,8 @@
 //! The core's system registers at 0xE000E000 as a program sees them: interrupts, system timer, vector table, fault
-//! status. ARMv7-M ARM (DDI 0403E) B3.2 to B3.4. The debug registers in the same range are in `debug`.
+//! status. ARMv7-M ARM (DDI 0403E) B3.2 to B3.4. The debug registers in the same range are in `debug_registers`.
 
 use super::{
-    flash::{ResetKind, Width},
+    signals::{AccessWidth, ResetKind},
     time::{CYCLE, Nanos},
 };
 
@@ -22,7 +22,7 @@ const BFAR: u32 = 0xD38;
 
 /// The system control space.
 #[derive(Debug)]
-pub(super) struct System {
+pub(super) struct SystemControl {
     cpuid: u32,
     pub(super) vtor: u32,
     ccr: u32,
@@ -34,7 +34,7 @@ pub(super) struct System {
     /// Number of exceptions that were entered and not left yet.
     pub(super) nesting: u32,
     /// Registers that are only stored: priorities, fault enables and others.
-    kept: Vec<u32>,
+    stored: Vec<u32>,
     enabled: [u32; 8],
     pended: [u32; 8],
     pend_sv: bool,
@@ -85,7 +85,7 @@ impl Tick {
     }
 }
 
-impl System {
+impl SystemControl {
     pub(super) fn new(cpuid: u32) -> Self {
         Self {
             cpuid,
@@ -96,7 +96,7 @@ impl System {
             bfar: 0,
             active: 0,
             nesting: 0,
-            kept: vec![0; 0x400],
+            stored: vec![0; 0x400],
             enabled: [0; 8],
             pended: [0; 8],
             pend_sv: false,
@@ -157,13 +157,13 @@ impl System {
         flags.iter().fold(self.active | pending << 12, |word, &(bit, set)| word | u32::from(set) << bit)
     }
 
-    /// Whether [`System::take_pending`] may return an exception. Cheap, because it is called for every instruction.
+    /// Whether [`SystemControl::take_pending`] may return an exception. Cheap, because it is called for every instruction.
     pub(super) fn may_be_pending(&self) -> bool {
         self.tick.control & 1 != 0 || self.pend_sv || self.pend_tick || self.pended != [0; 8]
     }
 
     /// Reads the register at `offset` from 0xE000E000. The second value is true if the register changes with time.
-    pub(super) fn read(&mut self, offset: u32, width: Width, now: Nanos) -> (u32, bool) {
+    pub(super) fn read(&mut self, offset: u32, width: AccessWidth, now: Nanos) -> (u32, bool) {
         let (word, volatile) = match offset & !3 {
             0x010 => {
                 self.tick.wraps(now);
@@ -176,18 +176,18 @@ impl System {
             0xD00 => (self.cpuid, false),
             ICSR => (self.icsr(now), false),
             VTOR => (self.vtor, false),
-            AIRCR => (0xFA05_0000 | self.keep(AIRCR) & 0x700, false),
+            AIRCR => (0xFA05_0000 | self.stored(AIRCR) & 0x700, false),
             CCR => (self.ccr, false),
             CFSR => (self.cfsr, false),
             HFSR => (self.hfsr, false),
             BFAR => (self.bfar, false),
-            at => (self.keep(at), false),
+            at => (self.stored(at), false),
         };
         (width.cut(word >> (8 * (offset & 3))), volatile)
     }
 
-    pub(super) fn write(&mut self, offset: u32, width: Width, value: u32, now: Nanos) {
-        if width != Width::Word {
+    pub(super) fn write(&mut self, offset: u32, width: AccessWidth, value: u32, now: Nanos) {
+        if width != AccessWidth::Word {
             return self.write_narrow(offset, width, value);
         }
         let index = (offset as usize >> 2) & 7;
@@ -229,19 +229,19 @@ impl System {
     }
 
     /// Writes a part of a register, as for priorities, which are written byte by byte.
-    fn write_narrow(&mut self, offset: u32, width: Width, value: u32) {
+    fn write_narrow(&mut self, offset: u32, width: AccessWidth, value: u32) {
         let shift = 8 * (offset & 3);
         let mask = width.cut(u32::MAX) << shift;
-        let word = self.keep(offset) & !mask | value << shift & mask;
+        let word = self.stored(offset) & !mask | value << shift & mask;
         self.put(offset, word);
     }
 
-    fn keep(&self, offset: u32) -> u32 {
-        self.kept.get(offset as usize >> 2).copied().unwrap_or(0)
+    fn stored(&self, offset: u32) -> u32 {
+        self.stored.get(offset as usize >> 2).copied().unwrap_or(0)
     }
 
     fn put(&mut self, offset: u32, value: u32) {
-        if let Some(word) = self.kept.get_mut(offset as usize >> 2) {
+        if let Some(word) = self.stored.get_mut(offset as usize >> 2) {
             *word = value;
         }
     }
@@ -253,23 +253,23 @@ mod tests {
 
     #[test]
     fn the_system_timer_counts_down_and_wraps() {
-        let mut system = System::new(0);
-        system.write(0x014, Width::Word, 7999, 0);
-        system.write(0x018, Width::Word, 0, 0);
-        system.write(0x010, Width::Word, 7, 0);
-        assert_eq!(system.read(0x018, Width::Word, 1000 * CYCLE).0, 6999);
+        let mut system = SystemControl::new(0);
+        system.write(0x014, AccessWidth::Word, 7999, 0);
+        system.write(0x018, AccessWidth::Word, 0, 0);
+        system.write(0x010, AccessWidth::Word, 7, 0);
+        assert_eq!(system.read(0x018, AccessWidth::Word, 1000 * CYCLE).0, 6999);
         assert_eq!(system.take_pending(7999 * CYCLE), None);
         assert_eq!(system.take_pending(8000 * CYCLE), Some(SYS_TICK));
-        assert_eq!(system.read(0x010, Width::Word, 8000 * CYCLE).0, 0x1_0007);
-        assert_eq!(system.read(0x010, Width::Word, 8001 * CYCLE).0, 7);
+        assert_eq!(system.read(0x010, AccessWidth::Word, 8000 * CYCLE).0, 0x1_0007);
+        assert_eq!(system.read(0x010, AccessWidth::Word, 8001 * CYCLE).0, 7);
     }
 
     #[test]
     fn a_reset_needs_the_key() {
-        let mut system = System::new(0);
-        system.write(AIRCR, Width::Word, 4, 0);
+        let mut system = SystemControl::new(0);
+        system.write(AIRCR, AccessWidth::Word, 4, 0);
         assert_eq!(system.reset, None);
-        system.write(AIRCR, Width::Word, 0x05FA_0004, 0);
+        system.write(AIRCR, AccessWidth::Word, 0x05FA_0004, 0);
         assert_eq!(system.reset, Some(ResetKind::System));
     }
 }

@@ -20,10 +20,9 @@ use armagnac::{
 
 use super::{
     bus::Bus,
-    core::{self, Activity, Core, Derived, Escalation},
-    flash::{Refusal, Width},
-    log::Master,
-    port::{BEND, BENT, PRIVATE, Port},
+    bus_port::{BusPort, MOVE_BITS, MOVED_PRIVATE, PRIVATE},
+    cortex_m::{self, Core, Derived, Escalation, Execution},
+    signals::{AccessError, AccessWidth, Master},
     system::SV_CALL,
     time::{CYCLE, Nanos},
 };
@@ -42,7 +41,7 @@ pub(super) enum Stop {
     /// It started the watchdog, which from now on limits how long it may run before time has to be checked.
     Watched,
     /// A flash operation triggered a fault that the caller has to handle.
-    Outcome,
+    FaultDue,
 }
 
 /// A program that has run from flash for this long is assumed to be in its main loop.
@@ -59,11 +58,11 @@ pub(super) fn run(core: &mut Core, bus: &mut Bus, until: Nanos) -> Stop {
     let watched = bus.peripherals.watchdog.expires.is_some();
     let settled_at = if watched { Nanos::MAX } else { core.started + SETTLED };
     let mut stop = Stop::Time;
-    if core.time < settled_at || !bus.flash.violations.in_flash {
+    if core.time < settled_at || !bus.record.in_flash() {
         stop = slice(core, bus, until.min(settled_at.max(core.time)), u64::MAX);
     }
     if stop == Stop::Time && core.time < until {
-        let rest = if bus.flash.violations.in_flash { until.min(core.time + SAMPLE) } else { until };
+        let rest = if bus.record.in_flash() { until.min(core.time + SAMPLE) } else { until };
         stop = slice(core, bus, rest, u64::MAX);
         if stop == Stop::Time {
             core.time = core.time.max(until);
@@ -89,7 +88,7 @@ fn slice(core: &mut Core, bus: &mut Bus, until: Nanos, limit: u64) -> Stop {
 struct Engine {
     processor: Processor,
     decoder: Lut16AndGrouped32InstructionDecoder,
-    port: Rc<RefCell<Port>>,
+    port: Rc<RefCell<BusPort>>,
 }
 
 /// A fetched instruction.
@@ -122,7 +121,7 @@ impl Code {
 }
 
 /// The result of one instruction.
-enum Outcome {
+enum Executed {
     Next { cycles: u64 },
     Branch { cycles: u64 },
     Stalled(Nanos),
@@ -132,7 +131,7 @@ enum Outcome {
 impl Engine {
     fn new() -> Self {
         let mut processor = Processor::new(Config::v7em());
-        let port = Port::plug_into(&mut processor);
+        let port = BusPort::plug_into(&mut processor);
         // ARMv7E-M includes all of ARMv7-M; the clone with a Cortex-M4 needs it.
         Self { processor, decoder: Lut16AndGrouped32InstructionDecoder::new(ArmVersion::V7EM), port }
     }
@@ -146,9 +145,8 @@ impl Engine {
         core.registers.mode = Mode::Thread;
         std::mem::swap(&mut self.port.borrow_mut().bus, bus);
         stop.unwrap_or_else(|_| {
-            bus.flash
-                .violations
-                .note(Master::Core, format!("cannot execute the instruction at {:#010x}", core.registers.pc));
+            bus.record
+                .violation(Master::Core, format!("cannot execute the instruction at {:#010x}", core.registers.pc));
             core.lock_up();
             Stop::LockedUp
         })
@@ -165,7 +163,7 @@ impl Engine {
             if let Some(stop) = self.interrupts(core, until) {
                 return stop;
             }
-            if core.activity == Activity::Sleeping {
+            if core.activity == Execution::Sleeping {
                 continue;
             }
             let pc = self.processor.registers.pc;
@@ -174,10 +172,9 @@ impl Engine {
                 core.debug.halt_at_breakpoint();
                 return Stop::Halted;
             }
-            let outcome = self.instruction(core, pc);
-            match outcome {
-                Outcome::Next { cycles } => core.time += cycles * CYCLE,
-                Outcome::Branch { cycles } => {
+            match self.instruction(core, pc) {
+                Executed::Next { cycles } => core.time += cycles * CYCLE,
+                Executed::Branch { cycles } => {
                     core.time += cycles * CYCLE;
                     if self.processor.registers.pc <= pc {
                         let next = self.port.borrow().bus.system.next_event();
@@ -190,11 +187,11 @@ impl Engine {
                         }
                     }
                 }
-                Outcome::Stalled(ends) => {
+                Executed::Stalled(ends) => {
                     core.time = core.time.max(ends.min(until));
                     continue;
                 }
-                Outcome::Stop(stop) => return stop,
+                Executed::Stop(stop) => return stop,
             }
             executed += 1;
             core.retired = true;
@@ -202,8 +199,8 @@ impl Engine {
             if port.bus.system.reset.is_some() {
                 return Stop::Reset;
             }
-            if port.bus.flash.outcome.is_some() {
-                return Stop::Outcome;
+            if port.bus.flash.fault_due.is_some() {
+                return Stop::FaultDue;
             }
             if !watched && port.bus.peripherals.watchdog.expires.is_some() {
                 return Stop::Watched;
@@ -230,7 +227,7 @@ impl Engine {
         if start.wrapping_add(2) != branch || rounds < 2 {
             return 0;
         }
-        let code = self.port.borrow_mut().bus.fetch(start, Width::Word, 0);
+        let code = self.port.borrow_mut().bus.fetch(start, AccessWidth::Word, 0);
         let Some(register) = code.ok().filter(|code| code & 0xFFFF_F8FF == 0xD1FD_3801).map(|code| code >> 8 & 7)
         else {
             return 0;
@@ -247,32 +244,32 @@ impl Engine {
         let registers = &mut self.processor.registers;
         let mut port = self.port.borrow_mut();
         let bus = &mut port.bus;
-        let masked = core.debug.masks_interrupts() || registers.faultmask.pm() || core::in_handler(registers);
+        let masked = core.debug.masks_interrupts() || registers.faultmask.pm() || cortex_m::in_handler(registers);
         if bus.system.may_be_pending()
-            && (!masked && !registers.primask.pm() || core.activity == Activity::Sleeping)
+            && (!masked && !registers.primask.pm() || core.activity == Execution::Sleeping)
             && let Some(number) = bus.system.take_pending(core.time)
         {
-            core.activity = Activity::Running;
+            core.activity = Execution::Running;
             let pc = registers.pc;
-            if !masked && !registers.primask.pm() && core::enter(registers, bus, number, pc, core.time).is_err() {
+            if !masked && !registers.primask.pm() && cortex_m::enter(registers, bus, number, pc, core.time).is_err() {
                 return Self::raise(core, registers, bus, pc);
             }
         }
-        if core.activity == Activity::Sleeping {
+        if core.activity == Execution::Sleeping {
             core.time = bus.system.next_event().map_or(until, |event| event.min(until)).max(core.time + CYCLE);
         }
         None
     }
 
     fn raise(core: &mut Core, registers: &mut CoreRegisters, bus: &mut Bus, return_to: u32) -> Option<Stop> {
-        match core::fault(registers, bus, return_to, core.time) {
+        match cortex_m::fault(registers, bus, return_to, core.time) {
             Escalation::Entered => {
                 core.debug.catch_fault();
                 core.debug.halted.then_some(Stop::Halted)
             }
             Escalation::LockUp => {
-                core.activity = Activity::LockedUp;
-                registers.pc = core::LOCKUP_PC;
+                core.activity = Execution::LockedUp;
+                registers.pc = cortex_m::LOCKUP_PC;
                 core.debug.catch_fault();
                 Some(if core.debug.halted { Stop::Halted } else { Stop::LockedUp })
             }
@@ -280,7 +277,7 @@ impl Engine {
     }
 
     /// Raises a fault of the instruction at `pc`.
-    fn fault(&mut self, core: &mut Core, pc: u32, status: u32, address: Option<u32>) -> Outcome {
+    fn fault(&mut self, core: &mut Core, pc: u32, status: u32, address: Option<u32>) -> Executed {
         let mut port = self.port.borrow_mut();
         let bus = &mut port.bus;
         // Usage and bus fault status, B3.2.15.
@@ -290,13 +287,13 @@ impl Engine {
             bus.system.cfsr |= BFARVALID;
         }
         match Self::raise(core, &mut self.processor.registers, bus, pc) {
-            None => Outcome::Next { cycles: 12 },
-            Some(stop) => Outcome::Stop(stop),
+            None => Executed::Next { cycles: 12 },
+            Some(stop) => Executed::Stop(stop),
         }
     }
 
-    fn instruction(&mut self, core: &mut Core, pc: u32) -> Outcome {
-        if pc >= BENT && core::in_handler(&self.processor.registers) {
+    fn instruction(&mut self, core: &mut Core, pc: u32) -> Executed {
+        if pc >= MOVED_PRIVATE && cortex_m::in_handler(&self.processor.registers) {
             return self.exception_return(core, pc);
         }
         if !self.processor.registers.psr.t() {
@@ -304,8 +301,8 @@ impl Engine {
         }
         let fetched = match self.fetch(pc, core.time) {
             Ok(fetched) => fetched,
-            Err(Refusal::Busy(until)) => return Outcome::Stalled(until),
-            Err(Refusal::Fault) => return self.fault(core, pc, IBUSERR, None),
+            Err(AccessError::Busy(until)) => return Executed::Stalled(until),
+            Err(AccessError::Fault) => return self.fault(core, pc, IBUSERR, None),
         };
         let it = self.processor.registers.psr.it_state();
         let size = if fetched.wide { InstructionSize::Ins32 } else { InstructionSize::Ins16 };
@@ -325,20 +322,20 @@ impl Engine {
         self.processor.registers.psr.set_it_state(next_it);
         if !before.psr.test(condition) {
             self.processor.registers.pc = pc + fetched.length();
-            return Outcome::Next { cycles: 1 };
+            return Executed::Next { cycles: 1 };
         }
         if let Some(special) = special {
             self.processor.registers.pc = pc + fetched.length();
             return self.special(core, special);
         }
         let memory = fetched.base_registers();
-        let bent = memory.map_or([None; 2], |bases| bases.map(|base| self.bend(base)));
+        let moved = memory.map_or([None; 2], |bases| bases.map(|base| self.move_private(base)));
         let result = match &instruction {
             Some(instruction) => instruction.execute(&mut self.processor),
             None => Err(RunError::InstructionUnknown),
         };
-        for register in bent.into_iter().flatten() {
-            self.unbend(register);
+        for register in moved.into_iter().flatten() {
+            self.move_back(register);
         }
         self.finish(core, fetched, pc, &before, memory.is_some(), result)
     }
@@ -351,7 +348,7 @@ impl Engine {
         before: &CoreRegisters,
         memory: bool,
         result: Result<Effect, RunError>,
-    ) -> Outcome {
+    ) -> Executed {
         let cycles = 1 + u64::from(memory);
         // armagnac handles an unaligned access by entering its own exception.
         if self.processor.registers.mode == Mode::Handler {
@@ -359,29 +356,29 @@ impl Engine {
             return self.fault(core, pc, UNALIGNED, None);
         }
         match result {
-            Ok(Effect::Branch) => Outcome::Branch { cycles: cycles + 2 },
+            Ok(Effect::Branch) => Executed::Branch { cycles: cycles + 2 },
             Ok(Effect::Break(_)) => {
                 self.processor.registers.pc = pc;
                 if core.debug.enabled() {
                     core.debug.halt_at_breakpoint();
-                    return Outcome::Stop(Stop::Halted);
+                    return Executed::Stop(Stop::Halted);
                 }
                 self.fault(core, pc, 0, None)
             }
             Ok(effect) => {
                 self.processor.registers.pc = pc + fetched.length();
                 if matches!(effect, Effect::WaitForEvent | Effect::WaitForInterrupt) {
-                    core.activity = Activity::Sleeping;
+                    core.activity = Execution::Sleeping;
                 }
-                Outcome::Next { cycles }
+                Executed::Next { cycles }
             }
             Err(error) => {
                 // Undo the instruction: it will be executed again, or its address is pushed on the stack.
                 self.processor.registers = *before;
                 let refused = self.port.borrow_mut().refused.take();
                 match (error, refused) {
-                    (_, Some((Refusal::Busy(until), _))) => Outcome::Stalled(until),
-                    (_, Some((Refusal::Fault, address))) => self.fault(core, pc, PRECISERR, Some(address)),
+                    (_, Some((AccessError::Busy(until), _))) => Executed::Stalled(until),
+                    (_, Some((AccessError::Fault, address))) => self.fault(core, pc, PRECISERR, Some(address)),
                     (RunError::MemRead { address, .. } | RunError::MemWrite { address, .. }, None) => {
                         self.fault(core, pc, PRECISERR, Some(address))
                     }
@@ -391,57 +388,58 @@ impl Engine {
         }
     }
 
-    fn fetch(&mut self, pc: u32, now: Nanos) -> Result<Code, Refusal> {
+    fn fetch(&mut self, pc: u32, now: Nanos) -> Result<Code, AccessError> {
         let mut port = self.port.borrow_mut();
         let bus = &mut port.bus;
-        let first = bus.fetch(pc, Width::Half, now)?;
-        bus.flash.violations.in_flash = bus.is_flash(pc);
+        let first = bus.fetch(pc, AccessWidth::Half, now)?;
+        bus.record.set_in_flash(bus.is_flash(pc));
         if first >> 11 < 0b11101 {
             return Ok(Code { bits: first, wide: false });
         }
-        let second = bus.fetch(pc + 2, Width::Half, now)?;
+        let second = bus.fetch(pc + 2, AccessWidth::Half, now)?;
         Ok(Code { bits: first << 16 | second, wide: true })
     }
 
-    fn exception_return(&mut self, core: &mut Core, pc: u32) -> Outcome {
+    fn exception_return(&mut self, core: &mut Core, pc: u32) -> Executed {
         let mut port = self.port.borrow_mut();
         let registers = &mut self.processor.registers;
-        let result = core::leave(registers, &mut port.bus, pc | 1, core.time);
+        let result = cortex_m::leave(registers, &mut port.bus, pc | 1, core.time);
         drop(port);
         match result {
-            Ok(()) => Outcome::Next { cycles: 10 },
-            Err(Derived::Busy(until)) => Outcome::Stalled(until),
+            Ok(()) => Executed::Next { cycles: 10 },
+            Err(Derived::Busy(until)) => Executed::Stalled(until),
             Err(Derived::Fault) => self.fault(core, pc, INVPC, None),
         }
     }
 
-    fn bend(&mut self, base: Option<u32>) -> Option<RegisterIndex> {
+    fn move_private(&mut self, base: Option<u32>) -> Option<RegisterIndex> {
         let register = RegisterIndex::new_main(base.filter(|&base| base < 13)?);
         let value = self.processor.registers[register];
         (value >> 20 == PRIVATE >> 20).then(|| {
-            self.processor.registers.set(register, value ^ BEND);
+            self.processor.registers.set(register, value ^ MOVE_BITS);
             register
         })
     }
 
-    /// Undoes `bend`. The instruction may have changed the register meanwhile, by a load or by write-back.
-    fn unbend(&mut self, register: RegisterIndex) {
+    /// Undoes `move_private`. The instruction may have changed the register meanwhile, by a load or by write-back.
+    fn move_back(&mut self, register: RegisterIndex) {
         let value = self.processor.registers[register];
-        if value >> 20 == BENT >> 20 {
-            self.processor.registers.set(register, value ^ BEND);
+        if value >> 20 == MOVED_PRIVATE >> 20 {
+            self.processor.registers.set(register, value ^ MOVE_BITS);
         }
     }
 
-    fn special(&mut self, core: &mut Core, special: Special) -> Outcome {
+    fn special(&mut self, core: &mut Core, special: Special) -> Executed {
         let registers = &mut self.processor.registers;
         match special {
             Special::Call => {
                 let mut port = self.port.borrow_mut();
                 let return_to = registers.pc;
-                let masked = core::in_handler(registers) || registers.primask.pm();
-                let entered = !masked && core::enter(registers, &mut port.bus, SV_CALL, return_to, core.time).is_ok();
+                let masked = cortex_m::in_handler(registers) || registers.primask.pm();
+                let entered =
+                    !masked && cortex_m::enter(registers, &mut port.bus, SV_CALL, return_to, core.time).is_ok();
                 let stop = if entered { None } else { Self::raise(core, registers, &mut port.bus, return_to) };
-                stop.map_or(Outcome::Next { cycles: 12 }, Outcome::Stop)
+                stop.map_or(Executed::Next { cycles: 12 }, Executed::Stop)
             }
             Special::Read { to, from } => {
                 let value = match from {
@@ -459,7 +457,7 @@ impl Engine {
                     _ => 0,
                 };
                 registers.set(RegisterIndex::new_main(to), value);
-                Outcome::Next { cycles: 2 }
+                Executed::Next { cycles: 2 }
             }
             Special::Write { to, from } => {
                 let value = registers[RegisterIndex::new_main(from)];
@@ -475,13 +473,13 @@ impl Engine {
                     19 => registers.faultmask.set_pm(value & 1 != 0),
                     20 => {
                         registers.control.set_privileged_bit(value & 1 != 0);
-                        if !core::in_handler(registers) {
+                        if !cortex_m::in_handler(registers) {
                             registers.control.set_spsel(value & 2 != 0);
                         }
                     }
                     _ => {}
                 }
-                Outcome::Next { cycles: 2 }
+                Executed::Next { cycles: 2 }
             }
         }
     }

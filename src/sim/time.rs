@@ -1,12 +1,6 @@
 //! The time of the model: nanoseconds since power was first applied. It does not depend on the computer's clock.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
-
-use super::machine::Machine;
-use crate::clock::Clock;
+use std::time::Duration;
 
 /// A point in time or a duration in the model, in nanoseconds.
 pub(super) type Nanos = u64;
@@ -24,18 +18,4 @@ pub(super) const MASS_ERASE: Nanos = 20_000_000;
 /// Converts a duration. If it does not fit, the result is practically infinite.
 pub(super) fn nanos(duration: Duration) -> Nanos {
     Nanos::try_from(duration.as_nanos()).unwrap_or(Nanos::MAX / 2)
-}
-
-/// The board's time as a [`Clock`] for the rest of the program. The board runs while it sleeps.
-#[derive(Debug)]
-pub(super) struct ModelClock(pub(super) Arc<Mutex<Machine>>);
-
-impl Clock for ModelClock {
-    fn now(&self) -> Duration {
-        Duration::from_nanos(self.0.lock().unwrap_or_else(PoisonError::into_inner).now())
-    }
-
-    fn sleep(&self, duration: Duration) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pass(nanos(duration));
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use m365_drv::sim::Contact;
+use m365_drv::sim::WireContact;
 
 use super::{
     scene::{End, LOCKED, OPEN, Trial},
@@ -21,7 +21,7 @@ fn an_unsteady_hand_succeeds_without_wearing_out_a_page() {
                 let gap = Duration::from_millis(50)..Duration::from_secs(5);
                 let mut trial = Trial::new(scene).waiting();
                 let began = trial.board.counts().time;
-                trial.board.set_contact(Contact::Markov { duty_percent, gap, seed });
+                trial.board.set_contact(WireContact::Markov { duty_percent, gap, seed });
                 let outcome = trial.run().and_then(|end| {
                     tally.ended(scene.name, end);
                     longest = longest.max(trial.board.counts().time.saturating_sub(began));

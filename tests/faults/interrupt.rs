@@ -90,7 +90,7 @@ fn an_interrupt_is_noticed_at_a_low_clock_rate() {
 #[test]
 fn an_interrupt_is_noticed_while_waiting_for_a_board() {
     let mut trial = Trial::new(&LOCKED).waiting();
-    trial.board.set_contact(m365_drv::sim::Contact::Absent);
+    trial.board.set_contact(m365_drv::sim::WireContact::Absent);
     let at = trial.board.counts().time + Duration::from_secs(30);
     let (end, late) = run_until(&mut trial, at).unwrap();
     assert!(matches!(end, End::Failure(Category::Interrupted, ops::BoardState::Untouched)), "{end:?}");

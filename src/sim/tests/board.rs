@@ -7,12 +7,12 @@ use probe_rs::{
     probe::{DebugProbeError, DebugProbeSelector, list::Lister},
 };
 
-use super::debugger::{attach, since, try_attach};
-use crate::sim::{Layout, Scenario, SimBoard, UID};
+use super::debugger::{attach, board_of, since, try_attach};
+use crate::sim::{Scenario, UID};
 
 #[test]
 fn the_probe_is_listed_and_opened_by_its_own_selector() {
-    let board = SimBoard::new(Scenario::New, &Layout::XIAOMI);
+    let board = board_of(Scenario::New);
     let lister = Lister::with_lister(board.probe_lister());
     let infos = lister.list_all();
     assert_eq!(infos.len(), 1);
@@ -25,7 +25,7 @@ fn the_probe_is_listed_and_opened_by_its_own_selector() {
 
 #[test]
 fn the_chip_identifies_itself_as_an_stm32f103() {
-    let board = SimBoard::new(Scenario::New, &Layout::XIAOMI);
+    let board = board_of(Scenario::New);
     let mut debugger = attach(&board);
     assert_eq!(debugger.read(0xE000_ED00), 0x411F_C231);
     assert_eq!(debugger.read(0xE004_2000), 0x2003_6410);
@@ -42,7 +42,7 @@ fn the_chip_identifies_itself_as_an_stm32f103() {
 
 #[test]
 fn memory_reads_back_in_every_width_across_the_address_wrap() {
-    let board = SimBoard::new(Scenario::New, &Layout::XIAOMI);
+    let board = board_of(Scenario::New);
     let mut debugger = attach(&board);
     let words: Vec<u32> = (0..1000u32).map(|index| index.wrapping_mul(0x0101_0101)).collect();
     debugger.try_write(0x2000_0104, &words).unwrap();
@@ -58,7 +58,7 @@ fn memory_reads_back_in_every_width_across_the_address_wrap() {
 
 #[test]
 fn unmapped_addresses_fault_and_the_link_stays_usable() {
-    let board = SimBoard::new(Scenario::New, &Layout::XIAOMI);
+    let board = board_of(Scenario::New);
     let mut debugger = attach(&board);
     for address in [0x0801_0000, 0x2000_5000, 0x6000_0000, 0x1FFF_E000, 0x4000_8000, 0x4002_4000, 0x4210_0000] {
         assert!(super::debugger::is_fault(&debugger.try_read(address, 1).unwrap_err()), "{address:#010x}");
@@ -68,13 +68,13 @@ fn unmapped_addresses_fault_and_the_link_stays_usable() {
 
 #[test]
 fn a_probe_without_a_board_opens_but_cannot_attach() {
-    let board = SimBoard::new(Scenario::Absent, &Layout::XIAOMI);
+    let board = board_of(Scenario::Absent);
     assert!(try_attach(&board).err().unwrap().starts_with("attach"));
 }
 
 #[test]
 fn time_passes_with_transfers_and_sleep() {
-    let board = SimBoard::new(Scenario::New, &Layout::XIAOMI);
+    let board = board_of(Scenario::New);
     let mut debugger = attach(&board);
     let clock = board.clock();
     let start = clock.now();
@@ -93,7 +93,7 @@ fn time_passes_with_transfers_and_sleep() {
 
 #[test]
 fn the_probe_rounds_its_clock_down() {
-    let board = SimBoard::new(Scenario::New, &Layout::XIAOMI);
+    let board = board_of(Scenario::New);
     let lister = Lister::with_lister(board.probe_lister());
     let mut probe = lister.open(&lister.list_all()[0]).unwrap();
     assert_eq!(probe.set_speed(5000).unwrap(), 4000);
@@ -105,14 +105,14 @@ fn the_probe_rounds_its_clock_down() {
 fn every_scenario_is_parsed_from_its_name() {
     for scenario in Scenario::all() {
         assert_eq!(scenario.to_string().parse(), Ok(scenario));
-        SimBoard::new(scenario, &Layout::XIAOMI);
+        board_of(scenario);
     }
     assert!("briked".parse::<Scenario>().is_err());
 }
 
 #[test]
 fn the_probes_reset_pin_works_only_if_it_is_wired() {
-    let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
+    let board = board_of(Scenario::Open);
     let lister = Lister::with_lister(board.probe_lister());
     let mut probe = lister.open(&lister.list_all()[0]).unwrap();
     let resets = board.counts().resets;

@@ -1,10 +1,13 @@
 //! Clones of the STM32F103, and chips that are not clones of it.
 
-use super::debugger::{CR, Debugger, KEYS, OBR, OPTKEYR, SR, attach, is_fault};
-use crate::sim::{ChipKind, Layout, Scenario, SimBoard, UID};
+use super::debugger::{CR, Debugger, KEYS, OBR, OPTKEYR, SR, attach, board_of, is_fault};
+use crate::{
+    sim::{Scenario, SimBoard, SimChip, UID},
+    target::Target,
+};
 
 fn board(scenario: Scenario) -> SimBoard {
-    SimBoard::new(scenario, &Layout::XIAOMI)
+    board_of(scenario)
 }
 
 fn identity(debugger: &mut Debugger) -> [u32; 3] {
@@ -91,7 +94,7 @@ fn a_gd32e103_protected_with_0xcc_can_never_be_unlocked() {
 
 #[test]
 fn a_gd32e103_programs_only_erased_words_and_none_while_double_words_are_selected() {
-    let board = SimBoard::with_flash(ChipKind::Gd32e103, 64, &[0x5A; 4]);
+    let board = SimBoard::with_flash(SimChip::Gd32e103, 64, &[0x5A; 4]);
     let mut debugger = attach(&board);
     debugger.halt();
     debugger.unlock_flash();
@@ -158,7 +161,7 @@ fn a_chip_may_report_another_flash_size_and_dpidr() {
 
 #[test]
 fn a_ninebot_board_has_the_larger_flash_map() {
-    let board = SimBoard::new(Scenario::Locked, &Layout::NINEBOT);
+    let board = SimBoard::new(Scenario::Locked, Target::builtin("es2").unwrap());
     assert_eq!(board.flash().len(), 128 * 1024);
-    assert_eq!(board.sram()[0x72E..0x73C], Layout::NINEBOT.serial);
+    assert_eq!(board.sram()[0x72E..0x73C], *b"N2GSD1234C5678");
 }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::debugger::{AR, CR, DHCSR, Debugger, HALT, SR, attach, is_fault, since, try_attach};
-use crate::sim::{Armed, Contact, Fault, FaultKind, Layout, Lie, Scenario, SimBoard, Trigger};
+use super::debugger::{AR, CR, DHCSR, Debugger, HALT, SR, attach, board_of, is_fault, since, try_attach};
+use crate::sim::{Armed, Fault, FaultKind, Lie, Scenario, SimBoard, Trigger, WireContact};
 
 fn open() -> SimBoard {
-    SimBoard::new(Scenario::Open, &Layout::XIAOMI)
+    board_of(Scenario::Open)
 }
 
 fn next_transfer(board: &SimBoard, kind: FaultKind) -> Armed {
@@ -203,7 +203,7 @@ fn a_worn_page_can_be_neither_erased_nor_programmed() {
 
 #[test]
 fn slipping_wires_may_touch_another_board() {
-    let board = SimBoard::new(Scenario::Locked, &Layout::XIAOMI);
+    let board = board_of(Scenario::Locked);
     let first = board.uid();
     let mut debugger = attach(&board);
     let gap = Duration::from_millis(200);
@@ -221,7 +221,7 @@ fn slipping_wires_may_touch_another_board() {
 #[test]
 fn contact_by_hand_holds_for_about_the_given_share_of_the_time() {
     let board = open();
-    board.set_contact(Contact::Markov {
+    board.set_contact(WireContact::Markov {
         duty_percent: 70,
         gap: Duration::from_millis(50)..Duration::from_millis(150),
         seed: 7,
@@ -234,7 +234,7 @@ fn contact_by_hand_holds_for_about_the_given_share_of_the_time() {
     // Attaching takes a while, so it succeeds less often than there is contact.
     assert!((500..720).contains(&good), "{good}");
     let again = open();
-    again.set_contact(Contact::Markov { duty_percent: 100, gap: Duration::ZERO..Duration::ZERO, seed: 7 });
+    again.set_contact(WireContact::Markov { duty_percent: 100, gap: Duration::ZERO..Duration::ZERO, seed: 7 });
     attach(&again);
 }
 

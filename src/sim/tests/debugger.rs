@@ -9,7 +9,15 @@ use probe_rs::{
     probe::list::Lister,
 };
 
-use crate::sim::SimBoard;
+use crate::{
+    sim::{Scenario, SimBoard},
+    target::Target,
+};
+
+/// The board of a scenario, with 64 KiB of flash.
+pub(super) fn board_of(scenario: Scenario) -> SimBoard {
+    SimBoard::new(scenario, Target::builtin("pro").unwrap())
+}
 
 pub(super) const DHCSR: u32 = 0xE000_EDF0;
 pub(super) const DEMCR: u32 = 0xE000_EDFC;

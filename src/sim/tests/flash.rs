@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::debugger::{AR, CR, DHCSR, KEYR, KEYS, SR, attach, is_fault, since};
-use crate::sim::{Layout, Scenario, SimBoard};
+use super::debugger::{AR, CR, DHCSR, KEYR, KEYS, SR, attach, board_of, is_fault, since};
+use crate::sim::{Scenario, SimBoard};
 
 fn open() -> SimBoard {
-    SimBoard::new(Scenario::Open, &Layout::XIAOMI)
+    board_of(Scenario::Open)
 }
 
 #[test]
@@ -196,7 +196,7 @@ const LOADER: [u16; 12] = [
 
 #[test]
 fn a_resident_loader_programs_at_the_speed_of_the_flash() {
-    let board = SimBoard::new(Scenario::New, &Layout::XIAOMI);
+    let board = board_of(Scenario::New);
     let mut debugger = attach(&board);
     debugger.halt();
     debugger.unlock_flash();
@@ -226,7 +226,7 @@ fn a_resident_loader_programs_at_the_speed_of_the_flash() {
 
 #[test]
 fn write_protected_pages_prevent_their_erase_and_a_mass_erase() {
-    let board = SimBoard::new(Scenario::Wrp, &Layout::XIAOMI);
+    let board = board_of(Scenario::Wrp);
     let before = board.flash();
     let mut debugger = attach(&board);
     debugger.halt();

@@ -3,7 +3,7 @@
 mod board;
 mod clones;
 mod contact;
-mod core;
+mod cortex_m;
 mod debugger;
 mod flash;
 mod protection;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::debugger::{CR, DHCSR, OBR, SR, attach, is_fault};
-use crate::sim::{Layout, MILEAGE_M, Scenario, SimBoard, UID};
+use super::debugger::{CR, DHCSR, OBR, SR, attach, board_of, is_fault};
+use crate::sim::{MILEAGE_M, Scenario, SimBoard, UID};
 
 fn locked() -> SimBoard {
-    SimBoard::new(Scenario::Locked, &Layout::XIAOMI)
+    board_of(Scenario::Locked)
 }
 
 #[test]
@@ -16,7 +16,7 @@ fn a_locked_board_runs_and_its_code_keeps_the_data_block_in_sram() {
     let sram = board.sram();
     let live = &sram[0x70E..0x70E + 512];
     assert_eq!(live[..4], [0x5C, 0x51, 0xEE, 0x07]);
-    assert_eq!(live[0x20..0x2E], Layout::XIAOMI.serial);
+    assert_eq!(live[0x20..0x2E], *b"21886/00012345");
     assert_eq!(live[0x52..0x56], MILEAGE_M.to_le_bytes());
     assert_eq!(live[0x1B4..0x1C0], UID.map(u32::to_le_bytes).concat());
     assert_eq!(live[0x34..0x38], [0x99, 0x09, 0, 0], "version 9.9.9, no error");
@@ -35,7 +35,7 @@ fn a_debugger_can_read_everything_on_a_protected_chip_except_flash() {
     assert_eq!(debugger.read(0x1FFF_F800) & 0xFFFF, 0xFF00);
     let sram: Vec<u8> =
         debugger.try_read(0x2000_0000, 0x1400).unwrap().into_iter().flat_map(u32::to_le_bytes).collect();
-    assert_eq!(sram[0x72E..0x73C], Layout::XIAOMI.serial);
+    assert_eq!(sram[0x72E..0x73C], *b"21886/00012345");
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_debugger_cannot_program_a_protected_chip() {
 
 #[test]
 fn protecting_erases_nothing_and_takes_effect_at_the_next_reset() {
-    let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
+    let board = board_of(Scenario::Open);
     let before = board.flash();
     let mut debugger = attach(&board);
     debugger.halt();
@@ -115,7 +115,7 @@ fn protecting_erases_nothing_and_takes_effect_at_the_next_reset() {
 
 #[test]
 fn erased_option_bytes_protect_the_chip() {
-    let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
+    let board = board_of(Scenario::Open);
     board.set_option_bytes([0xFF; 16]);
     assert!(board.is_protected());
     let mut debugger = attach(&board);
@@ -125,7 +125,7 @@ fn erased_option_bytes_protect_the_chip() {
 
 #[test]
 fn option_bytes_cannot_be_programmed_twice() {
-    let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
+    let board = board_of(Scenario::Open);
     let mut debugger = attach(&board);
     debugger.halt();
     debugger.unlock_flash();

@@ -4,12 +4,12 @@ use std::{fs, path::Path, time::Duration};
 
 use proptest::prelude::*;
 
-use super::debugger::attach;
-use crate::sim::{Layout, Nrst, Scenario, SimBoard};
+use super::debugger::{attach, board_of};
+use crate::sim::{ResetPin, Scenario, SimBoard};
 
 fn saved(scenario: Scenario) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    SimBoard::new(scenario, &Layout::XIAOMI).save(folder.path()).unwrap();
+    board_of(scenario).save(folder.path()).unwrap();
     folder
 }
 
@@ -22,7 +22,7 @@ fn same(a: &SimBoard, b: &SimBoard) {
 #[test]
 fn every_board_is_loaded_as_it_was_saved() {
     for scenario in Scenario::all() {
-        let board = SimBoard::new(scenario, &Layout::XIAOMI);
+        let board = board_of(scenario);
         let folder = tempfile::tempdir().unwrap();
         board.save(&folder.path().join("deep/er")).unwrap();
         same(&board, &SimBoard::load(&folder.path().join("deep/er")).unwrap());
@@ -41,7 +41,7 @@ fn a_running_board_continues_where_it_was_saved() {
 
 #[test]
 fn a_halted_core_stays_halted() {
-    let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
+    let board = board_of(Scenario::Open);
     attach(&board).halt();
     let folder = tempfile::tempdir().unwrap();
     board.save(folder.path()).unwrap();
@@ -52,8 +52,8 @@ fn a_halted_core_stays_halted() {
 
 #[test]
 fn a_board_saved_in_reset_starts_from_the_beginning() {
-    let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
-    board.press_reset(Nrst::Low);
+    let board = board_of(Scenario::Open);
+    board.press_reset(ResetPin::Low);
     let folder = tempfile::tempdir().unwrap();
     board.save(folder.path()).unwrap();
     let again = SimBoard::load(folder.path()).unwrap();

@@ -5,7 +5,7 @@ use std::{env, fs, time::Duration};
 
 use crate::{
     block::{DataBlock, Serial, Uid},
-    sim::{ChipKind, SimBoard, UID},
+    sim::{SimBoard, SimChip, UID},
 };
 
 fn image(name: &str) -> Option<Vec<u8>> {
@@ -23,7 +23,7 @@ fn the_vendors_bootloader_starts_the_vendors_application() {
         flash[..boot.len()].copy_from_slice(&boot);
         flash[0x1000..0x1000 + drv.len()].copy_from_slice(&drv);
         flash[0xF800..0xFA00].copy_from_slice(block.as_bytes());
-        let board = SimBoard::with_flash(ChipKind::Stm32f103, 64, &flash);
+        let board = SimBoard::with_flash(SimChip::Stm32f103, 64, &flash);
         for _ in 0..40 {
             board.clock().sleep(Duration::from_millis(20));
         }

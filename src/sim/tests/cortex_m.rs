@@ -2,15 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use super::debugger::{AIRCR, CR, DEMCR, DHCSR, HALT, RUN, attach};
-use crate::sim::{ChipKind, Layout, Nrst, Scenario, SimBoard, options};
+use super::debugger::{AIRCR, CR, DEMCR, DHCSR, HALT, RUN, attach, board_of};
+use crate::sim::{ResetPin, Scenario, SimBoard, SimChip, options};
 
 const S_HALT: u32 = 1 << 17;
 const S_LOCKUP: u32 = 1 << 19;
 const S_RESET_ST: u32 = 1 << 25;
 
 fn blank() -> SimBoard {
-    SimBoard::new(Scenario::New, &Layout::XIAOMI)
+    board_of(Scenario::New)
 }
 
 /// Little-endian half-words as words.
@@ -80,7 +80,7 @@ fn a_blank_chip_is_locked_up_and_can_still_be_halted() {
 
 #[test]
 fn a_reset_with_vector_catch_halts_before_the_first_instruction() {
-    let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
+    let board = board_of(Scenario::Open);
     let mut debugger = attach(&board);
     debugger.write(DHCSR, HALT);
     debugger.write(DEMCR, 1);
@@ -96,7 +96,7 @@ fn a_reset_with_vector_catch_halts_before_the_first_instruction() {
 
 #[test]
 fn the_code_of_the_bootloader_starts_the_application() {
-    let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
+    let board = board_of(Scenario::Open);
     assert!((0x0800_1100..0x0800_1300).contains(&board.pc()), "{:#010x}", board.pc());
     let mut debugger = attach(&board);
     let count = debugger.read(0x2000_0004);
@@ -109,14 +109,13 @@ fn the_code_of_the_bootloader_starts_the_application() {
 
 #[test]
 fn without_an_application_the_bootloader_loops() {
-    let layout = Layout::XIAOMI;
-    let board = SimBoard::new(Scenario::Bricked, &layout);
+    let board = board_of(Scenario::Bricked);
     assert!((0x0800_0120..0x0800_0160).contains(&board.pc()), "{:#010x}", board.pc());
 }
 
 #[test]
 fn a_bad_access_ends_in_the_fault_handler_and_a_second_one_locks_up() {
-    let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
+    let board = board_of(Scenario::Open);
     let mut debugger = attach(&board);
     debugger.halt();
     // ldr r0, [r1]; b .
@@ -137,7 +136,7 @@ fn a_bad_access_ends_in_the_fault_handler_and_a_second_one_locks_up() {
 
 #[test]
 fn vector_catch_stops_a_fault_at_its_handler() {
-    let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
+    let board = board_of(Scenario::Open);
     let mut debugger = attach(&board);
     debugger.halt();
     debugger.write(DEMCR, 1 << 10);
@@ -207,7 +206,7 @@ fn the_core_and_the_debugger_see_the_active_exception_in_icsr() {
 
 #[test]
 fn a_breakpoint_stops_before_its_instruction() {
-    let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
+    let board = board_of(Scenario::Open);
     let mut debugger = attach(&board);
     debugger.write(DHCSR, RUN);
     debugger.write(0xE000_2008, 0x4000_0001 | 0x0800_116C);
@@ -275,7 +274,7 @@ fn a_delay_loop_takes_four_cycles_per_round_even_if_a_debugger_watches() {
 
 #[test]
 fn a_reset_ends_halting_unless_vector_catch_is_on() {
-    let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
+    let board = board_of(Scenario::Open);
     let mut debugger = attach(&board);
     debugger.halt();
     // C_MASKINTS and C_STEP.
@@ -289,8 +288,8 @@ fn a_reset_ends_halting_unless_vector_catch_is_on() {
 #[test]
 fn while_reset_is_held_the_core_is_stopped_and_only_its_private_bus_answers() {
     for (demcr, cause) in [(1, 8), (0, 1)] {
-        let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
-        board.press_reset(Nrst::Low);
+        let board = board_of(Scenario::Open);
+        board.press_reset(ResetPin::Low);
         let mut debugger = attach(&board);
         assert!(debugger.try_read(0x2000_0000, 1).is_err());
         debugger.write(DHCSR, HALT);
@@ -299,7 +298,7 @@ fn while_reset_is_held_the_core_is_stopped_and_only_its_private_bus_answers() {
             assert_eq!(debugger.read(DHCSR) & (S_HALT | S_RESET_ST), S_RESET_ST, "no debug state during reset");
         }
         let resets = board.counts().resets;
-        board.press_reset(Nrst::Released);
+        board.press_reset(ResetPin::Released);
         assert_eq!(board.counts().resets, resets, "the release is not another reset");
         assert_eq!(debugger.read(DHCSR) & (S_HALT | S_RESET_ST), S_HALT | S_RESET_ST);
         assert_eq!(debugger.read(DHCSR) & S_RESET_ST, 0);
@@ -310,19 +309,19 @@ fn while_reset_is_held_the_core_is_stopped_and_only_its_private_bus_answers() {
 
 #[test]
 fn a_board_powered_on_while_reset_is_held_starts_when_reset_is_released() {
-    let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
-    board.press_reset(Nrst::Low);
+    let board = board_of(Scenario::Open);
+    board.press_reset(ResetPin::Low);
     board.power_cycle();
     board.clock().sleep(Duration::from_millis(50));
     assert_eq!(board.pc(), 0);
-    board.press_reset(Nrst::Released);
+    board.press_reset(ResetPin::Released);
     board.clock().sleep(Duration::from_millis(50));
     assert!((0x0800_1100..0x0800_1198).contains(&board.pc()));
 }
 
 #[test]
 fn a_watchdog_resets_the_chip_unless_the_debugger_stops_it() {
-    let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
+    let board = board_of(Scenario::Open);
     let mut debugger = attach(&board);
     debugger.halt();
     debugger.write(0x4000_3000, 0xCCCC);
@@ -360,7 +359,7 @@ fn the_debugger_stops_a_watchdog_only_while_the_core_is_halted() {
 
 #[test]
 fn a_watchdog_started_by_the_option_bytes_runs_again_after_every_reset() {
-    let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
+    let board = board_of(Scenario::Open);
     board.set_option_bytes(options::from_bytes([0xA5, 0xFE, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]));
     let resets = board.counts().resets;
     board.clock().sleep(Duration::from_millis(2100));
@@ -387,7 +386,7 @@ const PATIENT: [u16; 6] = [
 #[test]
 fn a_program_that_reloads_the_watchdog_can_wait_for_a_long_flash_operation() {
     for (reload, survives) in [(0x600B, true), (0xBF00, false)] {
-        let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
+        let board = board_of(Scenario::Open);
         board.set_erase_times(Duration::from_millis(40), Duration::from_millis(900));
         let mut debugger = attach(&board);
         debugger.halt();
@@ -428,7 +427,7 @@ const WATCHED: [u16; 20] = [
 #[test]
 fn firmware_that_reloads_its_watchdog_is_never_reset() {
     let flash: Vec<u8> = WATCHED.into_iter().flat_map(u16::to_le_bytes).collect();
-    let board = SimBoard::with_flash(ChipKind::Stm32f103, 64, &flash);
+    let board = SimBoard::with_flash(SimChip::Stm32f103, 64, &flash);
     board.clock().sleep(Duration::from_secs(3));
     assert_eq!(board.counts().resets, 1);
     assert!((0x0800_001C..0x0800_0028).contains(&board.pc()), "{:#010x}", board.pc());
@@ -439,14 +438,14 @@ fn firmware_that_does_not_reload_its_watchdog_is_reset_again_and_again() {
     let mut flash: Vec<u8> = WATCHED.into_iter().flat_map(u16::to_le_bytes).collect();
     // b . instead of the first reload.
     flash[28..30].copy_from_slice(&[0xFE, 0xE7]);
-    let board = SimBoard::with_flash(ChipKind::Stm32f103, 64, &flash);
+    let board = SimBoard::with_flash(SimChip::Stm32f103, 64, &flash);
     board.clock().sleep(Duration::from_secs(3));
     assert_eq!(board.counts().resets, 1 + 7, "every 410 ms");
 }
 
 #[test]
 fn c_maskints_may_change_only_while_halted_and_not_in_the_write_that_resumes() {
-    let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
+    let board = board_of(Scenario::Open);
     let mut debugger = attach(&board);
     for good in [HALT, HALT | 8, RUN | 8, HALT | 8, HALT, RUN] {
         debugger.write(DHCSR, good);
@@ -460,7 +459,7 @@ fn c_maskints_may_change_only_while_halted_and_not_in_the_write_that_resumes() {
 
 #[test]
 fn waiting_for_a_running_application_takes_almost_no_real_time() {
-    let board = SimBoard::new(Scenario::Open, &Layout::XIAOMI);
+    let board = board_of(Scenario::Open);
     let start = Instant::now();
     for _ in 0..100 {
         board.clock().sleep(Duration::from_secs(1));

@@ -1,12 +1,12 @@
 //! The state of the core: registers, halt and lock-up, reset, exception entry and return. ARMv7-M ARM (DDI 0403E).
-//! Execution is in `thumb`, access by a debugger in `debug`.
+//! Execution is in `thumb`, access by a debugger in `debug_registers`.
 
 use armagnac::registers::{CoreRegisters, RegisterIndex};
 
 use super::{
     bus::Bus,
-    flash::{Refusal, ResetKind, Width},
-    log::Master,
+    debug_state::DebugState,
+    signals::{AccessError, AccessWidth, Master, ResetKind},
     system::HARD_FAULT,
     time::Nanos,
 };
@@ -16,7 +16,7 @@ pub(super) const LOCKUP_PC: u32 = 0xFFFF_FFFE;
 
 /// Whether the core executes, and if not, why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Activity {
+pub(super) enum Execution {
     Running,
     /// In WFI or WFE, until the next exception.
     Sleeping,
@@ -29,12 +29,12 @@ pub(super) enum Activity {
 pub(super) struct Core {
     pub(super) registers: CoreRegisters,
     pub(super) basepri: u8,
-    pub(super) activity: Activity,
+    pub(super) activity: Execution,
     /// The time up to which it has executed: a little ahead of the board's time after an instruction, never behind it.
     pub(super) time: Nanos,
     /// When it last started to run, after a reset or a resume.
     pub(super) started: Nanos,
-    pub(super) debug: super::debug::DebugState,
+    pub(super) debug: DebugState,
     /// Whether instructions were executed since the debugger last read `S_RETIRE_ST`.
     pub(super) retired: bool,
 }
@@ -44,10 +44,10 @@ impl Core {
         Self {
             registers: CoreRegisters::new(),
             basepri: 0,
-            activity: Activity::Running,
+            activity: Execution::Running,
             time: 0,
             started: 0,
-            debug: super::debug::DebugState::new(),
+            debug: DebugState::new(),
             retired: false,
         }
     }
@@ -55,12 +55,12 @@ impl Core {
     /// Enters reset (B1.5.5).
     pub(super) fn enter_reset(&mut self, kind: ResetKind) {
         if kind == ResetKind::PowerOn {
-            self.debug = super::debug::DebugState::new();
+            self.debug = DebugState::new();
         }
         self.registers = CoreRegisters::new();
         self.registers.lr = u32::MAX;
         self.basepri = 0;
-        self.activity = Activity::Running;
+        self.activity = Execution::Running;
         self.debug.enter_reset();
     }
 
@@ -68,7 +68,7 @@ impl Core {
     pub(super) fn leave_reset(&mut self, bus: &mut Bus, now: Nanos) {
         self.time = now;
         self.started = now;
-        let mut vector = |index: u32| bus.fetch(4 * index, Width::Word, now);
+        let mut vector = |index: u32| bus.fetch(4 * index, AccessWidth::Word, now);
         match (vector(0), vector(1)) {
             (Ok(stack), Ok(entry)) => {
                 self.registers.msp = stack & !3;
@@ -81,13 +81,13 @@ impl Core {
     }
 
     pub(super) fn lock_up(&mut self) {
-        self.activity = Activity::LockedUp;
+        self.activity = Execution::LockedUp;
         self.registers.pc = LOCKUP_PC;
     }
 
     /// Whether the core executes as time passes.
     pub(super) fn can_run(&self) -> bool {
-        !self.debug.halted && self.activity != Activity::LockedUp
+        !self.debug.halted && self.activity != Execution::LockedUp
     }
 }
 
@@ -100,11 +100,11 @@ pub(super) enum Derived {
     Busy(Nanos),
 }
 
-impl From<Refusal> for Derived {
-    fn from(refusal: Refusal) -> Self {
+impl From<AccessError> for Derived {
+    fn from(refusal: AccessError) -> Self {
         match refusal {
-            Refusal::Fault => Self::Fault,
-            Refusal::Busy(until) => Self::Busy(until),
+            AccessError::Fault => Self::Fault,
+            AccessError::Busy(until) => Self::Busy(until),
         }
     }
 }
@@ -130,9 +130,9 @@ pub(super) fn enter(
     let psr = registers.psr.get() & !0x200 | align << 7;
     let words = [r(0), r(1), r(2), r(3), r(12), registers.lr, return_to, psr];
     for (index, word) in (0..).zip(words) {
-        bus.write(frame.wrapping_add(4 * index), Width::Word, word, Master::Core, now)?;
+        bus.write(frame.wrapping_add(4 * index), AccessWidth::Word, word, Master::Core, now)?;
     }
-    let vector = bus.fetch(bus.system.vtor.wrapping_add(4 * number), Width::Word, now)?;
+    let vector = bus.fetch(bus.system.vtor.wrapping_add(4 * number), AccessWidth::Word, now)?;
     *registers.sp_mut() = frame;
     registers.lr = match (in_handler(&before), before.control.spsel()) {
         (true, _) => 0xFFFF_FFF1,
@@ -158,7 +158,7 @@ pub(super) fn leave(registers: &mut CoreRegisters, bus: &mut Bus, target: u32, n
     let frame = if spsel { registers.psp } else { registers.msp };
     let mut words = [0; 8];
     for (index, word) in (0..).zip(&mut words) {
-        *word = bus.read(frame.wrapping_add(4 * index), Width::Word, Master::Core, now)?;
+        *word = bus.read(frame.wrapping_add(4 * index), AccessWidth::Word, Master::Core, now)?;
     }
     let [r0, r1, r2, r3, r12, lr, pc, psr] = words;
     let back_to_thread = target & 0xF != 1;
