@@ -6,9 +6,8 @@ use super::{
     chips::Chip,
     cortex_m::Core,
     dap::Dap,
-    debug_registers,
-    dice::Dice,
-    options, peripherals,
+    debug_registers, options, peripherals,
+    seeded_random::SeededRandom,
     signals::{AccessError, AccessWidth, Master, ResetKind},
     thumb,
     time::Nanos,
@@ -32,7 +31,7 @@ pub(super) struct BoardModel {
     pub(super) powered: bool,
     pub(super) nrst_low: bool,
     now: Nanos,
-    dice: Dice,
+    random: SeededRandom,
 }
 
 /// The parts of a new board.
@@ -62,7 +61,7 @@ impl BoardModel {
             powered: false,
             nrst_low: false,
             now: 0,
-            dice: Dice::new(seed),
+            random: SeededRandom::new(seed),
         }
     }
 
@@ -78,7 +77,7 @@ impl BoardModel {
         self.powered = false;
         self.bus.flash.interrupt();
         for byte in &mut self.bus.sram {
-            *byte = self.dice.byte();
+            *byte = self.random.byte();
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{dice::Dice, options, signals::AccessWidth, time::Nanos};
+use super::{options, seeded_random::SeededRandom, signals::AccessWidth, time::Nanos};
 
 /// An operation of the flash interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub(super) struct Cells {
     /// Pages that can no longer be erased, and pages that can no longer be programmed.
     no_erase: BTreeSet<usize>,
     no_program: BTreeSet<usize>,
-    dice: Dice,
+    random: SeededRandom,
 }
 
 impl Cells {
@@ -60,7 +60,7 @@ impl Cells {
             page,
             no_erase: BTreeSet::new(),
             no_program: BTreeSet::new(),
-            dice: Dice::new(seed),
+            random: SeededRandom::new(seed),
         }
     }
 
@@ -113,23 +113,23 @@ impl Cells {
             Operation::Nothing => {}
             Operation::Program { offset, width, value } => {
                 // Programming only clears bits; some of them are not cleared yet.
-                let late = self.dice.next() as u32;
+                let late = self.random.next() as u32;
                 self.program(offset, width, value | late);
             }
             Operation::ErasePage(page) => self.erase_partly(page),
             Operation::EraseAll | Operation::Unprotect { .. } => {
-                let done = self.dice.below(self.pages() as u64) as usize;
+                let done = self.random.below(self.pages() as u64) as usize;
                 (0..done).for_each(|page| self.erase(page));
                 self.erase_partly(done);
             }
             Operation::EraseOptions => {
                 for byte in &mut self.options {
-                    *byte |= self.dice.byte();
+                    *byte |= self.random.byte();
                 }
             }
             Operation::ProgramOption { offset, width, .. } => {
                 for byte in &mut self.options[offset..offset + width.bytes()] {
-                    *byte &= self.dice.byte();
+                    *byte &= self.random.byte();
                 }
             }
         }
@@ -163,11 +163,11 @@ impl Cells {
         if self.no_erase.contains(&page) {
             return;
         }
-        let mut dice = self.dice.clone();
+        let mut random = self.random.clone();
         for byte in self.page_mut(page) {
-            *byte |= dice.byte();
+            *byte |= random.byte();
         }
-        self.dice = dice;
+        self.random = random;
     }
 
     fn page_mut(&mut self, page: usize) -> &mut [u8] {

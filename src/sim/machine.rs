@@ -8,9 +8,9 @@ use std::{
 use super::{
     board::BoardModel,
     dap::DapRegister,
-    dice::Dice,
     fault::{Armed, CountedEvent, Fault, FaultKind, Faults, Hit, Lie, Trigger, WireContact},
     record::Counts,
+    seeded_random::SeededRandom,
     time::{Nanos, nanos},
     transfer::TransferError,
 };
@@ -115,7 +115,7 @@ enum Plug {
 struct ContactPeriod {
     contact: bool,
     ends: Nanos,
-    dice: Dice,
+    random: SeededRandom,
 }
 
 #[derive(Debug)]
@@ -124,7 +124,7 @@ struct Lying {
     hit: Hit,
     first: Option<u32>,
     previous: u32,
-    dice: Dice,
+    random: SeededRandom,
 }
 
 impl Machine {
@@ -150,7 +150,7 @@ impl Machine {
             silent_until: 0,
             power_returns: None,
             contact: WireContact::Firm,
-            period: ContactPeriod { contact: true, ends: 0, dice: Dice::new(0) },
+            period: ContactPeriod { contact: true, ends: 0, random: SeededRandom::new(0) },
             faults: Faults::default(),
             failing: None,
             lie: None,
@@ -170,7 +170,7 @@ impl Machine {
 
     pub(super) fn set_contact(&mut self, contact: WireContact) {
         let seed = if let WireContact::Markov { seed, .. } = contact { seed } else { 0 };
-        self.period = ContactPeriod { contact: false, ends: self.now, dice: Dice::new(seed) };
+        self.period = ContactPeriod { contact: false, ends: self.now, random: SeededRandom::new(seed) };
         self.contact = contact;
     }
 
@@ -236,8 +236,8 @@ impl Machine {
                 self.set_aside = Some(std::mem::replace(&mut self.board, other));
             }
             FaultKind::Lying(lie) => {
-                let dice = Dice::new(self.now);
-                self.lie = Some(Lying { lie, hit, first: None, previous: 0, dice });
+                let random = SeededRandom::new(self.now);
+                self.lie = Some(Lying { lie, hit, first: None, previous: 0, random });
                 return;
             }
             FaultKind::DroppedWrite => {
@@ -283,9 +283,9 @@ impl Machine {
             period.contact = !period.contact;
             let span = if period.contact {
                 // Uniform from zero to twice the mean length that gives the duty.
-                period.dice.below((least + most) * duty / (100 - duty))
+                period.random.below((least + most) * duty / (100 - duty))
             } else {
-                least + period.dice.below(most.saturating_sub(least))
+                least + period.random.below(most.saturating_sub(least))
             };
             period.ends += span.max(1000);
         }
@@ -445,7 +445,7 @@ impl Machine {
             Lie::Late => std::mem::replace(&mut lying.previous, truth),
             Lie::Ones => u32::MAX,
             Lie::Zeros => 0,
-            Lie::FlippedBit { one_in } if lying.dice.below(one_in.into()) == 0 => truth ^ 1 << lying.dice.below(32),
+            Lie::FlippedBit { one_in } if lying.random.below(one_in.into()) == 0 => truth ^ 1 << lying.random.below(32),
             Lie::FlippedBit { .. } => truth,
         };
         if reported != truth {

@@ -60,10 +60,14 @@ impl Room {
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let name =
                     path.strip_prefix(room).expect("a file of the room").display().to_string().replace('\\', "/");
-                let module = name.trim_end_matches(".rs").split('/').filter(|part| *part != "mod").map(String::from);
-                self.0.insert(module.collect(), (name, Paths::of(&fs::read_to_string(&path).expect("a source file"))));
+                self.insert(name, &fs::read_to_string(&path).expect("a source file"));
             }
         }
+    }
+
+    fn insert(&mut self, name: String, source: &str) {
+        let module = name.trim_end_matches(".rs").split('/').filter(|part| *part != "mod").map(String::from);
+        self.0.insert(module.collect(), (name, Paths::of(source)));
     }
 
     /// The module that defines what `path` leads to; `None` if that is outside the room.
@@ -135,4 +139,16 @@ fn files_of_a_room_do_not_import_each_other_in_circles() {
         }
     }
     assert!(wrong.is_empty(), "files in circles differ from EXCEPTIONS:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_circle_through_a_re_export_is_found() {
+    let mut room = Room(BTreeMap::new());
+    let head = "mod a; mod b; mod c; pub use self::{a::A, b::B}; fn f() { c::g() }";
+    for (name, source) in
+        [("mod.rs", head), ("a.rs", "use super::{B, c};"), ("b.rs", "use crate::room::A;"), ("c.rs", "")]
+    {
+        room.insert(name.into(), source);
+    }
+    assert_eq!(room.circles("room"), BTreeSet::from(["a.rs", "b.rs"]));
 }

@@ -2,9 +2,9 @@
 
 /// Marsaglia's xorshift with 64 bits of state.
 #[derive(Debug, Clone)]
-pub(super) struct Dice(u64);
+pub(super) struct SeededRandom(u64);
 
-impl Dice {
+impl SeededRandom {
     pub(super) fn new(seed: u64) -> Self {
         // Zero is the only invalid state; the constant (2^64 over the golden ratio) spreads small seeds.
         Self((seed ^ 0x9E37_79B9_7F4A_7C15).max(1))
