@@ -3,7 +3,7 @@
 use super::{
     bus::Bus,
     cells::Cells,
-    chips::Chip,
+    chips::ChipFacts,
     cortex_m::Core,
     dap::Dap,
     debug_registers, options, peripherals,
@@ -21,7 +21,7 @@ const DBG_IWDG_STOP: u32 = 1 << 8;
 /// A board with its chip.
 #[derive(Debug)]
 pub(super) struct BoardModel {
-    pub(super) chip: &'static Chip,
+    pub(super) chip: &'static ChipFacts,
     pub(super) bus: Bus,
     pub(super) core: Core,
     pub(super) dap: Dap,
@@ -36,7 +36,7 @@ pub(super) struct BoardModel {
 
 /// The parts of a new board.
 pub(super) struct BoardParts {
-    pub(super) chip: &'static Chip,
+    pub(super) chip: &'static ChipFacts,
     pub(super) uid: [u32; 3],
     pub(super) flash: Vec<u8>,
     pub(super) options: [u8; options::LEN],

@@ -2,7 +2,7 @@
 
 use super::{
     cells::Cells,
-    chips::{Chip, Family, SimChip},
+    chips::{ChipFacts, Family, SimChip},
     flash::{self, Flash},
     options,
     peripherals::{self, Peripherals},
@@ -26,7 +26,7 @@ const UID: u32 = 0x1FFF_F7E8;
 /// Everything that the core and the debugger access over the bus.
 #[derive(Debug)]
 pub(super) struct Bus {
-    chip: &'static Chip,
+    chip: &'static ChipFacts,
     pub(super) flash: Flash,
     pub(super) record: Record,
     pub(super) quirk: SizeQuirk,
@@ -44,7 +44,7 @@ pub(super) struct Bus {
 }
 
 impl Bus {
-    pub(super) fn new(chip: &'static Chip, cells: Cells, sram: Vec<u8>, uid: [u32; 3], flash_kib: u16) -> Self {
+    pub(super) fn new(chip: &'static ChipFacts, cells: Cells, sram: Vec<u8>, uid: [u32; 3], flash_kib: u16) -> Self {
         let record = Record::default();
         let mut bus = Self {
             chip,

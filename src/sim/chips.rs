@@ -43,7 +43,7 @@ pub(super) enum Granule {
     Word,
 }
 
-impl Chip {
+impl ChipFacts {
     /// Where main flash begins.
     pub(super) fn flash_base(&self) -> u32 {
         if self.family == Family::F1 { 0x0800_0000 } else { 0 }
@@ -52,7 +52,7 @@ impl Chip {
 
 /// The properties of a chip.
 #[derive(Debug)]
-pub(super) struct Chip {
+pub(super) struct ChipFacts {
     pub(super) kind: SimChip,
     pub(super) name: &'static str,
     pub(super) family: Family,
@@ -74,8 +74,8 @@ pub(super) struct Chip {
     pub(super) sram_kib: u32,
 }
 
-const CHIPS: [Chip; 6] = [
-    Chip {
+const CHIPS: [ChipFacts; 6] = [
+    ChipFacts {
         kind: SimChip::Stm32f103,
         name: "stm32f103",
         family: Family::F1,
@@ -89,7 +89,7 @@ const CHIPS: [Chip; 6] = [
         granule: Granule::HalfWord,
         sram_kib: 20,
     },
-    Chip {
+    ChipFacts {
         kind: SimChip::Gd32f103,
         name: "gd32f103",
         family: Family::F1,
@@ -103,7 +103,7 @@ const CHIPS: [Chip; 6] = [
         granule: Granule::HalfWord,
         sram_kib: 20,
     },
-    Chip {
+    ChipFacts {
         kind: SimChip::Gd32e103,
         name: "gd32e103",
         family: Family::F1,
@@ -119,7 +119,7 @@ const CHIPS: [Chip; 6] = [
         granule: Granule::Word,
         sram_kib: 20,
     },
-    Chip {
+    ChipFacts {
         kind: SimChip::At32f415,
         name: "at32f415",
         family: Family::F1,
@@ -133,7 +133,7 @@ const CHIPS: [Chip; 6] = [
         granule: Granule::HalfWord,
         sram_kib: 32,
     },
-    Chip {
+    ChipFacts {
         kind: SimChip::CortexM0,
         name: "m0",
         family: Family::M0,
@@ -147,7 +147,7 @@ const CHIPS: [Chip; 6] = [
         granule: Granule::HalfWord,
         sram_kib: 8,
     },
-    Chip {
+    ChipFacts {
         kind: SimChip::Nrf51,
         name: "nrf51",
         family: Family::Nrf51,
@@ -165,7 +165,7 @@ const CHIPS: [Chip; 6] = [
 ];
 
 impl SimChip {
-    pub(super) fn facts(self) -> &'static Chip {
+    pub(super) fn facts(self) -> &'static ChipFacts {
         // The array is in the order of the enum; the test below checks this.
         &CHIPS[self as usize]
     }

@@ -2,7 +2,7 @@
 
 use super::{
     cells::{Cells, Ongoing, Operation},
-    chips::{Chip, Granule},
+    chips::{ChipFacts, Granule},
     fault::{CountedEvent, FaultKind, Faults, Hit},
     options::{self, LoadedOptions},
     record::Record,
@@ -76,7 +76,7 @@ pub(super) struct Flash {
 }
 
 impl Flash {
-    pub(super) fn new(chip: &Chip, cells: Cells, record: Record) -> Self {
+    pub(super) fn new(chip: &ChipFacts, cells: Cells, record: Record) -> Self {
         record.count(|counts| counts.page_erases = vec![0; cells.pages()]);
         let loaded = LoadedOptions::from(&cells.options);
         Self {

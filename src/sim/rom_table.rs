@@ -1,9 +1,9 @@
 //! Component identification: the ROM table and the ID registers of what it points to. `ADIv5` D1 and D2, RM0008 31.6.3.
 
-use super::chips::{Chip, Family};
+use super::chips::{ChipFacts, Family};
 
 /// The AP register BASE of `chip`: entry present, `ADIv5` format (C2.6.1).
-pub(super) fn base(chip: &Chip) -> u32 {
+pub(super) fn base(chip: &ChipFacts) -> u32 {
     if chip.family == Family::Nrf51 { 0xF000_0003 } else { 0xE00F_F003 }
 }
 
@@ -21,7 +21,7 @@ const ROM: u8 = 0x10;
 const ARM: (u8, u8) = (4, 0x3B);
 
 /// The word at `address`, if that is in a ROM table or an ID register.
-pub(super) fn read(chip: &Chip, address: u32) -> Option<u32> {
+pub(super) fn read(chip: &ChipFacts, address: u32) -> Option<u32> {
     let offset = address & 0xFFF;
     match address & !0xFFF {
         TABLE if chip.family == Family::Nrf51 => Some(table(offset, ARM, 0x471)),
