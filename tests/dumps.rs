@@ -257,3 +257,34 @@ fn a_dump_with_damaged_firmware_is_refused_before_the_rest_is_asked_for() {
     assert_eq!(lines.message(), format!("DRV image refused: 1024 bytes of 0xff {place}"));
     assert_eq!(lines.result()["error"]["hint"], "m365-drv image show later.bin");
 }
+
+#[test]
+fn a_backup_with_neither_flash_nor_data_is_not_proposed_as_data() {
+    let bench = Bench::new();
+    bench.m365("--simulate=bricked backup empty.json").json();
+    let lines = bench.m365("--simulate=bricked restore empty.json").exit(8).json();
+    let hint = "m365-drv --simulate=bricked flash SCOOTER --serial SERIAL --km KM";
+    assert_eq!(lines.result()["error"]["hint"], hint);
+}
+
+#[test]
+fn a_hint_names_no_file_that_would_be_refused() {
+    let case =
+        |name| fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/cases").join(name)).expect("a case");
+    let mut other = sim::APP_64.to_vec();
+    other[0x100..0x110].copy_from_slice(b"NineBotScooter\0\0");
+    let bench = Bench::new();
+    for (name, bytes, drv) in [
+        ("06", case("06-nested-folder.zip"), "drv"),
+        ("09", case("09-single-bin-inside.zip"), "drv"),
+        ("firmware of another scooter", other, "DRV"),
+    ] {
+        bench.write("drv", bytes);
+        let lines = bench.m365("--simulate=new restore drv").exit(8).json();
+        let form = if name.starts_with("06") { "update package" } else { "plain binary" };
+        let words = format!("\"drv\" holds no bootloader and no data block with serial and mileage: {form}");
+        assert_eq!(lines.message(), words, "{name}");
+        let hint = format!("m365-drv --simulate=new flash SCOOTER --boot BOOT --drv {drv} --serial SERIAL --km KM");
+        assert_eq!(lines.result()["error"]["hint"], hint, "{name}");
+    }
+}

@@ -1,9 +1,12 @@
 //! Advice: for each failure, the next command to type. It is written here and nowhere else.
 
+use std::path::Path;
+
 use m365_drv::{
     board::{self, ProbeEntry},
-    image::{Catalog, Foreign, ImageError, Kind},
+    image::{Catalog, Dump, Fit, Foreign, Image, ImageError, Kind, RehearsalImages, gates},
     ops::{self, BackupError, Lack},
+    target::Target,
 };
 
 use super::{
@@ -54,15 +57,20 @@ fn for_error(error: &anyhow::Error, typed: &Typed) -> Option<String> {
             let file = typed.argument()?;
             let lacks = |lack| lacks.contains(&lack);
             let mut words = vec!["flash", "SCOOTER"];
-            words.extend(["--boot", if lacks(Lack::Boot) { "BOOT" } else { file }]);
-            words.extend(["--drv", if lacks(Lack::Drv) { "DRV" } else { file }]);
+            let usable = |lack, kind| !lacks(lack) && is_usable(file, kind);
+            words.extend(["--boot", if usable(Lack::Boot, Kind::Boot) { file } else { "BOOT" }]);
+            words.extend(["--drv", if usable(Lack::Drv, Kind::Drv) { file } else { "DRV" }]);
             let block =
                 if lacks(Lack::Block) { ["--serial", "SERIAL", "--km", "KM"].to_vec() } else { vec!["--data", file] };
             words.extend(block);
             Some(typed.other(&words, &TO_BOARD))
         }
         ops::Error::BackupWithoutFlash => {
-            Some(typed.other(&["flash", "SCOOTER", "--data", typed.argument()?], &TO_BOARD))
+            let file = typed.argument()?;
+            let dump = Dump::open(Path::new(file)).ok();
+            let has_block = dump.is_some_and(|dump| !dump.blocks(dump.layout().data_block()).is_empty());
+            let data: &[_] = if has_block { &["--data", file] } else { &["--serial", "SERIAL", "--km", "KM"] };
+            Some(typed.other(&[&["flash", "SCOOTER"], data].concat(), &TO_BOARD))
         }
         ops::Error::NoImage { kind, .. } | ops::Error::SeveralImages { kind, .. } => {
             Some(typed.again_with(option_of(*kind), "FILE"))
@@ -75,6 +83,15 @@ fn for_error(error: &anyhow::Error, typed: &Typed) -> Option<String> {
 fn file_of<'t>(typed: &'t Typed, option: &str) -> Option<&'t str> {
     let restored = || typed.argument().filter(|_| typed.command.as_deref() == Some("restore"));
     typed.value(option).or_else(restored)
+}
+
+/// Whether `flash` takes the image of a file for any scooter.
+fn is_usable(file: &str, kind: Kind) -> bool {
+    let Ok(image) = Image::open(Path::new(file)) else { return false };
+    Target::all().iter().any(|target| {
+        let fit = Fit { rehearsal: RehearsalImages::Allowed, ..ops::fit(target, kind) };
+        image.clone().part(&fit.region).is_ok_and(|part| gates(&part, &fit).iter().all(|gate| gate.passed))
+    })
 }
 
 /// What tells several probes apart. Never their number: it depends on what else is plugged in.

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Gates that do not matter to what was on a board already, whichever scooter that was.
-const NOT_ASKED: [&str; 4] = ["rehearsal", "scooter", "ident", "boot-known"];
+const NOT_ASKED: [&str; 6] = ["rehearsal", "package-model", "package-compatible", "scooter", "ident", "boot-known"];
 
 /// What to put back.
 pub(super) struct Goal {
