@@ -321,7 +321,8 @@ fn packages_of_dashboards_are_described_whatever_their_size() {
     }
 }
 
-/// Why there is a reader of our own: the crate does not tell that there are two files of one name.
+/// Why there is a reader of our own: the crate does not tell that a zip has two files of one name, nor that its two headers
+/// name a file differently.
 #[test]
 fn the_zip_crate_takes_the_last_of_two_members_with_one_name() {
     let twice = zip_of(CompressionMethod::Stored, &[(PLAIN, APP_64), ("FIRM.bi2", APP_128)]);

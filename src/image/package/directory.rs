@@ -5,8 +5,8 @@
 //! with another member. What else is in the zip is listed and left alone. Field offsets after PKWARE's APPNOTE 6.3.10,
 //! sections 4.3.7, 4.3.12, 4.3.14 to 4.3.16 and 4.5.3.
 //!
-//! The crate `zip` (5.1) cannot stand in for this: it keeps the last of several members with one name and does not tell,
-//! never compares a member's own header with the table, and refuses the whole archive for an entry that nobody reads.
+//! The crate `zip` (5.1) cannot stand in for this: of several members with one name it keeps the last and does not tell, and
+//! it does not compare the name in a member's own header with the table (`tests/packages.rs` shows both).
 
 use std::{io::Read as _, ops::Range};
 
