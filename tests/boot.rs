@@ -31,14 +31,29 @@ fn app(main: &[u16]) -> Vec<u8> {
     bytes
 }
 
+/// Loads a register: movw and movt.
+fn load(register: u16, value: u32) -> [u16; 4] {
+    let half = |code: u16, value: u32| {
+        let value = value as u16;
+        [code | value >> 12 | (value >> 1 & 0x400), (value << 4 & 0x7000) | register << 8 | value & 0xFF]
+    };
+    let ([low, low_operand], [high, high_operand]) = (half(0xF240, value), half(0xF2C0, value >> 16));
+    [low, low_operand, high, high_operand]
+}
+
 /// Counts for so long at 8 MHz, four cycles a round: movw, movt, subs and bne.
 fn delay(ms: u32) -> Vec<u16> {
-    let rounds = ms * 2000;
-    let load = |code: u16, value: u32| {
-        let value = value as u16;
-        [code | value >> 12 | (value >> 1 & 0x400), (value << 4 & 0x7000) | 2 << 8 | value & 0xFF]
-    };
-    [&load(0xF240, rounds)[..], &load(0xF2C0, rounds >> 16), &[0x3A01, 0xD1FD]].concat()
+    [&load(2, ms * 2000)[..], &[0x3A01, 0xD1FD]].concat()
+}
+
+/// Erases the page of the update record, as firmware does that saves: KEYR twice, CR, AR, CR of the flash controller. The core
+/// stands still meanwhile, since it runs from flash.
+fn erase_a_page() -> Vec<u16> {
+    // str r1,[r0,#offset]
+    let put = |value, offset: u16| [&load(1, value)[..], &[0x6001 | offset << 4]].concat();
+    let fpec = load(0, 0x4002_2000).to_vec();
+    let writes = [(0x4567_0123, 4), (0xCDEF_89AB, 4), (2, 0x10), (0x0800_FC00, 0x14), (0x42, 0x10)];
+    [fpec, writes.map(|(value, offset)| put(value, offset)).concat()].concat()
 }
 
 const UNDEFINED: u16 = 0xDE00;
@@ -74,6 +89,19 @@ fn a_fault_some_time_after_the_start_is_seen() {
     for ms in [1, 5, 21, 50, 140, 200, 600, 766] {
         let app = app(&[delay(ms), vec![UNDEFINED]].concat());
         assert_does_not_start(started(&app), "fault handler of a HardFault");
+    }
+}
+
+#[test]
+fn a_fault_right_after_a_save_is_seen() {
+    // The watch ends 100 ms after the start, because the firmware shows an error, or after a second; a save that begins
+    // before and ends after that hides what the firmware does next.
+    let shows_18 = [&load(0, 0x2000_0744)[..], &[0x2112, 0x8001]].concat();
+    for (before, ms) in [(shows_18, 85), (vec![], 985)] {
+        let app = app(&[before, delay(ms), erase_a_page(), vec![UNDEFINED]].concat());
+        let (board, stand) = Stand::scenario(Scenario::Open);
+        board.set_erase_times(Duration::from_millis(40), Duration::from_millis(40));
+        assert_does_not_start(start(&board, &stand, &app).0, "fault handler of a HardFault");
     }
 }
 
