@@ -13,7 +13,7 @@ use crate::stand::{Contents, Stand, assert_same, live_block, mileage, target};
 
 fn restore(stand: &Stand, path: &Path, consent: Option<EraseConsent>) -> Result<RestoreReport, Error> {
     let keep = Keep::in_folder(stand.folder.path());
-    stand.run(|job| ops::restore(job, path, consent, &keep))
+    stand.run(|job| ops::restore(job, path, consent, &keep, &[]))
 }
 
 fn backup(stand: &Stand) -> std::path::PathBuf {

@@ -19,7 +19,7 @@ use crate::{
 
 fn restore(stand: &Stand, path: &Path, consent: Option<EraseConsent>) -> Result<RestoreReport, Error> {
     let keep = Keep::in_folder(stand.folder.path().join("kept"));
-    stand.run(|job| ops::restore(job, path, consent, &keep))
+    stand.run(|job| ops::restore(job, path, consent, &keep, &[]))
 }
 
 fn write(stand: &Stand, name: &str, bytes: &[u8]) -> PathBuf {
@@ -103,8 +103,8 @@ fn a_dump_on_a_locked_board_needs_consent_and_keeps_what_was_there() {
     let path = write(&stand, "dump", &flash);
     let error = restore(&stand, &path, None).expect_err("no consent");
     assert_eq!((error.category(), error.board()), (Category::Consent, BoardState::Untouched));
-    let Error::Consent { data, .. } = error else { panic!("{error}") };
-    assert_eq!(data.map(|(serial, _)| serial), Some(stand.serial()));
+    let Error::Consent { stake, .. } = error else { panic!("{error}") };
+    assert_eq!(stake.written.map(|(serial, _)| serial), Some(stand.serial()));
     let report = restore(&stand, &path, Some(EraseConsent)).expect("a restore");
     assert!(report.mass_erased && report.backup.is_some());
     assert_same(&board.flash(), &flash);
@@ -287,4 +287,20 @@ fn a_hint_names_no_file_that_would_be_refused() {
         let hint = format!("m365-drv --simulate=new flash SCOOTER --boot BOOT --drv {drv} --serial SERIAL --km KM");
         assert_eq!(lines.result()["error"]["hint"], hint, "{name}");
     }
+}
+
+#[test]
+fn a_dump_with_the_block_of_another_family_is_refused() {
+    let (board, stand, mut flash) = written("pro");
+    flash[0xF820..0xF82E].copy_from_slice(b"N2GSD1234C5678");
+    let before = board.flash();
+    let error = restore(&stand, &write(&stand, "dump", &flash), None).expect_err("a refusal");
+    assert!(matches!(error, Error::OtherBlock(_)), "{error}");
+    assert_eq!((error.category(), error.board()), (Category::Data, BoardState::Untouched));
+    assert!(board.flash() == before);
+    // And the other way round.
+    let (_, stand, mut flash) = written("es2");
+    flash[0x1_C020..0x1_C02E].copy_from_slice(b"21886/00012345");
+    let error = restore(&stand, &write(&stand, "dump", &flash), None).expect_err("a refusal");
+    assert!(matches!(error, Error::OtherBlock(_)), "{error}");
 }

@@ -152,7 +152,10 @@ fn an_output_image_that_does_not_fit_on_the_disk_is_refused_before_any_contact()
     let output = apart(&bench).arg(script).arg(env!("CARGO_BIN_EXE_m365-drv")).args(words).output().unwrap();
     let (stdout, stderr) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert_eq!((output.status.code(), stderr.as_str()), (Some(2), ""), "{stdout}");
-    assert!(stdout.contains("cannot write disk/flash.bin") && !stdout.contains("\"event\":\"step\""), "{stdout}");
+    assert!(
+        stdout.contains(r#"cannot write \"disk/flash.bin\""#) && !stdout.contains("\"event\":\"step\""),
+        "{stdout}"
+    );
 }
 
 /// The file appears under its name only when it is complete, so that the same command can be run again.

@@ -45,13 +45,16 @@ fn a_failure_in_the_middle_leaves_the_backup() {
 }
 
 #[test]
-fn without_contact_nothing_but_the_scooter_is_known() {
+fn without_contact_nothing_but_what_was_given_is_known() {
     let (_, stand) = Stand::scenario(Scenario::Absent);
     let (error, known) = failing(&stand, |job| ops::flash(job, &stand.request_with_data()));
     assert_eq!(error.category(), Category::NoContact);
     let took = known.took_ms.expect("a time");
     let known = serde_json::to_value(&known).expect("JSON");
-    assert_eq!(known, serde_json::json!({ "scooter": "pro", "took_ms": took }));
+    let given = serde_json::json!({
+        "scooter": "pro", "serial": "21886/00012345", "mileage_m": 1_234_000, "took_ms": took
+    });
+    assert_eq!(known, given);
 }
 
 #[test]
@@ -121,4 +124,73 @@ fn a_serial_that_was_given_is_not_held_against_the_board_afterwards() {
         bench.m365("--simulate=B:open flash m365 --serial 21886/00000001 --km 5").json();
     }
     bench.m365("--simulate=B flash m365").exit(7).json();
+}
+
+#[test]
+fn the_protection_in_a_report_is_the_one_that_was_read_last() {
+    for (trigger, expected) in [(Trigger::MassErase(1), None), (Trigger::HalfWord(20), Some(Protection::None))] {
+        let (board, stand) = Stand::scenario(Scenario::Locked);
+        let gone = FaultKind::ProbeGone { returns_after: None };
+        let armed = board.inject(Fault { trigger, kind: gone });
+        let (_, known) = failing(&stand, |job| ops::flash(job, &stand.request_with_data()));
+        assert!(armed.fired());
+        assert_eq!(known.protection, expected);
+    }
+}
+
+#[test]
+fn what_was_typed_is_reported_before_there_is_a_board() {
+    let bench = Bench::new();
+    bench.write("web.bin", "<html>");
+    let line = "--simulate flash pro --serial 21886-00012345 --km 12 --drv web.bin";
+    let lines = bench.m365(line).exit(8).json();
+    let report = lines.report();
+    assert_eq!((&report["scooter"], &report["serial"]), (&"pro".into(), &"21886/00012345".into()));
+    assert_eq!((&report["mileage_m"], &report["files"]), (&12_000.into(), &serde_json::json!(["web.bin"])));
+    let lines = bench.m365("--simulate flash pro --serial 21886-0001234 --drv web.bin").exit(9).json();
+    assert_eq!(*lines.report(), serde_json::json!({ "scooter": "pro", "files": ["web.bin"] }));
+    let lines = bench.m365("--simulate flash pro --serial 21886/00012345 --km x").exit(9).json();
+    assert_eq!(*lines.report(), serde_json::json!({ "scooter": "pro", "serial": "21886/00012345" }));
+    let lines = bench.m365("--simulate restore web.bin").exit(8).json();
+    assert_eq!(lines.report()["files"], serde_json::json!(["web.bin"]));
+}
+
+#[test]
+fn a_restored_backup_reports_its_serial_and_mileage() {
+    let bench = Bench::new();
+    bench.m365("--simulate=B:open backup b.json").json();
+    let lines = bench.m365("--simulate=B restore b.json").json();
+    assert_eq!(lines.report()["serial"], "21886/00012345");
+    assert_eq!(lines.report()["mileage_m"], sim::MILEAGE_M);
+}
+
+#[test]
+fn unlock_reads_the_serial_before_it_asks_and_reports_it() {
+    let bench = Bench::new();
+    let lines = bench.m365("--simulate=B:locked unlock").exit(3).json();
+    assert_eq!((&lines.report()["serial"], &lines.report()["data_source"]), (&"21886/00012345".into(), &"sram".into()));
+    let (_, stand) = Stand::scenario(Scenario::Locked);
+    let keep = ops::Keep::nothing();
+    let (error, _) = failing(&stand, |job| ops::unlock(job, None, &keep, ops::Watchdog::Keep));
+    let Error::Consent { stake, .. } = error else { panic!("{error}") };
+    let held = stake.held.and_then(|(serial, _)| serial).map(|serial| serial.to_string());
+    assert_eq!((held.as_deref(), stake.written), (Some("21886/00012345"), None));
+    let lines = bench.m365("--simulate=B unlock --erase-all").json();
+    assert_eq!(lines.report()["serial"], "21886/00012345");
+    assert_eq!(lines.report()["mileage_m"], sim::MILEAGE_M);
+}
+
+#[test]
+fn a_block_that_is_only_in_sram_is_said_to_be_lost_with_the_power() {
+    let bench = Bench::new();
+    bench.m365("--simulate=BOARD:locked unlock --erase-all").json();
+    let lines = bench.m365("--simulate=BOARD flash pro --dry-run").json();
+    let words = "serial and mileage are only in SRAM, left from before the reset: lost when the power goes";
+    assert!(lines.events("warning").any(|line| line["name"] == "data-in-sram" && line["message"] == words));
+    let dry = bench.m365("--simulate=BOARD flash pro --dry-run").print();
+    assert!(dry.contains("SRAM, left from before the reset; lost when the power goes\n"), "{dry}");
+    let done = bench.m365("--simulate=BOARD flash pro").print();
+    assert!(done.contains("SRAM, left from before the reset\n"), "{done}");
+    let locked = bench.m365("--simulate=locked flash pro --erase-all").print();
+    assert!(locked.contains("  SRAM\n"), "{locked}");
 }

@@ -1,13 +1,17 @@
 //! A board that holds another scooter's firmware and data is not flashed without a question.
 
+use std::fs;
+
 use m365_drv::{
-    ops::{self, Category, Error, FlashRequest, Intent, OTHER_SCOOTER},
+    block::{DataBlock, Serial},
+    ops::{self, Category, Error, FlashRequest, Intent, Keep, OTHER_SCOOTER},
     sim::{Scenario, SimBoard},
 };
 
 use crate::{
+    bench::Bench,
     flash::assert_refused,
-    stand::{Stand, live_block, target},
+    stand::{Stand, live_block, mileage, target},
 };
 
 /// The board of one scooter on the wires, and another one asked for.
@@ -74,4 +78,85 @@ fn the_right_scooter_is_not_asked_about() {
         }
     }
     assert_eq!(target("es2").serial.prefixes.len(), 1);
+}
+
+fn serial(text: &str) -> Serial {
+    Serial::parse(text, "#####/########").expect("a serial")
+}
+
+#[test]
+fn a_serial_of_another_scooter_is_named_when_it_is_given() {
+    let words = "the serial 21886/00012345 is of a Xiaomi M365 Pro, not of a Xiaomi M365 (classic)";
+    let expected = [("serial-of-other-scooter", words.to_owned())];
+    let pros = serial("21886/00012345");
+    let (_, stand) = mistaken(Scenario::New, "pro", "m365");
+    let typed = FlashRequest { serial: Some(pros), ..stand.request_with_data() };
+    let block = DataBlock::template().with_serial(pros).with_mileage(mileage(1234));
+    let in_a_file = FlashRequest { data: Some(block), ..stand.request() };
+    for request in [typed, in_a_file] {
+        let (report, told) = stand.run_told(|job| ops::flash(job, &request));
+        assert_eq!((report.expect("the job").serial, &told[..]), (pros, &expected[..]));
+        let (report, told) = stand.run_told(|job| ops::verify(job, &request));
+        report.expect("the same board");
+        assert_eq!(told, expected);
+    }
+}
+
+/// A board, and a dump of it that has another serial number.
+fn dump_with(text: &str) -> (SimBoard, Stand, std::path::PathBuf) {
+    let (board, stand) = Stand::scenario(Scenario::Open);
+    let mut flash = board.flash();
+    flash[0xF820..0xF82E].copy_from_slice(text.as_bytes());
+    let path = stand.folder.path().join("dump.bin");
+    fs::write(&path, flash).expect("a file");
+    (board, stand, path)
+}
+
+#[test]
+fn a_dump_of_another_scooter_is_refused() {
+    let (board, stand, path) = dump_with("16133/00012345");
+    let before = stand.contents();
+    let restore = |forced: &[String]| {
+        let keep = Keep::in_folder(stand.folder.path().join("kept"));
+        stand.run_told(|job| ops::restore(job, &path, None, &keep, forced))
+    };
+    let words = "the board holds the serial 21886/00012345; this is not a Xiaomi M365 (classic)";
+    let error = assert_refused(&stand, &before, restore(&[]).0, Category::WrongBoard);
+    assert_eq!(error.to_string(), words);
+
+    let (report, told) = restore(&[OTHER_SCOOTER.into()]);
+    report.expect("a restore");
+    assert!(told.contains(&("forced-gate", format!("forced although it failed: {OTHER_SCOOTER}: {words}"))));
+    assert_eq!(&board.flash()[0xF820..0xF82E], b"16133/00012345");
+    // It is the scooter of the dump by now.
+    assert!(restore(&[]).0.is_ok());
+}
+
+#[test]
+fn a_dump_of_the_same_scooter_is_put_back() {
+    let (_, stand, path) = dump_with("21886/00054321");
+    let keep = Keep::in_folder(stand.folder.path().join("kept"));
+    let (report, told) = stand.run_told(|job| ops::restore(job, &path, None, &keep, &[]));
+    report.expect("a restore");
+    assert!(told.iter().all(|(name, _)| *name == "data-replaced"), "{told:?}");
+}
+
+#[test]
+fn a_refusal_reports_the_serial_and_the_firmware_that_were_found() {
+    let bench = Bench::new();
+    bench.m365("--simulate=BOARD:open info").json();
+    let lines = bench.m365("--simulate=BOARD flash m365").exit(7).json();
+    let report = lines.report();
+    assert_eq!((&report["serial"], &report["scooter"]), (&"21886/00012345".into(), &"m365".into()));
+    assert_eq!(report["found_boot"]["name"], "rehearsal bootloader");
+    assert_eq!(report["found_drv"]["name"], "rehearsal DRV");
+}
+
+#[test]
+fn every_gate_that_force_takes_is_a_topic_of_explain() {
+    let bench = Bench::new();
+    for gate in m365_drv::image::GATES.into_iter().chain([OTHER_SCOOTER]) {
+        let lines = bench.m365("explain").args([gate]).json();
+        assert_eq!((&lines.report()["kind"], &lines.report()["name"]), (&"gate".into(), &gate.into()));
+    }
 }

@@ -91,6 +91,33 @@ fn half_a_chip(flash: &[u8]) -> (SimBoard, Stand) {
     (board, stand)
 }
 
+#[test]
+fn a_size_register_that_states_more_than_there_is_stops_nothing() {
+    for scenario in [Scenario::New, Scenario::Open, Scenario::Locked, Scenario::Bricked] {
+        let (board, stand) = Stand::scenario(scenario);
+        board.set_flash_size_register(128);
+        let (report, told) = stand.run_told(|job| ops::flash(job, &stand.request_with_data()));
+        assert!(report.expect("the job").verified, "{scenario}");
+        let words = "the size register reads 128 KiB, but only 64 KiB answer";
+        assert!(board.is_protected() || told.iter().all(|(_, text)| text == words), "{scenario}: {told:?}");
+        assert_eq!(board.violations(), [""; 0], "{scenario}");
+        let info = stand.run(ops::info).expect("info");
+        assert_eq!((info.flash_kib, info.flash_size_register), (Some(64), 128), "{scenario}");
+        assert!(info.boot.is_some() && info.drv.is_some() && info.data.is_some());
+        let path = stand.folder.path().join(format!("{scenario}.json"));
+        assert_eq!(stand.run(|job| ops::backup(job, &path)).expect("a backup").flash_bytes, 65_536);
+    }
+}
+
+#[test]
+fn a_scooter_that_needs_128_kib_is_refused_if_only_64_answer() {
+    let (board, stand) = half_a_chip(&vec![0xFF; 65_536]);
+    board.set_flash_size_register(128);
+    let before = stand.contents();
+    let result = stand.flash(&stand.request_with_data());
+    assert!(is_too_small(&assert_refused(&stand, &before, result, Category::WrongBoard)));
+}
+
 fn is_too_small(error: &Error) -> bool {
     matches!(error, Error::Board(Stopped { error: BoardError::TooSmall { found: 64, needed: 128 }, .. }))
 }

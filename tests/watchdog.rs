@@ -1,8 +1,8 @@
-//! The option byte USER, which can make the chip start its watchdog at every reset.
+//! The option bytes: USER, which can make the chip start its watchdog at every reset, and bytes that are damaged.
 
 use m365_drv::{
     board::{EraseConsent, OptionBytes},
-    ops::{self, FlashRequest, Intent, Keep, Watchdog},
+    ops::{self, Backup, BoardState, Category, Error, FlashRequest, Intent, Keep, RestoreReport, Watchdog},
     sim::{Scenario, SimBoard},
 };
 
@@ -95,4 +95,72 @@ fn the_command_line_has_an_option_for_it() {
     let lines = bench.m365("--simulate=open flash pro --software-watchdog").json();
     assert_eq!(lines.report()["options_written"], false, "nothing to change");
     bench.m365("--simulate=locked unlock --software-watchdog --erase-all").json();
+}
+
+/// Restores a backup of an open board in which the option bytes are these.
+fn restore_with(options: OptionBytes) -> (SimBoard, Result<RestoreReport, Error>, Vec<(&'static str, String)>) {
+    let (board, stand) = Stand::scenario(Scenario::Open);
+    let path = stand.folder.path().join("edited.json");
+    let whole = stand.folder.path().join("whole.json");
+    stand.run(|job| ops::backup(job, &whole)).expect("a backup");
+    let backup = Backup { option_bytes: options, ..Backup::open(&whole).expect("a backup") };
+    backup.save(&path).expect("a file");
+    let keep = Keep::nothing();
+    let (result, told) = stand.run_told(|job| ops::restore(job, &path, Some(EraseConsent), &keep, &[]));
+    (board, result, told)
+}
+
+#[test]
+fn a_permanent_protection_is_never_written_whatever_its_complement_is() {
+    for (rdp, complement) in [(0xCC, 0x33), (0xCC, 0xFF), (0xCC, 0x00), (0xFF, 0x33)] {
+        let mut options = open_options(0xFF);
+        (options.0[0], options.0[1]) = (rdp, complement);
+        let (board, result, _) = restore_with(options);
+        let error = result.expect_err("a refusal");
+        assert_eq!(
+            (error.category(), error.board()),
+            (Category::Image, BoardState::Untouched),
+            "{rdp:#x} {complement:#x}"
+        );
+        assert_eq!(board.counts().option_erases, 0);
+    }
+}
+
+#[test]
+fn damaged_option_bytes_of_a_backup_are_repaired_and_named() {
+    let mut watched = open_options(WATCHDOG);
+    (watched.0[1], watched.0[4]) = (0xFF, 0x12);
+    for (damaged, written) in [(OptionBytes([0xFF; 16]), open_options(0xFF)), (watched, open_options(WATCHDOG))] {
+        let (board, result, told) = restore_with(damaged);
+        assert!(result.expect("a restore").verified);
+        assert_eq!(board.option_bytes(), written.0, "readable as it was when the backup was made");
+        let [damaged, written] = [damaged, written].map(|options| hex::encode(options.0));
+        let words = format!("the option bytes in the backup are damaged ({damaged}); using {written}");
+        assert!(told.contains(&("option-bytes", words)), "{told:?}");
+    }
+}
+
+#[test]
+fn damaged_option_bytes_of_a_finished_board_are_said_and_repaired_by_unlock() {
+    let (board, stand) = Stand::scenario(Scenario::Open);
+    let mut options = open_options(0xFF);
+    options.0[4] = 0x12;
+    board.set_option_bytes(options.0);
+    let words = format!(
+        "the option bytes are damaged ({}): the chip uses 0xff for a damaged one (unlock repairs them)",
+        hex::encode(options.0)
+    );
+    let request = FlashRequest { consent: None, ..stand.request() };
+    let (report, told) = stand.run_told(|job| ops::flash(job, &request));
+    assert!(report.expect("the job").verified);
+    assert!(told.contains(&("option-bytes", words.clone())), "{told:?}");
+    let (report, told) = stand.run_told(|job| ops::verify(job, &request));
+    assert!(report.expect("the same board").verified);
+    assert_eq!(told, [("option-bytes", words)]);
+    assert_eq!(board.option_bytes(), options.0);
+
+    let before = board.flash();
+    stand.run(|job| ops::unlock(job, Some(EraseConsent), &Keep::nothing(), Watchdog::Keep)).expect("an open board");
+    assert_eq!(board.option_bytes(), open_options(0xFF).0);
+    assert!(board.flash() == before && board.counts().mass_erases == 0);
 }

@@ -74,6 +74,20 @@ impl OptionBytes {
         self.0[2 * RDP] != Self::RDP_NONE || !self.is_valid(RDP)
     }
 
+    /// Whether RDP is 0xCC, or was before one of its two bytes was damaged. On relatives of the GD32E103 nothing ever removes
+    /// this protection again.
+    pub fn protects_for_good(&self) -> bool {
+        self.0[2 * RDP] == 0xCC || self.0[2 * RDP + 1] == !0xCC
+    }
+
+    /// What may be written to a chip that these bytes were read from while its flash was readable: damaged bytes are 0xFF,
+    /// as the chip uses them, except RDP, which leaves flash readable.
+    #[must_use]
+    pub fn repaired(self) -> Self {
+        let mended = self.mended();
+        if self.is_valid(RDP) { mended } else { mended.with_rdp(Self::RDP_NONE) }
+    }
+
     /// RDP, the read-out protection byte.
     pub fn rdp(&self) -> u8 {
         self.0[2 * RDP]
@@ -141,6 +155,30 @@ mod tests {
         (damaged.0[1], damaged.0[4]) = (0x5B, 0xFF);
         assert_eq!(damaged.mended(), OptionBytes::from_values([0xFF, 0xFD, 0xFF, 2, 3, 4, 5, 6]));
         assert_eq!(damaged.with_rdp(0).values(), [0, 0xFD, 0xFF, 2, 3, 4, 5, 6]);
+    }
+
+    #[test]
+    fn a_permanent_protection_is_seen_in_every_state_of_its_complement() {
+        for (rdp, complement, is_permanent) in [
+            (0xCC, 0x33, true),
+            (0xCC, 0xFF, true),
+            (0xCC, 0, true),
+            (0xFF, 0x33, true),
+            (0xFF, 0xFF, false),
+            (0, 0xFF, false),
+        ] {
+            let mut options = OptionBytes::open(0xFF);
+            (options.0[0], options.0[1]) = (rdp, complement);
+            assert_eq!(options.protects_for_good(), is_permanent, "{rdp:#x} {complement:#x}");
+        }
+    }
+
+    #[test]
+    fn repaired_option_bytes_protect_only_if_they_did() {
+        assert_eq!(OptionBytes([0xFF; 16]).repaired(), OptionBytes::open(0xFF));
+        let mut damaged = OptionBytes::from_values([0, 0xFE, 1, 2, 3, 4, 5, 6]);
+        damaged.0[4] = 0xFF;
+        assert_eq!(damaged.repaired().values(), [0, 0xFE, 0xFF, 2, 3, 4, 5, 6]);
     }
 
     #[test]

@@ -123,9 +123,10 @@ impl Board<'_> {
 
     /// Writes these option bytes, mended; they are in force after the next reset.
     pub fn restore_options(&mut self, target: &Target, options: OptionBytes) -> Result<(), Error> {
+        let is_permanent = options.protects_for_good();
         let options = options.mended();
-        if options.rdp() == 0xCC {
-            // Whatever it means to this chip: on relatives of the GD32E103 nothing removes it again.
+        if is_permanent {
+            // Whatever it means to this chip.
             return Err(Error::PermanentProtection { rdp: 0xCC });
         }
         self.prepare_options()?;

@@ -34,6 +34,21 @@ impl Board<'_> {
         Ok(flash)
     }
 
+    /// Finds out whether a chip that is readable has as much flash as its size register says. If the second half does not
+    /// answer, the first is all there is; gives the size that the register says then, in KiB.
+    pub fn settle_size(&mut self) -> Result<Option<u32>, Error> {
+        let Some(stated) = self.chip.flash_kib.filter(|kib| kib * 1024 > HALF) else { return Ok(None) };
+        let second_half = Target::for_chip(stated).flash.start + HALF;
+        for _ in 0..2 {
+            match self.read(second_half..second_half + 4) {
+                Err(Error::Link(LinkError::Refused { .. })) => {}
+                other => return other.map(|_| None),
+            }
+        }
+        self.chip.flash_kib = Some(HALF / 1024);
+        Ok(Some(stated))
+    }
+
     /// Reads the size register again: on some chips it is only right once read-out protection is off.
     pub fn read_size_again(&mut self) -> Result<(), Error> {
         let (register, _) = read_size_and_uid(&mut self.link)?;

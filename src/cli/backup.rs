@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use m365_drv::{
     count::count,
-    ops::{self, Backup, BackupReport, BoardState, Keep, Place, RestoreReport},
+    ops::{self, Backup, BackupReport, BoardState, Keep, Known, OTHER_SCOOTER, Place, RestoreReport},
     printable::quoted_path,
 };
 
@@ -54,6 +54,10 @@ pub(crate) struct RestoreArgs {
     consent: ConsentArg,
     #[command(flatten)]
     keep: KeepArgs,
+
+    /// Write a dump although the board is another scooter's
+    #[arg(long, value_name = "GATE", value_parser = [OTHER_SCOOTER])]
+    force: Vec<String>,
 }
 
 /// Finds out whether a backup can be written before anybody holds wires for it. A file that is there may be of an
@@ -80,7 +84,9 @@ pub(crate) fn backup(context: &mut Context, file: &Path) -> Answer {
 
 pub(crate) fn restore(context: &mut Context, args: &RestoreArgs) -> Answer {
     let keep = args.keep.keep(context)?;
-    let restore = |context: &mut Context, consent| ops::restore(&mut context.job(), &args.file, consent, &keep);
+    context.known = Known::given(None, vec![args.file.clone()], None, None);
+    let restore =
+        |context: &mut Context, consent| ops::restore(&mut context.job(), &args.file, consent, &keep, &args.force);
     let report = args.consent.or_ask(context, &keep, restore)?;
     let changed =
         report.mass_erased || report.pages_erased > 0 || report.bytes_programmed > 0 || report.options_written;

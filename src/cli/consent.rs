@@ -14,7 +14,7 @@ use clap::Args;
 use m365_drv::{
     block::{Mileage, Serial},
     board::{self, EraseConsent},
-    ops::{self, BoardState, Keep, Obstacle, Place, Stopped},
+    ops::{self, BoardState, Keep, Obstacle, Place, Stake, Stopped},
     printable::quoted_path,
 };
 
@@ -71,11 +71,11 @@ impl ConsentArg {
         mut work: impl FnMut(&mut Context, Option<EraseConsent>) -> Result<T, ops::Error>,
     ) -> Result<T, ops::Error> {
         let ended = work(context, self.erase_all.then_some(EraseConsent));
-        let Err(ops::Error::Consent { uid, obstacle, data }) = &ended else { return ended };
+        let Err(ops::Error::Consent { uid, obstacle, stake }) = &ended else { return ended };
         if !context.audience().answers() {
             return ended;
         }
-        context.say(&question(*obstacle, *data, keep));
+        context.say(&question(*obstacle, *stake, keep));
         if !agrees(&answer(context)?) {
             return ended;
         }
@@ -85,12 +85,10 @@ impl ConsentArg {
 }
 
 /// What is lost, what is kept, and how to agree.
-fn question(obstacle: Obstacle, data: Option<(Serial, Mileage)>, keep: &Keep) -> String {
+fn question(obstacle: Obstacle, stake: Stake, keep: &Keep) -> String {
     let mut lines = vec![String::new()];
     lines.push(format!("The chip is {obstacle}. {}", removing(obstacle)));
-    if let Some((serial, mileage)) = data {
-        lines.push(format!("Known, and written back afterwards: serial number {serial}, mileage {mileage}."));
-    }
+    lines.extend(at_stake(obstacle, stake));
     lines.push(match keep.place() {
         Place::Folder(path) | Place::File(path) => {
             format!("A backup of what can be read is saved first, in {}.", quoted_path(path))
@@ -99,6 +97,29 @@ fn question(obstacle: Obstacle, data: Option<(Serial, Mileage)>, keep: &Keep) ->
     });
     lines.push(format!("Type `{WORD}` to go on, anything else to stop:"));
     lines.join("\n")
+}
+
+/// What becomes of serial number and mileage.
+fn at_stake(obstacle: Obstacle, Stake { held, written }: Stake) -> Vec<String> {
+    let data = |serial: Option<Serial>, mileage: Mileage| {
+        let serial = serial.map_or("no serial number".to_owned(), |serial| format!("serial number {serial}"));
+        let mileage = if mileage.is_known() { format!("mileage {mileage}") } else { "mileage unknown".into() };
+        format!("{serial}, {mileage}.")
+    };
+    let kept = |(serial, mileage)| data(Some(serial), mileage);
+    match (held, written) {
+        (Some((Some(serial), mileage)), Some(new)) if new == (serial, mileage) => {
+            vec![format!("Known, and written back afterwards: {}", kept(new))]
+        }
+        (Some((serial, mileage)), Some(new)) => vec![
+            format!("Lost, because another is written: {}", data(serial, mileage)),
+            format!("Written afterwards: {}", kept(new)),
+        ],
+        (None, Some(new)) => vec![format!("Written afterwards: {}", kept(new))],
+        _ if !obstacle.erases() => vec![],
+        (Some((serial, mileage)), None) => vec![format!("Lost with it: {}", data(serial, mileage))],
+        (None, None) => vec!["Serial number and mileage could not be read.".into()],
+    }
 }
 
 fn removing(obstacle: Obstacle) -> &'static str {
@@ -161,11 +182,19 @@ mod tests {
         }
     }
 
-    fn asked(data: bool, columns: usize) -> String {
-        let serial = Serial::parse("21886/00012345", "#####/########").unwrap();
-        let data = data.then(|| (serial, Mileage::from_km(1234).unwrap()));
-        Width::of(columns).message(&question(Obstacle::ReadProtected, data, &Keep::in_folder("backups")), "  ")
+    fn serial(text: &str) -> Serial {
+        Serial::parse(text, "#####/########").unwrap()
     }
+
+    /// The question about a board of which this is at stake.
+    fn asked(held: Option<&str>, written: Option<&str>, columns: usize) -> String {
+        let mileage = Mileage::from_km(1234).unwrap();
+        let held = held.map(|text| (Some(serial(text)), mileage));
+        let stake = Stake { held, written: written.map(|text| (serial(text), mileage)) };
+        Width::of(columns).message(&question(Obstacle::ReadProtected, stake, &Keep::in_folder("backups")), "  ")
+    }
+
+    const OWN: Option<&str> = Some("21886/00012345");
 
     #[test]
     fn the_question_says_what_is_lost_and_what_is_kept_on_80_columns() {
@@ -176,7 +205,7 @@ Known, and written back afterwards: serial number 21886/00012345, mileage
   1234.0 km.
 A backup of what can be read is saved first, in \"backups\".
 Type `erase` to go on, anything else to stop:";
-        assert_eq!(asked(true, 80), text);
+        assert_eq!(asked(OWN, OWN, 80), text);
     }
 
     #[test]
@@ -193,7 +222,23 @@ A backup of what can be read is saved
   first, in \"backups\".
 Type `erase` to go on, anything else to
   stop:";
-        assert_eq!(asked(true, 40), text);
+        assert_eq!(asked(OWN, OWN, 40), text);
+    }
+
+    #[test]
+    fn a_serial_that_gets_lost_is_named() {
+        let lines = |held, written| asked(held, written, 100).lines().map(str::to_owned).collect::<Vec<_>>();
+        let other = Some("16133/00000001");
+        assert_eq!(
+            lines(OWN, other)[2..4],
+            [
+                "Lost, because another is written: serial number 21886/00012345, mileage 1234.0 km.",
+                "Written afterwards: serial number 16133/00000001, mileage 1234.0 km."
+            ]
+        );
+        assert_eq!(lines(OWN, None)[2], "Lost with it: serial number 21886/00012345, mileage 1234.0 km.");
+        assert_eq!(lines(None, OWN)[2], "Written afterwards: serial number 21886/00012345, mileage 1234.0 km.");
+        assert_eq!(lines(None, None)[2], "Serial number and mileage could not be read.");
     }
 
     #[test]
@@ -206,7 +251,7 @@ Type `erase` to go on, anything else to
                 "\nThe chip is {obstacle}. {words}\nNo backup is saved first.\nType `erase` to go on, anything else to \
                  stop:"
             );
-            assert_eq!(question(obstacle, None, &Keep::nothing()), text);
+            assert_eq!(question(obstacle, Stake::default(), &Keep::nothing()), text);
         }
     }
 }

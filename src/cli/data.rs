@@ -260,6 +260,23 @@ pub(crate) fn source_in_words(source: DataSource) -> &'static str {
     }
 }
 
+/// The same for a run that may have found the block left over in SRAM, and in what tense that is.
+pub(crate) fn source_row(source: DataSource, left_in_sram: bool, written: Written) -> String {
+    let from = source_in_words(source);
+    match (left_in_sram, written) {
+        (false, _) => from.into(),
+        (true, Written::No) => format!("{from}, left from before the reset; lost when the power goes"),
+        (true, Written::Yes) => format!("{from}, left from before the reset"),
+    }
+}
+
+/// Whether the block that was found is in flash by now.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Written {
+    No,
+    Yes,
+}
+
 /// The named fields of a block, one in each row.
 pub(crate) fn summary_rows(summary: &Summary, page: &mut Page) {
     match &summary.serial {

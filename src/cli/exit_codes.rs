@@ -246,7 +246,7 @@ mod tests {
         block::{SerialError, Uid},
         board::{self, LinkError, Unsupported, access::Problem},
         image::{ImageError, Kind},
-        ops::{self, BackupError, BoardState, Findings, Lack, Obstacle, Stopped},
+        ops::{self, BackupError, BoardState, Findings, Lack, Obstacle, Stake, Stopped},
     };
     use probe_rs::architecture::arm::ArmError;
 
@@ -316,7 +316,7 @@ mod tests {
     causes!(of_ops: ops::Error {
         ops::Error::Board(_) = stopped(BoardState::Partial, board::Error::ProbeGone) => "unplugged",
         ops::Error::Consent { .. } =
-            ops::Error::Consent { uid: UID, obstacle: Obstacle::WriteProtected, data: None } => "write-protected",
+            ops::Error::Consent { uid: UID, obstacle: Obstacle::WriteProtected, stake: Stake::default() } => "write-protected",
         ops::Error::Backup(_) = BackupError::Exists(path()).into() => "already exists",
         ops::Error::BackupWithoutFlash = ops::Error::BackupWithoutFlash => "contains no flash",
         ops::Error::Dump { .. } = ops::Error::Dump { path: path(), source: ImageError::Empty } =>
@@ -328,7 +328,7 @@ mod tests {
         ops::Error::OtherBlock(_) =
             ops::Error::OtherBlock(SerialError::FactoryDefault(String::new())) => "belongs to another scooter",
         ops::Error::OtherScooter { .. } =
-            ops::Error::OtherScooter { found: Findings::default(), title: String::new() } => "another scooter",
+            ops::Error::OtherScooter { found: Findings::default(), fitting: Findings::default(), title: String::new() } => "another scooter",
         ops::Error::Gate { .. } =
             ops::Error::Gate { kind: Kind::Drv, gate: "size", detail: String::new() } => "fails a gate",
         ops::Error::SeveralImages { .. } =

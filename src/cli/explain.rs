@@ -1,4 +1,4 @@
-//! `explain`: a page on an exit code, on an error code that the scooter shows, or on wiring and safety.
+//! `explain`: a page on an exit code, a gate, an error code that the scooter shows, or on wiring and safety.
 
 use clap::Args;
 use serde::Serialize;
@@ -7,6 +7,7 @@ use super::{
     error_codes::{self, ErrorCode},
     exit::{Exit, refuse},
     exit_codes::{self, Row},
+    gate_pages::{self, GatePage},
     hints,
     output::{Answer, Outcome, Report},
     page::Page,
@@ -14,8 +15,8 @@ use super::{
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
-    /// An exit code's name (`consent`, `exit-3`), a scooter's error code (`21`), `wiring`, `safety`; lists all topics if
-    /// omitted
+    /// An exit code's name (`consent`, `exit-3`), a gate's name (`hole`), a scooter's error code (`21`), `wiring`, `safety`;
+    /// lists all topics if omitted
     #[arg(value_name = "NAME or NUMBER")]
     topic: Option<String>,
 }
@@ -44,6 +45,9 @@ fn page_on(topic: &str) -> anyhow::Result<Topic> {
     if let Some((name, _, text)) = CARDS.iter().find(|(name, _, _)| *name == topic) {
         return Ok(Topic::Card { name, text });
     }
+    if let Some(gate) = gate_pages::find(topic) {
+        return Ok(Topic::Gate(*gate));
+    }
     match (scooter, exit) {
         (Some(scooter), also) => Ok(Topic::Scooter { scooter, also: also.map(|page| page.exit) }),
         (None, Some(exit)) => Ok(Topic::Exit(exit)),
@@ -56,6 +60,7 @@ fn page_on(topic: &str) -> anyhow::Result<Topic> {
 #[serde(tag = "kind", rename_all = "kebab-case")]
 enum Topic {
     Exit(ExitPage),
+    Gate(GatePage),
     Scooter {
         #[serde(flatten)]
         scooter: ErrorCode,
@@ -103,6 +108,13 @@ impl Report for Topic {
                     page.blank().paragraph(exit.next);
                 }
             }
+            Self::Gate(gate) => {
+                page.heading(format!("gate {}", gate.name))
+                    .paragraph(format!("It passes if {}", gate.passes_if))
+                    .blank()
+                    .paragraph(gate.forced);
+                page.blank().paragraph(format!("`--force {}` lifts it.", gate.name));
+            }
             Self::Scooter { scooter, also } => {
                 page.heading(format!("error {} on the scooter", scooter.code)).paragraph(scooter.meaning).blank();
                 if error_codes::BOOTLOADER.contains(&scooter.code) {
@@ -139,6 +151,7 @@ fn kebab(confidence: error_codes::Confidence) -> &'static str {
 #[derive(Serialize)]
 struct Contents {
     exit_codes: Vec<ExitPage>,
+    gates: &'static [GatePage],
     scooter_codes: &'static [ErrorCode],
     cards: Vec<&'static str>,
 }
@@ -147,6 +160,7 @@ impl Contents {
     fn all() -> Self {
         Self {
             exit_codes: exit_codes::TABLE.iter().map(ExitPage::new).collect(),
+            gates: &gate_pages::TABLE,
             scooter_codes: error_codes::TABLE,
             cards: CARDS.iter().map(|(name, ..)| *name).collect(),
         }
@@ -162,6 +176,10 @@ impl Report for Contents {
         page.blank().heading("Exit codes of this program");
         for exit in &self.exit_codes {
             page.row(format!("  {:>3} {}", exit.code, exit.name), exit.meaning);
+        }
+        page.blank().heading("Gates that --force lifts");
+        for gate in self.gates {
+            page.row(format!("  {}", gate.name), gate.passes_if);
         }
         page.blank().heading("Error codes that the scooter shows");
         for code in self.scooter_codes {

@@ -18,7 +18,7 @@ use super::{
     Context,
     backup::KeepArgs,
     consent::ConsentArg,
-    data::source_in_words,
+    data::{Written, source_row},
     exit::Exit,
     files::NewFile,
     info::firmware_row,
@@ -118,6 +118,8 @@ struct Foresight<'a> {
     serial: Serial,
     mileage_m: Mileage,
     data_source: DataSource,
+    #[serde(skip)]
+    left_in_sram: bool,
     boot: Option<&'a Firmware>,
     drv: Option<&'a Firmware>,
     forced: &'a [ForcedGate],
@@ -153,6 +155,7 @@ impl<'a> Foresight<'a> {
             serial: report.serial,
             mileage_m: report.mileage_m,
             data_source: report.data_source,
+            left_in_sram: report.left_in_sram,
             boot: report.boot.as_ref(),
             drv: report.drv.as_ref(),
             forced: &report.forced,
@@ -172,7 +175,7 @@ impl Report for Foresight<'_> {
         page.heading("Dry run: nothing was written");
         page.row("chip", self.chip).row("uid", self.uid);
         page.row("serial", self.serial).row("mileage", self.mileage_m);
-        page.row("data from", source_in_words(self.data_source));
+        page.row("data from", source_row(self.data_source, self.left_in_sram, Written::No));
         firmware_row("boot", self.boot, page);
         firmware_row("drv", self.drv, page);
         forced_rows(self.forced, page);
@@ -193,7 +196,7 @@ impl Report for FlashReport {
     fn text(&self, page: &mut Page) {
         page.row("chip", self.chip).row("uid", self.uid);
         page.row("serial", self.serial).row("mileage", self.mileage_m);
-        page.row("data from", source_in_words(self.data_source));
+        page.row("data from", source_row(self.data_source, self.left_in_sram, Written::Yes));
         firmware_row("boot", self.boot.as_ref(), page);
         firmware_row("drv", self.drv.as_ref(), page);
         forced_rows(&self.forced, page);

@@ -15,6 +15,7 @@ mod failure;
 mod files;
 mod firmware;
 mod flash;
+mod gate_pages;
 mod generate;
 mod hints;
 mod image;

@@ -60,6 +60,12 @@ impl Report for UnlockReport {
         } else {
             page.row("flash", "as it was");
         }
+        if let Some(serial) = self.serial {
+            page.row("serial", serial);
+        }
+        if let Some(mileage) = self.mileage_m {
+            page.row("mileage", mileage);
+        }
         if let Some(backup) = &self.backup {
             page.row("backup", backup.display());
         }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, builder::PossibleValuesParser};
 use m365_drv::{
     block::{DataBlock, Mileage, Serial},
-    image::{Catalog, GATES, Image, Kind, RehearsalImages},
-    ops::{After, Extent, FlashRequest, Intent, Keep, OTHER_SCOOTER, Watchdog},
+    image::{Catalog, Image, Kind, RehearsalImages},
+    ops::{After, Extent, FlashRequest, Intent, Keep, Known, Watchdog},
     printable::quoted_path,
     target::Target,
 };
@@ -16,6 +16,7 @@ use super::{
     data::MileageArgs,
     exit::{Exit, Meaning, refuse},
     firmware::{AtHand, FirmwareArgs},
+    gate_pages::forcible,
     values::ScooterName,
 };
 
@@ -66,18 +67,16 @@ pub(crate) struct Wanted {
     rehearsal: RehearsalImages,
 }
 
-/// Everything that `--force` lifts: the gates of images, and the one of boards.
-fn forcible() -> impl Iterator<Item = &'static str> {
-    GATES.into_iter().chain([OTHER_SCOOTER])
-}
-
 impl WantedArgs {
     /// Reads the files and the values.
     pub(crate) fn read(&self, context: &mut Context) -> anyhow::Result<Wanted> {
         let target = self.scooter;
+        context.known = Known::given(Some(&target.name), self.files(), None, None);
         let serial = self.serial.as_deref().map(|text| target.serial.read(text)).transpose();
         let serial = serial.map_err(|error| refuse(Exit::Data, error.to_string()))?;
+        context.known = Known::given(Some(&target.name), self.files(), serial, None);
         let mileage = self.mileage.mileage()?;
+        context.known = Known::given(Some(&target.name), self.files(), serial, mileage);
         let data = self.data.as_deref().map(|path| data_block(path, target, context)).transpose()?;
         let searches = self.boot.is_none() || self.drv.is_none();
         let at_hand = searches.then(|| self.firmware.search(&context.probes.interrupt())).transpose()?;
@@ -89,6 +88,11 @@ impl WantedArgs {
         let (boot, drv) = (images(Kind::Boot, self.boot.as_deref())?, images(Kind::Drv, self.drv.as_deref())?);
         let rehearsal = context.rehearsal_images();
         Ok(Wanted { target, boot, drv, data, serial, mileage, forced: self.force.clone(), rehearsal })
+    }
+
+    /// The files that were named.
+    fn files(&self) -> Vec<PathBuf> {
+        [&self.boot, &self.drv, &self.data].into_iter().flatten().cloned().collect()
     }
 
     /// The image in a file.

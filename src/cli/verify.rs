@@ -7,7 +7,7 @@ use m365_drv::{
 
 use super::{
     Context,
-    data::source_in_words,
+    data::{Written, source_row},
     info::firmware_row,
     output::{Answer, Outcome, Report},
     page::{Page, Tone},
@@ -25,7 +25,7 @@ impl Report for VerifyReport {
     fn text(&self, page: &mut Page) {
         page.row("uid", self.uid);
         page.row("serial", self.serial).row("mileage", self.mileage_m);
-        page.row("data from", source_in_words(self.data_source));
+        page.row("data from", source_row(self.data_source, self.left_in_sram, Written::No));
         firmware_row("boot", self.boot.as_ref(), page);
         firmware_row("drv", self.drv.as_ref(), page);
         page.toned("verified", format!("{}, all as planned", count(self.bytes_compared, "byte")), Tone::Good);

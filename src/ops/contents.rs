@@ -1,9 +1,14 @@
 //! The one reading of what a board holds, for every procedure that wants to know.
 
-use super::{Work, backup::Backup, report::Source};
+use super::{
+    Known, Stake, Work,
+    backup::Backup,
+    report::{Firmware, Source},
+};
 use crate::{
-    block::{DataBlock, LEN, Serial, Uid},
+    block::{DataBlock, LEN, Mileage, Serial, Uid},
     board::{Board, Error, LinkError, PageBefore, Protection, Status, Stranger},
+    image::drv_region,
     target::Target,
 };
 
@@ -41,6 +46,25 @@ impl Contents {
         Ok(contents)
     }
 
+    /// Notes what was found, for a report.
+    pub(super) fn note(&self, known: &mut Known, target: &Target) {
+        let map = self.other_map.unwrap_or(target);
+        if let Some(flash) = self.flash.as_deref().filter(|flash| flash.len() >= map.flash.len()) {
+            let boot =
+                (map.regions.boot.start - map.flash.start) as usize..(map.regions.boot.end - map.flash.start) as usize;
+            known.found_boot = Firmware::of(&flash[boot]);
+            known.found_drv = Firmware::of(&flash[drv_region(flash, &map.regions.drv)]);
+        }
+        if let Some((block, source)) = &self.block {
+            known.writes(block, Some(*source));
+        }
+    }
+
+    /// What is at stake if all of it is erased and this is written.
+    pub(super) fn stake(&self, written: Option<(Serial, Mileage)>) -> Stake {
+        Stake { held: self.block.as_ref().map(|(block, _)| (block.serial(), block.mileage())), written }
+    }
+
     /// Looks for the data block where this map has it, and then where the others do.
     fn find_block(&mut self, board: &mut Board<'_>, target: &Target) -> Result<(), Error> {
         let Some(flash) = &self.flash else { return Ok(()) };
@@ -68,6 +92,11 @@ impl Contents {
         let fits = |serial: Serial| target.serial.fits(serial);
         let is_own = |block: &DataBlock| self.other_map.is_none() || block.serial().is_some_and(fits);
         self.block.as_ref().filter(|(block, _)| is_own(block))
+    }
+
+    /// Whether the data block is left in SRAM from before a reset: firmware that can start again would find it in flash.
+    pub(super) fn is_left_in_sram(&self) -> bool {
+        self.flash.is_some() && self.block.as_ref().is_some_and(|(_, source)| *source == Source::Sram)
     }
 
     /// Whether there is a data block of this chip that is not cut short.

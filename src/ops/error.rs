@@ -4,9 +4,9 @@ use std::{fmt, path::PathBuf};
 
 use serde::Serialize;
 
-use super::{BackupError, Lack, Obstacle, evidence::Findings};
+use super::{BackupError, Lack, Obstacle, Stake, evidence::Findings};
 use crate::{
-    block::{Mileage, Serial, SerialError, Uid},
+    block::{SerialError, Uid},
     board,
     count::count,
     image::{ImageError, Kind},
@@ -76,8 +76,8 @@ pub enum Error {
         uid: Uid,
         /// What would be removed.
         obstacle: Obstacle,
-        /// Serial number and mileage that will be written afterwards, if they are known by then.
-        data: Option<(Serial, Mileage)>,
+        /// What is lost and what is written afterwards.
+        stake: Stake,
     },
     /// The backup cannot be written, or read back.
     #[error(transparent)]
@@ -85,11 +85,13 @@ pub enum Error {
     /// The backup was made of a read-protected board and holds no flash.
     #[error("the backup contains no flash: the board was read-protected when it was made")]
     BackupWithoutFlash,
-    /// Everything found on the board belongs to another scooter.
-    #[error("the board holds {found}; this is not a {title}")]
+    /// What was found on the board belongs to another scooter, or to one with another controller.
+    #[error("the board holds {}", other_scooter(found, fitting, title))]
     OtherScooter {
         /// What was found.
         found: Findings,
+        /// What is of the scooter that was asked for.
+        fitting: Findings,
         /// The scooter that was asked for.
         title: String,
     },
@@ -244,6 +246,14 @@ impl Error {
 
 fn differing(bytes: usize) -> String {
     format!("{} {}", count(bytes, "byte"), if bytes == 1 { "differs" } else { "differ" })
+}
+
+fn other_scooter(found: &Findings, fitting: &Findings, title: &str) -> String {
+    if fitting.is_empty() {
+        format!("{found}; this is not a {title}")
+    } else {
+        format!("{found}, which cannot run on a {title}, and {fitting}")
+    }
 }
 
 fn listed(lacks: &[Lack]) -> String {

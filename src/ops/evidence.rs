@@ -2,19 +2,27 @@
 
 use std::fmt;
 
-use super::{Error, FlashRequest, ForcedGate, Job, contents::Contents};
+use super::{Error, FlashRequest, ForcedGate, Job, contents::Contents, report::Source};
 use crate::{
     block::Serial,
-    image::{Kind, Layout, drv_region, inspect, origin},
+    image::{Catalog, Kind, Layout, drv_region, inspect, origin},
     target::Target,
+    version::Version,
 };
 
-/// What `--force` takes to flash a board although everything on it belongs to another scooter.
+/// What `--force` takes to flash a board although it is another scooter's.
 pub const OTHER_SCOOTER: &str = "other-scooter";
 
 /// What was found on a board, in words.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Findings(Vec<String>);
+
+impl Findings {
+    /// Whether nothing was found.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
 
 impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -31,34 +39,73 @@ impl fmt::Display for Findings {
 }
 
 /// What the board holds, sorted by whether it belongs to the scooter asked for. What belongs to every scooter, as the shared
-/// bootloader does, or to none that is known, is in neither.
+/// bootloader does, or to none that is known, is in none of them.
+///
+/// Scooters with one flash map have the same controller: the vendor gave the bootloader of the M365 to all of them, and people
+/// run the firmware of one on another, and write another one's serial for its region. So a part of a scooter with the same
+/// map may be there on purpose; a part of a scooter with another map, or of one that is not supported, cannot work.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Evidence {
+    /// What belongs to a scooter with another controller.
+    foreign: Vec<String>,
+    /// What belongs to another scooter with the same controller.
     against: Vec<String>,
     fitting: Vec<String>,
 }
 
+/// What the evidence comes to.
+enum Verdict {
+    /// Nothing speaks against the scooter.
+    Fits,
+    /// Parts of scooters with one controller are mixed.
+    Mixed { against: Findings, fitting: Findings },
+    /// The board is another scooter's, or holds what cannot work on this one.
+    Other { found: Findings, fitting: Findings },
+}
+
 impl Contents {
-    /// Refuses a board on which everything belongs to another scooter, unless that was forced. If only some of it does, somebody
-    /// is mending a board that was flashed as the wrong scooter: a warning names both.
+    /// Refuses a board of another scooter, unless that was forced: one that holds anything of another controller, and one on
+    /// which everything that is known belongs to another scooter. If only a part of it belongs to another scooter with the
+    /// same controller, a warning names both.
     pub(super) fn check_scooter(
         &self,
         job: &mut Job<'_>,
         request: &FlashRequest<'_>,
     ) -> Result<Option<ForcedGate>, Error> {
-        let title = &request.target.title;
-        let Evidence { against, fitting } = self.evidence(request.target, request.given_serial());
-        if against.is_empty() {
-            return Ok(None);
+        self.judge(job, &[request.target], request.given_serial(), &request.forced)
+    }
+
+    /// The same for a board that may be any of these scooters, which have the same flash map.
+    pub(super) fn judge(
+        &self,
+        job: &mut Job<'_>,
+        targets: &[&Target],
+        given: Option<Serial>,
+        forced: &[String],
+    ) -> Result<Option<ForcedGate>, Error> {
+        let mut doubt = None;
+        for target in targets {
+            let verdict = self.evidence(target, given).verdict();
+            match verdict {
+                Verdict::Fits => return Ok(None),
+                Verdict::Mixed { .. } => doubt = Some((verdict, &target.title)),
+                Verdict::Other { .. } => _ = doubt.get_or_insert((verdict, &target.title)),
+            }
         }
-        let found = Findings(against);
-        if !fitting.is_empty() {
-            let fitting = Findings(fitting);
-            job.warn(OTHER_SCOOTER, format!("the board holds {found} of another scooter, and {fitting} of a {title}"));
-            return Ok(None);
-        }
-        let refusal = Error::OtherScooter { found, title: title.clone() };
-        if request.forced.iter().any(|gate| gate == OTHER_SCOOTER) {
+        let refusal = match doubt {
+            None | Some((Verdict::Fits, _)) => return Ok(None),
+            Some((Verdict::Mixed { against, fitting }, title)) => {
+                job.warn(
+                    OTHER_SCOOTER,
+                    format!("the board holds {against} of another scooter, and {fitting} of a {title}"),
+                );
+                return Ok(None);
+            }
+            Some((Verdict::Other { found, fitting }, title)) => {
+                Error::OtherScooter { found, fitting, title: title.clone() }
+            }
+        };
+        if forced.iter().any(|gate| gate == OTHER_SCOOTER) {
             return Ok(Some(ForcedGate { kind: None, gate: OTHER_SCOOTER, detail: refusal.to_string() }));
         }
         Err(refusal)
@@ -70,21 +117,50 @@ impl Contents {
         if let Some(flash) = &self.flash {
             evidence.firmware(flash, target);
         }
-        if let Some((block, _)) = &self.block
-            && let Some(serial) = block.serial().filter(|serial| Some(*serial) != given)
-        {
-            evidence.serial(&serial, target);
+        if let Some((block, source)) = &self.block {
+            // In flash it may be what the block was made with.
+            if *source == Source::Sram && self.flash.is_none() {
+                evidence.version(block.version(), target);
+            }
+            if let Some(serial) = block.serial().filter(|serial| Some(*serial) != given) {
+                evidence.serial(&serial, target);
+            }
         }
         if let Some(other) = self.other_map {
-            evidence.against.push(format!("a data block at {:#010x}", other.regions.data.start));
+            evidence.foreign.push(format!("a data block at {:#010x}", other.regions.data.start));
         }
         evidence
     }
 }
 
+/// The scooters that this one shares its controller with, itself among them.
+fn kin(target: &Target) -> impl Iterator<Item = &'static Target> {
+    Target::all().iter().filter(|other| other.regions == target.regions)
+}
+
 impl Evidence {
-    fn add(&mut self, what: String, is_for: bool) {
-        if is_for { &mut self.fitting } else { &mut self.against }.push(what);
+    fn verdict(self) -> Verdict {
+        let Self { foreign, against, fitting } = self;
+        if foreign.is_empty() && against.is_empty() {
+            Verdict::Fits
+        } else if foreign.is_empty() && !fitting.is_empty() {
+            Verdict::Mixed { against: Findings(against), fitting: Findings(fitting) }
+        } else {
+            // A serial alone is enough: people do change serials, but nothing else is left to tell a wrong name by before
+            // the chip is erased.
+            Verdict::Other { found: Findings([foreign, against].concat()), fitting: Findings(fitting) }
+        }
+    }
+
+    fn add(&mut self, what: String, scooters: &[String], target: &Target) {
+        let has = |wanted: &Target| scooters.contains(&wanted.name);
+        if has(target) {
+            self.fitting.push(what);
+        } else if kin(target).any(has) {
+            self.against.push(what);
+        } else {
+            self.foreign.push(what);
+        }
     }
 
     fn firmware(&mut self, flash: &[u8], target: &Target) {
@@ -96,34 +172,48 @@ impl Evidence {
         if let Some(boot) = origin(slice(boot.start, boot.end), Kind::Boot)
             && !boot.scooters.contains(&target.name)
         {
-            self.against.push(boot.name);
+            self.add(boot.name, &boot.scooters, target);
         }
         // The firmware begins at one address on all of these boards; where it has to end depends on the flash map.
         let drv = &flash[drv_region(flash, &target.regions.drv)];
         if let Some(drv) = origin(drv, Kind::Drv) {
-            let is_for = drv.scooters.contains(&target.name);
-            self.add(drv.name, is_for);
+            self.add(drv.name, &drv.scooters, target);
             return;
         }
         let wanted = Layout::of_data_block(target.regions.data.start);
         let drv = slice(target.regions.drv.start, target.regions.data.start.max(target.regions.drv.end));
         if let Some(found) = inspect(drv).layout.filter(|found| Some(*found) != wanted) {
-            self.against.push(format!("firmware for {found} of flash"));
+            self.foreign.push(format!("firmware for {found} of flash"));
+        }
+    }
+
+    /// The version that running firmware writes into its live data block. All that is known of the firmware of a locked board.
+    fn version(&mut self, version: Version, target: &Target) {
+        let of = |target: &Target| {
+            let entries = Catalog::builtin().of(&target.name, Kind::Drv);
+            entries.iter().any(|entry| entry.version == Some(version) && !entry.is_rehearsal())
+        };
+        let scooters: Vec<_> = kin(target).filter(|target| of(target)).map(|target| target.name.clone()).collect();
+        if !scooters.is_empty() {
+            self.add(format!("firmware with the version {version}"), &scooters, target);
         }
     }
 
     /// A serial number that begins as those of one scooter do, or has the form of another's.
     fn serial(&mut self, serial: &Serial, target: &Target) {
-        let begins = |target: &Target| {
-            let rule = &target.serial;
-            rule.prefixes.keys().chain(&rule.compared).any(|prefix| serial.as_str().starts_with(prefix))
-        };
-        let is_known = Target::all().iter().any(begins);
-        let is_of_a_form = Target::all().iter().any(|target| target.serial.fits(*serial));
-        if begins(target) {
-            self.add(format!("the serial {serial}"), true);
-        } else if is_known || is_of_a_form && !target.serial.fits(*serial) {
-            self.add(format!("the serial {serial}"), false);
+        let owners: Vec<_> = Target::owners(*serial).map(|target| target.name.clone()).collect();
+        let what = format!("the serial {serial}");
+        if !owners.is_empty() {
+            self.add(what, &owners, target);
+        } else if !target.serial.fits(*serial) {
+            let forms: Vec<_> = Target::all()
+                .iter()
+                .filter(|target| target.serial.fits(*serial))
+                .map(|target| target.name.clone())
+                .collect();
+            if !forms.is_empty() {
+                self.add(what, &forms, target);
+            }
         }
     }
 }
@@ -134,12 +224,11 @@ mod tests {
     use crate::{
         block::{DataBlock, Uid},
         image::sample::Sample,
-        ops::report::Source,
         sim::BOOT,
     };
 
-    /// What speaks against a scooter and what for it, of a board with this firmware and this serial number.
-    fn evidence(drv: Option<Vec<u8>>, serial: &str, asked: &str) -> (Vec<String>, Vec<String>) {
+    /// What a board with this firmware and this serial number holds, for the scooter asked for.
+    fn evidence(drv: Option<Vec<u8>>, serial: &str, asked: &str) -> Evidence {
         let mut flash = vec![0xFF; 128 * 1024];
         flash[..BOOT.len()].copy_from_slice(BOOT);
         if let Some(drv) = drv {
@@ -153,8 +242,27 @@ mod tests {
             other_map: None,
             strangers: vec![],
         };
-        let Evidence { against, fitting } = contents.evidence(Target::builtin(asked).unwrap(), None);
-        (against, fitting)
+        contents.evidence(Target::builtin(asked).unwrap(), None)
+    }
+
+    /// The same of a locked board, whose running firmware shows this version.
+    fn locked(version: u16, serial: &str, asked: &str) -> Evidence {
+        let serial = Serial::from_bytes(serial.as_bytes().try_into().unwrap()).unwrap();
+        let mut bytes = DataBlock::template().with_uid(Uid([1, 2, 3])).with_serial(serial).as_bytes().to_vec();
+        bytes[0x34..0x36].copy_from_slice(&version.to_le_bytes());
+        let block = DataBlock::parse(&bytes).unwrap();
+        let contents = Contents { flash: None, block: Some((block, Source::Sram)), other_map: None, strangers: vec![] };
+        contents.evidence(Target::builtin(asked).unwrap(), None)
+    }
+
+    fn of(foreign: &[&str], against: &[&str], fitting: &[&str]) -> Evidence {
+        let [foreign, against, fitting] =
+            [foreign, against, fitting].map(|words| words.iter().map(ToString::to_string).collect());
+        Evidence { foreign, against, fitting }
+    }
+
+    fn is_refused(evidence: Evidence) -> bool {
+        matches!(evidence.verdict(), Verdict::Other { .. })
     }
 
     fn ident(text: &str) -> Vec<u8> {
@@ -166,58 +274,79 @@ mod tests {
 
     #[test]
     fn firmware_and_serial_of_one_scooter_speak_for_it_and_against_every_other() {
-        let of = |asked| evidence(Some(ident("Scooter_MiP2_V0")), "26354/00012345", asked);
-        let found = vec![PRO2.to_owned(), "the serial 26354/00012345".to_owned()];
-        assert_eq!(of("pro2"), (vec![], found.clone()));
-        assert_eq!(of("pro"), (found, vec![]));
+        let board = |asked| evidence(Some(ident("Scooter_MiP2_V0")), "26354/00012345", asked);
+        let found = [PRO2, "the serial 26354/00012345"];
+        assert_eq!(board("pro2"), of(&[], &[], &found));
+        assert_eq!(board("pro"), of(&[], &found, &[]));
+        assert!(!is_refused(board("pro2")) && is_refused(board("pro")));
     }
 
     #[test]
-    fn the_wrong_firmware_under_the_right_serial_is_both() {
-        let of = |asked| evidence(Some(ident("Scooter_MiP2_V0")), "21886/00012345", asked);
-        assert_eq!(of("pro"), (vec![PRO2.into()], vec![PRO.into()]));
-        assert_eq!(of("pro2"), (vec![PRO.into()], vec![PRO2.into()]));
-        assert_eq!(of("es2"), (vec![PRO2.into(), PRO.into()], vec![]));
+    fn firmware_of_a_scooter_with_the_same_controller_may_be_mixed_with_the_right_serial() {
+        let board = |asked| evidence(Some(ident("Scooter_MiP2_V0")), "21886/00012345", asked);
+        assert_eq!(board("pro"), of(&[], &[PRO2], &[PRO]));
+        assert_eq!(board("pro2"), of(&[], &[PRO], &[PRO2]));
+        assert_eq!(board("es2"), of(&[PRO2, PRO], &[], &[]));
+        assert_eq!(["pro", "pro2", "es2", "m365"].map(|asked| is_refused(board(asked))), [false, false, true, true]);
+        // The ident of the 1S is on Lite and Pro 1.7.1 too.
+        let swapped = evidence(Some(ident("Scooter_Mi1S_V0")), "26354/00012345", "pro2");
+        assert!(matches!(swapped.verdict(), Verdict::Mixed { .. }));
     }
 
     #[test]
-    fn firmware_of_a_scooter_that_is_not_supported_speaks_against_all() {
+    fn firmware_of_a_scooter_that_is_not_supported_is_refused_under_any_serial() {
         let four_pro_image = || {
             let mut bytes = Sample::drv(20_000).bytes();
             bytes[0x400..0x418].copy_from_slice(b"Scooter_Mi4P_ST_F103_V8\0");
             bytes
         };
         let four_pro = "firmware with the ident Scooter_Mi4P_ST_F103_V8";
-        for asked in ["pro", "es2", "mi3"] {
-            let found = evidence(Some(four_pro_image()), "99999/00012345", asked);
-            let mut against = vec![four_pro.to_owned()];
-            if asked == "es2" {
-                against.push("the serial 99999/00012345".into());
-            }
-            assert_eq!(found, (against, vec![]), "{asked}");
+        for asked in ["pro", "mi3"] {
+            assert_eq!(evidence(Some(four_pro_image()), "99999/00012345", asked), of(&[four_pro], &[], &[]), "{asked}");
         }
+        let found = evidence(Some(four_pro_image()), "99999/00012345", "es2");
+        assert_eq!(found, of(&[four_pro, "the serial 99999/00012345"], &[], &[]));
+        let found = evidence(Some(four_pro_image()), "21886/00012345", "pro");
+        assert_eq!(found, of(&[four_pro], &[], &[PRO]));
+        assert!(is_refused(found));
     }
 
     #[test]
     fn a_flash_map_that_unknown_firmware_was_linked_for_speaks_against_the_other() {
         let unknown = |layout| Some(Sample::drv(20_000).layout(layout).bytes());
         let wide = "firmware for 128 KiB of flash";
-        assert_eq!(evidence(unknown(Layout::Kib128), "99999/00012345", "pro"), (vec![wide.into()], vec![]));
-        assert_eq!(evidence(unknown(Layout::Kib64), "99999/00012345", "pro"), (vec![], vec![]));
+        assert_eq!(evidence(unknown(Layout::Kib128), "99999/00012345", "pro"), of(&[wide], &[], &[]));
+        assert_eq!(evidence(unknown(Layout::Kib64), "99999/00012345", "pro"), of(&[], &[], &[]));
+        let mixed = evidence(unknown(Layout::Kib128), "21886/00012345", "pro");
+        assert_eq!(mixed, of(&[wide], &[], &[PRO]));
+        assert!(is_refused(mixed));
     }
 
     #[test]
     fn the_form_of_a_ninebot_s_serial_speaks_against_a_xiaomi() {
         let max = "the serial N4GSD1234C5678";
-        assert_eq!(evidence(None, "N4GSD1234C5678", "pro"), (vec![max.into()], vec![]));
-        assert_eq!(evidence(None, "N4GSD1234C5678", "es2"), (vec![], vec![]), "the form of all Ninebots");
-        assert_eq!(evidence(None, "N2GSD1234C5678", "es2"), (vec![], vec!["the serial N2GSD1234C5678".into()]));
+        assert_eq!(evidence(None, "N4GSD1234C5678", "pro"), of(&[max], &[], &[]));
+        assert_eq!(evidence(None, "N4GSD1234C5678", "es2"), of(&[], &[], &[]), "the form of all Ninebots");
+        assert_eq!(evidence(None, "N2GSD1234C5678", "es2"), of(&[], &[], &["the serial N2GSD1234C5678"]));
     }
 
     #[test]
     fn what_many_scooters_share_speaks_for_none() {
-        assert_eq!(evidence(None, "99999/00012345", "m365"), (vec![], vec![]));
-        assert_eq!(evidence(None, "M1GCA1601C0001", "m365"), (vec![], vec![]), "the factory default");
+        assert_eq!(evidence(None, "99999/00012345", "m365"), of(&[], &[], &[]));
+        assert_eq!(evidence(None, "M1GCA1601C0001", "m365"), of(&[], &[], &[]), "the factory default");
+    }
+
+    #[test]
+    fn a_locked_board_with_another_serial_is_known_by_the_version_of_its_firmware() {
+        let version = "firmware with the version 1.5.5";
+        let classic = "the serial 16133/00012345";
+        assert_eq!(locked(0x155, "16133/00012345", "pro"), of(&[], &[classic], &[version]));
+        assert!(!is_refused(locked(0x155, "16133/00012345", "pro")), "a Pro with the serial of an M365");
+        assert_eq!(locked(0x155, "21886/00012345", "m365"), of(&[], &[version, PRO], &[]));
+        assert_eq!(locked(0x999, "21886/00012345", "m365"), of(&[], &[PRO], &[]), "nobody's version");
+        assert!(is_refused(locked(0x999, "21886/00012345", "m365")), "nothing but the serial is known");
+        // A block in flash keeps the version that it was made with.
+        assert_eq!(evidence(None, "99999/00012345", "pro"), of(&[], &[], &[]));
     }
 
     #[test]

@@ -92,6 +92,9 @@ pub struct FlashReport {
     pub mileage_m: Mileage,
     /// Where the data block came from.
     pub data_source: DataSource,
+    /// Whether the data block was left in SRAM by firmware that cannot start again: it was lost with the power.
+    #[serde(skip)]
+    pub left_in_sram: bool,
     /// The bootloader on the board.
     pub boot: Option<Firmware>,
     /// The DRV firmware on the board.
@@ -134,10 +137,8 @@ pub struct FlashReport {
 
 /// Does the whole job.
 pub fn flash(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashReport, Error> {
-    request.check_data()?;
-    request.check_images()?;
     let mut report = job.account(|job| {
-        job.known.scooter = Some(request.target.name.clone());
+        request.check(job)?;
         whole_job(job, request)
     })?;
     report.took_ms = job.known.took_ms.unwrap_or(0);
@@ -146,6 +147,7 @@ pub fn flash(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
 }
 
 fn whole_job(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashReport, Error> {
+    request.warn_of_serial(job);
     let (board, status, prepared) = job.insist(|job, mut board| {
         let status = job.identify(&mut board)?;
         let prepared = match prepare(job, &mut board, &status, request) {
@@ -168,6 +170,7 @@ fn whole_job(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
     let mut report = FlashReport::new(request, &prepared, &board);
     let user = status.option_bytes.known_user().or_else(|| request.keep.earlier(report.uid).user()).unwrap_or(0xFF);
     let user = request.watchdog.applied_to(user);
+    watchdog::warn_of_damage(job, &status);
     let changes_user = request.watchdog == Watchdog::Software && status.option_bytes.user() != user;
     watchdog::warn(job, user);
 
@@ -179,8 +182,8 @@ fn whole_job(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
     }
     let obstacle = write::obstacle(&status, &prepared.plan, request.target);
     if let Some(obstacle) = obstacle.filter(|_| request.consent.is_none()) {
-        let data = Some((prepared.serial, prepared.mileage));
-        return Err(refused(board, Error::Consent { uid: report.uid, obstacle, data }));
+        let stake = prepared.held.stake(Some((prepared.serial, prepared.mileage)));
+        return Err(refused(board, Error::Consent { uid: report.uid, obstacle, stake }));
     }
     let unfinished = write::is_unfinished(&status, request.consent);
     let locks = request.after == After::LockAndRun;
@@ -215,6 +218,7 @@ impl FlashReport {
             serial: prepared.serial,
             mileage_m: prepared.mileage,
             data_source: prepared.data_source,
+            left_in_sram: prepared.is_left_in_sram(),
             boot: prepared.boot.clone(),
             drv: prepared.drv.clone(),
             forced: prepared.forced.clone(),
@@ -311,6 +315,7 @@ fn lock<'p>(job: &mut Job<'p>, board: Board<'p>, target: &Target, user: u8) -> R
     let recipe = board.recipe();
     let mut losses = Losses::default();
     let mut board = board;
+    job.known.protection = None;
     loop {
         let set = |_: &mut dyn board::progress::Progress| {
             let mut board = board.reattach()?;

@@ -7,6 +7,18 @@ use crate::{
 };
 
 impl FlashRequest<'_> {
+    /// Refuses what cannot be right for any board.
+    pub(super) fn check(&self, job: &mut Job<'_>) -> Result<(), Error> {
+        job.known.scooter = Some(self.target.name.clone());
+        if let Some(block) = &self.data {
+            job.known.writes(block, Some(Source::File));
+        }
+        job.known.serial = self.serial.or(job.known.serial);
+        job.known.mileage_m = self.mileage.or(job.known.mileage_m);
+        self.check_data()?;
+        self.check_images()
+    }
+
     /// Refuses a data block that cannot be written as it is, so that nobody holds wires for it. Its serial number has to
     /// pass as one that is typed does. With another one in its place only a block for another flash map is refused: its
     /// settings mean something else there.
@@ -32,6 +44,17 @@ impl FlashRequest<'_> {
     /// The serial number that is given, by itself or in a data block.
     pub(super) fn given_serial(&self) -> Option<Serial> {
         self.serial.or_else(|| self.data.as_ref()?.serial())
+    }
+
+    /// Warns if the serial number that is given is another scooter's. People write one for its region, so it is not refused.
+    pub(super) fn warn_of_serial(&self, job: &mut Job<'_>) {
+        let Some(serial) = self.given_serial() else { return };
+        let owners: Vec<_> = Target::owners(serial).map(|target| &*target.title).collect();
+        let title = &self.target.title;
+        if !owners.is_empty() && !owners.contains(&&**title) {
+            let owners = owners.join(" or ");
+            job.warn("serial-of-other-scooter", format!("the serial {serial} is of a {owners}, not of a {title}"));
+        }
     }
 
     /// The data block given, which goes before the board's own. Says what it replaces.

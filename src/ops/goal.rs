@@ -4,9 +4,9 @@ use std::{fmt, path::Path};
 
 use super::{Error, FlashPlan, Placed, backup::Backup};
 use crate::{
-    block::{DataBlock, Uid},
+    block::{DataBlock, LEN, Uid},
     board::{ChipKind, OptionBytes},
-    image::{Dump, Fit, Gate, Image, Kind, RehearsalImages, gates},
+    image::{Dump, Fit, Gate, Image, Kind, RehearsalImages, gates, origin},
     target::Target,
 };
 
@@ -20,12 +20,14 @@ pub(super) struct Goal {
     pub(super) uid: Option<Uid>,
     /// The option bytes to write; none to leave those of the board.
     pub(super) options: Option<OptionBytes>,
+    /// Those in the file, if they are damaged.
+    pub(super) damaged: Option<OptionBytes>,
     content: Content,
 }
 
 enum Content {
     /// All of flash, of the same chip.
-    Flash(Vec<u8>),
+    Flash(Vec<u8>, Option<Box<DataBlock>>),
     /// What makes a board run; the block gets the UID of the chip that it goes to.
     Parts(Box<Parts>),
 }
@@ -62,19 +64,24 @@ impl Goal {
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
         let dump = Dump::open(path).map_err(|source| Error::Dump { path: path.to_owned(), source })?;
         let is_backup = dump.uid().is_some();
-        let goal = if is_backup { Self::of_backup(Backup::open(path)?) } else { Self::of_dump(&dump, path) }?;
-        match goal.options {
-            // On relatives of the GD32E103 nothing ever removes this protection again.
-            Some(options) if options.rdp() == 0xCC => Err(Error::PermanentOptions),
-            _ => Ok(goal),
+        let mut goal = if is_backup { Self::of_backup(Backup::open(path)?) } else { Self::of_dump(&dump, path) }?;
+        if goal.options.is_some_and(|options| options.protects_for_good()) {
+            return Err(Error::PermanentOptions);
         }
+        goal.damaged = goal.options.filter(|options| !options.complements_right());
+        goal.options = goal.options.map(OptionBytes::repaired);
+        Ok(goal)
     }
 
     fn of_backup(backup: Backup) -> Result<Self, Error> {
         let flash = backup.flash.ok_or(Error::BackupWithoutFlash)?;
         let target = Target::for_chip(flash.len() as u32 / 1024);
-        let options = Some(backup.option_bytes.mended());
-        Ok(Self { target, uid: Some(backup.uid), options, content: Content::Flash(flash) })
+        let options = Some(backup.option_bytes);
+        // The flash map of the block shows the scooter, not the size of the chip.
+        let place = |map: &Target| (map.regions.data.start - map.flash.start) as usize;
+        let mut maps = std::iter::once(target).chain(Target::all()).map(place);
+        let block = maps.find_map(|at| DataBlock::parse(flash.get(at..at + LEN)?).ok()).or(backup.block).map(Box::new);
+        Ok(Self { target, uid: Some(backup.uid), options, damaged: None, content: Content::Flash(flash, block) })
     }
 
     fn of_dump(dump: &Dump, path: &Path) -> Result<Self, Error> {
@@ -99,7 +106,8 @@ impl Goal {
             return Err(Error::DumpLacks { path: path.to_owned(), form: dump.to_string(), lacks });
         };
         let content = Content::Parts(Box::new(Parts { boot: boot.clone(), drv: drv.clone(), block }));
-        Ok(Self { target, uid: None, options: dump.option_bytes().map(OptionBytes), content })
+        let options = dump.option_bytes().map(OptionBytes);
+        Ok(Self { target, uid: None, options, damaged: None, content })
     }
 
     /// Refuses firmware that the chip cannot run.
@@ -111,7 +119,7 @@ impl Goal {
     /// The plan for this chip.
     pub(super) fn plan(&self, uid: Uid) -> Result<FlashPlan, Error> {
         match &self.content {
-            Content::Flash(flash) => Ok(FlashPlan::whole(self.target, flash)),
+            Content::Flash(flash, _) => Ok(FlashPlan::whole(self.target, flash)),
             Content::Parts(parts) => {
                 let Parts { boot, drv, block } = &**parts;
                 let regions = &self.target.regions;
@@ -127,12 +135,39 @@ impl Goal {
         }
     }
 
-    /// The data block of a dump, as it is in the file.
+    /// The data block, as it is in the file.
     pub(super) fn block(&self) -> Option<&DataBlock> {
         match &self.content {
-            Content::Flash(_) => None,
+            Content::Flash(_, block) => block.as_deref(),
             Content::Parts(parts) => Some(&parts.block),
         }
+    }
+
+    /// What to call the file.
+    pub(super) fn form(&self) -> &'static str {
+        if self.uid.is_some() { "backup" } else { "dump" }
+    }
+
+    /// The scooters that a dump may be of: those that everything in it belongs to, else those that some of it does. Each has
+    /// the flash map of the dump. Empty for a backup, which goes to its own board.
+    pub(super) fn scooters(&self) -> Vec<&'static Target> {
+        let Content::Parts(parts) = &self.content else { return Vec::new() };
+        let regions = &self.target.regions;
+        let origins = [origin(&parts.boot.bytes, Kind::Boot), origin(&parts.drv.bytes, Kind::Drv)];
+        let of_serial = parts
+            .block
+            .serial()
+            .map(|serial| Target::owners(serial).map(|target| target.name.clone()).collect::<Vec<_>>());
+        let named: Vec<Vec<String>> = origins.into_iter().flatten().map(|origin| origin.scooters).collect();
+        let same_map = || Target::all().iter().filter(|target| target.regions == *regions);
+        // What every one of them has tells nothing.
+        let tells = |names: &Vec<String>| !names.is_empty() && !same_map().all(|target| names.contains(&target.name));
+        let named: Vec<_> = named.into_iter().chain(of_serial).filter(tells).collect();
+        let all: Vec<_> = same_map().filter(|target| named.iter().all(|names| names.contains(&target.name))).collect();
+        if all.is_empty() {
+            return same_map().filter(|target| named.iter().any(|names| names.contains(&target.name))).collect();
+        }
+        all
     }
 }
 

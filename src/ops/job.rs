@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{BoardState, Error, Known, Stopped};
 use crate::board::{
-    self, Board, ConnectOptions, Probes, Recipe, Reclock, Status, Wait,
+    self, Board, ConnectOptions, Probes, Protection, Recipe, Reclock, Status, Wait,
     progress::{Event, Progress, Step, Warning},
 };
 
@@ -48,7 +48,7 @@ impl<'a> Job<'a> {
     /// Does a whole procedure, keeping account of what is known and of how long it took, also if it fails.
     pub(super) fn account<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
         let began = self.now();
-        *self.known = Known::default();
+        self.known.begin();
         let done = work(self);
         self.known.ended(began, self.now());
         done
@@ -70,7 +70,12 @@ impl<'a> Job<'a> {
     /// Reads the protections of a board that nothing has been done to.
     pub(super) fn identify(&mut self, board: &mut Board<'_>) -> Result<Status, Error> {
         let status = self.step(Step::Identify, |_| board.status()).map_err(untouched)?;
-        self.known.protection.get_or_insert(status.protection);
+        self.known.protection = Some(status.protection);
+        if status.protection == Protection::None
+            && let Some(stated) = board.settle_size().map_err(untouched)?
+        {
+            self.warn("flash-size", format!("the size register reads {stated} KiB, but only 64 KiB answer"));
+        }
         Ok(status)
     }
 

@@ -4,9 +4,9 @@ use std::{path::PathBuf, time::Duration};
 
 use serde::Serialize;
 
-use super::{DataSource, report};
+use super::{DataSource, Firmware, report};
 use crate::{
-    block::{Mileage, Serial, Uid},
+    block::{DataBlock, Mileage, Serial, Uid},
     board::{Board, ChipKind, Protection},
 };
 
@@ -16,6 +16,9 @@ pub struct Known {
     /// The scooter, by its name on the command line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scooter: Option<String>,
+    /// The files that were named.
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "report::paths")]
+    pub files: Vec<PathBuf>,
     /// The kind of probe.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub probe: Option<String>,
@@ -28,13 +31,20 @@ pub struct Known {
     /// The chip's UID.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uid: Option<Uid>,
-    /// Read-out protection before anything was changed.
+    /// Read-out protection as it was last read; empty while the option bytes are being written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protection: Option<Protection>,
-    /// The serial number that is to be written; before that is decided, the board's own.
+    /// The bootloader that was found on the board.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub found_boot: Option<Firmware>,
+    /// The DRV firmware that was found on the board.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub found_drv: Option<Firmware>,
+    /// The serial number that is to be written; before that is decided, the board's own, and before that is read, the one
+    /// that was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub serial: Option<Serial>,
-    /// The mileage that is to be written, in metres; before that is decided, the board's own.
+    /// The mileage that is to be written, in metres; before that is decided, likewise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mileage_m: Option<Mileage>,
     /// Where serial number and mileage came from.
@@ -55,6 +65,32 @@ pub struct Known {
 }
 
 impl Known {
+    /// What is known before a board is reached: what was given.
+    pub fn given(
+        scooter: Option<&str>,
+        files: Vec<PathBuf>,
+        serial: Option<Serial>,
+        mileage_m: Option<Mileage>,
+    ) -> Self {
+        Self { scooter: scooter.map(Into::into), files, serial, mileage_m, ..Self::default() }
+    }
+
+    /// Forgets all but what was given, for another run of the procedure.
+    pub(super) fn begin(&mut self) {
+        let Self { scooter, files, serial, mileage_m, contact, .. } = std::mem::take(self);
+        if contact.is_none() {
+            (self.serial, self.mileage_m) = (serial, mileage_m);
+        }
+        (self.scooter, self.files) = (scooter, files);
+    }
+
+    /// This is the data block.
+    pub(super) fn writes(&mut self, block: &DataBlock, source: Option<DataSource>) {
+        self.serial = block.serial().or(self.serial);
+        self.mileage_m = Some(block.mileage()).filter(|mileage| mileage.is_known()).or(self.mileage_m);
+        self.data_source = source;
+    }
+
     /// The board has been reached.
     pub(super) fn reached(&mut self, board: &Board<'_>, now: Duration) {
         self.probe = Some(board.probe.kind.clone());

@@ -18,6 +18,7 @@ mod prepare;
 mod protect;
 mod report;
 mod restore;
+mod stake;
 mod verify;
 mod watchdog;
 mod write;
@@ -38,6 +39,7 @@ pub use self::{
     protect::{LockReport, UnlockReport, lock, reset, unlock},
     report::{Data, Firmware, ForcedGate},
     restore::{RestoreReport, restore},
+    stake::Stake,
     verify::{VerifyReport, verify},
     watchdog::Watchdog,
 };

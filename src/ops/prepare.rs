@@ -30,6 +30,11 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
+    /// Whether the data block was left in SRAM by firmware that cannot start again.
+    pub(super) fn is_left_in_sram(&self) -> bool {
+        self.data_source == Source::Sram && self.held.is_left_in_sram()
+    }
+
     /// What there is to do. Flash that cannot be read is blank once it is unlocked.
     pub(super) fn work(&self, request: &FlashRequest<'_>) -> Work {
         match &self.held.flash {
@@ -58,6 +63,7 @@ pub(super) fn prepare(
     }
 
     let held = job.step(Step::Rescue, |_| Contents::read(board, status, target)).map_err(untouched)?;
+    held.note(job.known, target);
     forced.extend(held.check_scooter(job, request)?);
     for stranger in &held.strangers {
         let board::Stranger { uid, serial } = stranger;
@@ -66,18 +72,17 @@ pub(super) fn prepare(
             format!("SRAM holds the data block of another chip, serial {serial}, UID {uid}; it is not used"),
         );
     }
-    if let Some((block, source)) = held.block_for(target) {
-        job.known.serial = block.serial();
-        job.known.mileage_m = Some(block.mileage());
-        job.known.data_source = Some(*source);
-    }
     let boot = held.image(request, Kind::Boot, boot, chip)?;
     let drv = held.image(request, Kind::Drv, drv, chip)?;
     let (block, data_source) = request.block(job, &held, board.uid)?;
     let (serial, mileage) = (block.serial().ok_or(Error::NoSerial)?, block.mileage());
-    job.known.serial = Some(serial);
-    job.known.mileage_m = Some(mileage);
-    job.known.data_source = Some(data_source);
+    job.known.writes(&block, Some(data_source));
+    if held.is_left_in_sram() && data_source == Source::Sram {
+        job.warn(
+            "data-in-sram",
+            "serial and mileage are only in SRAM, left from before the reset: lost when the power goes",
+        );
+    }
 
     let images = [
         Placed { address: target.regions.boot.start, bytes: &boot },

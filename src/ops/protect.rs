@@ -10,10 +10,11 @@ use super::{
     job::{refused, untouched},
     keep::Keep,
     report,
+    stake::Stake,
     watchdog::{self, Watchdog},
 };
 use crate::{
-    block::Uid,
+    block::{Mileage, Serial, Uid},
     board::{
         Board, EraseConsent, Erasure, Protection, Status,
         progress::{Progress, Step},
@@ -34,6 +35,10 @@ pub struct UnlockReport {
     pub erased: bool,
     /// Whether the option bytes were written.
     pub options_written: bool,
+    /// The serial number that the board had; `None` if none was found.
+    pub serial: Option<Serial>,
+    /// The mileage that the board had, in metres.
+    pub mileage_m: Option<Mileage>,
     /// The backup made before.
     #[serde(serialize_with = "report::some_path")]
     pub backup: Option<PathBuf>,
@@ -58,12 +63,14 @@ struct Begun {
     status: Status,
     /// Whether the option bytes may have been written.
     wrote: bool,
+    /// The serial number and the mileage that were found.
+    data: (Option<Serial>, Option<Mileage>),
     backup: Option<PathBuf>,
 }
 
 impl Begun {
     fn new(status: Status) -> Self {
-        Self { status, wrote: false, backup: None }
+        Self { status, wrote: false, data: (None, None), backup: None }
     }
 
     fn unlocked(&self, uid: Uid, erasure: Erasure) -> UnlockReport {
@@ -73,6 +80,8 @@ impl Begun {
             protection: Protection::None,
             erased: erasure == Erasure::Everything,
             options_written: self.wrote,
+            serial: self.data.0,
+            mileage_m: self.data.1,
             backup: self.backup.clone(),
         }
     }
@@ -105,11 +114,21 @@ fn remove<'p>(
     watchdog::warn(job, user);
     let target = Target::for_chip(board.chip.flash_kib);
     let changed = Error::stopped(BoardState::Partial);
+    let mut held = None;
+    if begun.backup.is_none() && !begun.wrote {
+        // Before the question is asked: it says what would be lost.
+        let read = job.step(Step::Rescue, |_| Contents::read(&mut board, &status, target)).map_err(untouched)?;
+        read.note(job.known, target);
+        begun.data = (job.known.serial, job.known.mileage_m);
+        held = Some(read);
+    }
     let Some(obstacle) = Obstacle::to_openness(&status) else {
         if watchdog == Watchdog::Software && status.option_bytes.user() != user {
             begun.wrote = true;
             let options = status.option_bytes.with_user(user);
+            job.known.protection = None;
             job.step(Step::Unlock, |_| board.restore_options(target, options)).map_err(&changed)?;
+            job.known.protection = Some(now);
             job.step(Step::Reset, |_| board.reset()).map_err(&changed)?;
         } else {
             job.skip(Step::Unlock);
@@ -119,10 +138,10 @@ fn remove<'p>(
         return Ok(begun.unlocked(uid, if was_locked { Erasure::Everything } else { Erasure::Nothing }));
     };
     let Some(consent) = consent else {
-        return Err(refused(board, Error::Consent { uid, obstacle, data: None }));
+        let stake = held.map_or_else(Stake::default, |held| held.stake(None));
+        return Err(refused(board, Error::Consent { uid, obstacle, stake }));
     };
-    if begun.backup.is_none() && !begun.wrote {
-        let held = job.step(Step::Rescue, |_| Contents::read(&mut board, &status, target)).map_err(untouched)?;
+    if let Some(held) = held {
         match keep.save_for(job, &held.backup(uid, &status)) {
             Ok(path) => begun.backup = path,
             Err(error) => return Err(refused(board, error.into())),
@@ -132,8 +151,10 @@ fn remove<'p>(
 
     // Up to here nothing has been changed.
     begun.wrote = true;
+    job.known.protection = None;
     let remove = |progress: &mut dyn Progress| board.remove_protection(target, now, user, consent, progress);
     let (board, erasure) = job.step(Step::Unlock, remove).map_err(&changed)?;
+    job.known.protection = Some(Protection::None);
     job.step(Step::Reset, |_| board.reset()).map_err(&changed)?;
     // An earlier try may have erased what this one found open.
     let erasure = if begun.status.protection == Protection::Read { Erasure::Everything } else { erasure };
@@ -159,6 +180,7 @@ fn set<'p>(job: &mut Job<'p>, mut board: Board<'p>, begun: &mut Option<Begun>) -
     }
     let target = Target::for_chip(board.chip.flash_kib);
     begun.wrote = true;
+    job.known.protection = None;
     let changed = Error::stopped(BoardState::Partial);
     let protection = job
         .step(Step::Lock, |_| {
@@ -167,6 +189,7 @@ fn set<'p>(job: &mut Job<'p>, mut board: Board<'p>, begun: &mut Option<Begun>) -
             board.status().map(|status| status.protection)
         })
         .map_err(&changed)?;
+    job.known.protection = Some(protection);
     if protection == Protection::None {
         // The option bytes have been read back: they are right.
         job.warn("power-cycle", "protection is set, but on this chip it takes effect only after a power-cycle");

@@ -75,6 +75,11 @@ pub(super) fn some_path<S: Serializer>(path: &Option<PathBuf>, serializer: S) ->
     path.as_ref().map(|path| path.display().to_string()).serialize(serializer)
 }
 
+/// Several of them.
+pub(super) fn paths<S: Serializer>(paths: &[PathBuf], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(paths.iter().map(|path| path.display().to_string()))
+}
+
 /// Where a data block came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

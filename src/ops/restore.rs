@@ -11,7 +11,9 @@ use super::{
     job::{refused, untouched},
     keep::Keep,
     prepare::{check_size, has_pending_update},
-    report, watchdog,
+    report,
+    report::Source,
+    watchdog,
     write::{self, Known, Permit},
 };
 use crate::{
@@ -27,7 +29,7 @@ use crate::{
 pub struct RestoreReport {
     /// The chip's UID.
     pub uid: Uid,
-    /// The serial number of a dump's data block; a backup brings its own board's.
+    /// The serial number in the data block of the file.
     pub serial: Option<Serial>,
     /// The mileage in it, in metres.
     pub mileage_m: Option<Mileage>,
@@ -60,8 +62,9 @@ pub fn restore(
     path: &Path,
     consent: Option<EraseConsent>,
     keep: &Keep,
+    forced: &[String],
 ) -> Result<RestoreReport, Error> {
-    job.account(|job| put_back(job, path, consent, keep))
+    job.account(|job| put_back(job, path, consent, keep, forced))
 }
 
 fn put_back(
@@ -69,14 +72,23 @@ fn put_back(
     path: &Path,
     consent: Option<EraseConsent>,
     keep: &Keep,
+    forced: &[String],
 ) -> Result<RestoreReport, Error> {
+    if job.known.files.is_empty() {
+        job.known.files.push(path.to_owned());
+    }
     let goal = Goal::open(path)?;
-    let target = goal.target;
+    let (target, scooters) = (goal.target, goal.scooters());
+    if let Some(block) = goal.block() {
+        job.known.writes(block, None);
+    }
+    warn_of_damage(job, &goal);
     let (board, status, held, plan) = job.insist(|job, mut board| {
         let found = board.uid;
         if let Some(expected) = goal.uid.filter(|expected| *expected != found) {
             return Err(refused(board, untouched(BoardError::OtherBoard { expected, found })));
         }
+        let status = job.identify(&mut board)?;
         if let Err(error) = check_size(job, &board, target) {
             return Err(refused(board, error));
         }
@@ -84,8 +96,13 @@ fn put_back(
             Ok(plan) => plan,
             Err(error) => return Err(refused(board, error)),
         };
-        let status = job.identify(&mut board)?;
         let held = job.step(Step::Rescue, |_| Contents::read(&mut board, &status, target)).map_err(untouched)?;
+        held.note(job.known, target);
+        match held.judge(job, &scooters, goal.block().and_then(DataBlock::serial), forced) {
+            Ok(None) => {}
+            Ok(Some(gate)) => job.warn("forced-gate", format!("forced although it failed: {gate}")),
+            Err(error) => return Err(refused(board, error)),
+        }
         if goal.uid.is_none() && held.flash.as_deref().is_some_and(|flash| has_pending_update(target, flash)) {
             // The bootloader would copy what is staged over the firmware at its first start.
             plan.blank(target.regions.update.start);
@@ -98,9 +115,8 @@ fn put_back(
     })?;
     let uid = board.uid;
     if let Some(block) = goal.block() {
-        job.known.serial = block.serial();
-        job.known.mileage_m = Some(block.mileage());
-        warn_of_replaced(job, block, &held, uid);
+        job.known.writes(block, Some(Source::File));
+        warn_of_replaced(job, block, &held, &goal, uid);
     }
     let options = goal.options.unwrap_or_else(|| status.option_bytes.mended());
     let is_right = |held: &[u8]| {
@@ -127,8 +143,8 @@ fn put_back(
         return Ok(RestoreReport { option_bytes: status.option_bytes, ..report });
     }
     if let Some(obstacle) = write::obstacle(&status, &plan, target).filter(|_| consent.is_none()) {
-        let data = goal.block().and_then(|block| Some((block.serial()?, block.mileage())));
-        return Err(refused(board, Error::Consent { uid, obstacle, data }));
+        let written = goal.block().and_then(|block| Some((block.serial()?, block.mileage())));
+        return Err(refused(board, Error::Consent { uid, obstacle, stake: held.stake(written) }));
     }
     match keep.save_for(job, &held.backup(uid, &status)) {
         Ok(path) => report.backup = path,
@@ -147,8 +163,10 @@ fn put_back(
     let found = written.board.status().map_err(&stopped)?.option_bytes;
     match goal.options {
         Some(options) if found != options => {
+            job.known.protection = None;
             let restore = |_: &mut dyn Progress| written.board.restore_options(target, options);
             job.step(Step::Lock, restore).map_err(Error::stopped(BoardState::Partial))?;
+            job.known.protection = Some(status.protection).filter(|_| !options.protects());
             report.options_written = true;
         }
         Some(_) => job.skip(Step::Lock),
@@ -162,13 +180,23 @@ fn put_back(
     Ok(RestoreReport { pages_erased, pages_skipped, bytes_programmed, mass_erased, ..report })
 }
 
+/// Says what becomes of option bytes in the file that are damaged.
+fn warn_of_damage(job: &mut Job<'_>, goal: &Goal) {
+    if let (Some(damaged), Some(options)) = (goal.damaged, goal.options) {
+        let ([damaged, options], form) = ([damaged, options].map(|options| hex::encode(options.0)), goal.form());
+        job.warn("option-bytes", format!("the option bytes in the {form} are damaged ({damaged}); using {options}"));
+    }
+}
+
 /// Says whose data the board gets, if it is another's than the chip's or replaces what the board has.
-fn warn_of_replaced(job: &mut Job<'_>, block: &DataBlock, held: &Contents, uid: Uid) {
+fn warn_of_replaced(job: &mut Job<'_>, block: &DataBlock, held: &Contents, goal: &Goal, uid: Uid) {
     let in_words = |block: &DataBlock| {
         let serial = block.serial().map_or("no serial".to_owned(), |serial| format!("serial {serial}"));
         format!("{serial}, {}", block.mileage())
     };
-    if block.uid() != uid {
+    let form = goal.form();
+    // A backup is put back as it is.
+    if block.uid() != uid && goal.uid.is_none() {
         let (made_for, data) = (block.uid(), in_words(block));
         job.warn(
             "uid-replaced",
@@ -178,6 +206,6 @@ fn warn_of_replaced(job: &mut Job<'_>, block: &DataBlock, held: &Contents, uid: 
     let own = held.block.as_ref().map(|(own, _)| own);
     if let Some(own) = own.filter(|own| own.serial() != block.serial() || own.mileage() != block.mileage()) {
         let (given, own) = (in_words(block), in_words(own));
-        job.warn("data-replaced", format!("the data block of the dump ({given}) replaces the board's own ({own})"));
+        job.warn("data-replaced", format!("the data block of the {form} ({given}) replaces the board's own ({own})"));
     }
 }

@@ -8,6 +8,7 @@ use super::{
     job::{refused, untouched},
     prepare::prepare,
     report::Firmware,
+    watchdog,
 };
 use crate::{
     block::{Mileage, Serial, Uid},
@@ -25,6 +26,9 @@ pub struct VerifyReport {
     pub mileage_m: Mileage,
     /// Where serial number and mileage came from.
     pub data_source: DataSource,
+    /// Whether the data block was left in SRAM by firmware that cannot start again: it is lost with the power.
+    #[serde(skip)]
+    pub left_in_sram: bool,
     /// The planned bootloader.
     pub boot: Option<Firmware>,
     /// The planned DRV firmware.
@@ -37,10 +41,9 @@ pub struct VerifyReport {
 
 /// Compares every planned page.
 pub fn verify(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<VerifyReport, Error> {
-    request.check_data()?;
-    request.check_images()?;
     job.account(|job| {
-        job.known.scooter = Some(request.target.name.clone());
+        request.check(job)?;
+        request.warn_of_serial(job);
         job.insist(|job, board| compare(job, board, request))
     })
 }
@@ -54,6 +57,7 @@ fn compare<'p>(job: &mut Job<'p>, mut board: Board<'p>, request: &FlashRequest<'
         Ok(prepared) => prepared,
         Err(error) => return Err(refused(board, error)),
     };
+    watchdog::warn_of_damage(job, &status);
     let parts = prepared.plan.parts();
     let comparison =
         job.step(Step::Verify, |progress| board.compare(parts, Step::Verify, progress)).map_err(untouched)?;
@@ -65,6 +69,7 @@ fn compare<'p>(job: &mut Job<'p>, mut board: Board<'p>, request: &FlashRequest<'
             serial: prepared.serial,
             mileage_m: prepared.mileage,
             data_source: prepared.data_source,
+            left_in_sram: prepared.is_left_in_sram(),
             boot: prepared.boot,
             drv: prepared.drv,
             bytes_compared: parts.iter().map(|part| part.bytes.len() as u64).sum(),

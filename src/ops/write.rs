@@ -152,6 +152,7 @@ impl<'p> Run<'p, '_> {
             Some(known) => known.status,
             None => board.status()?,
         };
+        job.known.protection = Some(status.protection);
         let to_unlock = Obstacle::to_reading(&status).is_some()
             || is_unfinished(&status, permit.consent)
             || is_write_protected(&status, plan, target);
@@ -163,14 +164,17 @@ impl<'p> Run<'p, '_> {
             self.state = self.state.max(BoardState::Partial);
             self.tally.options_written = true;
             self.tally.mass_erased |= status.protection == Protection::Read;
+            job.known.protection = None;
             // If the option bytes have been erased meanwhile, only this run knows what USER was.
             let unlock = |progress: &mut dyn Progress| {
                 board.remove_protection(target, status.protection, permit.user, consent, progress)
             };
             (board, erasure) = job.step(Step::Unlock, unlock)?;
+            job.known.protection = Some(Protection::None);
             if board.chip.flash_kib.is_none() {
                 board.read_size_again()?;
             }
+            board.settle_size()?;
             if erasure == Erasure::Everything {
                 self.tally.mass_erased = true;
                 self.state = BoardState::Erased;

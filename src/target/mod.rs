@@ -195,6 +195,21 @@ impl Target {
         Self::all().iter().find(|target| Some(target.flash_kib()) == flash_kib).unwrap_or(&Self::all()[0])
     }
 
+    /// The scooters whose serial numbers are known to begin like this one.
+    ///
+    /// ```
+    /// use m365_drv::{block::Serial, target::Target};
+    /// let serial = Serial::parse("21886/00012345", "#####/########").unwrap();
+    /// assert_eq!(Target::owners(serial).map(|target| &*target.name).collect::<Vec<_>>(), ["pro"]);
+    /// ```
+    pub fn owners(serial: Serial) -> impl Iterator<Item = &'static Self> {
+        let begins = move |prefix: &String| serial.as_str().starts_with(prefix);
+        Self::all().iter().filter(move |target| {
+            let rule = &target.serial;
+            rule.prefixes.keys().chain(&rule.compared).any(begins)
+        })
+    }
+
     /// Size of main flash in KiB.
     pub fn flash_kib(&self) -> u32 {
         self.flash.len() as u32 / 1024
