@@ -227,7 +227,7 @@ Type `erase` to go on, anything else to
 
     #[test]
     fn a_serial_that_gets_lost_is_named() {
-        let lines = |held, written| asked(held, written, 100).lines().map(str::to_owned).collect::<Vec<_>>();
+        let lines = |held, written| asked(held, written, 200).lines().map(str::to_owned).collect::<Vec<_>>();
         let other = Some("16133/00000001");
         assert_eq!(
             lines(OWN, other)[2..4],
