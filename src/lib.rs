@@ -48,8 +48,8 @@
 //!     forced: vec![],
 //!     rehearsal: RehearsalImages::Allowed,
 //! };
-//! let mut known = Known::default();
-//! let mut job = Job { probes: &probes, connect: ConnectOptions::default(), progress: &mut (), known: &mut known };
+//! let (mut known, mut silent) = (Known::default(), ());
+//! let mut job = Job::new(&probes, ConnectOptions::default(), &mut silent, &mut known);
 //! let report = flash(&mut job, &request)?;
 //!
 //! // The serial number was read from the locked chip's SRAM before the chip was erased.

@@ -12,7 +12,7 @@ use std::{
 use indicatif::MultiProgress;
 use m365_drv::ops::Known;
 
-use crate::cli::{Answer, Cli, Context, Outcome, Output, Typed, defect, start_log};
+use crate::cli::{Answer, Cli, Context, Output, Typed, defect, start_log};
 
 fn main() -> ExitCode {
     let (typed, cli) = Typed::read(&env::args_os().collect::<Vec<_>>());
@@ -38,9 +38,8 @@ fn main() -> ExitCode {
 fn run(cli: &Cli, output: &Output, bars: MultiProgress, known: &mut Known) -> Answer {
     let mut context = Context::new(cli, output, bars)?;
     let answer = panic::catch_unwind(AssertUnwindSafe(|| cli.command.run(&mut context)))
-        .unwrap_or_else(|payload| Err(defect(payload.as_ref(), context.activity())));
+        .unwrap_or_else(|payload| Err(defect(payload.as_ref())));
     *known = mem::take(&mut context.known);
-    let board = answer.as_ref().map(Outcome::board).unwrap_or_default();
-    let closed = context.close(board);
+    let closed = context.close();
     answer.and_then(|outcome| closed.map(|()| outcome))
 }

@@ -4,14 +4,14 @@ use std::{fs, path::Path, time::Duration};
 
 use m365_drv::{
     block::{DataBlock, Uid},
-    board::{EraseConsent, OptionBytes},
-    ops::{self, After, Backup, BoardState, Category, DataSource, Error, FlashRequest, Keep, RestoreReport},
+    board::{BoardState, EraseConsent, OptionBytes},
+    ops::{self, After, Backup, Category, DataSource, FlashRequest, Keep, RestoreReport},
     sim::{Fault, FaultKind, Lie, Scenario, SimBoard, Trigger},
 };
 
-use crate::stand::{Contents, Stand, assert_same, live_block, mileage, target};
+use crate::stand::{Contents, Ended, Stand, assert_same, live_block, mileage, target};
 
-fn restore(stand: &Stand, path: &Path, consent: Option<EraseConsent>) -> Result<RestoreReport, Error> {
+fn restore(stand: &Stand, path: &Path, consent: Option<EraseConsent>) -> Result<RestoreReport, Ended> {
     let keep = Keep::in_folder(stand.folder.path());
     stand.run(|job| ops::restore(job, path, consent, &keep, &[]))
 }

@@ -89,7 +89,7 @@ fn run(scooter: &str, drv: &[u8], khz: u32, round_trip: Duration) {
     let mut recorder = Recorder { board: board.clone(), before: None, rows: Vec::new() };
     let connect = ConnectOptions { speed_khz: Some(khz), ..ConnectOptions::default() };
     let mut known = Known::default();
-    let mut job = Job { probes: &probes, connect, progress: &mut recorder, known: &mut known };
+    let mut job = Job::new(&probes, connect, &mut recorder, &mut known);
     flash(&mut job, &request).expect("a locked board can be flashed");
     let end = board.counts();
 

@@ -4,12 +4,12 @@ use std::{slice::from_ref, time::Duration};
 
 use m365_drv::{
     block::Uid,
-    board::{Boot, OptionBytes},
-    ops::{self, After, BoardState, Category, Error, FlashRequest},
+    board::{BoardState, Boot, OptionBytes},
+    ops::{self, After, Category, Error, FlashRequest},
     sim::{self, Scenario, SimBoard},
 };
 
-use crate::stand::{Stand, image};
+use crate::stand::{Ended, Stand, image};
 
 /// Offset in our application behind all of its code; the image lies at 0x08001000.
 const FREE: usize = 0x2000;
@@ -63,7 +63,7 @@ const WAIT_FOR_INTERRUPT: u16 = 0xBF30;
 const AGAIN: u16 = 0xE7FD;
 
 /// Flashes this application and lets it run.
-fn start(board: &SimBoard, stand: &Stand, app: &[u8]) -> (Result<Boot, Error>, Vec<(&'static str, String)>) {
+fn start(board: &SimBoard, stand: &Stand, app: &[u8]) -> (Result<Boot, Ended>, Vec<(&'static str, String)>) {
     let drv = image(app);
     let request = FlashRequest { drv: from_ref(&drv), after: After::Run, ..stand.request_with_data() };
     let (report, told) = stand.run_told(|job| ops::flash(job, &request));
@@ -71,15 +71,15 @@ fn start(board: &SimBoard, stand: &Stand, app: &[u8]) -> (Result<Boot, Error>, V
     (report.map(|report| report.boot_check.expect("it was let run")), told)
 }
 
-fn started(app: &[u8]) -> Result<Boot, Error> {
+fn started(app: &[u8]) -> Result<Boot, Ended> {
     let (board, stand) = Stand::scenario(Scenario::Open);
     start(&board, &stand, app).0
 }
 
 #[track_caller]
-fn assert_does_not_start(result: Result<Boot, Error>, expected: &str) {
+fn assert_does_not_start(result: Result<Boot, Ended>, expected: &str) {
     let error = result.expect_err("a failure");
-    let Error::DoesNotStart { how } = &error else { panic!("{error}") };
+    let Error::DoesNotStart { how } = &error.error else { panic!("{error}") };
     assert!(how.contains(expected), "{how}");
     assert_eq!((error.category(), error.board()), (Category::Verify, BoardState::Written));
 }

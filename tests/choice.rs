@@ -1,12 +1,13 @@
 //! Choosing among several images: the chip decides; if it cannot, the user has to.
 
 use m365_drv::{
+    board::BoardState,
     image::{Image, RehearsalImages},
-    ops::{BoardState, Category, Error, FlashRequest},
+    ops::{Category, Error, FlashRequest},
     sim::{self, Scenario, SimBoard},
 };
 
-use crate::stand::{Stand, image};
+use crate::stand::{Ended, Stand, image};
 
 /// Our own application without the literals that it uses to detect GD32 chips.
 fn unaware() -> Image {
@@ -19,7 +20,7 @@ fn unaware() -> Image {
 }
 
 /// Runs the job with these DRV images and returns the refusal.
-fn refused(stand: &Stand, drv: &[Image]) -> Error {
+fn refused(stand: &Stand, drv: &[Image]) -> Ended {
     let Err(error) = stand.flash(&FlashRequest { drv, ..stand.request_with_data() }) else { panic!("not refused") };
     assert_eq!((error.category(), error.board()), (Category::Image, BoardState::Untouched), "{error}");
     error
@@ -42,7 +43,7 @@ fn the_chip_decides_among_several_images() {
 fn several_images_that_fit_the_chip_are_listed_and_none_is_taken() {
     let (board, stand) = Stand::scenario(Scenario::Locked);
     let candidates = [unaware(), image(sim::APP_64)];
-    match refused(&stand, &candidates) {
+    match refused(&stand, &candidates).error {
         Error::SeveralImages { fitting, .. } => {
             assert_eq!(fitting, ["rehearsal DRV, modified", "rehearsal DRV"]);
         }
@@ -57,7 +58,7 @@ fn a_choice_that_no_chip_can_decide_is_refused_without_a_board() {
     let mut other = sim::APP_64.to_vec();
     other[0x3F00] ^= 1;
     let error = refused(&stand, &[image(sim::APP_64), image(&other)]);
-    assert!(matches!(error, Error::SeveralImages { .. }), "{error}");
+    assert!(matches!(error.error, Error::SeveralImages { .. }), "{error}");
     assert_eq!(board.counts().transfers, 0);
 }
 
@@ -79,7 +80,7 @@ fn the_list_waits_for_the_chip_if_it_depends_on_it() {
     let candidates = [image(sim::APP_64), image(&other), unaware()];
     for (scenario, count) in [(Scenario::Locked, 3), (Scenario::Gd32e103, 2)] {
         let (board, stand) = Stand::scenario(scenario);
-        match refused(&stand, &candidates) {
+        match refused(&stand, &candidates).error {
             Error::SeveralImages { fitting, .. } => assert_eq!(fitting.len(), count),
             error => panic!("{error:?}"),
         }
@@ -99,12 +100,12 @@ fn a_refused_image_found_in_a_folder_is_named_with_its_file() {
 fn if_no_image_fits_the_error_is_that_of_the_last_one() {
     let (board, stand) = Stand::scenario(Scenario::Locked);
     let error = refused(&stand, &[image(&[0xFF; 2048]), image(sim::APP_128)]);
-    assert!(matches!(error, Error::Gate { gate: "scooter", .. }), "{error}");
+    assert!(matches!(error.error, Error::Gate { gate: "scooter", .. }), "{error}");
     assert_eq!(board.counts().transfers, 0);
 
     let (_, stand) = Stand::scenario(Scenario::Gd32f103);
     let error = refused(&stand, &[unaware()]);
-    assert!(matches!(error, Error::Gate { gate: "gd32", .. }), "{error}");
+    assert!(matches!(error.error, Error::Gate { gate: "gd32", .. }), "{error}");
 }
 
 #[test]

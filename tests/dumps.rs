@@ -7,17 +7,17 @@ use std::{
 
 use m365_drv::{
     block::{DataBlock, Uid},
-    board::{EraseConsent, OptionBytes},
-    ops::{self, BoardState, Category, Error, FlashRequest, Keep, Lack, RestoreReport},
+    board::{BoardState, EraseConsent, OptionBytes},
+    ops::{self, Category, Error, FlashRequest, Keep, Lack, RestoreReport},
     sim::{self, Scenario, SimBoard},
 };
 
 use crate::{
     bench::Bench,
-    stand::{Stand, assert_same, mileage, target},
+    stand::{Ended, Stand, assert_same, mileage, target},
 };
 
-fn restore(stand: &Stand, path: &Path, consent: Option<EraseConsent>) -> Result<RestoreReport, Error> {
+fn restore(stand: &Stand, path: &Path, consent: Option<EraseConsent>) -> Result<RestoreReport, Ended> {
     let keep = Keep::in_folder(stand.folder.path().join("kept"));
     stand.run(|job| ops::restore(job, path, consent, &keep, &[]))
 }
@@ -103,7 +103,7 @@ fn a_dump_on_a_locked_board_needs_consent_and_keeps_what_was_there() {
     let path = write(&stand, "dump", &flash);
     let error = restore(&stand, &path, None).expect_err("no consent");
     assert_eq!((error.category(), error.board()), (Category::Consent, BoardState::Untouched));
-    let Error::Consent { stake, .. } = error else { panic!("{error}") };
+    let Error::Consent { stake, .. } = error.error else { panic!("{error}") };
     assert_eq!(stake.written.map(|(serial, _)| serial), Some(stand.serial()));
     let report = restore(&stand, &path, Some(EraseConsent)).expect("a restore");
     assert!(report.mass_erased && report.backup.is_some());
@@ -130,7 +130,7 @@ fn what_a_dump_lacks_is_asked_for() {
     for (bytes, expected, category) in cases {
         let error = restore(&stand, &write(&stand, "dump", bytes), Some(EraseConsent)).expect_err("a lack");
         assert_eq!((error.category(), error.board()), (category, BoardState::Untouched), "{error}");
-        let Error::DumpLacks { lacks, .. } = error else { panic!("{error}") };
+        let Error::DumpLacks { lacks, .. } = error.error else { panic!("{error}") };
         assert_eq!(lacks, expected);
     }
     let error = restore(&stand, &write(&stand, "dump", b"<html>"), None).expect_err("not a dump");
@@ -158,7 +158,7 @@ fn a_dump_with_a_record_missing_is_refused() {
     let kept: Vec<_> = text.lines().filter(|line| !line.starts_with(":20148000")).collect();
     assert_eq!(kept.len() + 1, text.lines().count());
     let error = restore(&stand, &write(&stand, "dump", kept.join("\n").as_bytes()), None).expect_err("a hole");
-    assert!(matches!(error, Error::Gate { gate: "hole", .. }), "{error}");
+    assert!(matches!(error.error, Error::Gate { gate: "hole", .. }), "{error}");
     assert_eq!((error.category(), error.board()), (Category::Image, BoardState::Untouched));
     assert!(stand.contents() == before);
 }
@@ -295,12 +295,12 @@ fn a_dump_with_the_block_of_another_family_is_refused() {
     flash[0xF820..0xF82E].copy_from_slice(b"N2GSD1234C5678");
     let before = board.flash();
     let error = restore(&stand, &write(&stand, "dump", &flash), None).expect_err("a refusal");
-    assert!(matches!(error, Error::OtherBlock(_)), "{error}");
+    assert!(matches!(error.error, Error::OtherBlock(_)), "{error}");
     assert_eq!((error.category(), error.board()), (Category::Data, BoardState::Untouched));
     assert!(board.flash() == before);
     // And the other way round.
     let (_, stand, mut flash) = written("es2");
     flash[0x1_C020..0x1_C02E].copy_from_slice(b"21886/00012345");
     let error = restore(&stand, &write(&stand, "dump", &flash), None).expect_err("a refusal");
-    assert!(matches!(error, Error::OtherBlock(_)), "{error}");
+    assert!(matches!(error.error, Error::OtherBlock(_)), "{error}");
 }

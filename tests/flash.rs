@@ -5,15 +5,13 @@ use std::{slice::from_ref, time::Duration};
 
 use m365_drv::{
     block::{DataBlock, Uid},
-    board::{Boot, EraseConsent, Error as BoardError, Method, OptionBytes, Protection, Unsupported, Wait},
+    board::{BoardState, Boot, EraseConsent, Error as BoardError, Method, OptionBytes, Protection, Unsupported, Wait},
     image::Image,
-    ops::{
-        self, After, BoardState, Category, DataSource, Error, Extent, FlashReport, FlashRequest, Intent, Keep, Stopped,
-    },
+    ops::{self, After, Category, DataSource, Error, Extent, FlashReport, FlashRequest, Intent, Keep},
     sim::{self, Fault, FaultKind, Scenario, SimBoard, SimChip, Trigger},
 };
 
-use crate::stand::{Contents, Stand, assert_same, image, live_block, mileage, open_options, target};
+use crate::stand::{Contents, Ended, Stand, assert_same, image, live_block, mileage, open_options, target};
 
 /// Asserts that the board holds exactly this flash and these option bytes.
 #[track_caller]
@@ -27,9 +25,9 @@ fn assert_holds(contents: &Contents, flash: &[u8], options: OptionBytes) {
 pub(crate) fn assert_refused<T>(
     stand: &Stand,
     before: &Contents,
-    result: Result<T, Error>,
+    result: Result<T, Ended>,
     category: Category,
-) -> Error {
+) -> Ended {
     let Err(error) = result else { panic!("not refused") };
     assert_eq!((error.category(), error.board()), (category, BoardState::Untouched), "{error}");
     assert!(stand.contents() == *before, "a refusal changed the board");
@@ -106,13 +104,14 @@ pub(crate) fn wrong_images_are_refused_each_for_its_own_reason(stand: &Stand) {
         (changed(0, [0; 4]), "stack-pointer"),
         (changed(4, stand.target.regions.staging.start.to_le_bytes()), "reset-vector"),
         (image(DataBlock::template().as_bytes()), "kind"),
-        (image(&long), "size"),
+        // On the larger map nothing that long can be a DRV alone: it is taken for a dump.
+        (image(&long), if stand.target.flash_kib() == 128 { "kind" } else { "size" }),
         (image(&[0xFF; 2048]), "blank"),
         (stand.boot.clone(), "kind"),
     ];
     for (drv, expected) in cases {
         let request = FlashRequest { drv: from_ref(&drv), ..stand.request_with_data() };
-        match assert_refused(stand, &before, stand.flash(&request), Category::Image) {
+        match assert_refused(stand, &before, stand.flash(&request), Category::Image).error {
             Error::Gate { gate, .. } => assert_eq!(gate, expected),
             other => panic!("{other:?}"),
         }
@@ -190,10 +189,10 @@ fn without_a_known_serial_nothing_is_written() {
     let (_, stand) = Stand::scenario(Scenario::Bricked);
     let before = stand.contents();
     let error = assert_refused(&stand, &before, stand.flash(&stand.request()), Category::Data);
-    assert!(matches!(error, Error::NoSerial));
+    assert!(matches!(error.error, Error::NoSerial));
     let request = FlashRequest { serial: Some(stand.serial()), ..stand.request() };
     let error = assert_refused(&stand, &before, stand.flash(&request), Category::Data);
-    assert!(matches!(error, Error::NoMileage));
+    assert!(matches!(error.error, Error::NoMileage));
 }
 
 #[test]
@@ -246,7 +245,7 @@ fn an_image_for_another_chip_is_refused_once_the_chip_is_known() {
     }
     let drv = image(&bytes);
     let request = FlashRequest { drv: from_ref(&drv), ..stand.request() };
-    match assert_refused(&stand, &before, stand.flash(&request), Category::Image) {
+    match assert_refused(&stand, &before, stand.flash(&request), Category::Image).error {
         Error::Gate { gate, .. } => assert_eq!(gate, "gd32"),
         other => panic!("{other:?}"),
     }
@@ -424,7 +423,7 @@ fn firmware_that_is_written_but_does_not_start_is_an_error() {
         let drv = image(&bytes);
         let request = FlashRequest { drv: from_ref(&drv), after: After::Run, ..stand.request() };
         let error = stand.flash(&request).unwrap_err();
-        let Error::DoesNotStart { how } = &error else { panic!("{error}") };
+        let Error::DoesNotStart { how } = &error.error else { panic!("{error}") };
         assert_eq!(*how, Boot::Fault { exception: 3 }.to_string(), "{at:#x}");
         assert_eq!((error.category(), error.board()), (Category::Verify, BoardState::Written));
         assert_eq!(board.flash()[0x1000..0x5000], bytes[..]);
@@ -487,8 +486,8 @@ fn unsupported_boards_are_refused_by_name() {
         let (_, stand) = Stand::scenario(scenario);
         let before = stand.contents();
         let result = stand.flash(&stand.request_with_data());
-        match assert_refused(&stand, &before, result, Category::WrongBoard) {
-            Error::Board(Stopped { error: BoardError::Unsupported(found), .. }) => assert_eq!(found, expected),
+        match assert_refused(&stand, &before, result, Category::WrongBoard).error {
+            Error::Board(BoardError::Unsupported(found)) => assert_eq!(found, expected),
             other => panic!("{other:?}"),
         }
     }
@@ -504,8 +503,8 @@ fn a_chip_whose_flash_is_too_small_is_refused() {
     let stand = Stand::simulated(&board, "es2");
     let before = stand.contents();
     let result = stand.flash(&stand.request_with_data());
-    match assert_refused(&stand, &before, result, Category::WrongBoard) {
-        Error::Board(Stopped { error: BoardError::TooSmall { found: 64, needed: 128 }, .. }) => {}
+    match assert_refused(&stand, &before, result, Category::WrongBoard).error {
+        Error::Board(BoardError::TooSmall { found: 64, needed: 128 }) => {}
         other => panic!("{other:?}"),
     }
     assert_eq!(stand.target.name, target("es2").name);
@@ -547,7 +546,7 @@ fn a_missing_power_cycle_is_reported_and_the_next_run_finishes() {
     let live = live_block(&board);
     board.need_power_cycle();
     let error = stand.flash(&stand.request()).unwrap_err();
-    let Error::Board(Stopped { error: BoardError::NoPowerCycle { .. }, .. }) = error else { panic!("{error:?}") };
+    let Error::Board(BoardError::NoPowerCycle { .. }) = error.error else { panic!("{error:?}") };
     board.power_cycle();
     let report = stand.flash(&stand.request()).unwrap();
     assert_eq!(report.data_source, DataSource::Backup);

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use m365_drv::{
-    ops::{BoardState, Category, Error, FlashRequest},
+    board::BoardState,
+    ops::{Category, Error, FlashRequest},
     sim::{self, Scenario},
 };
 use serde_json::{Value, json};
@@ -153,7 +154,7 @@ fn firmware_inherits_its_chips() {
     let Err(error) = stand.flash(&FlashRequest { drv: &candidates, ..stand.request_with_data() }) else {
         panic!("not refused")
     };
-    assert!(matches!(error, Error::Gate { gate: "gd32", .. }), "{error}");
+    assert!(matches!(error.error, Error::Gate { gate: "gd32", .. }), "{error}");
     assert_eq!((error.category(), error.board()), (Category::Image, BoardState::Untouched));
 }
 

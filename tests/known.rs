@@ -14,7 +14,8 @@ use crate::{
 
 fn failing<T>(stand: &Stand, work: impl FnOnce(&mut Job<'_>) -> Result<T, Error>) -> (Error, Known) {
     let (probes, mut known) = (stand.probes(), Known::default());
-    let mut job = Job { probes: &probes, connect: stand.connect.clone(), progress: &mut (), known: &mut known };
+    let mut silent = ();
+    let mut job = Job::new(&probes, stand.connect.clone(), &mut silent, &mut known);
     let error = work(&mut job).err().expect("a failure");
     (error, known)
 }

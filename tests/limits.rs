@@ -4,9 +4,9 @@ use std::{fs, time::Duration};
 
 use m365_drv::{
     block::Uid,
-    board::{OptionBytes, Wait},
+    board::{BoardState, OptionBytes, Wait},
     image::Image,
-    ops::{self, BoardState, Category, Error, FlashRequest, Intent, Obstacle},
+    ops::{self, Category, Error, FlashRequest, Intent, Obstacle},
     sim::{self, Fault, FaultKind, Lie, Scenario, SimBoard, Trigger},
 };
 
@@ -60,7 +60,7 @@ fn only_the_expected_board_is_accepted() {
     let (_, mut stand) = Stand::scenario(Scenario::Locked);
     let before = stand.contents();
     let error = stand.flash(&FlashRequest { consent: None, ..stand.request() }).unwrap_err();
-    let Error::Consent { uid, .. } = error else { panic!("{error}") };
+    let Error::Consent { uid, .. } = error.error else { panic!("{error}") };
     assert_eq!(uid, before.uid);
     stand.connect.expect = Some(Uid([9, 9, 9]));
     assert_refused(&stand, &before, stand.flash(&stand.request()), Category::WrongBoard);
@@ -131,7 +131,7 @@ fn forcing_the_size_gate_does_not_let_an_image_overflow() {
     let forced = ["size", "truncated", "encrypted"].map(String::from).to_vec();
     let error =
         assert_refused(&stand, &before, stand.flash(&FlashRequest { forced, ..stand.request() }), Category::Image);
-    assert!(matches!(error, Error::Gate { gate: "size", .. }), "{error}");
+    assert!(matches!(error.error, Error::Gate { gate: "size", .. }), "{error}");
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn a_locked_board_is_known_by_its_live_serial() {
     let error = assert_refused(&stand, &before, result, Category::WrongBoard);
     let words = "the board holds the serial 21886/00012345; this is not a Xiaomi M365 (classic)";
     assert_eq!(error.to_string(), words);
-    assert!(matches!(error, Error::OtherScooter { .. }));
+    assert!(matches!(error.error, Error::OtherScooter { .. }));
 
     let forced = FlashRequest { forced: vec![OTHER_SCOOTER.into()], ..stand.request() };
     let serial = live_block(&board).serial();

@@ -1,8 +1,9 @@
 //! Chips whose flash size register makes no sense: locked ones and clones show 0, 1040 or 65535 KiB.
 
 use m365_drv::{
+    board::BoardState,
     board::Error as BoardError,
-    ops::{self, BoardState, Category, Error, FlashRequest, Intent, Stopped},
+    ops::{self, Category, Error, FlashRequest, Intent},
     sim::{Scenario, SimBoard, SimChip},
 };
 
@@ -119,7 +120,7 @@ fn a_scooter_that_needs_128_kib_is_refused_if_only_64_answer() {
 }
 
 fn is_too_small(error: &Error) -> bool {
-    matches!(error, Error::Board(Stopped { error: BoardError::TooSmall { found: 64, needed: 128 }, .. }))
+    matches!(error, Error::Board(BoardError::TooSmall { found: 64, needed: 128 }))
 }
 
 #[test]

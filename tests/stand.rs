@@ -1,12 +1,12 @@
 //! Setup for the tests of the procedures: a board and the firmware to write. The board is simulated or, in `hardware`,
 //! real; tests that take a [`Stand`] work with both.
 
-use std::slice::from_ref;
+use std::{fmt, ops::Deref, slice::from_ref};
 
 use m365_drv::{
     block::{DataBlock, Mileage, Serial, Uid},
     board::{
-        ConnectOptions, EraseConsent, OptionBytes, Probes,
+        BoardState, ConnectOptions, EraseConsent, OptionBytes, Probes,
         progress::{Event, Progress, Warning},
     },
     image::{Image, RehearsalImages},
@@ -34,6 +34,33 @@ pub(crate) struct Contents {
     pub(crate) options: OptionBytes,
     /// `None` if flash cannot be read.
     pub(crate) flash: Option<Vec<u8>>,
+}
+
+/// How a procedure failed, and what the board is by its account.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) error: Error,
+    pub(crate) board: BoardState,
+}
+
+impl Ended {
+    pub(crate) fn board(&self) -> BoardState {
+        self.board
+    }
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl Deref for Ended {
+    type Target = Error;
+
+    fn deref(&self) -> &Error {
+        &self.error
+    }
 }
 
 impl Stand {
@@ -90,14 +117,10 @@ impl Stand {
     }
 
     /// Runs a procedure as a newly started program would.
-    pub(crate) fn run<T>(&self, work: impl FnOnce(&mut Job<'_>) -> Result<T, Error>) -> Result<T, Error> {
+    pub(crate) fn run<T>(&self, work: impl FnOnce(&mut Job<'_>) -> Result<T, Error>) -> Result<T, Ended> {
         let probes = self.probes();
-        work(&mut Job {
-            probes: &probes,
-            connect: self.connect.clone(),
-            progress: &mut (),
-            known: &mut Known::default(),
-        })
+        let done = work(&mut Job::new(&probes, self.connect.clone(), &mut (), &mut Known::default()));
+        done.map_err(|error| Ended { error, board: probes.ledger().board() })
     }
 
     /// The whole job with everything allowed. Most tests change one field of it.
@@ -132,15 +155,18 @@ impl Stand {
     }
 
     /// Runs a procedure, and gives the names of its warnings and what they say.
-    pub(crate) fn run_told<T>(&self, work: impl FnOnce(&mut Job<'_>) -> T) -> (T, Vec<(&'static str, String)>) {
+    pub(crate) fn run_told<T>(
+        &self,
+        work: impl FnOnce(&mut Job<'_>) -> Result<T, Error>,
+    ) -> (Result<T, Ended>, Vec<(&'static str, String)>) {
         let (probes, mut told) = (self.probes(), Told::default());
         let mut known = Known::default();
-        let mut job = Job { probes: &probes, connect: self.connect.clone(), progress: &mut told, known: &mut known };
+        let mut job = Job::new(&probes, self.connect.clone(), &mut told, &mut known);
         let done = work(&mut job);
-        (done, told.0)
+        (done.map_err(|error| Ended { error, board: probes.ledger().board() }), told.0)
     }
 
-    pub(crate) fn flash(&self, request: &FlashRequest<'_>) -> Result<FlashReport, Error> {
+    pub(crate) fn flash(&self, request: &FlashRequest<'_>) -> Result<FlashReport, Ended> {
         self.run(|job| ops::flash(job, request))
     }
 

@@ -1,14 +1,14 @@
 //! The option bytes: USER, which can make the chip start its watchdog at every reset, and bytes that are damaged.
 
 use m365_drv::{
-    board::{EraseConsent, OptionBytes},
-    ops::{self, Backup, BoardState, Category, Error, FlashRequest, Intent, Keep, RestoreReport, Watchdog},
+    board::{BoardState, EraseConsent, OptionBytes},
+    ops::{self, Backup, Category, FlashRequest, Intent, Keep, RestoreReport, Watchdog},
     sim::{Scenario, SimBoard},
 };
 
 use crate::{
     bench::Bench,
-    stand::{Stand, open_options},
+    stand::{Ended, Stand, open_options},
 };
 
 const WATCHDOG: u8 = 0xFE;
@@ -98,7 +98,7 @@ fn the_command_line_has_an_option_for_it() {
 }
 
 /// Restores a backup of an open board in which the option bytes are these.
-fn restore_with(options: OptionBytes) -> (SimBoard, Result<RestoreReport, Error>, Vec<(&'static str, String)>) {
+fn restore_with(options: OptionBytes) -> (SimBoard, Result<RestoreReport, Ended>, Vec<(&'static str, String)>) {
     let (board, stand) = Stand::scenario(Scenario::Open);
     let path = stand.folder.path().join("edited.json");
     let whole = stand.folder.path().join("whole.json");

@@ -8,11 +8,11 @@ use probe_rs::{
 };
 
 use super::{
-    Error, Uid,
+    Board, Error, Uid, Wait,
     access::Problem,
     link::{Link, LinkError, SharedMeter},
     probes::{Choice, ProbeEntry, Probes, Selector},
-    progress::{Event, Need, Progress},
+    progress::{self, Event, Need, Progress, Warning},
     registers::core::{CPUID, DEMCR, DEMCR_VC_CORERESET, DHCSR, DHCSR_C_DEBUGEN, DHCSR_C_HALT, DHCSR_DBGKEY},
 };
 
@@ -44,18 +44,6 @@ pub enum Method {
     UnderReset,
 }
 
-/// How long to try to reach a board that does not answer.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Wait {
-    /// A few tries.
-    #[default]
-    No,
-    /// Until this time is over.
-    For(Duration),
-    /// Until the user stops it.
-    Forever,
-}
-
 impl ConnectOptions {
     /// Whether what keeps the probe from being used may pass while somebody waits.
     fn awaits(&self, error: &Error) -> bool {
@@ -77,9 +65,6 @@ pub(super) const SLOWEST: u32 = SPEEDS[SPEEDS.len() - 1];
 const FASTEST: u32 = 4000;
 /// At least five tries a second, so that a tap on NRST is not missed.
 const INTERVAL: Duration = Duration::from_millis(150);
-
-/// How long a user has to plug a hanging probe in again.
-const REPLUG: Duration = Duration::from_secs(30);
 
 /// What a successful try found.
 #[derive(Debug)]
@@ -117,41 +102,63 @@ pub(super) fn ladder(kind: &str, options: &ConnectOptions, limit: Option<u32>) -
     if speeds.is_empty() { vec![SPEEDS[SPEEDS.len() - 1]] } else { speeds }
 }
 
-/// Tries until the board answers. `limit` is the fastest clock to use.
-pub(super) fn reach(
-    probes: &Probes,
+/// Tries until a board answers whose chip is identified. `limit` is the fastest clock to use.
+pub(super) fn reach<'p>(
+    probes: &'p Probes,
     options: &ConnectOptions,
     limit: Option<u32>,
     progress: &mut dyn Progress,
-) -> Result<Contact, Error> {
+) -> Result<Board<'p>, Error> {
     let pace = probes.pace();
     let began = pace.now();
+    let mut options = options.clone();
+    let (first, mut limit) = (limit, limit);
     let mut attempts = 0;
     let mut replugging = false;
+    let mut lost = None;
+    probes.ledger().begin();
     loop {
-        let (need, last) = match round(probes, options, limit, &mut attempts) {
-            Ok(contact) => {
-                log::info!("{contact}");
-                return Ok(contact);
+        let contact = round(probes, &options, limit, &mut attempts);
+        let taken = contact.and_then(|contact| {
+            log::info!("{contact}");
+            if contact.method == Method::Normal {
+                // It answers without a reset, and must not be reset in the middle of what it writes.
+                options.method = Method::Normal;
+            }
+            Board::take(probes, &options, contact)
+        });
+        let elapsed = pace.now().saturating_sub(began);
+        let (need, last) = match taken {
+            Ok(board) => return Ok(board),
+            // Contact was there and did not last for twenty words: a slower clock is more robust.
+            Err(Failure::Lost { speed_khz, error }) => {
+                let is_last = speed_khz <= SLOWEST || options.speed_khz.is_some();
+                if is_last && elapsed >= options.wait.limit(Need::Contact) {
+                    return Err(error);
+                }
+                lost = Some(error);
+                // While a hand is looking for contact, the next round begins at the fastest clock again.
+                limit = if is_last { first } else { Some(speed_khz - 1) };
+                if !is_last {
+                    progress::warn(progress, slower(speed_khz));
+                }
+                pace.check()?;
+                continue;
             }
             Err(Failure::Contact(last)) => (Need::Contact, Err(last)),
             // A clone that hangs comes back when it is plugged in again, and the user is asked to.
-            Err(Failure::Probe(hung @ Error::ProbeAccess(Problem::Hung))) => (Need::Replug, Ok(hung)),
-            Err(Failure::Probe(error)) if replugging && error.is_absence() => {
+            Err(Failure::Final(hung @ Error::ProbeAccess(Problem::Hung))) => (Need::Replug, Ok(hung)),
+            Err(Failure::Final(error)) if replugging && error.is_absence() => {
                 (Need::Replug, Ok(Error::ProbeAccess(Problem::Hung)))
             }
-            Err(Failure::Probe(error)) if options.awaits(&error) => (Need::Probe, Ok(error)),
-            Err(Failure::Probe(error)) => return Err(error),
+            Err(Failure::Final(error)) if options.awaits(&error) => (Need::Probe, Ok(error)),
+            // It was there a moment ago.
+            Err(Failure::Final(error)) if error.is_absence() => return Err(lost.unwrap_or(error)),
+            Err(Failure::Final(error)) => return Err(error),
         };
-        let elapsed = pace.now().saturating_sub(began);
-        let over = match options.wait {
-            Wait::No => need == Need::Contact || elapsed >= REPLUG,
-            Wait::For(limit) => elapsed >= limit,
-            Wait::Forever => false,
-        };
-        if over {
+        if elapsed >= options.wait.limit(need) {
             return Err(last.unwrap_or_else(|last| {
-                let volts = supply(probes, options);
+                let volts = supply(probes, &options);
                 Error::NoContact { attempts, elapsed, volts, last }
             }));
         }
@@ -161,6 +168,10 @@ pub(super) fn reach(
     }
 }
 
+fn slower(speed_khz: u32) -> Warning {
+    Warning::new("slower-clock", format!("poor contact at {speed_khz} kHz; trying a slower clock"))
+}
+
 /// The voltage that the probe measures at the board, if it can.
 fn supply(probes: &Probes, options: &ConnectOptions) -> Option<f32> {
     let choice = probes.choose(options.selector.as_ref()).ok()?;
@@ -168,17 +179,19 @@ fn supply(probes: &Probes, options: &ConnectOptions) -> Option<f32> {
 }
 
 /// Why a try failed.
-enum Failure {
-    /// No probe to try with.
-    Probe(Error),
+pub(super) enum Failure {
     /// The probe works and the board does not answer.
     Contact(LinkError),
+    /// The board answered at this clock, and contact did not last until the chip was identified.
+    Lost { speed_khz: u32, error: Error },
+    /// Nothing that a hand on the wires changes.
+    Final(Error),
 }
 
 impl From<LinkError> for Failure {
     fn from(error: LinkError) -> Self {
         match error {
-            LinkError::Probe { .. } => Self::Probe(Error::ProbeGone),
+            LinkError::Probe { .. } => Self::Final(Error::ProbeGone),
             error => Self::Contact(error),
         }
     }
@@ -192,7 +205,7 @@ fn round(
     limit: Option<u32>,
     attempts: &mut u32,
 ) -> Result<Contact, Failure> {
-    let choice = probes.choose(options.selector.as_ref()).map_err(Failure::Probe)?;
+    let choice = probes.choose(options.selector.as_ref()).map_err(Failure::Final)?;
     let speeds = ladder(&choice.entry.kind, options, limit);
     let methods: &[Method] = match options.method {
         Method::Auto => &[Method::Normal, Method::UnderReset],
@@ -207,27 +220,27 @@ fn round(
             if middle && (options.wait != Wait::No || *method == Method::UnderReset) {
                 continue;
             }
-            probes.pace().check().map_err(Failure::Probe)?;
+            probes.pace().check().map_err(Failure::Final)?;
             *attempts += 1;
             match attempt(probes, &choice, *speed, *method) {
                 Err(Failure::Contact(error)) => last = Some(error),
                 // Ours, not the user's: the next step of the ladder may do.
-                Err(Failure::Probe(Error::UnsupportedSpeed { .. })) if options.speed_khz.is_none() => {}
+                Err(Failure::Final(Error::UnsupportedSpeed { .. })) if options.speed_khz.is_none() => {}
                 result => return result,
             }
         }
     }
-    Err(last.map_or(Failure::Probe(Error::NoProbe), Failure::Contact))
+    Err(last.map_or(Failure::Final(Error::NoProbe), Failure::Contact))
 }
 
 /// Opens the probe and finds an ARM debug port with an ARM core behind it. The core's identification is read once more when
 /// everything else has been read.
 fn attempt(probes: &Probes, choice: &Choice, speed: u32, method: Method) -> Result<Contact, Failure> {
-    let mut probe = probes.open(choice).map_err(Failure::Probe)?;
+    let mut probe = probes.open(choice).map_err(Failure::Final)?;
     let driver = |error: DebugProbeError| Failure::from(LinkError::from_probe(error));
     probe.select_protocol(WireProtocol::Swd).map_err(driver)?;
     probe.set_speed(speed).map_err(|error| match error {
-        DebugProbeError::UnsupportedSpeed(khz) => Failure::Probe(Error::UnsupportedSpeed { khz }),
+        DebugProbeError::UnsupportedSpeed(khz) => Failure::Final(Error::UnsupportedSpeed { khz }),
         error => driver(error),
     })?;
     if method == Method::Normal {

@@ -127,6 +127,12 @@ pub enum Error {
         /// How long was waited.
         limit: Duration,
     },
+    /// The board's own firmware does not finish what it is writing to flash.
+    #[error("the firmware on the board did not finish writing its flash within {:.1} s", limit.as_secs_f32())]
+    SaveStuck {
+        /// How long was waited.
+        limit: Duration,
+    },
     /// The option bytes are not what was written.
     #[error("the option bytes are {found} instead of {expected}")]
     OptionBytes {
@@ -186,7 +192,28 @@ impl Error {
     pub fn is_link(&self) -> bool {
         match self {
             Self::Link(LinkError::Refused { .. }) => false,
-            Self::Link(_) | Self::ProbeGone | Self::NotHalted | Self::NotReset | Self::Loader => true,
+            Self::Link(_)
+            | Self::ProbeGone
+            | Self::NotHalted
+            | Self::NotReset
+            | Self::Loader
+            | Self::PoorContact { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether the board was not reached at all, or not well enough to begin.
+    pub fn is_about_reaching(&self) -> bool {
+        match self {
+            Self::NoProbe
+            | Self::ProbeNotFound { .. }
+            | Self::ProbeAmbiguous { .. }
+            | Self::SeveralProbes { .. }
+            | Self::ProbeGone
+            | Self::ProbeAccess(_)
+            | Self::UnsupportedSpeed { .. }
+            | Self::NoContact { .. }
+            | Self::PoorContact { .. } => true,
             _ => false,
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 /// Number of recent accesses to evaluate.
-const WINDOW: usize = 50;
+pub(super) const WINDOW: usize = 50;
 /// Share of them that must have succeeded before a chip is erased, in percent.
 const ENOUGH_PERCENT: usize = 95;
 
@@ -35,11 +35,6 @@ impl Meter {
     pub(super) fn is_good(&self) -> bool {
         let (good, total) = self.reading();
         total == WINDOW && good * 100 >= total * ENOUGH_PERCENT
-    }
-
-    /// Whether the window is not full yet.
-    pub(super) fn is_short(&self) -> bool {
-        self.recent.len() < WINDOW
     }
 }
 

@@ -11,10 +11,12 @@ mod compare;
 mod connect;
 mod core;
 mod error;
+mod ledger;
 mod link;
 mod meter;
 mod options;
 mod pace;
+mod patience;
 mod probes;
 mod program;
 pub mod progress;
@@ -30,10 +32,12 @@ pub use self::{
     boot::Boot,
     chip::{Chip, ChipKind, Unsupported},
     compare::{Comparison, Part},
-    connect::{ConnectOptions, Method, Wait},
+    connect::{ConnectOptions, Method},
     error::Error,
+    ledger::{BoardState, Ledger},
     link::LinkError,
     options::OptionBytes,
+    patience::{Patience, Wait},
     probes::{ProbeEntry, Probes, Selector, SelectorError},
     program::{PageBefore, PageWrite},
     protection::{EraseConsent, Erasure, Protection, Status},
@@ -44,11 +48,11 @@ pub use self::{
 use std::{ops::Range, time::Duration};
 
 use self::{
-    connect::Contact,
+    connect::{Contact, Failure},
     link::Link,
     pace::Pace,
     program::Loaded,
-    progress::{Progress, Warning},
+    progress::Progress,
     registers::{core as scs, dbgmcu, system},
 };
 use crate::block::Uid;
@@ -78,65 +82,27 @@ impl<'p> Board<'p> {
     /// Reaches the board, stops its core where it is, though not in the middle of a save, and identifies the chip. Resets
     /// nothing, unless it had to attach under reset.
     pub fn connect(probes: &'p Probes, options: &ConnectOptions, progress: &mut dyn Progress) -> Result<Self, Error> {
-        Self::connect_at(probes, options, None, progress)
+        connect::reach(probes, options, None, progress)
     }
 
-    fn connect_at(
-        probes: &'p Probes,
-        options: &ConnectOptions,
-        limit: Option<u32>,
-        progress: &mut dyn Progress,
-    ) -> Result<Self, Error> {
-        let began = probes.pace().now();
-        let mut options = options.clone();
-        let (first, mut limit) = (limit, limit);
-        let mut lost = None;
-        loop {
-            let contact = match connect::reach(probes, &options, limit, progress) {
-                // It was there a moment ago.
-                Err(error) if error.is_absence() => return Err(lost.unwrap_or(error)),
-                reached => reached?,
-            };
-            let speed_khz = contact.speed_khz;
-            if contact.method == Method::Normal {
-                // It answers without a reset, and must not be reset in the middle of what it writes.
-                options.method = Method::Normal;
+    /// Stops the core and identifies the chip; another board than the expected one goes on with what it was doing.
+    fn take(probes: &'p Probes, options: &ConnectOptions, contact: Contact) -> Result<Self, Failure> {
+        let speed_khz = contact.speed_khz;
+        let board = Self::identify(probes, options, contact).map_err(|error| match error {
+            error if error.is_link() => Failure::Lost { speed_khz, error },
+            error => Failure::Final(error),
+        })?;
+        match options.expect {
+            Some(expected) if board.uid != expected => {
+                let found = board.uid;
+                let _ = board.resume();
+                Err(Failure::Final(Error::OtherBoard { expected, found }))
             }
-            match Self::take(probes, &options, contact) {
-                // Contact was there and did not last for twenty words: a slower clock is more robust.
-                Err(error) if error.is_link() => {
-                    let is_last = speed_khz <= connect::SLOWEST || options.speed_khz.is_some();
-                    let elapsed = probes.pace().now().saturating_sub(began);
-                    let over = match options.wait {
-                        Wait::No => is_last,
-                        Wait::For(limit) => is_last && elapsed >= limit,
-                        Wait::Forever => false,
-                    };
-                    if over {
-                        return Err(error);
-                    }
-                    lost = Some(error);
-                    // While a hand is looking for contact, the next round begins at the fastest clock again.
-                    limit = if is_last { first } else { Some(speed_khz - 1) };
-                    if !is_last {
-                        progress::warn(progress, slower(speed_khz));
-                    }
-                    probes.pace().check()?;
-                }
-                Ok(board) => match options.expect {
-                    Some(expected) if board.uid != expected => {
-                        let found = board.uid;
-                        let _ = board.resume();
-                        return Err(Error::OtherBoard { expected, found });
-                    }
-                    _ => return Ok(board),
-                },
-                error => return error,
-            }
+            _ => Ok(board),
         }
     }
 
-    fn take(probes: &'p Probes, options: &ConnectOptions, contact: Contact) -> Result<Self, Error> {
+    fn identify(probes: &'p Probes, options: &ConnectOptions, contact: Contact) -> Result<Self, Error> {
         let Contact { mut link, probe, method, speed_khz, cpuid, dpidr } = contact;
         let pace = probes.pace().clone();
         if chip::has_dbgmcu(cpuid) {
@@ -150,19 +116,8 @@ impl<'p> Board<'p> {
             }
         })?;
         save::let_end(&mut link, &pace)?;
-        Ok(Self {
-            probes,
-            options: options.clone(),
-            method,
-            link,
-            pace,
-            loaded: Loaded::No,
-            probe,
-            speed_khz,
-            dpidr,
-            chip,
-            uid,
-        })
+        let (options, loaded) = (options.clone(), Loaded::No);
+        Ok(Self { probes, options, method, link, pace, loaded, probe, speed_khz, dpidr, chip, uid })
     }
 
     /// What it takes to reach this same board again, should contact be lost.
@@ -211,12 +166,13 @@ impl<'p> Board<'p> {
         if self.link.meter().is_spotless() {
             return Ok(());
         }
-        while self.link.meter().is_short() {
+        // Dropouts that are over by now are left behind by as many accesses as the meter looks at.
+        for _ in 0..PROOF {
+            if self.link.meter().is_good() {
+                return Ok(());
+            }
             self.link.read(scs::CPUID)?;
             self.pace.check()?;
-        }
-        if self.link.meter().is_good() {
-            return Ok(());
         }
         let (good, total) = self.link.meter().reading();
         Err(Error::PoorContact { good, total })
@@ -238,6 +194,9 @@ impl<'p> Board<'p> {
         self.pace.now()
     }
 }
+
+/// Accesses that have to show good contact: twice as many as the meter looks at.
+const PROOF: usize = 2 * meter::WINDOW;
 
 /// How to reach a board again that has been reached before.
 #[derive(Debug, Clone)]
@@ -271,12 +230,8 @@ impl<'p> Recipe<'p> {
             Reclock::Slower => (self.speed_khz - 1).max(BORNE_BY_HAND),
         };
         let options = ConnectOptions { wait, ..self.options.clone() };
-        let mut board = Board::connect_at(self.probes, &options, Some(limit), progress)?;
+        let mut board = connect::reach(self.probes, &options, Some(limit), progress)?;
         board.options.wait = self.options.wait;
         Ok(board)
     }
-}
-
-fn slower(speed_khz: u32) -> Warning {
-    Warning::new("slower-clock", format!("poor contact at {speed_khz} kHz; trying a slower clock"))
 }

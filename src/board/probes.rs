@@ -14,7 +14,7 @@ use probe_rs::probe::{
 };
 use serde::Serialize;
 
-use super::{Error, access, link::SharedMeter, pace::Pace, stlink, usb};
+use super::{Error, Ledger, access, link::SharedMeter, pace::Pace, stlink, usb};
 use crate::clock::{Clock, SystemClock};
 
 /// Where probes come from, with the clock that their boards live by.
@@ -25,6 +25,7 @@ pub struct Probes {
     lister: Box<dyn ProbeLister>,
     pace: Pace,
     meter: SharedMeter,
+    ledger: Ledger,
 }
 
 /// One probe of the list.
@@ -164,12 +165,17 @@ impl Probes {
 
     /// The probes of any lister, on any clock.
     pub fn new(lister: Box<dyn ProbeLister>, clock: Arc<dyn Clock>) -> Self {
-        Self { lister, pace: Pace::new(clock), meter: SharedMeter::default() }
+        Self { lister, pace: Pace::new(clock), meter: SharedMeter::default(), ledger: Ledger::default() }
     }
 
     /// Set it to true, and whatever is running ends within a second with [`Error::Interrupted`].
     pub fn interrupt(&self) -> Arc<AtomicBool> {
         self.pace.interrupt()
+    }
+
+    /// The account of what is done to boards over these probes.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     pub(super) fn meter(&self) -> SharedMeter {

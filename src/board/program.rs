@@ -6,7 +6,8 @@
 use std::time::Duration;
 
 use super::{
-    Board, ChipKind, Error, OptionBytes, core,
+    Board, Error, Ledger, OptionBytes, core,
+    ledger::Changing,
     link::Link,
     pace::Pace,
     progress::{Event, Progress, Step},
@@ -67,8 +68,11 @@ const STALL_LIMIT: Duration = Duration::from_secs(1);
 struct Loader<'a> {
     link: &'a mut Link,
     pace: &'a Pace,
+    ledger: &'a Ledger,
     loaded: &'a mut Loaded,
     algorithm: &'a Algorithm,
+    /// Bytes that the flash takes at once.
+    width: u32,
     origin: u32,
 }
 
@@ -83,8 +87,10 @@ pub(super) enum Loaded {
 }
 
 impl<'a> Loader<'a> {
-    fn new(link: &'a mut Link, pace: &'a Pace, loaded: &'a mut Loaded, target: &'a Target) -> Self {
-        Self { link, pace, loaded, algorithm: &target.algorithm, origin: target.sram.start + ORIGIN }
+    fn new(board: &'a mut Board<'_>, target: &'a Target) -> Self {
+        let Board { link, pace, loaded, probes, chip, .. } = board;
+        let (algorithm, origin) = (&target.algorithm, target.sram.start + ORIGIN);
+        Self { link, pace, ledger: probes.ledger(), loaded, width: chip.kind.program_width(), algorithm, origin }
     }
 
     fn ring(&self) -> u32 {
@@ -95,12 +101,13 @@ impl<'a> Loader<'a> {
         self.origin + self.algorithm.control
     }
 
-    /// Loads the code, with `head` bytes of the ring declared full, checks that it has arrived, and starts it.
-    fn start(&mut self, entry: u32, kind: ChipKind, head: u32) -> Result<(), Error> {
+    /// Loads the code, with `head` bytes of the ring declared full, checks that it has arrived, and starts it: from then on
+    /// the board changes.
+    fn start(&mut self, entry: u32, head: u32) -> Result<Changing, Error> {
         let mut code = words(&self.algorithm.code);
         let control = (self.algorithm.control / 4) as usize;
         code[control + HEAD as usize] = head;
-        code[control + WIDTH] = kind.program_width();
+        code[control + WIDTH] = self.width;
         let first = if *self.loaded == Loaded::Yes { control } else { 0 };
         let address = self.origin + 4 * first as u32;
         self.link.write_words(address, &code[first..])?;
@@ -111,7 +118,9 @@ impl<'a> Loader<'a> {
             return Err(Error::Loader);
         }
         *self.loaded = Loaded::Yes;
-        core::start(self.link, self.pace, self.origin + entry)
+        let changing = self.ledger.change();
+        core::start(self.link, self.pace, self.origin + entry)?;
+        Ok(changing)
     }
 
     /// Bytes taken from the ring, and whether the loop has finished.
@@ -135,7 +144,8 @@ impl Board<'_> {
     /// Runs `options` of the algorithm to its end, for at most this long.
     pub(super) fn run_options(&mut self, target: &Target, options: OptionBytes, limit: Duration) -> Result<(), Error> {
         const WHAT: &str = "writing the option bytes";
-        let mut loader = Loader::new(&mut self.link, &self.pace, &mut self.loaded, target);
+        let mut loader = Loader::new(self, target);
+        let pace = loader.pace;
         let image = words(&options.0);
         let ring = loader.ring();
         loader.link.write_words(ring, &image)?;
@@ -144,8 +154,8 @@ impl Board<'_> {
         if arrived != image {
             return Err(Error::Loader);
         }
-        loader.start(target.algorithm.options, self.chip.kind, 0)?;
-        let finished = self.pace.poll(limit, || Ok(loader.look(WHAT, 0)?.1.then_some(())))?;
+        let _changing = loader.start(target.algorithm.options, 0)?;
+        let finished = pace.poll(limit, || Ok(loader.look(WHAT, 0)?.1.then_some(())))?;
         finished.ok_or(Error::Stuck { what: WHAT, limit })
     }
 
@@ -159,16 +169,17 @@ impl Board<'_> {
         let stream = words(&records.stream);
         let total = records.stream.len() as u32;
         let chunk = CHUNK.min(self.link.max_bytes() as u32);
-        let mut loader = Loader::new(&mut self.link, &self.pace, &mut self.loaded, target);
+        let mut loader = Loader::new(self, target);
+        let pace = loader.pace;
         let ring = loader.ring();
         let mut sent = total.min(FIRST_CHUNK);
         loader.link.write_words(ring, &stream[..sent as usize / 4])?;
-        loader.start(target.algorithm.stream, self.chip.kind, sent)?;
+        let _changing = loader.start(target.algorithm.stream, sent)?;
 
         let mut taken = 0;
-        let mut moved = self.pace.now();
+        let mut moved = pace.now();
         loop {
-            self.pace.check()?;
+            pace.check()?;
             let next = chunk.min(sent).min(total - sent);
             if next > 0 && next <= RING_BYTES - (sent - taken) {
                 // Up to the end of the ring; what is left goes to its beginning in the next turn.
@@ -185,7 +196,7 @@ impl Board<'_> {
             }
             if now_taken > taken {
                 taken = now_taken;
-                moved = self.pace.now();
+                moved = pace.now();
                 let (done_bytes, total_bytes) = (records.flash_bytes(taken), records.flash_bytes(total));
                 progress.on(Event::Advanced { step: Step::Program, done_bytes, total_bytes });
             }
@@ -195,7 +206,7 @@ impl Board<'_> {
                 let all = taken == total || loader.look(WHAT, sent)?.0 == total;
                 return if all { Ok(()) } else { Err(Error::Loader) };
             }
-            if self.pace.now().saturating_sub(moved) > STALL_LIMIT {
+            if pace.now().saturating_sub(moved) > STALL_LIMIT {
                 return Err(Error::Stuck { what: WHAT, limit: STALL_LIMIT });
             }
         }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{
     Board, ChipKind, Error, OptionBytes, Reclock, Wait,
     link::{Link, LinkError},
+    patience::POWER_CYCLE,
     progress::{Event, Need, Progress},
     registers::{fpec, system},
 };
@@ -58,8 +59,6 @@ impl Status {
 /// half-words; DS5319 table 28 gives 40 ms at most for each erase. Worn chips and those of other makers take longer, by as
 /// much as seconds.
 pub(super) const OPTIONS_LIMIT: Duration = Duration::from_secs(20);
-/// How long a user has to power-cycle the board, if no waiting time was given.
-const POWER_CYCLE_LIMIT: Duration = Duration::from_secs(60);
 
 impl Board<'_> {
     /// Reads the protections, twice: one wrong bit could erase a chip, or end up in its option bytes.
@@ -111,7 +110,11 @@ impl Board<'_> {
         if protection(board.link.read(fpec::ACR + 4 * fpec::OBR as u32)?) == Protection::Read {
             board = board.await_power_cycle(progress)?;
         }
-        Ok((board, if erases { Erasure::Everything } else { Erasure::Nothing }))
+        if !erases {
+            return Ok((board, Erasure::Nothing));
+        }
+        board.probes.ledger().erased();
+        Ok((board, Erasure::Everything))
     }
 
     /// Turns read-out protection on, beside these option bytes; it is in force after the next reset, on some chips after the
@@ -154,11 +157,7 @@ impl Board<'_> {
     /// Waits until the chip has lost its power and come back without protection.
     fn await_power_cycle(self, progress: &mut dyn Progress) -> Result<Self, Error> {
         let mut board = self;
-        let limit = match board.options.wait {
-            Wait::No => POWER_CYCLE_LIMIT,
-            Wait::For(limit) => limit.max(POWER_CYCLE_LIMIT),
-            Wait::Forever => Duration::MAX,
-        };
+        let limit = board.options.wait.limit(Need::PowerCycle);
         let began = board.now();
         let mut attempts = 0;
         loop {
@@ -178,7 +177,7 @@ impl Board<'_> {
                 Err(error) if error.is_link() => {
                     let recipe = board.recipe();
                     drop(board);
-                    recipe.connect(Reclock::Same, Wait::For(POWER_CYCLE_LIMIT), progress)?
+                    recipe.connect(Reclock::Same, Wait::For(POWER_CYCLE), progress)?
                 }
                 Err(error) => return Err(error),
             };

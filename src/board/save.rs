@@ -27,7 +27,7 @@ pub(super) fn let_end(link: &mut Link, pace: &Pace) -> Result<(), Error> {
         idle = if look(link)?.0 & SR_BSY == 0 { idle + 1 } else { 0 };
         Ok((idle == LOOKS).then_some(()))
     })?;
-    ended.ok_or(Error::Stuck { what: "what the board was writing", limit: OPTIONS_LIMIT })?;
+    ended.ok_or(Error::SaveStuck { limit: OPTIONS_LIMIT })?;
     core::halt(link, pace)
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use m365_drv::{
     count::count,
-    ops::{self, Backup, BackupReport, BoardState, Keep, Known, OTHER_SCOOTER, Place, RestoreReport},
+    ops::{self, Backup, BackupReport, Keep, Known, OTHER_SCOOTER, Place, RestoreReport},
     printable::quoted_path,
 };
 
@@ -88,9 +88,7 @@ pub(crate) fn restore(context: &mut Context, args: &RestoreArgs) -> Answer {
     let restore =
         |context: &mut Context, consent| ops::restore(&mut context.job(), &args.file, consent, &keep, &args.force);
     let report = args.consent.or_ask(context, &keep, restore)?;
-    let changed =
-        report.mass_erased || report.pages_erased > 0 || report.bytes_programmed > 0 || report.options_written;
-    Outcome::after(if changed { BoardState::Written } else { BoardState::Untouched }, &report)
+    Outcome::new(&report)
 }
 
 impl Report for BackupReport {

@@ -14,7 +14,7 @@ use clap::Args;
 use m365_drv::{
     block::{Mileage, Serial},
     board::{self, EraseConsent},
-    ops::{self, BoardState, Keep, Obstacle, Place, Stake, Stopped},
+    ops::{self, Keep, Obstacle, Place, Stake},
     printable::quoted_path,
 };
 
@@ -152,8 +152,7 @@ fn answer(context: &Context) -> Result<String, ops::Error> {
             Ok(line) => return Ok(line),
             Err(RecvTimeoutError::Disconnected) => return Ok(String::new()),
             Err(RecvTimeoutError::Timeout) if interrupt.load(Ordering::SeqCst) => {
-                let stopped = Stopped { board: BoardState::Untouched, error: board::Error::Interrupted };
-                return Err(ops::Error::Board(stopped));
+                return Err(board::Error::Interrupted.into());
             }
             Err(RecvTimeoutError::Timeout) => {}
         }

@@ -16,7 +16,7 @@ use m365_drv::{
     },
     clock::{Clock, SystemClock},
     image::{Image, Kind, RehearsalImages},
-    ops::{BoardState, Job, Keep, Known},
+    ops::{Job, Keep, Known},
     target::Target,
 };
 
@@ -26,7 +26,7 @@ use super::{
     exit::{Exit, refuse},
     files, interrupt,
     output::Output,
-    progress::{Activity, Teller},
+    progress::Teller,
     simulate::Rehearsal,
 };
 
@@ -42,7 +42,6 @@ pub(crate) struct Context {
     teller: Teller,
     /// What the procedure has found out; after a failure all that there is to report.
     pub(crate) known: Known,
-    activity: Activity,
     rehearsal: Option<Rehearsal>,
     /// Whether `--simulate` was typed, for commands without a board too.
     simulates: bool,
@@ -62,8 +61,8 @@ impl Context {
         let rehearsal = wanted.map(|board| Rehearsal::begin(board, cli.command.scooter())).transpose()?;
         // The only line that differs between a real run and a rehearsal.
         let probes = rehearsal.as_ref().map_or_else(Probes::usb, Rehearsal::probes);
-        let activity = Activity::default();
-        interrupt::obey(probes.interrupt(), activity.clone(), output.clone());
+        output.follow(probes.ledger());
+        interrupt::obey(probes.interrupt(), probes.ledger().clone(), output.clone());
         let options = ConnectOptions {
             selector,
             speed_khz,
@@ -72,18 +71,18 @@ impl Context {
             expect: None,
         };
         let clock = rehearsal.as_ref().map_or_else(|| Arc::new(SystemClock::new()) as Arc<dyn Clock>, Rehearsal::clock);
-        let teller = Teller::new(output, globals.quiet, bars, activity.clone(), clock);
+        let teller = Teller::new(output, globals.quiet, bars, clock);
         if let Some(rehearsal) = &rehearsal {
             teller.say(&format!("simulated board {}: no hardware is touched", rehearsal.title()));
         }
         let (audience, wants_phases) = (Audience::of(globals), globals.verbose > 0);
         let (known, simulates) = (Known::default(), globals.simulate.is_some());
-        Ok(Self { probes, options, teller, known, activity, rehearsal, simulates, audience, wants_phases })
+        Ok(Self { probes, options, teller, known, rehearsal, simulates, audience, wants_phases })
     }
 
     /// What a procedure needs.
     pub(crate) fn job(&mut self) -> Job<'_> {
-        Job { probes: &self.probes, connect: self.options.clone(), progress: &mut self.teller, known: &mut self.known }
+        Job::new(&self.probes, self.options.clone(), &mut self.teller, &mut self.known)
     }
 
     /// Where backups go if no file was given.
@@ -122,11 +121,6 @@ impl Context {
         self.teller.on(Event::Warning(Warning::new(name, message)));
     }
 
-    /// What is being done to the board.
-    pub(crate) fn activity(&self) -> &Activity {
-        &self.activity
-    }
-
     /// Who could answer a question.
     pub(crate) fn audience(&self) -> Audience {
         self.audience
@@ -146,12 +140,12 @@ impl Context {
         };
     }
 
-    /// Tells how long the phases took, and saves what is needed after the command, which has left the board in this state.
-    pub(crate) fn close(&self, board: BoardState) -> anyhow::Result<()> {
+    /// Tells how long the phases took, and saves what is needed after the command.
+    pub(crate) fn close(&self) -> anyhow::Result<()> {
         if self.wants_phases {
             self.teller.tell_phases();
         }
-        self.rehearsal.as_ref().map_or(Ok(()), |rehearsal| rehearsal.save(board, Exit::Internal))
+        self.rehearsal.as_ref().map_or(Ok(()), |rehearsal| rehearsal.save(Exit::Internal))
     }
 }
 

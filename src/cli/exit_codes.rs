@@ -246,7 +246,7 @@ mod tests {
         block::{SerialError, Uid},
         board::{self, LinkError, Unsupported, access::Problem},
         image::{ImageError, Kind},
-        ops::{self, BackupError, BoardState, Findings, Lack, Obstacle, Stake, Stopped},
+        ops::{self, BackupError, Findings, Lack, Obstacle, Stake},
     };
     use probe_rs::architecture::arm::ArmError;
 
@@ -306,6 +306,7 @@ mod tests {
         board::Error::Loader = board::Error::Loader => "flash algorithm",
         board::Error::Flash { .. } = board::Error::Flash { what: "erase", address: 0, status: 0 } => "refused an erase",
         board::Error::Stuck { .. } = board::Error::Stuck { what: "erase", limit: TIME } => "did not finish",
+        board::Error::SaveStuck { .. } = board::Error::SaveStuck { limit: TIME } => "did not finish what it was writing",
         board::Error::OptionBytes { .. } =
             board::Error::OptionBytes { expected: String::new(), found: String::new() } => "option bytes differ",
         board::Error::StillProtected = board::Error::StillProtected => "protection is still on",
@@ -314,7 +315,8 @@ mod tests {
     });
 
     causes!(of_ops: ops::Error {
-        ops::Error::Board(_) = stopped(BoardState::Partial, board::Error::ProbeGone) => "unplugged",
+        ops::Error::Board(_) = board::Error::ProbeGone.into() => "unplugged",
+        ops::Error::Lost(_) = ops::Error::Lost(board::Error::NoProbe) => "unplugged",
         ops::Error::Consent { .. } =
             ops::Error::Consent { uid: UID, obstacle: Obstacle::WriteProtected, stake: Stake::default() } => "write-protected",
         ops::Error::Backup(_) = BackupError::Exists(path()).into() => "already exists",
@@ -341,7 +343,7 @@ mod tests {
         ops::Error::NoSerial = ops::Error::NoSerial => "The serial number or the mileage is unknown",
         ops::Error::NoMileage = ops::Error::NoMileage => "the mileage is unknown",
         ops::Error::Differs { .. } = ops::Error::Differs {
-            board: BoardState::Partial, address: 0, expected: 0, found: 0, bytes: 1,
+            address: 0, expected: 0, found: 0, bytes: 1,
         } => "differs from what was planned",
         ops::Error::Unreadable = ops::Error::Unreadable => "read-protected",
         ops::Error::DoesNotStart { .. } = ops::Error::DoesNotStart { how: String::new() } => "does not start",
@@ -381,49 +383,33 @@ mod tests {
         LinkError::Nonsense { what: "CPUID", value: 0 }
     }
 
-    fn stopped(board: BoardState, error: board::Error) -> ops::Error {
-        ops::Error::Board(Stopped { board, error })
-    }
-
-    /// Every error that a procedure can end in, the board being in this state if that is left open.
-    fn all(board: BoardState) -> Vec<(ops::Error, &'static str)> {
+    /// Every error that a procedure can end in.
+    fn all() -> Vec<(ops::Error, &'static str)> {
         let of_probe = of_probe().into_iter().map(|(problem, words)| (board::Error::ProbeAccess(problem), words));
         let of_link = of_link().into_iter().map(|(error, words)| (board::Error::Link(error), words));
         let of_board = of_board().into_iter().chain(of_probe).chain(of_link);
-        let of_board = of_board.map(|(error, words)| (stopped(board, error), words));
+        let of_board = of_board.map(|(error, words)| (error.into(), words));
         let of_backup = of_backup().into_iter().map(|(error, words)| (error.into(), words));
         of_ops().into_iter().chain(of_backup).chain(of_board).collect()
     }
 
     #[test]
     fn the_page_of_an_exit_code_names_every_cause() {
-        let (before, after) = (all(BoardState::Untouched), all(BoardState::Partial));
-        for ((before, words), (after, _)) in before.into_iter().zip(after) {
-            let message = before.to_string();
-            let rows = [before, after].map(|error| classify(&error.into()).0.row());
-            let is_named = rows.iter().any(|row| row.causes.concat().contains(words));
-            assert!(is_named, "{} or {}: {message}: {words}", rows[0].name, rows[1].name);
+        for (error, words) in all() {
+            let message = error.to_string();
+            let row = classify(&error.into()).row();
+            assert!(row.causes.concat().contains(words), "{}: {message}: {words}", row.name);
         }
     }
 
     #[test]
     fn no_page_calls_a_board_unchanged_that_may_be_changed() {
-        for (error, _) in all(BoardState::Partial) {
+        for (error, _) in of_board().into_iter().filter(|(error, _)| !error.is_about_reaching()) {
             let message = error.to_string();
-            let (exit, board) = classify(&error.into());
-            if board != BoardState::Untouched {
-                assert_ne!(exit.row().board, UNCHANGED, "{}: {message}", exit.row().name);
-            }
+            let exit = classify(&ops::Error::from(error).into());
+            assert_ne!(exit.row().board, UNCHANGED, "{}: {message}", exit.row().name);
         }
-    }
-
-    #[test]
-    fn nothing_that_left_the_board_alone_ends_as_a_failed_write() {
-        let stuck = board::Error::Stuck { what: "what the board was writing", limit: TIME };
-        for (error, exit) in [(stuck, Exit::LinkLost), (board::Error::StillProtected, Exit::Consent)] {
-            let message = error.to_string();
-            let error = stopped(BoardState::Untouched, error).into();
-            assert_eq!(classify(&error), (exit, BoardState::Untouched), "{message}");
-        }
+        let lost = ops::Error::Lost(board::Error::NoProbe);
+        assert_ne!(classify(&lost.into()).row().board, UNCHANGED);
     }
 }

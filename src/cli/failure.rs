@@ -2,7 +2,8 @@
 
 use clap::error::ErrorKind;
 use m365_drv::{
-    ops::{BoardState, Known},
+    board::BoardState,
+    ops::Known,
     printable::{printable, quoted_path},
 };
 use serde::Serialize;

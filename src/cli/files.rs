@@ -8,7 +8,7 @@ use std::{
 };
 
 use directories::ProjectDirs;
-use m365_drv::{ops::BoardState, printable::quoted_path};
+use m365_drv::printable::quoted_path;
 use tempfile::NamedTempFile;
 
 use super::exit::{Exit, Meaning, refuse};
@@ -38,7 +38,7 @@ pub(crate) fn read(path: &Path, exit: Exit) -> anyhow::Result<Vec<u8>> {
 
 /// Writes a new file, never over another one; `exit` is what a failure means.
 pub(crate) fn write_new(path: &Path, bytes: &[u8], exit: Exit) -> anyhow::Result<()> {
-    NewFile::reserve(path, bytes.len(), exit)?.fill(bytes, BoardState::Untouched, exit)
+    NewFile::reserve(path, bytes.len(), exit)?.fill(bytes, exit)
 }
 
 /// Tries whether a new file can be made here.
@@ -82,9 +82,8 @@ impl NewFile {
         reserve().meaning(exit, || format!("cannot write {}", quoted_path(path)))
     }
 
-    /// Writes it, and gives it its name; what has that name by now stays. Work has left the board in this state, and a
-    /// failure means `exit`.
-    pub(crate) fn fill(self, bytes: &[u8], board: BoardState, exit: Exit) -> anyhow::Result<()> {
+    /// Writes it, and gives it its name; what has that name by now stays. A failure means `exit`.
+    pub(crate) fn fill(self, bytes: &[u8], exit: Exit) -> anyhow::Result<()> {
         let Self { path, mut room } = self;
         let write = |file: &mut File| {
             file.rewind()?;
@@ -94,7 +93,7 @@ impl NewFile {
         };
         let written = write(room.as_file_mut());
         let named = written.and_then(|()| room.persist_noclobber(&path).map_err(|failed| failed.error));
-        named.map(drop).meaning_after(board, exit, || format!("cannot write {}", quoted_path(&path)))
+        named.map(drop).meaning(exit, || format!("cannot write {}", quoted_path(&path)))
     }
 }
 
@@ -115,7 +114,7 @@ mod tests {
         let file = NewFile::reserve(&path, 1024, Exit::Usage).unwrap();
         assert_eq!(file.room.as_file().metadata().unwrap().len(), 1024);
         assert!(!path.exists());
-        file.fill(b"short", BoardState::Untouched, Exit::Usage).unwrap();
+        file.fill(b"short", Exit::Usage).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"short");
         assert_eq!(names(folder.path()), ["a.bin"]);
     }
@@ -126,8 +125,8 @@ mod tests {
         let path = folder.path().join("a.bin");
         let file = NewFile::reserve(&path, 4, Exit::Usage).unwrap();
         fs::write(&path, "mine").unwrap();
-        let error = file.fill(b"ours", BoardState::Written, Exit::Internal).unwrap_err();
-        assert_eq!(exit::classify(&error), (Exit::Internal, BoardState::Written));
+        let error = file.fill(b"ours", Exit::Internal).unwrap_err();
+        assert_eq!(exit::classify(&error), Exit::Internal);
         assert_eq!(fs::read(&path).unwrap(), b"mine");
         assert_eq!(names(folder.path()), ["a.bin"]);
     }

@@ -8,8 +8,7 @@ use m365_drv::{
     board::{Boot, ChipKind},
     count::count,
     ops::{
-        self, After, BoardState, DataSource, Extent, Firmware, FlashReport, FlashRequest, ForcedGate, Intent, Obstacle,
-        Watchdog,
+        self, After, DataSource, Extent, Firmware, FlashReport, FlashRequest, ForcedGate, Intent, Obstacle, Watchdog,
     },
 };
 use serde::Serialize;
@@ -99,13 +98,10 @@ pub(crate) fn run(context: &mut Context, args: &FlashArgs) -> Answer {
         request.consent = consent;
         ops::flash(&mut context.job(), &request)
     })?;
-    let changed =
-        report.mass_erased || report.options_written || report.pages_erased > 0 || report.bytes_programmed > 0;
-    let board = if changed && !report.preview { BoardState::Written } else { BoardState::Untouched };
     if let Some(file) = image_out {
-        file.fill(&report.image, board, Exit::Internal)?;
+        file.fill(&report.image, Exit::Internal)?;
     }
-    if report.preview { Outcome::new(&Foresight::of(&report)) } else { Outcome::after(board, &report) }
+    if report.preview { Outcome::new(&Foresight::of(&report)) } else { Outcome::new(&report) }
 }
 
 /// The report of a dry run: what would be done.

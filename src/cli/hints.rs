@@ -213,8 +213,6 @@ pub(crate) fn advice(exit: Exit) -> &'static str {
 mod tests {
     use std::ffi::OsString;
 
-    use m365_drv::ops::{BoardState, Stopped};
-
     use super::*;
 
     fn typed(line: &str) -> Typed {
@@ -242,7 +240,7 @@ mod tests {
                 Some((_, wanted)) => board::Error::ProbeAmbiguous { wanted: wanted.into(), found },
                 None => board::Error::SeveralProbes { found },
             };
-            let error = ops::Error::Board(Stopped { board: BoardState::Untouched, error });
+            let error = ops::Error::from(error);
             next(Exit::NoProbe, Some(&error.into()), &typed(line))
         };
         let found = vec![probe(1, Some("066DFF48")), probe(2, Some("066DFF49"))];

@@ -10,28 +10,29 @@ use std::{
     time::{Duration, Instant},
 };
 
+use m365_drv::board::Ledger;
+
 use super::{
     exit::{self, Exit},
     files,
     output::Output,
-    progress::Activity,
 };
 
 /// Signals that come closer together are one: `timeout` sends two, to the process and to its group.
 const APART: Duration = Duration::from_millis(200);
 
 /// From now on Ctrl-C sets `wish`, which the board procedures look at.
-pub(crate) fn obey(wish: Arc<AtomicBool>, activity: Activity, output: Output) {
+pub(crate) fn obey(wish: Arc<AtomicBool>, ledger: Ledger, output: Output) {
     let first = OnceLock::new();
     let handler = move || {
         wish.store(true, Ordering::SeqCst);
         let again = first.get_or_init(Instant::now).elapsed() > APART;
-        let at_once = again || !activity.has_begun();
-        if !at_once || activity.is_writing() {
+        let at_once = again || !ledger.has_begun();
+        if !at_once || ledger.is_changing() {
             return;
         }
         // Once the end is told, only a reader who takes nothing can keep the program from ending.
-        if output.cut_short(|| exit::stopped(&activity)) || again {
+        if output.cut_short(exit::stopped) || again {
             files::discard();
             process::exit(Exit::Interrupted.row().code.into());
         }

@@ -12,11 +12,14 @@ use std::{
 use env_logger::{Builder, Logger, Target, WriteStyle};
 use indicatif::MultiProgress;
 use log::{LevelFilter, Log, Metadata, Record};
-use m365_drv::{board::progress::Event, ops::BoardState, printable::quoted_path};
+use m365_drv::{
+    board::{BoardState, progress::Event},
+    printable::quoted_path,
+};
 
 use super::{
     Globals, Typed,
-    exit::{Exit, Meaning, refuse, refuse_after},
+    exit::{Exit, Meaning, refuse, refuse_because},
     failure::{Failure, escaped, label, state_in_words},
     page::Width,
 };
@@ -61,7 +64,7 @@ pub(crate) fn start(globals: Option<&Globals>, typed: &Typed, bars: MultiProgres
     log::info!(target: RUN, "command line: {}", typed.again(&[]));
     // A log that was asked for and has no room is refused before anything is done.
     match unwritten() {
-        Some((message, cause)) => Err(refuse_after(BoardState::Untouched, Exit::Output, message, cause)),
+        Some((message, cause)) => Err(refuse_because(Exit::Output, message, cause)),
         None => Ok(()),
     }
 }

@@ -49,7 +49,7 @@ pub(crate) use self::{
     context::Context,
     exit::defect,
     logging::start as start_log,
-    output::{Answer, Outcome, Output},
+    output::{Answer, Output},
     typed::Typed,
 };
 use self::{simulate::SimulateArg, values::Reads};

@@ -10,12 +10,15 @@ use std::{
     thread,
 };
 
-use m365_drv::ops::{BoardState, Known};
+use m365_drv::{
+    board::{BoardState, Ledger},
+    ops::Known,
+};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{
-    exit::{self, Exit, Meaning, refuse_after},
+    exit::{self, Exit, Meaning, refuse_because},
     failure::Failure,
     logging,
     page::{Page, Width},
@@ -35,7 +38,6 @@ pub(crate) trait Report: Serialize {
 pub(crate) struct Outcome {
     json: Box<RawValue>,
     page: Page,
-    board: BoardState,
     /// Why that is a failure, if it is one.
     error: Option<anyhow::Error>,
 }
@@ -44,23 +46,13 @@ pub(crate) struct Outcome {
 pub(crate) type Answer = anyhow::Result<Outcome>;
 
 impl Outcome {
-    /// What the board is now.
-    pub(crate) fn board(&self) -> BoardState {
-        self.board
-    }
-
-    /// A report; the board is as it was.
+    /// A report.
     pub(crate) fn new(report: &impl Report) -> Answer {
-        Self::after(BoardState::Untouched, report)
-    }
-
-    /// A report of work that has left the board in this state.
-    pub(crate) fn after(board: BoardState, report: &impl Report) -> Answer {
         let json = serde_json::value::to_raw_value(report)
-            .meaning_after(board, Exit::Internal, || "the report cannot be written as JSON".into())?;
+            .meaning(Exit::Internal, || "the report cannot be written as JSON".into())?;
         let mut page = Page::default();
         report.text(&mut page);
-        Ok(Self { json, page, board, error: None })
+        Ok(Self { json, page, error: None })
     }
 
     /// A report of something that was refused.
@@ -77,6 +69,8 @@ pub(crate) struct Output {
     ended: Arc<AtomicBool>,
     /// Why stdout could not be written, the first time that happened.
     unwritten: Arc<OnceLock<io::Error>>,
+    /// What is done to the board, if this run uses one.
+    ledger: Arc<OnceLock<Ledger>>,
 }
 
 /// The state of the JSON Lines.
@@ -136,7 +130,7 @@ impl Output {
     /// Begins the run; with `--json` this is the `hello` line.
     pub(crate) fn begin(typed: Arc<Typed>) -> Self {
         let lines = typed.json.then(Arc::default);
-        let output = Self { typed, lines, ended: Arc::default(), unwritten: Arc::default() };
+        let output = Self { typed, lines, ended: Arc::default(), unwritten: Arc::default(), ledger: Arc::default() };
         output.emit(&Line::Hello {
             schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION"),
@@ -144,6 +138,16 @@ impl Output {
             simulated: output.typed.simulated,
         });
         output
+    }
+
+    /// From now on this says what the board is.
+    pub(crate) fn follow(&self, ledger: &Ledger) {
+        let _ = self.ledger.set(ledger.clone());
+    }
+
+    /// What the board is now.
+    fn board(&self) -> BoardState {
+        self.ledger.get().map_or(BoardState::Untouched, Ledger::board)
     }
 
     /// Whether this run speaks JSON.
@@ -191,17 +195,17 @@ impl Output {
                     self.put(anstream::stdout(), &outcome.page.render(Width::of_stdout()));
                 }
                 match outcome.error {
-                    None => self.end_well(outcome.board, Some(&outcome.json)),
+                    None => self.end_well(Some(&outcome.json)),
                     Some(error) => {
-                        let (exit, board) = exit::classify(&error);
+                        let exit = exit::classify(&error);
                         let failure = Failure::new(exit, &error, &self.typed);
-                        self.end_badly(exit, board, &Failure { known: Some(outcome.json), ..failure })
+                        self.end_badly(exit, &Failure { known: Some(outcome.json), ..failure })
                     }
                 }
             }
             Err(error) => {
-                let (exit, board) = exit::classify(&error);
-                self.end_badly(exit, board, &Failure::new(exit, &error, &self.typed).knowing(known))
+                let exit = exit::classify(&error);
+                self.end_badly(exit, &Failure::new(exit, &error, &self.typed).knowing(known))
             }
         };
         ExitCode::from(exit.row().code)
@@ -216,46 +220,46 @@ impl Output {
                 eprint_message(&text.ansi().to_string(), "  ");
             }
             let failure = Failure::of_clap(error.kind(), &text.to_string(), &self.typed);
-            self.end_silently(Exit::Usage, BoardState::Untouched, &failure);
+            self.end_silently(Exit::Usage, &failure);
             Exit::Usage
         } else {
             if !self.is_json() {
                 self.put(anstream::stdout(), &Width::of_stdout().help(&text.ansi().to_string()));
             }
             let report = serde_json::value::to_raw_value(&serde_json::json!({ "text": text.to_string() }));
-            self.end_well(BoardState::Untouched, report.ok().as_deref())
+            self.end_well(report.ok().as_deref())
         };
         ExitCode::from(exit.row().code)
     }
 
     /// The end of a run whose work is done. A report that could not be written is a failure of its own.
-    fn end_well(&self, board: BoardState, report: Option<&RawValue>) -> Exit {
+    fn end_well(&self, report: Option<&RawValue>) -> Exit {
         let log = logging::unwritten();
         if self.unwritten.get().is_none() && log.is_none() {
-            self.result(Exit::Ok, board, report, None);
+            self.result(Exit::Ok, report, None);
         }
         let stdout = self.unwritten.get().map(|cause| ("the report could not be written".to_owned(), cause));
         let Some((message, cause)) = stdout.or(log) else {
-            logging::record_end(Exit::Ok, board, report.map(RawValue::get), None);
+            logging::record_end(Exit::Ok, self.board(), report.map(RawValue::get), None);
             return Exit::Ok;
         };
-        let error = refuse_after(board, Exit::Output, &message, cause);
+        let error = refuse_because(Exit::Output, &message, cause);
         let known = report.map(ToOwned::to_owned);
         let failure = Failure { known, ..Failure::new(Exit::Output, &error, &self.typed) };
-        self.end_silently(Exit::Output, board, &failure);
+        self.end_silently(Exit::Output, &failure);
         // Whoever has read as far as wanted needs no error, unless a board was changed.
-        if cause.kind() != io::ErrorKind::BrokenPipe || board != BoardState::Untouched {
-            eprint_line(&failure.text(Exit::Output, board, &self.typed));
+        if cause.kind() != io::ErrorKind::BrokenPipe || self.board() != BoardState::Untouched {
+            eprint_line(&failure.text(Exit::Output, self.board(), &self.typed));
         }
         Exit::Output
     }
 
     /// The end of a run that failed.
-    fn end_badly(&self, exit: Exit, board: BoardState, failure: &Failure) -> Exit {
-        self.end_silently(exit, board, failure);
+    fn end_badly(&self, exit: Exit, failure: &Failure) -> Exit {
+        self.end_silently(exit, failure);
         // What stdout does not take is told on stderr.
         if !self.is_json() || self.unwritten.get().is_some() {
-            eprint_line(&failure.text(exit, board, &self.typed));
+            eprint_line(&failure.text(exit, self.board(), &self.typed));
         }
         if let Some((message, cause)) = logging::unwritten().filter(|_| exit != Exit::Output) {
             eprint_message(&format!("warning: {message}: {cause}"), "  ");
@@ -264,14 +268,14 @@ impl Output {
     }
 
     /// Tells scripts and the log how a run failed.
-    fn end_silently(&self, exit: Exit, board: BoardState, failure: &Failure) {
-        self.result(exit, board, failure.known.as_deref(), Some(failure));
-        logging::record_end(exit, board, failure.known.as_deref().map(RawValue::get), Some(failure));
+    fn end_silently(&self, exit: Exit, failure: &Failure) {
+        self.result(exit, failure.known.as_deref(), Some(failure));
+        logging::record_end(exit, self.board(), failure.known.as_deref().map(RawValue::get), Some(failure));
     }
 
-    fn result(&self, exit: Exit, board: BoardState, report: Option<&RawValue>, error: Option<&Failure>) {
+    fn result(&self, exit: Exit, report: Option<&RawValue>, error: Option<&Failure>) {
         let row = exit.row();
-        self.emit(&Line::Result { exit: row.code, name: row.name, board, report, error });
+        self.emit(&Line::Result { exit: row.code, name: row.name, board: self.board(), report, error });
     }
 
     /// Writes to stdout. Whoever reads may have gone (`| head`), and a disk may be full: that must not stop a board from
@@ -315,8 +319,8 @@ mod tests {
     }
 
     #[test]
-    fn a_report_that_is_no_json_does_not_forget_the_board() {
-        let error = Outcome::after(BoardState::Written, &Odd).err().unwrap();
-        assert_eq!(exit::classify(&error), (Exit::Internal, BoardState::Written));
+    fn a_report_that_cannot_be_written_as_json_is_a_defect() {
+        let error = Outcome::new(&Odd).err().unwrap();
+        assert_eq!(exit::classify(&error), Exit::Internal);
     }
 }

@@ -3,10 +3,7 @@
 use std::{
     env,
     io::{self, IsTerminal as _, Write as _},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -14,7 +11,6 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use m365_drv::{
     board::progress::{Event, Need, Progress, Step, Warning},
     clock::Clock,
-    ops::BoardState,
 };
 
 use super::{
@@ -32,47 +28,8 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Into how many parts the progress lines of JSON divide a step, at most.
 const PARTS: u64 = 32;
 
-/// What is being done to the board, for those who may have to end the program: Ctrl-C, and the report of a defect.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Activity {
-    begun: Arc<AtomicBool>,
-    writing: Arc<AtomicBool>,
-    changed: Arc<AtomicBool>,
-}
-
-impl Activity {
-    /// True from the first step on that uses the board.
-    pub(crate) fn has_begun(&self) -> bool {
-        self.begun.load(Ordering::SeqCst)
-    }
-
-    /// True while flash or option bytes are being changed.
-    pub(crate) fn is_writing(&self) -> bool {
-        self.writing.load(Ordering::SeqCst)
-    }
-
-    /// The least that is known of the board: nothing was done to it, or something may have been.
-    pub(crate) fn board(&self) -> BoardState {
-        if self.changed.load(Ordering::SeqCst) { BoardState::Partial } else { BoardState::Untouched }
-    }
-
-    fn note(&self, event: &Event) {
-        let changes = |step: &Step| matches!(step, Step::Unlock | Step::Program | Step::Lock);
-        self.begun.fetch_or(matches!(event, Event::Started { .. }), Ordering::SeqCst);
-        match event {
-            Event::Started { step } if changes(step) => {
-                self.changed.store(true, Ordering::SeqCst);
-                self.writing.store(true, Ordering::SeqCst);
-            }
-            Event::Finished { .. } | Event::Skipped { .. } => self.writing.store(false, Ordering::SeqCst),
-            _ => {}
-        }
-    }
-}
-
 /// Tells the user what a procedure does.
 pub(crate) struct Teller {
-    activity: Activity,
     voice: Voice,
     phases: Phases,
     step: Step,
@@ -93,13 +50,7 @@ enum Voice {
 
 impl Teller {
     /// Bars if stderr is a terminal that can move its cursor, unless JSON or silence is wanted.
-    pub(crate) fn new(
-        output: &Output,
-        quiet: bool,
-        bars: MultiProgress,
-        activity: Activity,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
+    pub(crate) fn new(output: &Output, quiet: bool, bars: MultiProgress, clock: Arc<dyn Clock>) -> Self {
         let voice = if output.is_json() {
             Voice::Json(output.clone())
         } else if quiet {
@@ -111,7 +62,6 @@ impl Teller {
             Voice::Lines(Lines::new(clock))
         };
         Self {
-            activity,
             voice,
             phases: Phases::default(),
             step: Step::Connect,
@@ -285,7 +235,6 @@ impl Teller {
 
 impl Progress for Teller {
     fn on(&mut self, event: Event) {
-        self.activity.note(&event);
         self.phases.note(&event);
         logging::record(&event);
         match event {
@@ -329,22 +278,9 @@ mod tests {
     use crate::cli::Typed;
 
     #[test]
-    fn only_steps_that_change_the_board_count_as_writing() {
-        let activity = Activity::default();
-        assert!(!activity.has_begun());
-        activity.note(&Event::Started { step: Step::Verify });
-        assert!(activity.has_begun() && !activity.is_writing() && activity.board() == BoardState::Untouched);
-        activity.note(&Event::Started { step: Step::Program });
-        assert!(activity.is_writing());
-        activity.note(&Event::Finished { step: Step::Program, took: Duration::ZERO });
-        assert!(!activity.is_writing() && activity.board() == BoardState::Partial);
-    }
-
-    #[test]
     fn a_warning_is_given_once_and_lost_contact_each_time() {
         let output = Output::begin(Arc::new(Typed::read(&[]).0));
-        let mut teller =
-            Teller::new(&output, true, MultiProgress::new(), Activity::default(), Arc::new(SystemClock::new()));
+        let mut teller = Teller::new(&output, true, MultiProgress::new(), Arc::new(SystemClock::new()));
         let mut is_news = |name, message| teller.is_news(&Warning::new(name, message));
         assert!(is_news("region", "one") && is_news("region", "another"));
         assert!(!is_news("region", "one"));

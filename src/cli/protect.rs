@@ -3,7 +3,7 @@
 use clap::Args;
 use m365_drv::{
     block::Uid,
-    ops::{self, BoardState, LockReport, UnlockReport},
+    ops::{self, LockReport, UnlockReport},
 };
 use serde::Serialize;
 
@@ -34,17 +34,11 @@ pub(crate) fn unlock(context: &mut Context, args: &UnlockArgs) -> Answer {
     let watchdog = watchdog(args.software_watchdog);
     let unlock = |context: &mut Context, consent| ops::unlock(&mut context.job(), consent, &keep, watchdog);
     let report = args.consent.or_ask(context, &keep, unlock)?;
-    let board = match (report.erased, report.options_written) {
-        (true, _) => BoardState::Erased,
-        (false, true) => BoardState::Written,
-        (false, false) => BoardState::Untouched,
-    };
-    Outcome::after(board, &report)
+    Outcome::new(&report)
 }
 
 pub(crate) fn lock(context: &mut Context) -> Answer {
-    let report = ops::lock(&mut context.job())?;
-    Outcome::after(if report.options_written { BoardState::Written } else { BoardState::Untouched }, &report)
+    Outcome::new(&ops::lock(&mut context.job())?)
 }
 
 pub(crate) fn reset(context: &mut Context) -> Answer {

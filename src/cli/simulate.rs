@@ -12,7 +12,6 @@ use m365_drv::{
     board::Probes,
     clock::Clock,
     image::{Catalog, Image, Kind},
-    ops::BoardState,
     printable::{quoted, quoted_path},
     sim::{APP_64, APP_128, BOOT, Scenario, SimBoard},
     target::Target,
@@ -95,7 +94,7 @@ impl Rehearsal {
                 };
                 let rehearsal = Self { board, home: Some(path.clone()), title };
                 // Before the command, not only after it, so that a folder that cannot be written is refused early.
-                rehearsal.save(BoardState::Untouched, Exit::Usage)?;
+                rehearsal.save(Exit::Usage)?;
                 Ok(rehearsal)
             }
         }
@@ -136,11 +135,11 @@ impl Rehearsal {
         Image::from_bytes(bytes).ok().filter(|_| !stays)
     }
 
-    /// Writes the board, which is in this state, back to its folder; `exit` is what a failure means.
-    pub(crate) fn save(&self, board: BoardState, exit: Exit) -> anyhow::Result<()> {
+    /// Writes the board back to its folder; `exit` is what a failure means.
+    pub(crate) fn save(&self, exit: Exit) -> anyhow::Result<()> {
         let Some(folder) = &self.home else { return Ok(()) };
         let saved = self.board.save(folder);
-        saved.meaning_after(board, exit, || format!("cannot save the board to {}", quoted_path(folder)))
+        saved.meaning(exit, || format!("cannot save the board to {}", quoted_path(folder)))
     }
 }
 

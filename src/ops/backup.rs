@@ -8,7 +8,7 @@ use std::{
 
 use serde::Serialize;
 
-use super::{Error, Job, Keep, Place, contents::Contents, job::untouched, report};
+use super::{Error, Job, Keep, Place, contents::Contents, report};
 use crate::{
     block::{DataBlock, Uid},
     board::{Comparison, LinkError, OptionBytes, Part, Protection, progress::Step},
@@ -152,16 +152,16 @@ fn save(job: &mut Job<'_>, keep: &Keep) -> Result<BackupReport, Error> {
     let (uid, status, held) = job.insist(|job, mut board| {
         let status = job.identify(&mut board)?;
         let target = Target::for_chip(board.chip.flash_kib);
-        let held = job.step(Step::Rescue, |_| Contents::read(&mut board, &status, target)).map_err(untouched)?;
+        let held = job.step(Step::Rescue, |_| Contents::read(&mut board, &status, target))?;
         if let Some(bytes) = held.flash.clone() {
             let parts = [Part { address: target.flash.start, bytes }];
             let again = job.step(Step::Verify, |progress| board.compare(&parts, Step::Verify, progress));
-            if let Comparison::Differs { address, .. } = again.map_err(untouched)? {
-                return Err(untouched(LinkError::Unstable { what: "flash", address }.into()));
+            if let Comparison::Differs { address, .. } = again? {
+                return Err(crate::board::Error::from(LinkError::Unstable { what: "flash", address }).into());
             }
         }
         let uid = board.uid;
-        board.resume().map_err(untouched)?;
+        board.resume()?;
         Ok((uid, status, held))
     })?;
     let backup = held.backup(uid, &status);

@@ -1,6 +1,6 @@
 //! What a procedure can end in, and what the board is then.
 
-use std::{fmt, path::PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -48,27 +48,15 @@ pub enum Category {
     Interrupted,
 }
 
-/// What a procedure did to the board's flash by the time it ended.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum BoardState {
-    /// Flash and option bytes are what they were.
-    #[default]
-    Untouched,
-    /// Erased, nothing of the plan is in it yet.
-    Erased,
-    /// Some of the plan may be in it.
-    Partial,
-    /// Holds the plan.
-    Written,
-}
-
 /// A failure of a procedure.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Something between this program and the board.
     #[error(transparent)]
-    Board(Stopped),
+    Board(#[from] board::Error),
+    /// Contact with a board that has been changed was lost, and it could not be reached again.
+    #[error(transparent)]
+    Lost(board::Error),
     /// Removing protection changes the chip, read-out protection even erases it, and nobody agreed to that.
     #[error("the chip is {obstacle}; {} needs --erase-all", needs(*obstacle))]
     Consent {
@@ -164,8 +152,6 @@ pub enum Error {
         differing(*bytes)
     )]
     Differs {
-        /// What the board is now.
-        board: BoardState,
         /// The first difference.
         address: u32,
         /// What should be there.
@@ -186,37 +172,12 @@ pub enum Error {
     },
 }
 
-/// A failure of the board procedure, with what it left behind. Reads like the failure itself.
-#[derive(Debug)]
-pub struct Stopped {
-    /// What the board is now.
-    pub board: BoardState,
-    /// What happened.
-    pub error: board::Error,
-}
-
-impl fmt::Display for Stopped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.error.fmt(f)
-    }
-}
-
-impl std::error::Error for Stopped {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.error.source()
-    }
-}
-
 impl Error {
-    /// The board procedure failed and left the board like this.
-    pub(super) fn stopped(board: BoardState) -> impl Fn(board::Error) -> Self {
-        move |error| Self::Board(Stopped { board, error })
-    }
-
     /// The kind of failure.
     pub fn category(&self) -> Category {
         match self {
-            Self::Board(Stopped { board, error }) => of_board(*board, error),
+            Self::Board(error) => of_board(error),
+            Self::Lost(_) => Category::LinkLost,
             Self::Consent { .. } => Category::Consent,
             Self::Backup(_) => Category::Backup,
             Self::DumpLacks { lacks, .. } if *lacks == [Lack::Block] => Category::Data,
@@ -231,15 +192,6 @@ impl Error {
             Self::OtherBlock(_) | Self::BadSerial(_) | Self::NoSerial | Self::NoMileage => Category::Data,
             Self::Unreadable => Category::Locked,
             Self::Differs { .. } | Self::DoesNotStart { .. } => Category::Verify,
-        }
-    }
-
-    /// What the board is now.
-    pub fn board(&self) -> BoardState {
-        match self {
-            Self::Board(Stopped { board, .. }) | Self::Differs { board, .. } => *board,
-            Self::DoesNotStart { .. } => BoardState::Written,
-            _ => BoardState::Untouched,
         }
     }
 }
@@ -274,32 +226,23 @@ fn needs(obstacle: Obstacle) -> &'static str {
     }
 }
 
-fn of_board(state: BoardState, error: &board::Error) -> Category {
+fn of_board(error: &board::Error) -> Category {
     use board::Error as E;
     match error {
-        E::NoProbe | E::ProbeNotFound { .. } | E::ProbeAmbiguous { .. } | E::SeveralProbes { .. }
-            if state == BoardState::Untouched =>
-        {
-            Category::NoProbe
-        }
-        E::ProbeAccess(_) if state == BoardState::Untouched => Category::ProbeAccess,
-        E::NoContact { .. } | E::PoorContact { .. } if state == BoardState::Untouched => Category::NoContact,
+        E::NoProbe | E::ProbeNotFound { .. } | E::ProbeAmbiguous { .. } | E::SeveralProbes { .. } => Category::NoProbe,
+        E::ProbeAccess(_) => Category::ProbeAccess,
+        E::UnsupportedSpeed { .. } => Category::Usage,
+        E::NoContact { .. } | E::PoorContact { .. } => Category::NoContact,
         // Nothing is written over a state that is not understood.
         E::Unsupported(_)
         | E::TooSmall { .. }
         | E::OtherBoard { .. }
         | E::PermanentProtection { .. }
         | E::UnknownProtection { .. } => Category::WrongBoard,
-        E::UnsupportedSpeed { .. } if state == BoardState::Untouched => Category::Usage,
-        // The board has locked itself again after it was looked at.
-        E::StillProtected if state == BoardState::Untouched => Category::Consent,
-        // The board's own firmware does not finish what it was writing.
-        E::Stuck { .. } if state == BoardState::Untouched => Category::LinkLost,
-        E::Interrupted => Category::Interrupted,
+        E::Link(_) | E::ProbeGone | E::NotHalted | E::NotReset | E::Loader | E::SaveStuck { .. } => Category::LinkLost,
         E::Flash { .. } | E::Stuck { .. } | E::OptionBytes { .. } | E::StillProtected | E::NoPowerCycle { .. } => {
             Category::Flash
         }
-        // Whatever else has to do with the way to the board, once there was one.
-        _ => Category::LinkLost,
+        E::Interrupted => Category::Interrupted,
     }
 }

@@ -3,17 +3,21 @@
 use serde::Serialize;
 
 use super::{
-    BoardState, Error, Extent, Job, Obstacle,
-    job::{Losses, refused, untouched},
+    Error, Extent, Job, Obstacle,
+    job::refused,
     keep::Keep,
     prepare::{Prepared, prepare},
+    protect,
     report::{self, Firmware, ForcedGate},
     watchdog::{self, Watchdog},
     write::{self, Known, Permit, Written},
 };
 use crate::{
     block::{DataBlock, Mileage, Serial, Uid},
-    board::{self, Board, Boot, ChipKind, EraseConsent, Status, progress::Step},
+    board::{
+        Board, Boot, ChipKind, EraseConsent, Status,
+        progress::{Event, Step},
+    },
     image::{Image, RehearsalImages},
     target::Target,
 };
@@ -155,7 +159,7 @@ fn whole_job(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
             Err(error) => return Err(refused(board, error)),
         };
         if request.intent == Intent::Write && request.keep.keeps() {
-            prepared.held.confirm(&mut board, request.target, &prepared.work(request)).map_err(untouched)?;
+            prepared.held.confirm(&mut board, request.target, &prepared.work(request))?;
         }
         Ok((board, status, prepared))
     })?;
@@ -177,7 +181,7 @@ fn whole_job(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
     if request.intent == Intent::Preview {
         report.foresee(request, &prepared, &status);
         report.options_written |= changes_user;
-        board.resume().map_err(untouched)?;
+        board.resume()?;
         return Ok(report);
     }
     let obstacle = write::obstacle(&status, &prepared.plan, request.target);
@@ -191,7 +195,7 @@ fn whole_job(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
         let backup = prepared.held.backup(board.uid, &status);
         match request.keep.save_for(job, &backup) {
             Ok(path) => report.backup = path,
-            Err(error) => return Err(refused(board, error.into())),
+            Err(error) => return Err(refused(board, error)),
         }
     } else {
         job.skip(Step::Backup);
@@ -275,11 +279,10 @@ impl FlashReport {
             job.skip(Step::Boot);
             return Ok(());
         }
-        let written = Error::stopped(BoardState::Written);
         let boot = match job.step(Step::Boot, |_| board.boot(request.target)) {
             Ok(boot) => boot,
             Err(error) if error.is_link() => Boot::Unseen,
-            Err(error) => return Err(written(error)),
+            Err(error) => return Err(error.into()),
         };
         self.boot_check = Some(boot);
         match boot {
@@ -294,7 +297,13 @@ impl FlashReport {
         if request.after == After::LockAndRun {
             // After the check: the firmware of a protected chip cannot read its own flash from a debugger's first
             // connection to the next power-on.
-            lock(job, board, request.target, user)?;
+            job.persist(board, |job, board| {
+                let mut board = board.reattach()?;
+                board.let_save_end()?;
+                let status = board.status()?;
+                // The firmware may have written them meanwhile, and then without USER.
+                protect::set(job, board, &status, status.option_bytes.with_user(user))
+            })?;
             self.options_written = true;
         }
         free_contact(job);
@@ -306,33 +315,5 @@ impl FlashReport {
 fn free_contact(job: &mut Job<'_>) {
     let now = job.now();
     job.known.free(now);
-    job.progress.on(board::progress::Event::ContactFree);
-}
-
-/// Protects the board, which runs, and lets it run on. Goes on after contact was lost.
-fn lock<'p>(job: &mut Job<'p>, board: Board<'p>, target: &Target, user: u8) -> Result<(), Error> {
-    let changed = Error::stopped(BoardState::Partial);
-    let recipe = board.recipe();
-    let mut losses = Losses::default();
-    let mut board = board;
-    job.known.protection = None;
-    loop {
-        let set = |_: &mut dyn board::progress::Progress| {
-            let mut board = board.reattach()?;
-            board.let_save_end()?;
-            let board::Status { protection, option_bytes: options, .. } = board.status()?;
-            // The firmware may have written them meanwhile, and then without USER.
-            let wanted = options.with_user(user);
-            if protection == board::Protection::None || options != wanted || !options.protects() {
-                board.set_protection(target, wanted)?;
-            }
-            board.reset()
-        };
-        match job.step(Step::Lock, set) {
-            Err(error) if error.is_link() && !losses.is_enough(job) => {
-                board = job.rejoin(&recipe, error).map_err(&changed)?;
-            }
-            done => return done.map_err(&changed),
-        }
-    }
+    job.progress.on(Event::ContactFree);
 }

@@ -7,7 +7,6 @@ use serde::Serialize;
 use super::{
     Error, Job,
     contents::Contents,
-    job::untouched,
     prepare::slice,
     report::{Data, Firmware},
     watchdog::starts_at_reset,
@@ -92,7 +91,7 @@ pub fn info(job: &mut Job<'_>) -> Result<InfoReport, Error> {
 fn look<'p>(job: &mut Job<'p>, mut board: Board<'p>) -> Result<InfoReport, Error> {
     let status = job.identify(&mut board)?;
     let target = Target::for_chip(board.chip.flash_kib);
-    let contents = job.step(Step::Rescue, |_| Contents::read(&mut board, &status, target)).map_err(untouched)?;
+    let contents = job.step(Step::Rescue, |_| Contents::read(&mut board, &status, target))?;
     // A 64 KiB firmware may be on a chip with 128 KiB: the data block shows which map is in use.
     let map = contents.other_map.unwrap_or(target);
     let firmware =
@@ -118,6 +117,6 @@ fn look<'p>(job: &mut Job<'p>, mut board: Board<'p>) -> Result<InfoReport, Error
         probe: board.probe.kind.clone(),
         speed_khz,
     };
-    board.resume().map_err(untouched)?;
+    board.resume()?;
     Ok(report)
 }

@@ -1,10 +1,10 @@
 //! What every procedure is given, and how its steps are announced.
 
-use std::time::Duration;
+use std::{mem, time::Duration};
 
-use super::{BoardState, Error, Known, Stopped};
+use super::{Error, Known};
 use crate::board::{
-    self, Board, ConnectOptions, Probes, Protection, Recipe, Reclock, Status, Wait,
+    self, Board, BoardState, ConnectOptions, Patience, Probes, Protection, Recipe, Reclock, Status, Wait,
     progress::{Event, Progress, Step, Warning},
 };
 
@@ -18,33 +18,22 @@ pub struct Job<'a> {
     pub progress: &'a mut dyn Progress,
     /// What has been found out so far; after a failure it says what is known of the board.
     pub known: &'a mut Known,
-}
-
-/// How often contact may be lost if no waiting time was given. Each time the clock is slowed down one step.
-const LOSSES: u32 = 10;
-
-/// Losses of contact since something was achieved.
-#[derive(Debug, Default)]
-pub(super) struct Losses {
-    count: u32,
-    first: Option<Duration>,
-}
-
-impl Losses {
-    /// Counts one more, and says whether it is enough.
-    pub(super) fn is_enough(&mut self, job: &Job<'_>) -> bool {
-        let now = job.now();
-        let first = *self.first.get_or_insert(now);
-        self.count += 1;
-        match job.connect.wait {
-            Wait::No => self.count > LOSSES,
-            Wait::For(limit) => self.count > LOSSES && now.saturating_sub(first) >= limit,
-            Wait::Forever => false,
-        }
-    }
+    /// How often contact was lost and made again.
+    pub(super) reconnects: u32,
+    achieved: bool,
 }
 
 impl<'a> Job<'a> {
+    /// Prepares a procedure.
+    pub fn new(
+        probes: &'a Probes,
+        connect: ConnectOptions,
+        progress: &'a mut dyn Progress,
+        known: &'a mut Known,
+    ) -> Self {
+        Self { probes, connect, progress, known, reconnects: 0, achieved: false }
+    }
+
     /// Does a whole procedure, keeping account of what is known and of how long it took, also if it fails.
     pub(super) fn account<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
         let began = self.now();
@@ -69,10 +58,10 @@ impl<'a> Job<'a> {
 
     /// Reads the protections of a board that nothing has been done to.
     pub(super) fn identify(&mut self, board: &mut Board<'_>) -> Result<Status, Error> {
-        let status = self.step(Step::Identify, |_| board.status()).map_err(untouched)?;
+        let status = self.step(Step::Identify, |_| board.status())?;
         self.known.protection = Some(status.protection);
         if status.protection == Protection::None
-            && let Some(stated) = board.settle_size().map_err(untouched)?
+            && let Some(stated) = board.settle_size()?
         {
             self.warn("flash-size", format!("the size register reads {stated} KiB, but only 64 KiB answer"));
         }
@@ -91,63 +80,65 @@ impl<'a> Job<'a> {
         self.probes.pace().now()
     }
 
-    /// Reaches the board and does this with it, from the beginning whenever contact is lost on the way. For work that
-    /// changes nothing, or that does the same when it is done again.
-    pub(super) fn insist<T>(
+    /// Reaches the board and does this with it, from the beginning whenever contact is lost on the way.
+    pub(super) fn insist<T>(&mut self, work: impl FnMut(&mut Self, Board<'a>) -> Result<T, Error>) -> Result<T, Error> {
+        let (probes, options) = (self.probes, self.connect.clone());
+        let board = self.step(Step::Connect, |progress| Board::connect(probes, &options, progress))?;
+        self.persist(board, work)
+    }
+
+    /// Does this with a board that has been reached, and does it again whenever contact is lost on the way: the only place that
+    /// continues after a loss. For work that looks before it acts, so that it does the same after an interruption as at first.
+    pub(super) fn persist<T>(
         &mut self,
+        board: Board<'a>,
         mut work: impl FnMut(&mut Self, Board<'a>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let (probes, options) = (self.probes, self.connect.clone());
-        let mut board = self.step(Step::Connect, |progress| Board::connect(probes, &options, progress));
-        let mut losses = Losses::default();
-        // What the work has left behind, in whichever try.
-        let mut left = BoardState::Untouched;
+        let mut board = board;
+        let mut patience = Patience::new(self.connect.wait);
         loop {
-            let reached = board.map_err(Error::stopped(left))?;
-            let recipe = reached.recipe();
-            let now = self.now();
-            self.known.reached(&reached, now);
-            let Stopped { board: state, error } = match work(self, reached) {
-                Err(Error::Board(stopped)) if stopped.error.is_link() => stopped,
-                Err(Error::Board(Stopped { board, error })) => return Err(Error::stopped(left.max(board))(error)),
+            let (recipe, now) = (board.recipe(), self.now());
+            self.known.reached(&board, now);
+            let lost = match work(self, board) {
+                Err(Error::Board(error)) if error.is_link() => error,
+                Err(Error::Board(error)) => return Err(self.ended(error)),
                 done => return done,
             };
-            left = left.max(state);
-            if losses.is_enough(self) {
-                return Err(Error::stopped(left)(error));
+            if mem::take(&mut self.achieved) {
+                patience.renew();
             }
-            board = self.rejoin(&recipe, error);
+            let Some(wait) = patience.lose(self.now()) else { return Err(self.ended(lost)) };
+            self.reconnects += 1;
+            board = self.rejoin(&recipe, wait, lost)?;
         }
+    }
+
+    /// Something was achieved: losses of contact before it no longer count.
+    pub(super) fn achieved(&mut self) {
+        self.achieved = true;
     }
 
     /// Reaches a board again after contact was lost, at a slower clock; the loss itself is the error if that fails.
-    pub(super) fn rejoin(&mut self, recipe: &Recipe<'a>, lost: board::Error) -> Result<Board<'a>, board::Error> {
-        use board::Error as E;
-        let (wait, patience) = match self.connect.wait {
-            Wait::No => (Wait::For(PATIENCE), format!(" for {} s", PATIENCE.as_secs())),
-            wait => (wait, String::new()),
+    fn rejoin(&mut self, recipe: &Recipe<'a>, wait: Wait, lost: board::Error) -> Result<Board<'a>, Error> {
+        let patience = match wait {
+            Wait::For(limit) if self.connect.wait == Wait::No => format!(" for {} s", limit.as_secs()),
+            _ => String::new(),
         };
         self.warn("contact-lost", format!("{lost}; trying to reconnect{patience}"));
-        match self.step(Step::Connect, |progress| recipe.connect(Reclock::Slower, wait, progress)) {
-            Err(E::NoContact { .. } | E::NoProbe | E::ProbeNotFound { .. } | E::ProbeGone | E::ProbeAccess(_)) => {
-                Err(lost)
-            }
-            reached => reached,
-        }
+        let reached = self.step(Step::Connect, |progress| recipe.connect(Reclock::Slower, wait, progress));
+        reached.map_err(|error| self.ended(if error.is_about_reaching() { lost } else { error }))
+    }
+
+    /// The failure that ends the work. One to reach a board is another matter once it has been changed.
+    fn ended(&self, error: board::Error) -> Error {
+        let changed = self.probes.ledger().board() != BoardState::Untouched;
+        if changed && error.is_about_reaching() { Error::Lost(error) } else { Error::Board(error) }
     }
 }
 
-/// How long contact may be lost if no waiting time was given.
-const PATIENCE: Duration = Duration::from_secs(5);
-
 /// A refusal before anything was changed: the board resumes what it was doing.
-pub(super) fn refused(board: Board<'_>, refusal: Error) -> Error {
+pub(super) fn refused(board: Board<'_>, refusal: impl Into<Error>) -> Error {
     // Even if contact is lost by now, the refusal is what the user has to know.
     let _ = board.resume();
-    refusal
-}
-
-/// A failure before anything was changed.
-pub(super) fn untouched(error: board::Error) -> Error {
-    Error::stopped(BoardState::Untouched)(error)
+    refusal.into()
 }

@@ -97,7 +97,7 @@ impl Known {
         self.speed_khz = Some(board.speed_khz);
         self.chip = Some(board.chip.kind);
         self.uid = Some(board.uid);
-        self.contact = Some(now);
+        self.contact.get_or_insert(now);
     }
 
     /// The wires are no longer needed.

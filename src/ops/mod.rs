@@ -26,7 +26,7 @@ mod write;
 pub use self::{
     backup::{Backup, BackupError, BackupReport, backup},
     choice::fit,
-    error::{BoardState, Category, Error, Stopped},
+    error::{Category, Error},
     evidence::{Findings, OTHER_SCOOTER},
     flash::{After, DataSource, FlashReport, FlashRequest, Intent, flash},
     goal::Lack,

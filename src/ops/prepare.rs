@@ -5,7 +5,6 @@ use std::ops::Range;
 use super::{
     Error, FlashPlan, FlashRequest, Job, Placed, Work,
     contents::Contents,
-    job::untouched,
     keep::Earlier,
     report::{Firmware, ForcedGate, Source},
 };
@@ -62,7 +61,7 @@ pub(super) fn prepare(
         job.warn("drv-on-chip", format!("{entry}: {caution}"));
     }
 
-    let held = job.step(Step::Rescue, |_| Contents::read(board, status, target)).map_err(untouched)?;
+    let held = job.step(Step::Rescue, |_| Contents::read(board, status, target))?;
     held.note(job.known, target);
     forced.extend(held.check_scooter(job, request)?);
     for stranger in &held.strangers {
@@ -105,7 +104,7 @@ pub(super) fn prepare(
 pub(super) fn check_size(job: &mut Job<'_>, board: &Board<'_>, target: &Target) -> Result<(), Error> {
     let needed = target.flash_kib();
     match board.chip.flash_kib {
-        Some(found) if found < needed => Err(untouched(board::Error::TooSmall { found, needed })),
+        Some(found) if found < needed => Err(board::Error::TooSmall { found, needed }.into()),
         Some(_) => Ok(()),
         None => {
             let register = board.chip.flash_size_register;

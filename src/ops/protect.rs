@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::{
-    BoardState, Error, Job, Obstacle,
+    Error, Job, Obstacle,
     contents::Contents,
-    job::{refused, untouched},
+    job::refused,
     keep::Keep,
     report,
     stake::Stake,
@@ -16,7 +16,7 @@ use super::{
 use crate::{
     block::{Mileage, Serial, Uid},
     board::{
-        Board, EraseConsent, Erasure, Protection, Status,
+        Board, EraseConsent, Erasure, OptionBytes, Protection, Status,
         progress::{Progress, Step},
     },
     target::Target,
@@ -113,11 +113,10 @@ fn remove<'p>(
     let user = watchdog.applied_to(user);
     watchdog::warn(job, user);
     let target = Target::for_chip(board.chip.flash_kib);
-    let changed = Error::stopped(BoardState::Partial);
     let mut held = None;
     if begun.backup.is_none() && !begun.wrote {
         // Before the question is asked: it says what would be lost.
-        let read = job.step(Step::Rescue, |_| Contents::read(&mut board, &status, target)).map_err(untouched)?;
+        let read = job.step(Step::Rescue, |_| Contents::read(&mut board, &status, target))?;
         read.note(job.known, target);
         begun.data = (job.known.serial, job.known.mileage_m);
         held = Some(read);
@@ -127,12 +126,13 @@ fn remove<'p>(
             begun.wrote = true;
             let options = status.option_bytes.with_user(user);
             job.known.protection = None;
-            job.step(Step::Unlock, |_| board.restore_options(target, options)).map_err(&changed)?;
+            job.step(Step::Unlock, |_| board.restore_options(target, options))?;
             job.known.protection = Some(now);
-            job.step(Step::Reset, |_| board.reset()).map_err(&changed)?;
+            job.step(Step::Reset, |_| board.reset())?;
+            job.probes.ledger().matches_plan();
         } else {
             job.skip(Step::Unlock);
-            board.resume().map_err(untouched)?;
+            board.resume()?;
         }
         let was_locked = begun.status.protection == Protection::Read;
         return Ok(begun.unlocked(uid, if was_locked { Erasure::Everything } else { Erasure::Nothing }));
@@ -144,18 +144,21 @@ fn remove<'p>(
     if let Some(held) = held {
         match keep.save_for(job, &held.backup(uid, &status)) {
             Ok(path) => begun.backup = path,
-            Err(error) => return Err(refused(board, error.into())),
+            Err(error) => return Err(refused(board, error)),
         }
     }
-    board.check_contact().map_err(untouched)?;
+    board.check_contact()?;
 
     // Up to here nothing has been changed.
     begun.wrote = true;
     job.known.protection = None;
     let remove = |progress: &mut dyn Progress| board.remove_protection(target, now, user, consent, progress);
-    let (board, erasure) = job.step(Step::Unlock, remove).map_err(&changed)?;
+    let (board, erasure) = job.step(Step::Unlock, remove)?;
     job.known.protection = Some(Protection::None);
-    job.step(Step::Reset, |_| board.reset()).map_err(&changed)?;
+    job.step(Step::Reset, |_| board.reset())?;
+    if erasure == Erasure::Nothing {
+        job.probes.ledger().matches_plan();
+    }
     // An earlier try may have erased what this one found open.
     let erasure = if begun.status.protection == Protection::Read { Erasure::Everything } else { erasure };
     Ok(begun.unlocked(uid, erasure))
@@ -164,38 +167,53 @@ fn remove<'p>(
 /// Turns read-out protection on. The chip is reset, which puts it in force.
 pub fn lock(job: &mut Job<'_>) -> Result<LockReport, Error> {
     let mut begun = None;
-    job.account(|job| job.insist(|job, board| set(job, board, &mut begun)))
+    job.account(|job| job.insist(|job, board| lock_again(job, board, &mut begun)))
 }
 
-fn set<'p>(job: &mut Job<'p>, mut board: Board<'p>, begun: &mut Option<Begun>) -> Result<LockReport, Error> {
+fn lock_again<'p>(job: &mut Job<'p>, mut board: Board<'p>, begun: &mut Option<Begun>) -> Result<LockReport, Error> {
     let uid = board.uid;
     let status = job.identify(&mut board)?;
     let begun = begun.get_or_insert_with(|| Begun::new(status));
     let Status { protection: before, option_bytes: options, .. } = begun.status;
-    let is_set = status.option_bytes.protects() && status.option_bytes.complements_right();
-    if status.protection == Protection::Read && is_set {
+    begun.wrote |= !is_set(&status, options);
+    let protection = set(job, board, &status, options)?;
+    Ok(LockReport { uid, before, protection, options_written: begun.wrote })
+}
+
+/// Whether read-out protection is on, beside these option bytes, and stays on.
+fn is_set(status: &Status, options: OptionBytes) -> bool {
+    let now = status.option_bytes;
+    status.protection == Protection::Read && now.protects() && now.complements_right() && now.user() == options.user()
+}
+
+/// Turns read-out protection on, beside these option bytes, unless it is, and lets the chip run. Returns the protection in
+/// force.
+pub(super) fn set<'p>(
+    job: &mut Job<'p>,
+    mut board: Board<'p>,
+    status: &Status,
+    options: OptionBytes,
+) -> Result<Protection, Error> {
+    if is_set(status, options) {
         job.skip(Step::Lock);
-        board.resume().map_err(untouched)?;
-        return Ok(LockReport { uid, before, protection: Protection::Read, options_written: begun.wrote });
+        board.resume()?;
+        return Ok(Protection::Read);
     }
     let target = Target::for_chip(board.chip.flash_kib);
-    begun.wrote = true;
     job.known.protection = None;
-    let changed = Error::stopped(BoardState::Partial);
-    let protection = job
-        .step(Step::Lock, |_| {
-            board.set_protection(target, options)?;
-            board.reset_and_halt()?;
-            board.status().map(|status| status.protection)
-        })
-        .map_err(&changed)?;
+    let protection = job.step(Step::Lock, |_| {
+        board.set_protection(target, options)?;
+        board.reset_and_halt()?;
+        board.status().map(|status| status.protection)
+    })?;
     job.known.protection = Some(protection);
     if protection == Protection::None {
         // The option bytes have been read back: they are right.
         job.warn("power-cycle", "protection is set, but on this chip it takes effect only after a power-cycle");
     }
-    job.step(Step::Reset, |_| board.reset()).map_err(&changed)?;
-    Ok(LockReport { uid, before, protection, options_written: true })
+    job.step(Step::Reset, |_| board.reset())?;
+    job.probes.ledger().matches_plan();
+    Ok(protection)
 }
 
 /// Resets the chip and lets it run.
@@ -203,7 +221,7 @@ pub fn reset(job: &mut Job<'_>) -> Result<Uid, Error> {
     job.account(|job| {
         job.insist(|job, board| {
             let uid = board.uid;
-            job.step(Step::Reset, |_| board.reset()).map_err(untouched)?;
+            job.step(Step::Reset, |_| board.reset())?;
             Ok(uid)
         })
     })

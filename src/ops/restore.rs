@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::{
-    BoardState, Error, Extent, Job,
+    Error, Extent, Job,
     contents::Contents,
     goal::Goal,
-    job::{refused, untouched},
+    job::refused,
     keep::Keep,
     prepare::{check_size, has_pending_update},
     report,
@@ -86,7 +86,7 @@ fn put_back(
     let (board, status, held, plan) = job.insist(|job, mut board| {
         let found = board.uid;
         if let Some(expected) = goal.uid.filter(|expected| *expected != found) {
-            return Err(refused(board, untouched(BoardError::OtherBoard { expected, found })));
+            return Err(refused(board, BoardError::OtherBoard { expected, found }));
         }
         let status = job.identify(&mut board)?;
         if let Err(error) = check_size(job, &board, target) {
@@ -96,7 +96,7 @@ fn put_back(
             Ok(plan) => plan,
             Err(error) => return Err(refused(board, error)),
         };
-        let held = job.step(Step::Rescue, |_| Contents::read(&mut board, &status, target)).map_err(untouched)?;
+        let held = job.step(Step::Rescue, |_| Contents::read(&mut board, &status, target))?;
         held.note(job.known, target);
         match held.judge(job, &scooters, goal.block().and_then(DataBlock::serial), forced) {
             Ok(None) => {}
@@ -109,7 +109,7 @@ fn put_back(
         }
         if let Some(now) = held.flash.as_deref().filter(|_| keep.keeps()) {
             let work = plan.work_on_flash(target, now, Extent::Changes);
-            held.confirm(&mut board, target, &work).map_err(untouched)?;
+            held.confirm(&mut board, target, &work)?;
         }
         Ok((board, status, held, plan))
     })?;
@@ -139,7 +139,7 @@ fn put_back(
     if held.flash.as_deref().is_some_and(is_right) {
         // All of it has just been read.
         job.skip(Step::Program);
-        board.resume().map_err(untouched)?;
+        board.resume()?;
         return Ok(RestoreReport { option_bytes: status.option_bytes, ..report });
     }
     if let Some(obstacle) = write::obstacle(&status, &plan, target).filter(|_| consent.is_none()) {
@@ -148,7 +148,7 @@ fn put_back(
     }
     match keep.save_for(job, &held.backup(uid, &status)) {
         Ok(path) => report.backup = path,
-        Err(error) => return Err(refused(board, error.into())),
+        Err(error) => return Err(refused(board, error)),
     }
 
     // Up to here nothing has been changed.
@@ -158,14 +158,14 @@ fn put_back(
     watchdog::warn(job, user);
     let permit = Permit { target, consent, extent: Extent::Changes, user, known };
     let mut written = write::write(job, board, &plan, &permit)?;
-    let stopped = Error::stopped(BoardState::Written);
     report.options_written = written.tally.options_written;
-    let found = written.board.status().map_err(&stopped)?.option_bytes;
+    let found = written.board.status()?.option_bytes;
     match goal.options {
         Some(options) if found != options => {
             job.known.protection = None;
             let restore = |_: &mut dyn Progress| written.board.restore_options(target, options);
-            job.step(Step::Lock, restore).map_err(Error::stopped(BoardState::Partial))?;
+            job.step(Step::Lock, restore)?;
+            job.probes.ledger().matches_plan();
             job.known.protection = Some(status.protection).filter(|_| !options.protects());
             report.options_written = true;
         }
@@ -176,7 +176,7 @@ fn put_back(
         }
     }
     let write::Tally { pages_erased, pages_skipped, bytes_programmed, mass_erased, .. } = written.tally;
-    job.step(Step::Reset, |_| written.board.reset()).map_err(&stopped)?;
+    job.step(Step::Reset, |_| written.board.reset())?;
     Ok(RestoreReport { pages_erased, pages_skipped, bytes_programmed, mass_erased, ..report })
 }
 

@@ -2,14 +2,7 @@
 
 use serde::Serialize;
 
-use super::{
-    BoardState, Error, FlashRequest, Job,
-    flash::DataSource,
-    job::{refused, untouched},
-    prepare::prepare,
-    report::Firmware,
-    watchdog,
-};
+use super::{Error, FlashRequest, Job, flash::DataSource, job::refused, prepare::prepare, report::Firmware, watchdog};
 use crate::{
     block::{Mileage, Serial, Uid},
     board::{Board, Comparison, Protection, progress::Step},
@@ -59,10 +52,9 @@ fn compare<'p>(job: &mut Job<'p>, mut board: Board<'p>, request: &FlashRequest<'
     };
     watchdog::warn_of_damage(job, &status);
     let parts = prepared.plan.parts();
-    let comparison =
-        job.step(Step::Verify, |progress| board.compare(parts, Step::Verify, progress)).map_err(untouched)?;
+    let comparison = job.step(Step::Verify, |progress| board.compare(parts, Step::Verify, progress))?;
     let uid = board.uid;
-    board.resume().map_err(untouched)?;
+    board.resume()?;
     match comparison {
         Comparison::Same => Ok(VerifyReport {
             uid,
@@ -76,7 +68,7 @@ fn compare<'p>(job: &mut Job<'p>, mut board: Board<'p>, request: &FlashRequest<'
             verified: true,
         }),
         Comparison::Differs { address, expected, found, bytes } => {
-            Err(Error::Differs { board: BoardState::Untouched, address, expected, found, bytes })
+            Err(Error::Differs { address, expected, found, bytes })
         }
     }
 }

@@ -1,9 +1,9 @@
 //! The part of `flash` that changes the board, and that continues after contact was lost.
 
-use super::{BoardState, Error, Extent, FlashPlan, Job, Obstacle, Work, job::Losses};
+use super::{Error, Extent, FlashPlan, Job, Obstacle, Stake, Work, job::refused};
 use crate::{
     board::{
-        Board, Comparison, EraseConsent, Erasure, Error as BoardError, Protection, Reach, Recipe, Status,
+        Board, BoardState, Comparison, EraseConsent, Erasure, Error as BoardError, Protection, Reach, Status,
         progress::{Progress, Step},
     },
     target::Target,
@@ -41,12 +41,13 @@ pub(super) struct Written<'p> {
 impl Written<'_> {
     /// Writes USER, unless unlocking has done so.
     pub(super) fn set_user(&mut self, job: &mut Job<'_>, target: &Target, user: u8) -> Result<(), Error> {
-        let options = self.board.status().map_err(Error::stopped(BoardState::Written))?.option_bytes;
+        let options = self.board.status()?.option_bytes;
         let wanted = options.with_user(user);
         if options != wanted {
             self.tally.options_written = true;
             let write = |_: &mut dyn Progress| self.board.restore_options(target, wanted);
-            job.step(Step::Lock, write).map_err(Error::stopped(BoardState::Partial))?;
+            job.step(Step::Lock, write)?;
+            job.probes.ledger().matches_plan();
         }
         Ok(())
     }
@@ -73,29 +74,27 @@ pub(super) fn write<'p>(
     plan: &FlashPlan,
     permit: &Permit<'_>,
 ) -> Result<Written<'p>, Error> {
-    let mut run = Run {
-        recipe: board.recipe(),
-        state: BoardState::Untouched,
-        tally: Tally::default(),
-        losses: Losses::default(),
-        left: usize::MAX,
-        known: Some(permit.known),
-    };
-    let mut board = board;
+    let mut run = Run { tally: Tally::default(), left: usize::MAX, known: Some(permit.known) };
     let mut wrong = 0;
-    loop {
-        match run.pass(job, board, plan, permit) {
-            Ok((board, Comparison::Same)) => return Ok(Written { board, tally: run.tally }),
-            Ok((again, Comparison::Differs { address, expected, found, bytes })) => {
-                wrong += 1;
-                if wrong == PASSES {
-                    return Err(Error::Differs { board: BoardState::Partial, address, expected, found, bytes });
+    let before = job.reconnects;
+    let board = job.persist(board, |job, board| {
+        let mut board = board;
+        loop {
+            let comparison;
+            (board, comparison) = run.pass(job, board, plan, permit)?;
+            match comparison {
+                Comparison::Same => return Ok(board),
+                Comparison::Differs { address, expected, found, bytes } => {
+                    wrong += 1;
+                    if wrong == PASSES {
+                        return Err(Error::Differs { address, expected, found, bytes });
+                    }
                 }
-                board = again;
             }
-            Err(error) => board = run.recover(job, error)?,
         }
-    }
+    })?;
+    job.probes.ledger().matches_plan();
+    Ok(Written { board, tally: Tally { reconnects: job.reconnects - before, ..run.tally } })
 }
 
 /// What has to be removed before the plan can be written.
@@ -127,25 +126,22 @@ fn examine(board: &mut Board<'_>, plan: &FlashPlan, extent: Extent) -> Result<Wo
     Ok(plan.work_on(&found, extent))
 }
 
-struct Run<'p, 'k> {
-    recipe: Recipe<'p>,
-    state: BoardState,
+struct Run<'k> {
     tally: Tally,
-    losses: Losses,
     /// Pages that were wrong when last looked at.
     left: usize,
     known: Option<Known<'k>>,
 }
 
-impl<'p> Run<'p, '_> {
+impl Run<'_> {
     /// One go from whatever the board is now. Begins by looking, so that it does the same after an interruption as at first.
-    fn pass(
+    fn pass<'p>(
         &mut self,
         job: &mut Job<'p>,
         mut board: Board<'p>,
         plan: &FlashPlan,
         permit: &Permit<'_>,
-    ) -> Result<(Board<'p>, Comparison), BoardError> {
+    ) -> Result<(Board<'p>, Comparison), Error> {
         let target = permit.target;
         let known = self.known.take();
         let status = match known {
@@ -159,9 +155,11 @@ impl<'p> Run<'p, '_> {
         let mut erasure = Erasure::Nothing;
         if to_unlock {
             // Asked for and given before the first pass; a board that locks itself on the way had to be erased anyway.
-            let Some(consent) = permit.consent else { return Err(BoardError::StillProtected) };
+            let Some(consent) = permit.consent else {
+                let obstacle = obstacle(&status, plan, target).unwrap_or(Obstacle::HalfUnlocked);
+                return Err(locked_meanwhile(job, board, obstacle));
+            };
             board.check_contact()?;
-            self.state = self.state.max(BoardState::Partial);
             self.tally.options_written = true;
             self.tally.mass_erased |= status.protection == Protection::Read;
             job.known.protection = None;
@@ -177,7 +175,6 @@ impl<'p> Run<'p, '_> {
             board.settle_size()?;
             if erasure == Erasure::Everything {
                 self.tally.mass_erased = true;
-                self.state = BoardState::Erased;
             }
         } else {
             job.skip(Step::Unlock);
@@ -187,7 +184,7 @@ impl<'p> Run<'p, '_> {
             }
         }
 
-        let extent = if self.state == BoardState::Untouched { permit.extent } else { Extent::Changes };
+        let extent = if job.probes.ledger().board() == BoardState::Untouched { permit.extent } else { Extent::Changes };
         let mut work = match known.and_then(|known| known.flash) {
             _ if erasure == Erasure::Everything => {
                 job.skip(Step::Examine);
@@ -204,40 +201,36 @@ impl<'p> Run<'p, '_> {
             board.reset_and_halt()?;
         }
         if !work.is_empty() && board.reach(target)? == Reach::Undecided {
-            self.state = BoardState::Partial;
             board.reach_by_writing(target, &work.pages, job.progress)?;
             work = job.step(Step::Examine, |_| examine(&mut board, plan, Extent::Changes))?;
         }
         if work.pages.len() < self.left {
             self.left = work.pages.len();
-            self.losses = Losses::default();
+            job.achieved();
         }
         self.tally.pages_skipped = work.skipped;
         if work.is_empty() {
             job.skip(Step::Program);
         } else {
-            self.state = BoardState::Partial;
             self.tally.pages_erased += work.erases();
             self.tally.bytes_programmed += work.programmed_bytes();
             job.step(Step::Program, |progress| board.program(target, &work.pages, progress))?;
         }
 
-        job.step(Step::Verify, |progress| {
+        let verified = job.step(Step::Verify, |progress| {
             let mut board = board.reattach()?;
             let comparison = board.compare(plan.parts(), Step::Verify, progress)?;
-            Ok((board, comparison))
-        })
+            Ok::<_, BoardError>((board, comparison))
+        });
+        Ok(verified?)
     }
+}
 
-    /// Reaches the board again, if that is what it takes.
-    fn recover(&mut self, job: &mut Job<'p>, error: BoardError) -> Result<Board<'p>, Error> {
-        let stopped = Error::stopped(self.state);
-        if !error.is_link() || self.losses.is_enough(job) {
-            return Err(stopped(error));
-        }
-        self.tally.reconnects += 1;
-        let reached = job.rejoin(&self.recipe, error).map_err(stopped)?;
-        self.recipe = reached.recipe();
-        Ok(reached)
+/// The board has locked itself since it was looked at, and nobody has agreed to an erase.
+fn locked_meanwhile(job: &Job<'_>, board: Board<'_>, obstacle: Obstacle) -> Error {
+    if job.probes.ledger().board() != BoardState::Untouched {
+        return BoardError::StillProtected.into();
     }
+    let uid = board.uid;
+    refused(board, Error::Consent { uid, obstacle, stake: Stake::default() })
 }

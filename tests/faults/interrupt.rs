@@ -6,7 +6,12 @@ use std::{
     time::Duration,
 };
 
-use m365_drv::ops::{self, Category, Job, Known};
+use m365_drv::{
+    board::BoardState,
+    ops::{self, Category, Job, Known},
+};
+
+use crate::stand::Ended;
 
 use super::{
     again, points,
@@ -29,9 +34,10 @@ fn run_until(trial: &mut Trial, at: Duration) -> Result<(End, Duration), String>
             now()
         });
         let mut known = Known::default();
-        let mut job =
-            Job { probes: &probes, connect: trial.stand.connect.clone(), progress: &mut (), known: &mut known };
+        let mut silent = ();
+        let mut job = Job::new(&probes, trial.stand.connect.clone(), &mut silent, &mut known);
         let result = ops::flash(&mut job, &trial.request());
+        let result = result.map_err(|error| Ended { error, board: probes.ledger().board() });
         let ended = now();
         over.store(true, Ordering::Relaxed);
         (result, ended.saturating_sub(finger.join().expect("the interrupting thread does not panic")))
@@ -93,6 +99,6 @@ fn an_interrupt_is_noticed_while_waiting_for_a_board() {
     trial.board.set_contact(m365_drv::sim::WireContact::Absent);
     let at = trial.board.counts().time + Duration::from_secs(30);
     let (end, late) = run_until(&mut trial, at).unwrap();
-    assert!(matches!(end, End::Failure(Category::Interrupted, ops::BoardState::Untouched)), "{end:?}");
+    assert!(matches!(end, End::Failure(Category::Interrupted, BoardState::Untouched)), "{end:?}");
     assert!(late < Duration::from_secs(1), "{late:?}");
 }

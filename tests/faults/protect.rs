@@ -1,8 +1,8 @@
 //! `unlock` and `lock` with a loss at any transfer.
 
 use m365_drv::{
-    board::{EraseConsent, OptionBytes},
-    ops::{self, BoardState, Category, Keep, Watchdog},
+    board::{BoardState, EraseConsent, OptionBytes},
+    ops::{self, Category, Keep, Watchdog},
     sim::{Fault, Scenario, SimBoard, Trigger},
 };
 
@@ -12,7 +12,7 @@ use super::{
     scene::{AWAY, AWAY_FOR_A_MOMENT, End, Power},
     tally::Tally,
 };
-use crate::stand::{Contents, Stand};
+use crate::stand::{Contents, Ended, Stand};
 
 const USER: u8 = 0xFD;
 
@@ -37,14 +37,14 @@ impl Says {
     }
 }
 
-fn unlock(stand: &Stand) -> Result<Says, ops::Error> {
+fn unlock(stand: &Stand) -> Result<Says, Ended> {
     let keep = Keep::in_folder(stand.folder.path());
     let report = stand.run(|job| ops::unlock(job, Some(EraseConsent), &keep, Watchdog::Keep))?;
     assert_eq!(report.erased, report.options_written, "unlocking a locked board erases it");
     Ok(Says::changed(report.erased))
 }
 
-fn lock(stand: &Stand) -> Result<Says, ops::Error> {
+fn lock(stand: &Stand) -> Result<Says, Ended> {
     Ok(Says::changed(stand.run(ops::lock)?.options_written))
 }
 
@@ -53,7 +53,7 @@ fn lock(stand: &Stand) -> Result<Says, ops::Error> {
 fn survive(
     name: &str,
     scenario: Scenario,
-    command: fn(&Stand) -> Result<Says, ops::Error>,
+    command: fn(&Stand) -> Result<Says, Ended>,
     is_right: fn(&SimBoard) -> bool,
     is_kept: fn(&Contents, &Contents) -> bool,
 ) {

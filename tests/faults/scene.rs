@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use m365_drv::{
     block::DataBlock,
-    board::{EraseConsent, OptionBytes, Wait},
-    ops::{After, BoardState, Category, Error, FlashReport, FlashRequest},
+    board::{BoardState, EraseConsent, OptionBytes, Wait},
+    ops::{After, Category, FlashReport, FlashRequest},
     sim::{self, Scenario, SimBoard},
 };
 
-use crate::stand::{Contents, Stand, image, live_block, mileage};
+use crate::stand::{Contents, Ended, Stand, image, live_block, mileage};
 
 /// A board and the job to run on it.
 #[derive(Debug)]
@@ -159,7 +159,7 @@ impl Trial {
     }
 
     /// Compares the report of a run with the contents of the board.
-    pub(crate) fn judge(&mut self, result: &Result<FlashReport, Error>) -> Result<End, String> {
+    pub(crate) fn judge(&mut self, result: &Result<FlashReport, Ended>) -> Result<End, String> {
         let now = self.stand.contents();
         let before = std::mem::replace(&mut self.before, now.clone());
         if let Err(error) = result {

@@ -29,7 +29,7 @@ const EXCEPTIONS: [(&str, &str); 4] = [
     ("board", "access.rs chip.rs core.rs error.rs pace.rs probes.rs program.rs size.rs"),
     (
         "ops",
-        "backup.rs contents.rs error.rs evidence.rs flash.rs goal.rs job.rs keep.rs prepare.rs watchdog.rs write.rs",
+        "backup.rs contents.rs error.rs evidence.rs flash.rs goal.rs job.rs keep.rs prepare.rs protect.rs watchdog.rs write.rs",
     ),
     ("image", "catalog.rs excerpts.rs gates/mod.rs near.rs report.rs"),
     (

@@ -135,8 +135,8 @@ pub fn saved_board(bytes: &[u8]) {
 
     board.clock().sleep(Duration::from_micros(50));
     let probes = Probes::new(board.probe_lister(), board.clock());
-    let mut known = Known::default();
-    let mut job = Job { probes: &probes, connect: ConnectOptions::default(), progress: &mut (), known: &mut known };
+    let (mut known, mut silent) = (Known::default(), ());
+    let mut job = Job::new(&probes, ConnectOptions::default(), &mut silent, &mut known);
     let _ = info(&mut job);
 }
 
