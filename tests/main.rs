@@ -8,6 +8,7 @@ mod budget;
 mod cases;
 mod choice;
 mod cli;
+mod contact;
 mod corpus;
 mod dumps;
 mod durability;
