@@ -128,7 +128,7 @@ pub(super) fn reach<'p>(
             Board::take(probes, &options, contact)
         });
         let elapsed = pace.now().saturating_sub(began);
-        let (need, last) = match taken {
+        let (need, cause) = match taken {
             Ok(board) => return Ok(board),
             // Contact was there and did not last for twenty words: a slower clock is more robust.
             Err(Failure::Lost { speed_khz, error }) => {
@@ -145,7 +145,7 @@ pub(super) fn reach<'p>(
                 pace.check()?;
                 continue;
             }
-            Err(Failure::Contact(last)) => (Need::Contact, Err(last)),
+            Err(Failure::Contact(error)) => (Need::Contact, Err(error)),
             // A clone that hangs comes back when it is plugged in again, and the user is asked to.
             Err(Failure::Final(hung @ Error::ProbeAccess(Problem::Hung))) => (Need::Replug, Ok(hung)),
             Err(Failure::Final(error)) if replugging && error.is_absence() => {
@@ -157,7 +157,7 @@ pub(super) fn reach<'p>(
             Err(Failure::Final(error)) => return Err(error),
         };
         if elapsed >= options.wait.limit(need) {
-            return Err(last.unwrap_or_else(|last| {
+            return Err(cause.unwrap_or_else(|last| {
                 let volts = supply(probes, &options);
                 Error::NoContact { attempts, elapsed, volts, last }
             }));

@@ -204,17 +204,17 @@ impl Error {
 
     /// Whether the board was not reached at all, or not well enough to begin.
     pub fn is_about_reaching(&self) -> bool {
-        match self {
+        matches!(
+            self,
             Self::NoProbe
-            | Self::ProbeNotFound { .. }
-            | Self::ProbeAmbiguous { .. }
-            | Self::SeveralProbes { .. }
-            | Self::ProbeGone
-            | Self::ProbeAccess(_)
-            | Self::UnsupportedSpeed { .. }
-            | Self::NoContact { .. }
-            | Self::PoorContact { .. } => true,
-            _ => false,
-        }
+                | Self::ProbeNotFound { .. }
+                | Self::ProbeAmbiguous { .. }
+                | Self::SeveralProbes { .. }
+                | Self::ProbeGone
+                | Self::ProbeAccess(_)
+                | Self::UnsupportedSpeed { .. }
+                | Self::NoContact { .. }
+                | Self::PoorContact { .. }
+        )
     }
 }
