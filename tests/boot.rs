@@ -106,6 +106,17 @@ fn a_fault_right_after_a_save_is_seen() {
 }
 
 #[test]
+fn a_fault_right_after_a_save_is_seen_over_a_slow_link() {
+    let (board, stand) = Stand::scenario(Scenario::Open);
+    board.set_erase_times(Duration::from_millis(200), Duration::from_millis(200));
+    board.set_round_trip(Duration::from_millis(10));
+    // To the handler without an exception, so that only its place gives it away: ldr r0,[r0]; bx r0.
+    let to_handler = [&load(0, 0x0800_100C)[..], &[0x6800, 0x4700]].concat();
+    let app = app(&[delay(600), erase_a_page(), to_handler].concat());
+    assert_does_not_start(start(&board, &stand, &app).0, "fault handler of a HardFault");
+}
+
+#[test]
 fn firmware_that_stays_at_one_instruction_is_stuck() {
     assert_does_not_start(started(&app(&[BRANCH_TO_ITSELF])), "stuck at 0x0800");
 }

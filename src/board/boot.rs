@@ -141,8 +141,10 @@ const SAME_IN_HANDLER: u32 = 3;
 /// What the firmware writes when it starts is over by then: a page erase and its half-words, or the option bytes.
 const SAVE_LIMIT: Duration = Duration::from_millis(300);
 
-/// How long the firmware is watched once more after that.
+/// How long the firmware is watched once more after that, at least.
 const AFTER_SAVE: Duration = Duration::from_millis(30);
+/// In so many samples at least, even if the link is slow: those that a fault handler is known by, and one before.
+const LOOKS_AFTER_SAVE: u32 = SAME_IN_HANDLER + 2;
 
 impl Board<'_> {
     /// Resets the chip, lets it run and watches it: by samples of its program counter, by the exception it is in, and by the
@@ -159,7 +161,16 @@ impl Board<'_> {
             // While flash was busy the core stood still: what it does next has not been seen yet.
             let (link, pace) = (&mut self.link, &self.pace);
             let mut watched = Watched { handlers, ..Watched::default() };
-            seen = pace.poll(AFTER_SAVE, || watched.look(link, pace, target))?.unwrap_or(seen);
+            let mut looks = 0;
+            let mut stopped = pace.poll(AFTER_SAVE, || {
+                looks += 1;
+                watched.look(link, pace, target)
+            })?;
+            while stopped.is_none() && looks < LOOKS_AFTER_SAVE {
+                looks += 1;
+                stopped = watched.look(link, pace, target)?;
+            }
+            seen = stopped.unwrap_or(seen);
             // Hands may take the supply away as soon as this is over.
             save::await_end(&mut self.link, &self.pace, SAVE_LIMIT)?;
         }
