@@ -116,7 +116,11 @@ fn the_data_block_of_a_dump_is_shown_with_its_place() {
         assert_eq!((&report["serial"], &report["mileage_m"]), (&"21886/00012345".into(), &1_234_567.into()));
     }
     let lines = run("data show FILE", "09-single-bin-inside.zip", 9);
-    assert!(lines.message().ends_with("holds no data block (plain binary)"), "{}", lines.message());
+    assert!(
+        lines.message().starts_with("no data block in \"") && lines.message().ends_with("(plain binary)"),
+        "{}",
+        lines.message()
+    );
 }
 
 #[test]
@@ -236,7 +240,7 @@ fn of_two_blocks_in_a_file_the_other_is_named() {
     let shown = bench.m365("data show d.bin").json();
     assert_eq!((&shown.report()["address"], &shown.report()["other_blocks"]), (&"0x0800f800".into(), &1.into()));
     let lines = bench.m365("--simulate=locked flash pro --erase-all --dry-run --data d.bin").json();
-    let message = "\"d.bin\" holds 2 data blocks: using the one at 0x0800f800 (serial 21886/00012345, 1234.5 km), not the \
+    let message = "\"d.bin\" contains 2 data blocks: using the one at 0x0800f800 (serial 21886/00012345, 1234.5 km), not the \
                    one at 0x0801c000 (serial 21886/00012345, 5.0 km)";
     assert_eq!(warnings(&lines, "several-data-blocks"), [message]);
 }
@@ -265,11 +269,11 @@ fn what_a_dump_lacks_is_asked_for_with_the_command_that_gives_it() {
     let dump = std::fs::read(case("04-full-dump-64k.bin")).expect("a case");
     bench.write("later.bin", &dump[0x1000..]).write("half.bin", &dump[..0x8400]);
     let lines = bench.m365("--simulate=locked restore later.bin").exit(8).json();
-    assert_eq!(lines.message(), "\"later.bin\" holds no bootloader: flash dump, 60 KiB of flash from 0x08001000");
+    assert_eq!(lines.message(), "\"later.bin\" has no bootloader: flash dump, 60 KiB of flash from 0x08001000");
     let hint = "m365-drv --simulate=locked flash SCOOTER --boot BOOT --drv later.bin --data later.bin";
     assert_eq!(lines.result()["error"]["hint"], hint);
     let lines = bench.m365("--simulate=locked restore half.bin").exit(9).json();
-    let words = "\"half.bin\" holds no data block with serial and mileage: flash dump, 33 KiB of flash";
+    let words = "\"half.bin\" has no data block with serial and mileage: flash dump, 33 KiB of flash";
     assert_eq!(lines.message(), words);
     let hint = "m365-drv --simulate=locked flash SCOOTER --boot half.bin --drv half.bin --serial SERIAL --km KM";
     assert_eq!(lines.result()["error"]["hint"], hint);

@@ -113,7 +113,8 @@ fn rehearsal_images_are_for_the_simulated_board_only() {
     let (board, stand) = Stand::scenario(Scenario::Locked);
     let request = FlashRequest { rehearsal: RehearsalImages::Refused, ..stand.request() };
     let Err(error) = stand.flash(&request) else { panic!("not refused") };
-    let words = "bootloader image refused: rehearsal bootloader drives no motor: it is for the simulated board only";
+    let words =
+        "bootloader image refused: rehearsal bootloader cannot drive a motor: it is for the simulated board only";
     assert_eq!((error.category(), error.to_string().as_str()), (Category::Image, words));
     assert_eq!(board.counts().transfers, 0);
     let forced = FlashRequest { forced: vec!["rehearsal".into()], ..request };

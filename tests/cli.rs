@@ -53,7 +53,8 @@ fn a_block_is_made_shown_and_changed() {
 fn a_file_is_never_overwritten() {
     let bench = Bench::new();
     bench.write("a.bin", "mine");
-    let stderr = "error: \"a.bin\" exists already\nnext: m365-drv data new --help\nexit 2: `m365-drv explain usage` tells more\n";
+    let stderr =
+        "error: \"a.bin\" already exists\nnext: m365-drv data new --help\nexit 2: see `m365-drv explain usage`\n";
     bench.m365("data new --serial 21886/00012345 -o a.bin").exit(2).stderr(stderr).check();
     assert_eq!(bench.read("a.bin"), b"mine");
 }
@@ -63,12 +64,12 @@ fn a_log_is_appended_to_its_own_file_and_never_overwrites_another() {
     let bench = Bench::new();
     bench.write("backup.json", "{}");
     let stderr = "error: \"backup.json\" exists and is not an m365-drv log\nnext: m365-drv scooters --help\n\
-                  exit 2: `m365-drv explain usage` tells more\n";
+                  exit 2: see `m365-drv explain usage`\n";
     bench.m365("--log-file backup.json scooters").exit(2).stderr(stderr).check();
     assert_eq!(bench.read("backup.json"), b"{}");
 
     let stderr = "error: \"a.bin\" is used twice: the log needs a file of its own\nnext: m365-drv data new --help\n\
-                  exit 2: `m365-drv explain usage` tells more\n";
+                  exit 2: see `m365-drv explain usage`\n";
     bench.m365("--log-file a.bin data new --serial 21886/00012345 -o a.bin").exit(2).stderr(stderr).check();
     assert_eq!(bench.files(), ["backup.json"]);
 
@@ -97,10 +98,10 @@ fn an_invalid_serial_is_refused_and_nothing_is_written() {
     let bench = Bench::new();
     let stderr = "error: invalid serial \"21886-0001234\": needs 5 digits, \"/\", 8 digits (for example 16133/00012345); \
                   7 digits after the \"/\"\nnext: m365-drv data new --help\n\
-                  exit 9: `m365-drv explain data` tells more\n";
+                  exit 9: see `m365-drv explain data`\n";
     bench.m365("data new --serial 21886-0001234 -o a.bin").exit(9).stderr(stderr).check();
     let stderr = "error: serial \"M1GCA1601C0001\" is a factory default[..]\nnext: m365-drv data new --help\n\
-                  exit 9: `m365-drv explain data` tells more\n";
+                  exit 9: see `m365-drv explain data`\n";
     bench.m365("data new --serial M1GCA1601C0001 -o a.bin").exit(9).stderr(stderr).check();
     assert!(bench.files().is_empty());
 }
@@ -108,7 +109,7 @@ fn an_invalid_serial_is_refused_and_nothing_is_written() {
 #[test]
 fn a_mileage_beyond_the_register_is_refused() {
     let stderr = "error: mileage 2147484 km is too large: the scooter stores at most 2147483 km\nnext: m365-drv data new --help\n\
-                  exit 9: `m365-drv explain data` tells more\n";
+                  exit 9: see `m365-drv explain data`\n";
     Bench::new().m365("data new --serial 21886/00012345 --km 2147484 -o a").exit(9).stderr(stderr).check();
     for (option, unit) in
         [("--km 5000000000", "km"), ("--km 99999999999999999999", "km"), ("--mileage-m 5000000000", "m")]
@@ -130,7 +131,7 @@ fn bytes_that_are_not_a_data_block_are_refused() {
     let bench = Bench::new();
     bench.write("short.bin", [0; 511]).write("blank.bin", [0xFF; 512]);
     let refused = |why: &str| {
-        format!("error: \"[..]\" holds no data block\n  cause: {why}\nnext: m365-drv data show --help\nexit 9: [..]\n")
+        format!("error: no data block in \"[..]\"\n  cause: {why}\nnext: m365-drv data show --help\nexit 9: [..]\n")
     };
     bench.m365("data show short.bin").exit(9).stderr(&refused("511 bytes; a data block has 512")).check();
     bench
@@ -144,7 +145,7 @@ fn bytes_that_are_not_a_data_block_are_refused() {
 #[test]
 fn an_endless_file_is_read_only_up_to_the_size_limit() {
     let stderr = "error: \"/dev/zero\" is too large: the limit is 16 MiB\nnext: m365-drv data show --help\n\
-                  exit 9: `m365-drv explain data` tells more\n";
+                  exit 9: see `m365-drv explain data`\n";
     Bench::new().m365("data show /dev/zero").exit(9).stderr(stderr).check();
 }
 
@@ -162,7 +163,7 @@ fn a_number_is_the_scooters_code_before_it_is_an_exit_code() {
 #[test]
 fn an_unknown_topic_is_refused() {
     let stderr = "error: unknown topic \"99\"\nnext: m365-drv explain\n\
-                  exit 2: `m365-drv explain usage` tells more\n";
+                  exit 2: see `m365-drv explain usage`\n";
     Bench::new().m365("explain 99").exit(2).stderr(stderr).check();
 }
 

@@ -207,7 +207,7 @@ fn what_is_not_firmware_is_named_with_its_file() {
     for (file, cause, hint) in [
         ("404.bin", "a text file, not firmware: \"404: Not Found\"", again),
         ("notes.json", "not an m365-drv backup", ""),
-        ("notes.zip", "the zip holds no firmware: \"readme.txt\" is a text file, not firmware: \"hello there\"", ""),
+        ("notes.zip", "the zip contains no firmware: \"readme.txt\" is a text file, not firmware: \"hello there\"", ""),
     ] {
         for (line, message) in [
             ("image show", format!("cannot use {file:?}")),
@@ -282,7 +282,7 @@ fn a_hint_names_no_file_that_would_be_refused() {
         bench.write("drv", bytes);
         let lines = bench.m365("--simulate=new restore drv").exit(8).json();
         let form = if name.starts_with("06") { "update package" } else { "plain binary" };
-        let words = format!("\"drv\" holds no bootloader and no data block with serial and mileage: {form}");
+        let words = format!("\"drv\" has no bootloader and no data block with serial and mileage: {form}");
         assert_eq!(lines.message(), words, "{name}");
         let hint = format!("m365-drv --simulate=new flash SCOOTER --boot BOOT --drv {drv} --serial SERIAL --km KM");
         assert_eq!(lines.result()["error"]["hint"], hint, "{name}");

@@ -13,7 +13,7 @@ use m365_drv::{
 
 use crate::stand::{Contents, Ended, Stand, assert_same, image, live_block, mileage, open_options, target};
 
-/// Asserts that the board holds exactly this flash and these option bytes.
+/// Asserts that the board has exactly this flash and these option bytes.
 #[track_caller]
 fn assert_holds(contents: &Contents, flash: &[u8], options: OptionBytes) {
     assert_same(contents.flash.as_ref().expect("flash can be read"), flash);

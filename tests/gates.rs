@@ -98,7 +98,7 @@ fn firmware_made_from_that_of_another_scooter_is_refused_until_it_is_forced() {
     let forced = json!([{ "kind": "drv", "gate": "scooter", "detail": detail }]);
     let lines = bench.m365(&format!("{FLASH} --force scooter")).json();
     assert_eq!((&lines.report()["forced"], &lines.report()["verified"]), (&forced, &json!(true)));
-    let warning = format!("forced although it failed: scooter of the DRV: {detail}");
+    let warning = format!("a check failed and was overridden: scooter of the DRV: {detail}");
     assert_eq!(warnings(&lines, "forced-gate"), [warning]);
     let lines = bench.m365(&format!("{FLASH} --force scooter --dry-run")).json();
     assert_eq!(lines.report()["forced"], forced);
@@ -146,7 +146,7 @@ fn firmware_inherits_its_chips() {
     let mut bytes = changed();
     let request = |image| FlashRequest { drv: image, ..stand.request_with_data() };
     assert!(stand.flash(&request(&[image(&bytes)])).expect("the job").verified);
-    // What it was made from knows the GD32 chips; this does not any more.
+    // What it was made from supports the GD32 chips; this does not any more.
     let at = bytes.windows(4).position(|window| window == 0x4842_4333u32.to_le_bytes()).expect("the literal of a chip");
     bytes[at..at + 4].fill(0x55);
     let (_, stand) = Stand::scenario(Scenario::Gd32e103);

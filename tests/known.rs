@@ -99,7 +99,7 @@ fn force_takes_the_other_scooter() {
     let bench = Bench::new();
     bench.m365("--simulate=BOARD:open info").json();
     let lines = bench.m365("--simulate=BOARD flash m365").exit(7).json();
-    let words = "the board holds the serial 21886/00012345; this is not a Xiaomi M365 (classic)";
+    let words = "the board has the serial 21886/00012345, so it is not a Xiaomi M365 (classic)";
     assert_eq!(lines.message(), words);
     let line = format!("--simulate=BOARD flash m365 --force {OTHER_SCOOTER}");
     let lines = bench.m365(&line).json();
@@ -186,10 +186,10 @@ fn a_block_that_is_only_in_sram_is_said_to_be_lost_with_the_power() {
     let bench = Bench::new();
     bench.m365("--simulate=BOARD:locked unlock --erase-all").json();
     let lines = bench.m365("--simulate=BOARD flash pro --dry-run").json();
-    let words = "serial and mileage are only in SRAM, left from before the reset: lost when the power goes";
+    let words = "serial number and mileage are only in SRAM, from before the reset: lost when the board loses power";
     assert!(lines.events("warning").any(|line| line["name"] == "data-in-sram" && line["message"] == words));
     let dry = bench.m365("--simulate=BOARD flash pro --dry-run").print();
-    assert!(dry.contains("SRAM, left from before the reset; lost when the power goes\n"), "{dry}");
+    assert!(dry.contains("SRAM, left from before the reset; lost when the board loses power\n"), "{dry}");
     let done = bench.m365("--simulate=BOARD flash pro").print();
     assert!(done.contains("SRAM, left from before the reset\n"), "{done}");
     let locked = bench.m365("--simulate=locked flash pro --erase-all").print();

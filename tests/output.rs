@@ -31,8 +31,8 @@ fn a_report_that_cannot_be_written_ends_with_15_and_stderr_names_the_board_state
             let line = format!("{json}--simulate=B:open flash pro --km 77 --no-backup --full");
             let (exit, stderr) = into(&bench, target, &line);
             let end = format!(
-                "error: the report could not be written\n  cause: {cause}\nboard: written\nexit 15: `m365-drv explain \
-                 output` tells more\n"
+                "error: the report could not be written\n  cause: {cause}\nboard: written\nexit 15: see `m365-drv explain \
+                 output`\n"
             );
             assert!(stderr.ends_with(&end), "{line}: {stderr}");
             assert_eq!(exit, Some(15), "{line}");
@@ -183,7 +183,7 @@ fn a_rehearsal_waits_in_real_time() {
 fn errors_fit_on_40_columns_and_a_command_to_paste_stays_whole() {
     let stderr = "simulated board \"bricked\": no hardware\n  is touched\n...\nerror: the serial number is unknown\n\
                   board: unchanged\nnext:\nm365-drv --simulate=bricked flash pro --erase-all --serial SERIAL --km KM\n\
-                  exit 9: `m365-drv explain data` tells\n  more\n";
+                  exit 9: see `m365-drv explain data`\n";
     let line = "--simulate=bricked flash pro --erase-all";
     Bench::new().m365(line).env("COLUMNS", "40").exit(9).stderr(stderr).check();
 
@@ -230,7 +230,7 @@ fn a_log_file_that_cannot_be_written_is_refused_before_any_contact() {
     let bench = Bench::new();
     let stderr = "error: the log file \"/dev/full\" could not be written\n  \
                   cause: No space left on device (os error 28)\nboard: unchanged\n\
-                  exit 15: `m365-drv explain output` tells more\n";
+                  exit 15: see `m365-drv explain output`\n";
     let line = "--log-file /dev/full --simulate=B:open flash pro --km 77 --no-backup";
     bench.m365(line).exit(15).stderr(stderr).check();
     assert!(bench.files().is_empty());

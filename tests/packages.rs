@@ -171,20 +171,20 @@ fn a_changed_member_in_a_valid_zip_is_detected_by_its_md5() {
     encrypted[0x2000] ^= 1;
     let info = info_txt("M365", "DRV", "Y", &format!("md5e: {};\n", md5(&encrypted)));
     let message = refusal(&bench, &deflated(&[(ENCRYPTED, &encrypted), (INFO, info.as_bytes())]), "pro");
-    assert!(message.contains("FIRM.bin.enc does not decrypt"), "{message}");
+    assert!(message.contains("FIRM.bin.enc cannot be decrypted"), "{message}");
 
     let other = cipher::encrypt(&changed);
     let info = info_txt("M365", "DRV", "B", &format!("md5: {};\nmd5e: {};\n", md5(APP_64), md5(&other)));
     let members: [(&str, &[u8]); 3] = [(PLAIN, APP_64), (ENCRYPTED, &other), (INFO, info.as_bytes())];
     let message = refusal(&bench, &deflated(&members), "pro");
-    assert_eq!(message, "DRV image refused: FIRM.bin.enc decrypts to something else than FIRM.bin");
+    assert_eq!(message, "DRV image refused: FIRM.bin.enc and FIRM.bin contain different firmware");
 }
 
 #[test]
 fn a_file_that_does_not_match_its_description_is_not_decrypted() {
     let bench = Bench::new();
     let refused = |what: &str| {
-        format!("error: {what}\nnext: m365-drv image decrypt --help\nexit 8: `m365-drv explain image` tells more\n")
+        format!("error: {what}\nnext: m365-drv image decrypt --help\nexit 8: see `m365-drv explain image`\n")
     };
     let info = info_txt("M365", "DRV", "N", &format!("md5: {};\n", md5(b"other")));
     bench.write("in", deflated(&[(PLAIN, APP_64), (INFO, info.as_bytes())]));
@@ -303,7 +303,7 @@ fn zeros_behind_a_zip_do_not_matter() {
     let padded = [legacy_both(CompressionMethod::Deflated), vec![0; 100]].concat();
     flash(&bench, &padded, "pro", 0);
     let behind = [legacy_both(CompressionMethod::Deflated), b"x".to_vec()].concat();
-    assert!(refusal(&bench, &behind, "pro").contains("the comment is not the rest of the file"));
+    assert!(refusal(&bench, &behind, "pro").contains("its comment does not reach to the end of the file"));
 }
 
 #[test]
@@ -356,7 +356,7 @@ fn a_package_for_something_else_is_refused_by_name() {
     let message = refusal(&bench, &deflated(&[(PLAIN, APP_64), (INFO, ble.as_bytes())]), "pro");
     assert!(message.contains("a BLE package"), "{message}");
     let none = deflated(&[("notes.txt", b"x"), ("photo.jpg", b"y")]);
-    assert!(refusal(&bench, &none, "pro").ends_with("the zip holds no firmware file"));
+    assert!(refusal(&bench, &none, "pro").ends_with("the zip contains no firmware file"));
 }
 
 #[test]
@@ -423,7 +423,7 @@ fn member(package: &Path, name: &str) -> Vec<u8> {
     bytes
 }
 
-/// Runs the whole job with vendor files and checks that the board holds the images `boot` and `drv`.
+/// Runs the whole job with vendor files and checks that the board has the images `boot` and `drv`.
 fn vendor_job(scenario: &str, scooter: &str, package: &Path, boot: &Path, drv: &[u8]) -> Lines {
     let bench = Bench::new();
     let simulate = format!("--simulate=B:{scenario}");

@@ -68,7 +68,7 @@ fn without_consent_nothing_changes() {
                   error: the chip is read-protected; unlocking erases it and needs --erase-all\n\
                   board: unchanged\n\
                   next: m365-drv --simulate=B flash pro --erase-all\n\
-                  exit 3: `m365-drv explain consent` tells more\n";
+                  exit 3: see `m365-drv explain consent`\n";
     bench.m365("--simulate=B:locked info").json();
     let before = (bench.read("B/flash.bin"), bench.read("B/option-bytes.bin"));
     bench.m365("--simulate=B flash pro").exit(3).stderr(stderr).check();
@@ -80,7 +80,7 @@ fn a_board_that_lost_its_data_does_not_get_invented_data() {
     let bench = Bench::new();
     let stderr = "...\nerror: the serial number is unknown\nboard: unchanged\n\
                   next: m365-drv --simulate=B:bricked flash pro --erase-all --serial SERIAL --km KM\n\
-                  exit 9: `m365-drv explain data` tells more\n";
+                  exit 9: see `m365-drv explain data`\n";
     bench.m365("--simulate=B:bricked flash pro --erase-all").exit(9).stderr(stderr).check();
     let boot = rehearsal("boot.bin");
     let mut flash = vec![0xFF; 0x1_0000];
@@ -194,7 +194,7 @@ fn rehearsal_firmware_is_refused_for_a_real_board() {
     let bench = Bench::new();
     bench.write("app.bin", rehearsal("app64.bin"));
     let lines = bench.m365("flash pro --drv app.bin").exit(8).json();
-    let message = "DRV image refused: rehearsal DRV drives no motor: it is for the simulated board only";
+    let message = "DRV image refused: rehearsal DRV cannot drive a motor: it is for the simulated board only";
     assert_eq!(lines.message(), message);
     let forced = bench.m365("flash pro --drv app.bin --force rehearsal --probe usb:99-99").exit(4).json();
     assert_eq!(forced.result()["board"], "untouched");
@@ -217,7 +217,7 @@ fn a_backup_that_cannot_be_written_is_noticed_before_any_contact() {
     bench.write("mine.json", "mine");
     for line in ["flash pro --km 7 --backup", "unlock --backup", "backup", "restore b.json --backup"] {
         for (file, message) in
-            [("mine.json", "\"mine.json\" exists already"), ("no/b.json", "\"no/b.json\" cannot be written")]
+            [("mine.json", "\"mine.json\" already exists"), ("no/b.json", "\"no/b.json\" cannot be written")]
         {
             let lines = bench.m365("--simulate=open").args(line.split(' ')).args([file]).exit(10).json();
             assert_eq!((lines.message(), steps(&lines).len()), (message, 0), "{line}");
@@ -304,7 +304,7 @@ fn a_backup_is_restored_exactly() {
     assert_eq!(lines.report()["verified"], true);
     assert_eq!(bench.read("B/flash.bin"), before);
     let again = bench.m365("--simulate=B backup a.json").exit(10).json();
-    assert_eq!(again.message(), "\"a.json\" exists already");
+    assert_eq!(again.message(), "\"a.json\" already exists");
 }
 
 #[test]

@@ -26,8 +26,8 @@ fn a_ninebot_is_not_flashed_as_a_pro() {
     let (_, stand) = mistaken(Scenario::Open, "es2", "pro");
     let before = stand.contents();
     let request = stand.request_with_data();
-    let words = "the board holds firmware for 128 KiB of flash, the serial N2GSD1234C5678 and a data block at \
-                 0x0801c000; this is not a Xiaomi M365 Pro";
+    let words = "the board has firmware for 128 KiB of flash, the serial N2GSD1234C5678 and a data block at \
+                 0x0801c000, so it is not a Xiaomi M365 Pro";
     let error = assert_refused(&stand, &before, stand.flash(&request), Category::WrongBoard);
     assert_eq!(error.to_string(), words);
     let preview = FlashRequest { intent: Intent::Preview, ..stand.request_with_data() };
@@ -43,7 +43,7 @@ fn a_locked_board_is_known_by_its_live_serial() {
     let before = stand.contents();
     let result = stand.flash(&stand.request());
     let error = assert_refused(&stand, &before, result, Category::WrongBoard);
-    let words = "the board holds the serial 21886/00012345; this is not a Xiaomi M365 (classic)";
+    let words = "the board has the serial 21886/00012345, so it is not a Xiaomi M365 (classic)";
     assert_eq!(error.to_string(), words);
     assert!(matches!(error.error, Error::OtherScooter { .. }));
 
@@ -52,7 +52,7 @@ fn a_locked_board_is_known_by_its_live_serial() {
     let (report, told) = stand.run_told(|job| ops::flash(job, &forced));
     let report = report.expect("the job");
     assert_eq!(Some(report.serial), serial);
-    let forced = format!("forced although it failed: {OTHER_SCOOTER}: {words}");
+    let forced = format!("a check failed and was overridden: {OTHER_SCOOTER}: {words}");
     assert_eq!(told, [("forced-gate", forced)]);
     assert_eq!((report.forced.len(), report.forced[0].gate), (1, OTHER_SCOOTER));
 }
@@ -120,13 +120,13 @@ fn a_dump_of_another_scooter_is_refused() {
         let keep = Keep::in_folder(stand.folder.path().join("kept"));
         stand.run_told(|job| ops::restore(job, &path, None, &keep, forced))
     };
-    let words = "the board holds the serial 21886/00012345; this is not a Xiaomi M365 (classic)";
+    let words = "the board has the serial 21886/00012345, so it is not a Xiaomi M365 (classic)";
     let error = assert_refused(&stand, &before, restore(&[]).0, Category::WrongBoard);
     assert_eq!(error.to_string(), words);
 
     let (report, told) = restore(&[OTHER_SCOOTER.into()]);
     report.expect("a restore");
-    assert!(told.contains(&("forced-gate", format!("forced although it failed: {OTHER_SCOOTER}: {words}"))));
+    assert!(told.contains(&("forced-gate", format!("a check failed and was overridden: {OTHER_SCOOTER}: {words}"))));
     assert_eq!(&board.flash()[0xF820..0xF82E], b"16133/00012345");
     // It is the scooter of the dump by now.
     assert!(restore(&[]).0.is_ok());

@@ -22,8 +22,9 @@ fn an_implausible_size_is_said_and_stops_nothing() {
             board.set_flash_size_register(register);
             let (report, told) = stand.run_told(|job| ops::flash(job, &stand.request_with_data()));
             assert!(report.expect("the job").verified, "{register}, {scenario}");
-            let expected =
-                format!("implausible flash size: the register reads {register} KiB; using the 64 KiB that are needed");
+            let expected = format!(
+                "implausible flash size: the register reads {register} KiB; assuming 64 KiB, which this scooter needs"
+            );
             assert_eq!(told, [("flash-size", expected)]);
             assert_eq!(board.violations(), [""; 0], "{register}, {scenario}");
         }

@@ -4,7 +4,7 @@ use crate::bench::Bench;
 
 /// The lines after an error about data.
 fn data_error(message: &str, command: &str) -> String {
-    format!("error: {message}\nnext: m365-drv {command} --help\nexit 9: `m365-drv explain data` tells more\n")
+    format!("error: {message}\nnext: m365-drv {command} --help\nexit 9: see `m365-drv explain data`\n")
 }
 
 #[test]

@@ -86,7 +86,7 @@ fn words(text: &str) -> Result<[u32; 3], String> {
     let words = match &*words {
         [address, words @ ..] if !words.is_empty() && hex_word(address) == Some(ADDRESS) => words,
         [_, _, _, _] if text.matches(':').count() == 1 => {
-            return Err(format!("only the address {ADDRESS:#010x} may stand before a colon"));
+            return Err(format!("only the address {ADDRESS:#010x} may come before the colon"));
         }
         words => words,
     };
@@ -182,7 +182,7 @@ mod tests {
             ("48ff6e06-52665455-35392587-0", "it has 4 words"),
             ("x 1 2", "\"x\" at position 1 is not a hex digit"),
             ("0x 1 2 3", "\"x\" at position 2 is not a hex digit"),
-            ("0x1ffff000: 1 2 3", "only the address 0x1ffff7e8 may stand before a colon"),
+            ("0x1ffff000: 1 2 3", "only the address 0x1ffff7e8 may come before the colon"),
         ] {
             let error = text.parse::<Uid>().unwrap_err().to_string();
             let form = "needs 3 words of 8 hex digits (for example 48ff6e06-52665455-35392587)";

@@ -97,7 +97,7 @@ impl fmt::Display for Boot {
             Self::Fault { exception } => write!(f, "it is in the fault handler of a {}", fault_name(*exception)),
             Self::Lockup => f.write_str("the core is locked up"),
             Self::Lost { pc } => write!(f, "it is at {pc:#010x}, outside the firmware"),
-            Self::Unseen => f.write_str("it could not be watched"),
+            Self::Unseen => f.write_str("its state could not be read"),
         }
     }
 }

@@ -98,7 +98,7 @@ pub enum Unsupported {
     #[error("this is a Cortex-M0 chip, as on boards of the Mi 4 and later")]
     CortexM0,
     /// An STM32F1 of another density than any of these boards has.
-    #[error("this is an STM32F1 with device ID {0:#05x}, not a medium-density one")]
+    #[error("this is an STM32F1 with device ID {0:#05x}; these boards have one with 0x410")]
     OtherStm32(u32),
     /// A Cortex-M4 other than the GD32E103.
     #[error("this is an unknown Cortex-M4 chip (DBGMCU_IDCODE {0:#010x})")]

@@ -9,7 +9,7 @@ use crate::{block::Uid, count::count};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No probe is attached.
-    #[error("no debug probe is attached")]
+    #[error("no probe found")]
     NoProbe,
     /// The selector matches none of the attached probes.
     #[error("no attached probe matches --probe {wanted:?}")]
@@ -28,7 +28,7 @@ pub enum Error {
         found: Vec<ProbeEntry>,
     },
     /// More than one probe, and none chosen.
-    #[error("{} debug probes are attached and none is selected", found.len())]
+    #[error("{} probes are attached and none is chosen", found.len())]
     SeveralProbes {
         /// Those that are there.
         found: Vec<ProbeEntry>,

@@ -72,7 +72,7 @@ fn check(file: &Path) -> anyhow::Result<()> {
     if file.symlink_metadata().is_err() {
         return files::try_new(file).meaning(Exit::Backup, || format!("{} cannot be written", quoted_path(file)));
     }
-    Backup::open(file).map(drop).map_err(|_| refuse(Exit::Backup, format!("{} exists already", quoted_path(file))))
+    Backup::open(file).map(drop).map_err(|_| refuse(Exit::Backup, format!("{} already exists", quoted_path(file))))
 }
 
 pub(crate) fn backup(context: &mut Context, file: &Path) -> Answer {

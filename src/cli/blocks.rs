@@ -26,7 +26,7 @@ pub(crate) struct Opened {
 /// Reads a file with a data block; of several the one at `place` is preferred, or at the place of the file's own flash map.
 pub(crate) fn open(path: &Path, place: Option<u32>) -> anyhow::Result<Opened> {
     let bytes = files::read(path, Exit::Data)?;
-    let what = || format!("{} holds no data block", quoted_path(path));
+    let what = || format!("no data block in {}", quoted_path(path));
     let dump = Dump::from_bytes(&bytes).meaning(Exit::Data, what)?;
     let mut blocks = dump.blocks(place.unwrap_or_else(|| dump.layout().data_block())).into_iter();
     match blocks.next() {
@@ -48,7 +48,10 @@ impl Opened {
         }
         let others = self.others.iter().map(in_words).collect::<Vec<_>>().join(", ");
         let (path, count) = (quoted_path(path), self.others.len() + 1);
-        Some(format!("{path} holds {count} data blocks: using the one {}, not the one {others}", in_words(&self.taken)))
+        Some(format!(
+            "{path} contains {count} data blocks: using the one {}, not the one {others}",
+            in_words(&self.taken)
+        ))
     }
 }
 
@@ -63,5 +66,5 @@ fn in_words(found: &Block) -> String {
 
 /// Where a block is in its file.
 pub(crate) fn place_in_words(found: &Block) -> String {
-    found.address.map_or_else(|| "saved apart from flash".to_owned(), |address| format!("at {address:#010x}"))
+    found.address.map_or_else(|| "saved separately".to_owned(), |address| format!("at {address:#010x}"))
 }

@@ -29,7 +29,7 @@ const GLANCE: Duration = Duration::from_millis(100);
 /// The consent that lets flash be erased. It is given here and nowhere else.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct ConsentArg {
-    /// Agree to the mass erase that removing the protection means
+    /// Agree to unlock the chip; this erases its whole flash if it is read-protected
     #[arg(long)]
     erase_all: bool,
 }
@@ -95,7 +95,7 @@ fn question(obstacle: Obstacle, stake: Stake, keep: &Keep) -> String {
         }
         Place::Nowhere => "No backup is saved first.".into(),
     });
-    lines.push(format!("Type `{WORD}` to go on, anything else to stop:"));
+    lines.push(format!("Type `{WORD}` to continue, or anything else to stop:"));
     lines.join("\n")
 }
 
@@ -128,7 +128,7 @@ fn removing(obstacle: Obstacle) -> &'static str {
             "Unlocking it erases its whole flash: bootloader, firmware and data block, with all settings."
         }
         Obstacle::WriteProtected => "The write protection is removed first; this does not erase the chip.",
-        Obstacle::HalfUnlocked => "The unlocking is finished first; this does not erase the chip.",
+        Obstacle::HalfUnlocked => "The interrupted unlock is finished first; this does not erase the chip.",
     }
 }
 
@@ -203,7 +203,7 @@ The chip is read-protected. Unlocking it erases its whole flash: bootloader,
 Known, and written back afterwards: serial number 21886/00012345, mileage
   1234.0 km.
 A backup of what can be read is saved first, in \"backups\".
-Type `erase` to go on, anything else to stop:";
+Type `erase` to continue, or anything else to stop:";
         assert_eq!(asked(OWN, OWN, 80), text);
     }
 
@@ -219,8 +219,7 @@ Known, and written back afterwards:
   1234.0 km.
 A backup of what can be read is saved
   first, in \"backups\".
-Type `erase` to go on, anything else to
-  stop:";
+Type `erase` to continue, or anything\n  else to stop:";
         assert_eq!(asked(OWN, OWN, 40), text);
     }
 
@@ -244,11 +243,10 @@ Type `erase` to go on, anything else to
     fn what_does_not_erase_says_so() {
         for (obstacle, words) in [
             (Obstacle::WriteProtected, "The write protection is removed first; this does not erase the chip."),
-            (Obstacle::HalfUnlocked, "The unlocking is finished first; this does not erase the chip."),
+            (Obstacle::HalfUnlocked, "The interrupted unlock is finished first; this does not erase the chip."),
         ] {
             let text = format!(
-                "\nThe chip is {obstacle}. {words}\nNo backup is saved first.\nType `erase` to go on, anything else to \
-                 stop:"
+                "\nThe chip is {obstacle}. {words}\nNo backup is saved first.\nType `erase` to continue, or anything else to stop:"
             );
             assert_eq!(question(obstacle, Stake::default(), &Keep::nothing()), text);
         }

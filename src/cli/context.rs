@@ -91,7 +91,11 @@ impl Context {
             (_, Some(folder)) => Ok(Keep::in_folder(folder)),
             // A board that is forgotten at the end needs no backup.
             (Some(_), None) => Ok(Keep::nothing()),
-            (None, None) => Err(refuse(Exit::Backup, "no folder for backups: this user has no home folder")),
+            (None, None) => Err(refuse(
+                Exit::Backup,
+                "no folder for backups, because no home folder was found: use \
+                                                      --backup FILE or --no-backup",
+            )),
         }
     }
 

@@ -265,7 +265,7 @@ pub(crate) fn source_row(source: DataSource, left_in_sram: bool, written: Writte
     let from = source_in_words(source);
     match (left_in_sram, written) {
         (false, _) => from.into(),
-        (true, Written::No) => format!("{from}, left from before the reset; lost when the power goes"),
+        (true, Written::No) => format!("{from}, left from before the reset; lost when the board loses power"),
         (true, Written::Yes) => format!("{from}, left from before the reset"),
     }
 }

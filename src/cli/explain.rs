@@ -113,7 +113,7 @@ impl Report for Topic {
                     .paragraph(format!("It passes if {}", gate.passes_if))
                     .blank()
                     .paragraph(gate.forced);
-                page.blank().paragraph(format!("`--force {}` lifts it.", gate.name));
+                page.blank().paragraph(format!("`--force {}` overrides it.", gate.name));
             }
             Self::Scooter { scooter, also } => {
                 page.heading(format!("error {} on the scooter", scooter.code)).paragraph(scooter.meaning).blank();
@@ -177,7 +177,7 @@ impl Report for Contents {
         for exit in &self.exit_codes {
             page.row(format!("  {:>3} {}", exit.code, exit.name), exit.meaning);
         }
-        page.blank().heading("Gates that --force lifts");
+        page.blank().heading("Checks (gates) that --force overrides");
         for gate in self.gates {
             page.row(format!("  {}", gate.name), gate.passes_if);
         }

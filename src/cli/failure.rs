@@ -75,7 +75,7 @@ impl Failure {
             let gap = if width.fits(&format!("next: {hint}")) { " " } else { "\n" };
             lines.push(format!("next:{gap}{bold}{hint}{bold:#}"));
         }
-        lines.push(width.message(&format!("exit {}: `m365-drv explain {}` tells more", row.code, row.name), "  "));
+        lines.push(width.message(&format!("exit {}: see `m365-drv explain {}`", row.code, row.name), "  "));
         lines.join("\n")
     }
 }

@@ -70,7 +70,7 @@ impl NewFile {
     /// Takes this many bytes of the disk; `exit` is what a failure means.
     pub(crate) fn reserve(path: &Path, len: usize, exit: Exit) -> anyhow::Result<Self> {
         if path.symlink_metadata().is_ok() {
-            return Err(refuse(Exit::Usage, format!("{} exists already", quoted_path(path))));
+            return Err(refuse(Exit::Usage, format!("{} already exists", quoted_path(path))));
         }
         let reserve = || {
             let mut room = room_beside(path)?;

@@ -22,9 +22,9 @@ pub(crate) fn find(name: &str) -> Option<&'static GatePage> {
 }
 
 /// If what the gate found out is certain.
-const NEVER: &str = "Nothing is gained by lifting it: the image cannot run.";
+const NEVER: &str = "Overriding it gains nothing: the image cannot run.";
 /// If the package may be wrong about what is in it.
-const PACKAGE: &str = "Lift it only if you know that the package is wrong about the image in it.";
+const PACKAGE: &str = "Override it only if you know that the package is wrong about the image in it.";
 
 const fn page(name: &'static str, passes_if: &'static str, forced: &'static str) -> GatePage {
     GatePage { name, passes_if, forced }
@@ -36,7 +36,7 @@ pub(crate) const TABLE: [GatePage; GATES.len() + 1] = [
     page(
         "kind",
         "the image is of the kind asked for: firmware (DRV) for --drv, a bootloader for --boot.",
-        "Lift it only if the program takes your image for another kind, and you are sure.",
+        "Override it only if the program takes your image for another kind, and you are sure.",
     ),
     page("encrypted", "the image is plain code, or an update that could be decrypted.", NEVER),
     page("package-type", "the package says that its firmware is for the motor controller (DRV).", PACKAGE),
@@ -51,7 +51,7 @@ pub(crate) const TABLE: [GatePage; GATES.len() + 1] = [
     page(
         "rehearsal",
         "the image is not one of this program's own, which are for the simulated board.",
-        "A real scooter does not ride with it.",
+        "It cannot drive a motor.",
     ),
     page(
         "scooter",
@@ -71,7 +71,7 @@ pub(crate) const TABLE: [GatePage; GATES.len() + 1] = [
     page("chip", "the image is for the chip on the board.", "On another chip it may not start or not save."),
     page(
         "gd32",
-        "the firmware knows how to write the flash of a GD32 chip, if the board has one.",
+        "the firmware can write the flash of a GD32 chip, if the board has one.",
         "The firmware may run, but cannot save mileage and settings.",
     ),
     page("size", "the image fits the space that it goes to.", "It is refused all the same if it overlaps other data."),
@@ -79,25 +79,25 @@ pub(crate) const TABLE: [GatePage; GATES.len() + 1] = [
     page(
         "hole",
         "no part is missing in the middle: no gap in an Intel HEX file, no run of 0xff or 0x00 where code is reached.",
-        "Firmware with a hole stops in a fault handler as soon as it gets there. Lift it only if you made the image and \
-         know what is blank in it.",
+        "Firmware with a hole stops in a fault handler as soon as it gets there. Override it only if you made the \
+         image and know what is blank in it.",
     ),
     page("address", "the image begins at the address that it goes to.", NEVER),
     page("stack-pointer", "the first word of the image is an address in the chip's SRAM.", NEVER),
     page("reset-vector", "the image starts inside itself, with Thumb code.", NEVER),
     page(
         "boot-known",
-        "the bootloader is one that is known, with every byte.",
+        "the bootloader is a known one, byte for byte.",
         "With a bad bootloader the scooter never starts again until it is flashed over SWD.",
     ),
     page("data-block", "the data block is 512 bytes long and begins with its magic.", "The firmware would replace it."),
     page(
         OTHER_SCOOTER,
-        "what the board holds fits the scooter named: firmware, serial number and data block.",
-        "It fails if all that is known belongs to another scooter, or if anything belongs to one with another controller. \
-         If only a part belongs to a scooter with the same controller, there is a warning: people swap both firmware and \
-         serials. Check the name of the scooter first. Lift it if the board is to become another scooter, or if you know that \
-         somebody flashed the wrong firmware.",
+        "what is on the board fits the scooter named: firmware, serial number and data block.",
+        "It fails if all that is known belongs to another scooter, or if anything belongs to one with another \
+         controller. If only a part belongs to a scooter with the same controller, there is a warning: people swap \
+         both firmware and serials. Check the name of the scooter first. Lift it if the board is to become another \
+         scooter, or if you know that somebody flashed the wrong firmware.",
     ),
 ];
 

@@ -117,7 +117,7 @@ impl Report for image::Report {
                 page.row(format!("  {}", part.address), name);
             }
         }
-        page.blank().heading(if self.parts.is_empty() { "Gates" } else { "Gates, asked about the firmware in it" });
+        page.blank().heading(if self.parts.is_empty() { "Gates" } else { "Checks (gates) on the firmware in it" });
         for Gate { name, passed, detail } in &self.gates {
             match passed {
                 true => page.row(format!("  ok    {name}"), detail),

@@ -179,7 +179,7 @@ pub enum ImageError {
     #[error("the backup contains no flash: the board was read-protected when it was made")]
     NoFlash,
     /// The image lies elsewhere in flash.
-    #[error("the image begins at {base:#010x} and holds nothing for {wanted:#010x}")]
+    #[error("the image begins at {base:#010x} and has no data at {wanted:#010x}")]
     Elsewhere {
         /// Where it begins.
         base: u32,

@@ -31,7 +31,7 @@ pub enum SavedError {
     #[error("{0}")]
     Json(String),
     /// A form of a later version of this program.
-    #[error("it has schema {0}; this version reads schema {SCHEMA}")]
+    #[error("it has schema {0}, but this version reads only schema {SCHEMA}")]
     Schema(u32),
     /// Bytes that were changed after they were saved.
     #[error("the sha256 of its {0} does not match")]
@@ -142,7 +142,7 @@ mod tests {
         let message = |from: &str, to: &str| Saved::decode(&text.replacen(from, to, 1)).unwrap_err().to_string();
         assert_eq!(message("5a5a5a5a", "5a5b5a5a"), "the sha256 of its flash does not match");
         assert_eq!(message("5a5a5a5a", "5a5x5a5a"), "the field with its flash is not hexadecimal");
-        assert_eq!(message("\"schema\": 1", "\"schema\": 9"), "it has schema 9; this version reads schema 1");
+        assert_eq!(message("\"schema\": 1", "\"schema\": 9"), "it has schema 9, but this version reads only schema 1");
         assert_eq!(message("00000001-", "0000000x-"), "its UID is invalid: \"0000000x-00000002-00000003\"");
         let short = Saved { flash: Some(vec![0; 1000]), ..saved() };
         assert_eq!(Saved::decode(&short.encode()).unwrap_err().to_string(), "the field with its flash has 1000 bytes");

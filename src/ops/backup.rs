@@ -45,7 +45,7 @@ pub enum BackupError {
         source: io::Error,
     },
     /// There is one already, and a backup is never overwritten.
-    #[error("{} exists already", quoted_path(.0))]
+    #[error("{} already exists", quoted_path(.0))]
     Exists(PathBuf),
     /// What was read back differs from what was written.
     #[error("what was read back from {} differs from what was written", quoted_path(.0))]

@@ -74,7 +74,7 @@ pub enum Error {
     #[error("the backup contains no flash: the board was read-protected when it was made")]
     BackupWithoutFlash,
     /// What was found on the board belongs to another scooter, or to one with another controller.
-    #[error("the board holds {}", other_scooter(found, fitting, title))]
+    #[error("the board has {}", other_scooter(found, fitting, title))]
     OtherScooter {
         /// What was found.
         found: Findings,
@@ -92,7 +92,7 @@ pub enum Error {
         source: ImageError,
     },
     /// A dump that does not hold all that a board needs.
-    #[error("{path:?} holds {}: {form}", listed(lacks))]
+    #[error("{path:?} has {}: {form}", listed(lacks))]
     DumpLacks {
         /// The file.
         path: PathBuf,
@@ -102,7 +102,7 @@ pub enum Error {
         lacks: Vec<Lack>,
     },
     /// Option bytes that no command can undo on some chips.
-    #[error("the option bytes in the file protect the chip for good (RDP 0xcc)")]
+    #[error("the option bytes in the file would protect the chip for good (RDP 0xcc)")]
     PermanentOptions,
     /// An image fails a gate.
     #[error("{kind} image refused: {detail}")]
@@ -115,7 +115,7 @@ pub enum Error {
         detail: String,
     },
     /// More than one image may be flashed to this chip.
-    #[error("{} {kind} images are suitable and none is selected", fitting.len())]
+    #[error("{} {kind} images are suitable and none is chosen", fitting.len())]
     SeveralImages {
         /// Which.
         kind: Kind,
@@ -202,7 +202,7 @@ fn differing(bytes: usize) -> String {
 
 fn other_scooter(found: &Findings, fitting: &Findings, title: &str) -> String {
     if fitting.is_empty() {
-        format!("{found}; this is not a {title}")
+        format!("{found}, so it is not a {title}")
     } else {
         format!("{found}, which cannot run on a {title}, and {fitting}")
     }

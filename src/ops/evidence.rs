@@ -97,7 +97,7 @@ impl Contents {
             Some((Verdict::Mixed { against, fitting }, title)) => {
                 job.warn(
                     OTHER_SCOOTER,
-                    format!("the board holds {against} of another scooter, and {fitting} of a {title}"),
+                    format!("the board has {against} of another scooter, and {fitting} of a {title}"),
                 );
                 return Ok(None);
             }

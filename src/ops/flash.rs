@@ -169,7 +169,7 @@ fn whole_job(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
         job.warn("region", message);
     }
     for gate in &prepared.forced {
-        job.warn("forced-gate", format!("forced although it failed: {gate}"));
+        job.warn("forced-gate", format!("a check failed and was overridden: {gate}"));
     }
     let mut report = FlashReport::new(request, &prepared, &board);
     let user = status.option_bytes.known_user().or_else(|| request.keep.earlier(report.uid).user()).unwrap_or(0xFF);
@@ -290,8 +290,14 @@ impl FlashReport {
             Boot::Running { error, .. } => {
                 job.warn("firmware-error", format!("the firmware is running, but shows error {error}"));
             }
-            Boot::NoBlock { .. } => job.warn("boot-unconfirmed", format!("the firmware was not seen to start: {boot}")),
-            Boot::Unseen => job.warn("boot-unseen", "contact was lost before the firmware was seen to start"),
+            Boot::NoBlock { .. } => job.warn(
+                "boot-unconfirmed",
+                format!(
+                    "could not confirm that the firmware \
+                                              started: {boot}"
+                ),
+            ),
+            Boot::Unseen => job.warn("boot-unseen", "contact was lost before the firmware started"),
             other => return Err(Error::DoesNotStart { how: other.to_string() }),
         }
         if request.after == After::LockAndRun {

@@ -68,7 +68,7 @@ pub(super) fn prepare(
         let board::Stranger { uid, serial } = stranger;
         job.warn(
             "data-of-another-chip",
-            format!("SRAM holds the data block of another chip, serial {serial}, UID {uid}; it is not used"),
+            format!("SRAM contains the data block of another chip, serial {serial}, UID {uid}; it is not used"),
         );
     }
     let boot = held.image(request, Kind::Boot, boot, chip)?;
@@ -79,7 +79,7 @@ pub(super) fn prepare(
     if held.is_left_in_sram() && data_source == Source::Sram {
         job.warn(
             "data-in-sram",
-            "serial and mileage are only in SRAM, left from before the reset: lost when the power goes",
+            "serial number and mileage are only in SRAM, from before the reset: lost when the board loses power",
         );
     }
 
@@ -111,7 +111,8 @@ pub(super) fn check_size(job: &mut Job<'_>, board: &Board<'_>, target: &Target) 
             job.warn(
                 "flash-size",
                 format!(
-                    "implausible flash size: the register reads {register} KiB; using the {needed} KiB that are needed"
+                    "implausible flash size: the register reads {register} KiB; assuming {needed} KiB, which this \
+                     scooter needs"
                 ),
             );
             Ok(())

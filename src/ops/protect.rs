@@ -209,7 +209,7 @@ pub(super) fn set<'p>(
     job.known.protection = Some(protection);
     if protection == Protection::None {
         // The option bytes have been read back: they are right.
-        job.warn("power-cycle", "protection is set, but on this chip it takes effect only after a power-cycle");
+        job.warn("power-cycle", "protection is set; power-cycle the board to make it take effect");
     }
     job.step(Step::Reset, |_| board.reset())?;
     job.probes.ledger().matches_plan();

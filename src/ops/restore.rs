@@ -100,7 +100,7 @@ fn put_back(
         held.note(job.known, target);
         match held.judge(job, &scooters, goal.block().and_then(DataBlock::serial), forced) {
             Ok(None) => {}
-            Ok(Some(gate)) => job.warn("forced-gate", format!("forced although it failed: {gate}")),
+            Ok(Some(gate)) => job.warn("forced-gate", format!("a check failed and was overridden: {gate}")),
             Err(error) => return Err(refused(board, error)),
         }
         if goal.uid.is_none() && held.flash.as_deref().is_some_and(|flash| has_pending_update(target, flash)) {
@@ -200,7 +200,10 @@ fn warn_of_replaced(job: &mut Job<'_>, block: &DataBlock, held: &Contents, goal:
         let (made_for, data) = (block.uid(), in_words(block));
         job.warn(
             "uid-replaced",
-            format!("the dump is of another chip, {made_for}; its data block ({data}) gets the UID of this one"),
+            format!(
+                "the dump was made from another chip, {made_for}; its data block ({data}) gets the UID of this \
+                     one"
+            ),
         );
     }
     let own = held.block.as_ref().map(|(own, _)| own);

@@ -33,7 +33,7 @@ pub(super) fn hole(case: &Case) -> Answer {
         return None;
     }
     if case.known.is_some() {
-        return pass("all bytes of it are there");
+        return pass("no part is missing");
     }
     let found = runs(case);
     let is_missing = |run: &&Run| run.value.is_none() && run.place.len() >= RECORD && !case.is_as_known(run);
@@ -111,7 +111,7 @@ impl Case<'_> {
             return Some(format!(", where {} has something else", near.entry));
         }
         match reach.way(&run.place) {
-            Some(Way::Vector) => return Some(", where a vector stands".into()),
+            Some(Way::Vector) => return Some(", where a vector is expected".into()),
             Some(Way::Code) => return Some(", where code is executed".into()),
             Some(Way::Constant) => return Some(", where code reads a constant".into()),
             Some(Way::StartUp) if is_inside => return Some(", where the start-up code reads".into()),
@@ -200,7 +200,7 @@ mod tests {
             assert_eq!(found(jump(), 0xA00, 512), None, "nothing tells that it should not be so");
         }
         let vectors = punched(jump(), 0xFF, 0x10, 16);
-        assert_eq!(of(&vectors).as_deref(), Some("16 bytes of 0xff at 0x08001010, where a vector stands"));
+        assert_eq!(of(&vectors).as_deref(), Some("16 bytes of 0xff at 0x08001010, where a vector is expected"));
         assert_eq!(of(&punched(jump(), 0x00, 0x1C, 16)), None, "reserved vectors are zero");
     }
 

@@ -199,7 +199,7 @@ fn rehearsal(case: &Case) -> Answer {
     }
     match case.fit.rehearsal {
         RehearsalImages::Allowed => pass("for the simulated board"),
-        RehearsalImages::Refused => fail(format!("{entry} drives no motor: it is for the simulated board only")),
+        RehearsalImages::Refused => fail(format!("{entry} cannot drive a motor: it is for the simulated board only")),
     }
 }
 
@@ -232,11 +232,11 @@ fn gd32(case: &Case) -> Answer {
     }
     if case.seen.gd32_aware || case.known.is_some_and(|known| known.entry.runs_on(chip)) {
         let entry = case.known.map(|known| known.entry).or(near.map(|near| near.entry));
-        return pass(entry.and_then(|entry| entry.caution(chip)).unwrap_or("knows the GD32 chips"));
+        return pass(entry.and_then(|entry| entry.caution(chip)).unwrap_or("supports the GD32 chips"));
     }
     // A GD32F103 is programmed as an STM32 is; that old firmware runs on it has been seen on a model of it only.
     let what = if chip == "gd32e103" { "cannot program" } else { "was not made for" };
-    fail(format!("{what} a {chip}: it does not know the GD32 chips"))
+    fail(format!("{what} a {chip}: it does not support the GD32 chips"))
 }
 
 fn size(case: &Case) -> Answer {
@@ -251,12 +251,12 @@ fn truncated(case: &Case) -> Answer {
     let len = case.bytes().len();
     match (&case.known, case.seen.length, &case.near) {
         (Some(Identified { entry, .. }), ..) if entry.missing > 0 => {
-            fail(format!("{entry} as published lacks its last {} bytes", entry.missing))
+            fail(format!("{entry} as published is missing its last {} bytes", entry.missing))
         }
         // The Ninebot bootloader as published lacks 16 zeros that its table names, and is the one that everybody runs.
         (Some(known), ..) if known.is_whole() => pass("whole"),
         (_, Some(needed), _) if needed > len => {
-            fail(format!("{len} bytes, and its own start-up table goes on to {needed}: the end is missing"))
+            fail(format!("{len} bytes, but its start-up table ends at {needed}: the end is missing"))
         }
         (_, _, Some(near)) if near.is_prefix(len) => {
             fail(format!("the first {len} bytes of {}, which has {}", near.entry, near.entry.size))
@@ -299,7 +299,7 @@ fn reset_vector(case: &Case) -> Answer {
     let Some(reset) = case.seen.reset else { return fail("too short for a vector table") };
     let end = region.start.saturating_add(case.bytes().len() as u32).min(region.end);
     if reset & 1 == 0 {
-        return fail(format!("the reset vector {reset:#010x} is even: no Thumb code"));
+        return fail(format!("the reset vector {reset:#010x} is even, so this is not Thumb code"));
     }
     if !(region.start..end).contains(&reset) {
         return fail(format!("the reset vector {reset:#010x} lies outside {:#010x}..{end:#010x}", region.start));
@@ -314,7 +314,7 @@ fn boot_known(case: &Case) -> Answer {
     match (&case.known, &case.near) {
         (Some(known), _) if known.is_whole() => pass(format!("{}", known.entry)),
         (Some(known), _) => fail(format!("{} without its last bytes", known.entry)),
-        (None, Some(near)) => fail(format!("an unknown bootloader, much like {}", near.entry)),
+        (None, Some(near)) => fail(format!("an unknown bootloader, similar to {}", near.entry)),
         (None, None) => fail("an unknown bootloader"),
     }
 }
@@ -492,7 +492,7 @@ mod tests {
     #[test]
     fn a_cut_off_drv_fails_by_its_start_up_table() {
         let whole = Sample::drv(27_000).start_up_table().bytes();
-        let fault = "20000 bytes, and its own start-up table goes on to 26992: the end is missing";
+        let fault = "20000 bytes, but its start-up table ends at 26992: the end is missing";
         assert_eq!(failed(&whole[..20_000], &PRO), [("truncated", fault.into())]);
     }
 
@@ -529,7 +529,7 @@ mod tests {
         let aware = Sample::drv(27_000).code(&hex::decode("3343424833434241").unwrap()).bytes();
         for (chip, what) in [("gd32f103", "was not made for"), ("gd32e103", "cannot program")] {
             let fit = Fit { chip: Some(chip), ..PRO };
-            let fault = format!("{what} a {chip}: it does not know the GD32 chips");
+            let fault = format!("{what} a {chip}: it does not support the GD32 chips");
             assert_eq!(failed(&unaware, &fit), [("gd32", fault)]);
             assert_eq!(failed(&aware, &fit), []);
         }

@@ -11,7 +11,7 @@ pub(super) fn scooter(case: &Case) -> Answer {
         (Some(known), _) => (known.entry.to_string(), known.entry.scooters.iter().map(String::as_str).collect()),
         // What is made from an image is for its scooters.
         (None, Some(near)) => (format!("made from {}, which", near.source()), near.scooters()),
-        (None, None) => return pass("not in the catalog, so not known to be for another scooter"),
+        (None, None) => return pass("not in the catalog; no sign that it is for another scooter"),
     };
     if scooters.contains(&wanted) && is_supported(wanted) {
         return pass(format!("{what} is for {wanted}"));
@@ -58,7 +58,7 @@ pub(super) fn layout(case: &Case) -> Answer {
     match (case.seen.layout, case.fit.kind) {
         (Some(found), Kind::Drv) if found == wanted && case.known.is_none() && !unnamed.is_empty() => {
             let list: Vec<_> = unnamed.iter().map(|address| format!("{address:#010x}")).collect();
-            fail(format!("does not name {}, as every DRV does: firmware of another board", list.join(", ")))
+            fail(format!("does not contain {}, which every DRV does: it is for another board", list.join(", ")))
         }
         (Some(found), _) if found == wanted => pass(format!("linked for {wanted} of flash")),
         (Some(found), _) => fail(format!(
@@ -69,9 +69,9 @@ pub(super) fn layout(case: &Case) -> Answer {
         // A catalogued image is what it is; our rehearsal images and the AT32 bootloader are among them.
         (None, _) if case.known.is_some() => pass("in the catalog"),
         (None, Kind::Drv) => {
-            fail(format!("names no data block, neither at {:#010x} nor elsewhere", wanted.data_block()))
+            fail(format!("contains no data block address, neither {:#010x} nor another one", wanted.data_block()))
         }
-        (None, _) => pass("names no address of either layout"),
+        (None, _) => pass("contains no address of either flash layout"),
     }
 }
 
@@ -100,7 +100,8 @@ mod tests {
     #[test]
     fn firmware_of_a_battery_is_not_a_drv_although_its_vectors_would_do() {
         let battery = Sample::drv(23_000).only_update_record(Layout::Kib64).bytes();
-        let fault = "does not name 0x0800f800, 0x08008400, 0x1ffff7e8, as every DRV does: firmware of another board";
+        let fault =
+            "does not contain 0x0800f800, 0x08008400, 0x1ffff7e8, which every DRV does: it is for another board";
         assert_eq!(failed(&battery, "pro", Layout::Kib64), [("layout", fault.into())]);
     }
 

@@ -12,12 +12,12 @@ pub(super) fn firmware_type(case: &Case) -> Answer {
 
 pub(super) fn members(case: &Case) -> Answer {
     let faults = &case.image.package.as_ref()?.member_faults;
-    if faults.is_empty() { pass("the members agree") } else { fail(faults.join(", ")) }
+    if faults.is_empty() { pass("the files in the package match") } else { fail(faults.join(", ")) }
 }
 
 pub(super) fn md5(case: &Case) -> Answer {
     let faults = &case.image.package.as_ref()?.md5_faults;
-    if faults.is_empty() { pass("all MD5s are right") } else { fail(faults.join(", ")) }
+    if faults.is_empty() { pass("all MD5s match") } else { fail(faults.join(", ")) }
 }
 
 pub(super) fn model(case: &Case) -> Answer {
@@ -179,7 +179,7 @@ mod tests {
         let fault = format!("the MD5 of FIRM.bin is {right}, but the package lists d41d8cd98f00b204e9800998ecf8427e");
         assert_eq!(wrong, [("package-md5", fault)]);
         let other = cipher::encrypt(&Sample::drv(27_000).bytes());
-        let fault = "FIRM.bin.enc decrypts to something else than FIRM.bin";
+        let fault = "FIRM.bin.enc and FIRM.bin contain different firmware";
         assert_eq!(failed(&v2("M365", &right, &other), "pro", None), [("package-members", fault.into())]);
     }
 }

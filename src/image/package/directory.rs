@@ -60,7 +60,7 @@ pub enum DirectoryError {
     #[error("the zip's member {0:?} is encrypted")]
     Encrypted(String),
     /// A member packed in a way that update packages do not use.
-    #[error("the zip's member {name:?} is packed by method {method}, not by deflate")]
+    #[error("the zip's member {name:?} uses compression method {method}; only deflate is supported")]
     Method {
         /// Its name.
         name: String,
@@ -145,7 +145,7 @@ impl<'z> Directory<'z> {
             members.push(member);
         }
         if !table.is_empty() {
-            return Err(Damaged("it is longer than its entries"));
+            return Err(Damaged("it has extra bytes"));
         }
         Ok(Self { zip, members, read: 0, total: 0 })
     }
@@ -214,15 +214,15 @@ fn table(zip: &[u8]) -> Result<(&[u8], usize), DirectoryError> {
     let end = (first..=zip.len().saturating_sub(END_SIZE))
         .rev()
         .find(|&at| zip[at..].starts_with(b"PK\x05\x06"))
-        .ok_or(Damaged("it has no end"))?;
+        .ok_or(Damaged("its end record is missing"))?;
     let record = &zip[end..];
     if record.len() < END_SIZE {
-        return Err(Damaged("it has no end"));
+        return Err(Damaged("its end record is missing"));
     }
     let comment = end + END_SIZE + usize::from(u16_at(record, 20));
     // Some servers and cards pad files.
     if !zip.get(comment..).is_some_and(|behind| behind.iter().all(|byte| *byte == 0)) {
-        return Err(Damaged("the comment is not the rest of the file"));
+        return Err(Damaged("its comment does not reach to the end of the file"));
     }
     if u16_at(record, 4) != 0 || u16_at(record, 6) != 0 || u16_at(record, 8) != u16_at(record, 10) {
         return Err(Damaged("it is split over several files"));
@@ -237,14 +237,14 @@ fn table(zip: &[u8]) -> Result<(&[u8], usize), DirectoryError> {
                 || !agrees(short.1, 0xFFFF_FFFF, long.1)
                 || !agrees(short.2, 0xFFFF_FFFF, long.2)
             {
-                return Err(Damaged("its two ends differ"));
+                return Err(Damaged("its two end records differ"));
             }
             (long.0, long.1, long.2, long_end)
         }
         None => (short.0, short.1, short.2, end),
     };
     if start.checked_add(size) != Some(end as u64) {
-        return Err(Damaged("it is not where its end says"));
+        return Err(Damaged("its end record points to the wrong place"));
     }
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     Ok((&zip[start as usize..end], count))
@@ -521,7 +521,7 @@ mod tests {
         long[at..at + 4].fill(0xFF);
         assert_eq!(read(&long), read(&short));
         long[at..at + 4].fill(0x01);
-        assert_eq!(read(&long), Err(Damaged("its two ends differ")));
+        assert_eq!(read(&long), Err(Damaged("its two end records differ")));
     }
 
     #[test]

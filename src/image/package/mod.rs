@@ -80,10 +80,10 @@ pub enum PackageError {
     #[error("{0}")]
     OtherBoard(FirmwareType),
     /// A zip without an image.
-    #[error("the zip holds no firmware file")]
+    #[error("the zip contains no firmware file")]
     NoFirmware,
     /// The only file that may be firmware is not.
-    #[error("the zip holds no firmware: {name:?} is {what}")]
+    #[error("the zip contains no firmware: {name:?} is {what}")]
     Foreign {
         /// Its name.
         name: String,
@@ -91,24 +91,24 @@ pub enum PackageError {
         what: Foreign,
     },
     /// Several images without a description, or several packages.
-    #[error("the zip holds several firmware files: {}", .0.join(", "))]
+    #[error("the zip contains several firmware files: {}", .0.join(", "))]
     Several(Vec<String>),
     /// A zip in a zip in a zip.
-    #[error("the zip holds another zip: {0:?}")]
+    #[error("the zip contains another zip ({0:?}): unpack it and use that one")]
     Nested(String),
     /// A description that cannot be used.
     #[error(transparent)]
     Info(#[from] InfoError),
     /// Two descriptions that name two kinds of firmware.
-    #[error("info.json and info.txt disagree: {json:?} and {text:?}")]
+    #[error("info.json and info.txt differ: {json:?} and {text:?}")]
     Types {
         /// What `info.json` has.
         json: FirmwareType,
         /// What `info.txt` has.
         text: FirmwareType,
     },
-    /// The only member is encrypted, and does not decrypt.
-    #[error("{ENCRYPTED} does not decrypt")]
+    /// The only member is encrypted, and cannot be decrypted.
+    #[error("{ENCRYPTED} cannot be decrypted")]
     Cipher(#[source] CipherError),
 }
 
@@ -184,8 +184,8 @@ fn described(files: Files) -> Result<(Vec<u8>, Package), PackageError> {
         (Some(plain), Some(encrypted)) => {
             match cipher::decrypt(encrypted) {
                 Ok(decrypted) if same(plain, &decrypted) => {}
-                Ok(_) => member_faults.push(format!("{ENCRYPTED} decrypts to something else than {PLAIN}")),
-                Err(error) => member_faults.push(format!("{ENCRYPTED} does not decrypt: {error}")),
+                Ok(_) => member_faults.push(format!("{ENCRYPTED} and {PLAIN} contain different firmware")),
+                Err(error) => member_faults.push(format!("{ENCRYPTED} cannot be decrypted: {error}")),
             }
             plain.to_vec()
         }
@@ -267,9 +267,9 @@ mod tests {
         assert!(package.md5_faults.is_empty() && package.member_faults.is_empty());
 
         let (_, package) = read(&zip(&both(&plain, &cipher::encrypt(b"another firmware")))).unwrap();
-        assert_eq!(package.member_faults, ["FIRM.bin.enc decrypts to something else than FIRM.bin"]);
+        assert_eq!(package.member_faults, ["FIRM.bin.enc and FIRM.bin contain different firmware"]);
         let (_, package) = read(&zip(&both(&plain, &plain[..64]))).unwrap();
-        assert!(package.member_faults[0].starts_with("FIRM.bin.enc does not decrypt: the checksum is "));
+        assert!(package.member_faults[0].starts_with("FIRM.bin.enc cannot be decrypted: the checksum is "));
     }
 
     #[test]
@@ -343,7 +343,7 @@ mod tests {
         assert_eq!(read(&zip(&version)).unwrap().0, plain);
         let two = [named("a/FIRM.bin", &firm), named("a/info.txt", &info), named("b/info.txt", &info)];
         let message = read(&zip(&two)).unwrap_err().to_string();
-        assert_eq!(message, "the zip holds several firmware files: \"a\", \"b\"");
+        assert_eq!(message, "the zip contains several firmware files: \"a\", \"b\"");
         let outside = [text("N", ""), named("a/FIRM.bin", &firm)];
         assert!(matches!(read(&zip(&outside)), Err(PackageError::NoFirmware)), "beside its description, not below");
     }
@@ -359,9 +359,9 @@ mod tests {
         assert_eq!(image(&[file("DRV999")]).unwrap(), "DRV999");
         assert_eq!(image(&[file("für.bin"), file("lies mich.txt"), file("__MACOSX/._x.bin")]).unwrap(), "für.bin");
         assert_eq!(image(&[file("a/x.BIN.enc"), file("a/x.bin")]).unwrap(), "a/x.bin");
-        assert_eq!(image(&[file("a.txt"), file("b.txt")]).unwrap_err(), "the zip holds no firmware file");
-        assert_eq!(image(&[]).unwrap_err(), "the zip holds no firmware file");
-        let several = "the zip holds several firmware files: \"a.bin\", \"b.hex\"";
+        assert_eq!(image(&[file("a.txt"), file("b.txt")]).unwrap_err(), "the zip contains no firmware file");
+        assert_eq!(image(&[]).unwrap_err(), "the zip contains no firmware file");
+        let several = "the zip contains several firmware files: \"a.bin\", \"b.hex\"";
         assert_eq!(image(&[file("a.bin"), file("b.hex")]).unwrap_err(), several);
         assert!(matches!(read(&zip(&[text("N", "")])), Err(PackageError::NoFirmware)));
     }
@@ -373,7 +373,7 @@ mod tests {
         let outer = zip(&[Raw::new("package.zip", &inner)]);
         assert_eq!(read(&outer).unwrap().0, plain);
         let message = read(&zip(&[Raw::new("outer.zip", &outer)])).unwrap_err().to_string();
-        assert_eq!(message, "the zip holds another zip: \"outer.zip\"");
+        assert_eq!(message, "the zip contains another zip (\"outer.zip\"): unpack it and use that one");
     }
 
     #[test]
