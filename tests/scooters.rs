@@ -6,12 +6,13 @@ use m365_drv::{
     block::{DataBlock, Serial},
     ops::{self, Category, Error, FlashRequest, Intent, Keep, OTHER_SCOOTER},
     sim::{Scenario, SimBoard},
+    target::Target,
 };
 
 use crate::{
     bench::Bench,
     flash::assert_refused,
-    stand::{Stand, live_block, mileage, target},
+    stand::{Stand, assert_same, live_block, mileage, target},
 };
 
 /// The board of one scooter on the wires, and another one asked for.
@@ -159,4 +160,20 @@ fn every_gate_that_force_takes_is_a_topic_of_explain() {
         let lines = bench.m365("explain").args([gate]).json();
         assert_eq!((&lines.report()["kind"], &lines.report()["name"]), (&"gate".into(), &gate.into()));
     }
+}
+
+#[test]
+fn a_scooter_is_added_by_its_description_alone() {
+    let text = "name: test\ntitle: Test scooter\nlayout: 64k\nserial:\n  pattern: \"TST/##########\"\n  example: TST/0123456789\n";
+    let target: &'static Target = Box::leak(Box::new(Target::from_yaml(text).expect("a description")));
+    let board = SimBoard::new(Scenario::New, target);
+    let mut stand = Stand::simulated(&board, "pro");
+    stand.target = target;
+    // The catalog's rows say which scooters an image is for, and none says this one.
+    let refused = stand.flash(&stand.request_with_data()).expect_err("images of other scooters").category();
+    assert_eq!(refused, Category::Image);
+    let request = FlashRequest { forced: vec!["scooter".into()], ..stand.request_with_data() };
+    let report = stand.flash(&request).expect("the job");
+    assert_eq!((report.scooter.as_str(), report.serial.to_string().as_str()), ("test", "TST/0123456789"));
+    assert_same(&stand.flash_contents(), &stand.expected_on_blank(stand.fresh_block(report.uid).as_bytes()));
 }
