@@ -240,7 +240,7 @@ pub(crate) const TABLE: [Row; 17] = [
 
 #[cfg(test)]
 mod tests {
-    use std::{io, path::PathBuf, time::Duration};
+    use std::{fmt::Write as _, io, path::PathBuf, time::Duration};
 
     use m365_drv::{
         block::{SerialError, Uid},
@@ -257,6 +257,16 @@ mod tests {
     fn every_exit_code_has_its_own_row_in_order() {
         assert!(TABLE.windows(2).all(|pair| pair[0].code < pair[1].code));
         assert!(TABLE.iter().all(|row| row.exit.row().code == row.code));
+    }
+
+    #[test]
+    fn the_readme_lists_every_exit_code_as_the_program_explains_it() {
+        let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+        let mut table = "| exit code | name | meaning |\n|---|---|---|\n".to_owned();
+        for Row { code, name, meaning, .. } in &TABLE {
+            writeln!(table, "| {code} | `{name}` | {meaning} |").unwrap();
+        }
+        assert!(readme.contains(&format!("\n\n{table}\n")), "README.md does not contain this table:\n{table}");
     }
 
     /// For each variant of an error one of its kind, and words of the cause that the page of its exit code has to name. A

@@ -16,8 +16,23 @@ use super::exit::{Exit, Meaning, refuse};
 /// Nothing this program reads is bigger; a device or a disk image named by mistake must not fill the memory.
 const MAX_LEN: u64 = 16 << 20;
 
+/// The files that this run has reserved.
+static RESERVED: Reserved = Reserved(Mutex::new(Vec::new()));
+
 /// The files that are reserved and not filled: an end without unwinding has to take them away.
-static RESERVED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+struct Reserved(Mutex<Vec<PathBuf>>);
+
+impl Reserved {
+    fn add(&self, path: &Path) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(path.to_owned());
+    }
+
+    fn discard(&self) {
+        for path in self.0.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
 
 /// The folder of this user's backups and firmware; `None` if the system has no such place.
 pub(crate) fn data_folder() -> Option<PathBuf> {
@@ -54,9 +69,7 @@ fn room_beside(path: &Path) -> io::Result<NamedTempFile> {
 
 /// Takes away what is reserved and not filled.
 pub(crate) fn discard() {
-    for path in RESERVED.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
-        let _ = fs::remove_file(path);
-    }
+    RESERVED.discard();
 }
 
 /// A file that does not exist until it is filled: its room is reserved, beside it and under another name, before long work
@@ -69,12 +82,16 @@ pub(crate) struct NewFile {
 impl NewFile {
     /// Takes this many bytes of the disk; `exit` is what a failure means.
     pub(crate) fn reserve(path: &Path, len: usize, exit: Exit) -> anyhow::Result<Self> {
+        Self::reserve_in(&RESERVED, path, len, exit)
+    }
+
+    fn reserve_in(reserved: &Reserved, path: &Path, len: usize, exit: Exit) -> anyhow::Result<Self> {
         if path.symlink_metadata().is_ok() {
             return Err(refuse(Exit::Usage, format!("{} already exists", quoted_path(path))));
         }
         let reserve = || {
             let mut room = room_beside(path)?;
-            RESERVED.lock().unwrap_or_else(PoisonError::into_inner).push(room.path().to_owned());
+            reserved.add(room.path());
             room.as_file_mut().write_all(&vec![0xFF; len])?;
             room.as_file().sync_all()?;
             Ok::<_, io::Error>(Self { path: path.to_owned(), room })
@@ -134,9 +151,12 @@ mod tests {
     #[test]
     fn what_is_reserved_is_gone_after_a_sudden_end() {
         let folder = tempfile::tempdir().unwrap();
-        let file = NewFile::reserve(&folder.path().join("a.bin"), 4, Exit::Usage).unwrap();
+        // Its own: the files of other tests stay.
+        let reserved = Reserved(Mutex::default());
+        let file = NewFile::reserve_in(&reserved, &folder.path().join("a.bin"), 4, Exit::Usage).unwrap();
         std::mem::forget(file);
-        discard();
+        assert_eq!(names(folder.path()).len(), 1);
+        reserved.discard();
         assert!(names(folder.path()).is_empty());
     }
 }

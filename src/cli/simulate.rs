@@ -167,6 +167,14 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_lists_every_scenario_in_order() {
+        let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+        let list = Scenario::all().map(|scenario| format!("`{scenario}`")).collect::<Vec<_>>().join(", ");
+        let readme = readme.replace('\n', " ");
+        assert!(readme.contains(&format!("({list})")), "README.md does not contain this list:\n{list}");
+    }
+
+    #[test]
     fn a_scenario_goes_before_a_folder_of_its_name() {
         assert_eq!(SimulateArg::read("bricked"), Ok(SimulateArg::Scenario(Scenario::Bricked)));
         assert_eq!(SimulateArg::read("./bricked"), Ok(folder("./bricked", Scenario::Locked)));
