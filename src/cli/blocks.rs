@@ -9,7 +9,8 @@ use m365_drv::{
 };
 
 use super::{
-    exit::{Exit, Meaning, refuse},
+    exit::{Meaning, refuse},
+    exit_codes::Exit,
     files,
 };
 

@@ -17,7 +17,8 @@ use serde::Serialize;
 
 use super::{
     Context,
-    exit::{Exit, refuse},
+    exit::refuse,
+    exit_codes::Exit,
     output::{Answer, Outcome, Report},
     page::{Page, Tone},
     values::ScooterName,

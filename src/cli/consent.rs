@@ -1,7 +1,7 @@
 //! Consent to an erase: by `--erase-all`, or by the answer to the only question that this program asks.
 
 use std::{
-    io::{self, IsTerminal},
+    io::{self},
     sync::{
         atomic::Ordering,
         mpsc::{self, RecvTimeoutError},
@@ -18,7 +18,7 @@ use m365_drv::{
     printable::quoted_path,
 };
 
-use super::{Context, Globals};
+use super::Context;
 
 /// The answer that agrees.
 const WORD: &str = "erase";
@@ -32,33 +32,6 @@ pub(crate) struct ConsentArg {
     /// Agree to unlock the chip; this erases its whole flash if it is read-protected
     #[arg(long)]
     erase_all: bool,
-}
-
-/// Who could answer a question.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Audience {
-    /// `--json`, `--no-input` or `--quiet` was given.
-    scripted: bool,
-    /// stdin is a terminal.
-    types: bool,
-    /// stderr is a terminal.
-    reads: bool,
-}
-
-impl Audience {
-    /// Who is there now.
-    pub(crate) fn of(globals: &Globals) -> Self {
-        Self {
-            scripted: globals.json || globals.no_input || globals.quiet,
-            types: io::stdin().is_terminal(),
-            reads: io::stderr().is_terminal(),
-        }
-    }
-
-    /// Whether there is somebody to ask.
-    fn answers(self) -> bool {
-        !self.scripted && self.types && self.reads
-    }
 }
 
 impl ConsentArg {
@@ -163,15 +136,6 @@ fn answer(context: &Context) -> Result<String, ops::Error> {
 mod tests {
     use super::*;
     use crate::cli::page::Width;
-
-    #[test]
-    fn only_a_person_at_a_terminal_is_asked() {
-        let person = Audience { scripted: false, types: true, reads: true };
-        assert!(person.answers());
-        assert!(!Audience { scripted: true, ..person }.answers());
-        assert!(!Audience { types: false, ..person }.answers());
-        assert!(!Audience { reads: false, ..person }.answers());
-    }
 
     #[test]
     fn one_word_agrees_and_nothing_else_does() {

@@ -4,14 +4,13 @@ use std::{
     env,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
 use indicatif::MultiProgress;
 use m365_drv::{
     block::Uid,
     board::{
-        ConnectOptions, Method, Probes, Selector, SelectorError, Wait,
+        ConnectOptions, Method, Probes, Wait,
         progress::{Event, Progress, Warning},
     },
     clock::{Clock, SystemClock},
@@ -22,12 +21,14 @@ use m365_drv::{
 
 use super::{
     Cli, ConnectArg,
-    consent::Audience,
-    exit::{Exit, refuse},
+    audience::Audience,
+    exit::refuse,
+    exit_codes::Exit,
     files, interrupt,
     output::Output,
     progress::Teller,
     simulate::Rehearsal,
+    values::{parse_khz, parse_probe},
 };
 
 /// The environment variables that replace `--probe` and `--speed`.
@@ -174,114 +175,4 @@ fn or_from_environment<T>(
     let Some(value) = value.filter(|value| !value.is_empty()) else { return Ok(typed) };
     let value = parse(&value.to_string_lossy());
     value.map(Some).map_err(|error| refuse(Exit::Usage, format!("environment variable {name}: {error}")))
-}
-
-/// Reads the value of `--probe`.
-pub(super) fn parse_probe(text: &str) -> Result<Selector, String> {
-    text.parse().map_err(|error: SelectorError| error.to_string())
-}
-
-/// Reads the value of `--speed`: kHz, with or without the unit.
-pub(super) fn parse_khz(text: &str) -> Result<u32, String> {
-    let (number, unit, at) = number_and_unit(text);
-    let mistake = match number.parse::<u32>() {
-        _ if not_a_digit(number, unit, at).is_some() => not_a_digit(number, unit, at).unwrap_or_default(),
-        _ if !unit.is_empty() && !unit.eq_ignore_ascii_case("khz") => format!("{unit:?} at position {at} is not kHz"),
-        Ok(khz @ 1..=50_000) => return Ok(khz),
-        Ok(0) => "it is too slow".into(),
-        Err(_) if number.is_empty() => "it is empty".into(),
-        _ => "it is too fast".into(),
-    };
-    Err(format!("invalid speed {text:?}: needs a whole number of kHz from 1 to 50000 (for example 1000); {mistake}"))
-}
-
-/// Reads the value of `--wait`: a whole number with a unit; seconds without one.
-pub(super) fn parse_wait(text: &str) -> Result<Wait, String> {
-    if text == "forever" {
-        return Ok(Wait::Forever);
-    }
-    let (number, unit, at) = number_and_unit(text);
-    let scale_ms = match unit {
-        "ms" => Ok(1),
-        "" | "s" | "sec" => Ok(1000),
-        "m" | "min" => Ok(60_000),
-        "h" => Ok(3_600_000),
-        _ => Err(format!("{unit:?} at position {at} is not ms, s, m or h")),
-    };
-    let number = match not_a_digit(number, unit, at) {
-        Some(mistake) => Err(mistake),
-        None if number.is_empty() => Err("it is empty".to_owned()),
-        None => Ok(number.parse::<u64>().unwrap_or(u64::MAX)),
-    };
-    match number.and_then(|number| scale_ms.map(|scale| number.saturating_mul(scale))) {
-        Ok(ms) => Ok(Wait::For(Duration::from_millis(ms))),
-        Err(mistake) => Err(format!(
-            "invalid duration {text:?}: needs a whole number and ms, s, m or h (for example 30s); {mistake}"
-        )),
-    }
-}
-
-/// The digits that a text begins with, what follows them, and the position of that, from 1.
-fn number_and_unit(text: &str) -> (&str, &str, usize) {
-    let typed = text.trim();
-    let number = typed.trim_start_matches(|c: char| c.is_ascii_digit());
-    let number = &typed[..typed.len() - number.len()];
-    let unit = typed[number.len()..].trim_start();
-    let at = text.trim_end().chars().count() - unit.chars().count() + 1;
-    (number, unit, at)
-}
-
-/// What is wrong if no unit can be meant: no number stands before it, or it does not begin with a letter.
-fn not_a_digit(number: &str, unit: &str, at: usize) -> Option<String> {
-    let first = unit.chars().next().filter(|first| number.is_empty() || !first.is_alphabetic())?;
-    Some(format!("{:?} at position {at} is not a digit", first.to_string()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_wait_is_a_number_with_a_unit() {
-        let seconds = |seconds| Ok(Wait::For(Duration::from_secs(seconds)));
-        assert_eq!(parse_wait("30"), seconds(30));
-        assert_eq!(parse_wait("30s"), seconds(30));
-        assert_eq!(parse_wait("5m"), seconds(300));
-        assert_eq!(parse_wait("500ms"), Ok(Wait::For(Duration::from_millis(500))));
-        assert_eq!(parse_wait("forever"), Ok(Wait::Forever));
-        assert_eq!((parse_wait(" 30 s"), parse_wait("2min")), (seconds(30), seconds(120)));
-        assert!(matches!(parse_wait("99999999999999999999h"), Ok(Wait::For(_))));
-    }
-
-    #[test]
-    fn a_wrong_duration_is_answered_with_the_form_an_example_and_the_place() {
-        for (text, mistake) in [
-            ("", "it is empty"),
-            ("s", "\"s\" at position 1 is not a digit"),
-            ("-1", "\"-\" at position 1 is not a digit"),
-            ("1.5s", "\".\" at position 2 is not a digit"),
-            ("5 parsecs", "\"parsecs\" at position 3 is not ms, s, m or h"),
-        ] {
-            let form = "needs a whole number and ms, s, m or h (for example 30s)";
-            assert_eq!(parse_wait(text), Err(format!("invalid duration {text:?}: {form}; {mistake}")));
-        }
-    }
-
-    #[test]
-    fn a_speed_is_in_khz_and_a_wrong_one_is_answered_with_the_form() {
-        assert_eq!((parse_khz("1000"), parse_khz("950 kHz"), parse_khz("50000khz")), (Ok(1000), Ok(950), Ok(50_000)));
-        for (text, mistake) in [
-            ("", "it is empty"),
-            ("0", "it is too slow"),
-            ("50001", "it is too fast"),
-            ("99999999999999", "it is too fast"),
-            ("4MHz", "\"MHz\" at position 2 is not kHz"),
-            ("x", "\"x\" at position 1 is not a digit"),
-            ("-1", "\"-\" at position 1 is not a digit"),
-            ("1.5 kHz", "\".\" at position 2 is not a digit"),
-        ] {
-            let form = "needs a whole number of kHz from 1 to 50000 (for example 1000)";
-            assert_eq!(parse_khz(text), Err(format!("invalid speed {text:?}: {form}; {mistake}")));
-        }
-    }
 }

@@ -13,7 +13,8 @@ use serde::Serialize;
 
 use super::{
     blocks::{self, Opened},
-    exit::{Exit, refuse},
+    exit::refuse,
+    exit_codes::Exit,
     files,
     output::{Answer, Outcome, Report},
     page::{Page, Tone},

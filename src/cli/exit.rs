@@ -1,4 +1,4 @@
-//! Why the program ended, and which errors mean what.
+//! Which errors mean which exit code.
 
 use std::{any::Any, fmt::Display};
 
@@ -7,39 +7,7 @@ use m365_drv::{
     ops::{self, Category},
 };
 
-use super::{
-    exit_codes::{Row, TABLE},
-    hints,
-};
-
-/// Why the program ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Exit {
-    Ok,
-    Internal,
-    Usage,
-    Consent,
-    NoProbe,
-    ProbeAccess,
-    NoContact,
-    WrongBoard,
-    Image,
-    Data,
-    Backup,
-    Flash,
-    Verify,
-    LinkLost,
-    Locked,
-    Output,
-    Interrupted,
-}
-
-impl Exit {
-    /// The row of this exit code.
-    pub(crate) fn row(self) -> &'static Row {
-        TABLE.iter().find(|row| row.exit == self).unwrap_or(&TABLE[1])
-    }
-}
+use super::exit_codes::Exit;
 
 /// An error that this command line raises itself, with the exit code that it means.
 #[derive(Debug, thiserror::Error)]
@@ -63,14 +31,6 @@ pub(crate) fn refuse(exit: Exit, message: impl Into<String>) -> anyhow::Error {
 /// The same, with what led to it.
 pub(crate) fn refuse_because(exit: Exit, message: impl Into<String>, cause: impl Display) -> anyhow::Error {
     anyhow::anyhow!("{cause}").context(Refusal::new(exit, message))
-}
-
-/// What an error is about, one a line.
-pub(crate) fn details(error: &anyhow::Error) -> Vec<String> {
-    match error.downcast_ref() {
-        Some(ops::Error::SeveralImages { fitting, .. }) => fitting.clone(),
-        _ => hints::published(error),
-    }
 }
 
 /// What went wrong between this program and the board, if an error is about that.

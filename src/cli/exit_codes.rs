@@ -1,6 +1,33 @@
-//! The table of exit codes, written once: the exit itself, `--json`, `explain` and the tests all read it.
+//! Why the program ended, and the table of exit codes, written once: the exit itself, `--json`, `explain` and the tests all read it.
 
-use super::exit::Exit;
+/// Why the program ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Ok,
+    Internal,
+    Usage,
+    Consent,
+    NoProbe,
+    ProbeAccess,
+    NoContact,
+    WrongBoard,
+    Image,
+    Data,
+    Backup,
+    Flash,
+    Verify,
+    LinkLost,
+    Locked,
+    Output,
+    Interrupted,
+}
+
+impl Exit {
+    /// The row of this exit code.
+    pub(crate) fn row(self) -> &'static Row {
+        TABLE.iter().find(|row| row.exit == self).unwrap_or(&TABLE[1])
+    }
+}
 
 /// One exit code: its number, its name in JSON, what it means, and what the board is after it.
 pub(crate) struct Row {

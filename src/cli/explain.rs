@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use super::{
     error_codes::{self, ErrorCode},
-    exit::{Exit, refuse},
+    exit::refuse,
+    exit_codes::Exit,
     exit_codes::{self, Row},
     gate_pages::{self, GatePage},
     hints,

@@ -3,19 +3,13 @@
 use clap::error::ErrorKind;
 use m365_drv::{
     board::BoardState,
-    ops::Known,
+    ops::{self, Known},
     printable::{printable, quoted_path},
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{
-    exit::{self, Exit},
-    hints,
-    page::Width,
-    probes,
-    typed::Typed,
-};
+use super::{exit_codes::Exit, hints, page::Width, probe_words, typed::Typed};
 
 /// What went wrong, why, and the next command to type.
 #[derive(Debug, Serialize)]
@@ -36,7 +30,7 @@ impl Failure {
     /// A run that ended with this error.
     pub(crate) fn new(exit: Exit, error: &anyhow::Error, typed: &Typed) -> Self {
         let chain = error.chain().skip(1).map(ToString::to_string);
-        let causes = chain.chain(exit::details(error)).chain(probes::named_by(error)).collect();
+        let causes = chain.chain(details(error)).chain(probe_words::named_by(error)).collect();
         let hint = hints::next(exit, Some(error), typed);
         Self { name: exit.row().name, message: error.to_string(), causes, hint, known: None, backup: None }
     }
@@ -77,6 +71,14 @@ impl Failure {
         }
         lines.push(width.message(&format!("exit {}: see `m365-drv explain {}`", row.code, row.name), "  "));
         lines.join("\n")
+    }
+}
+
+/// What an error is about, one a line.
+fn details(error: &anyhow::Error) -> Vec<String> {
+    match error.downcast_ref() {
+        Some(ops::Error::SeveralImages { fitting, .. }) => fitting.clone(),
+        _ => hints::published(error),
     }
 }
 

@@ -11,7 +11,10 @@ use directories::ProjectDirs;
 use m365_drv::printable::quoted_path;
 use tempfile::NamedTempFile;
 
-use super::exit::{Exit, Meaning, refuse};
+use super::{
+    exit::{Meaning, refuse},
+    exit_codes::Exit,
+};
 
 /// Nothing this program reads is bigger; a device or a disk image named by mistake must not fill the memory.
 const MAX_LEN: u64 = 16 << 20;

@@ -6,7 +6,8 @@ use clap::Args;
 use m365_drv::image::{self, FindError, Found, Image, Kind, Shelf};
 
 use super::{
-    exit::{Exit, Meaning, refuse},
+    exit::{Meaning, refuse},
+    exit_codes::Exit,
     files,
 };
 

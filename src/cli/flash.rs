@@ -15,10 +15,10 @@ use serde::Serialize;
 
 use super::{
     Context,
-    backup::KeepArgs,
+    backup_args::KeepArgs,
     consent::ConsentArg,
     data::{Written, source_row},
-    exit::Exit,
+    exit_codes::Exit,
     files::NewFile,
     info::firmware_row,
     lines::seconds,

@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use super::{
     Cli,
-    exit::{Exit, Meaning},
+    exit::Meaning,
+    exit_codes::Exit,
     output::{Answer, Outcome, Report},
     page::Page,
 };

@@ -11,7 +11,8 @@ use m365_drv::{
 
 use super::{
     cures::{self, System},
-    exit::{self, Exit},
+    exit,
+    exit_codes::Exit,
     typed::Typed,
 };
 

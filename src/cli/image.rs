@@ -13,7 +13,8 @@ use serde::Serialize;
 use super::{
     Context,
     check::{self, CheckArgs},
-    exit::{Exit, Meaning, refuse},
+    exit::{Meaning, refuse},
+    exit_codes::Exit,
     files,
     output::{Answer, Outcome, Report},
     page::{Page, Tone},

@@ -12,11 +12,7 @@ use std::{
 
 use m365_drv::board::Ledger;
 
-use super::{
-    exit::{self, Exit},
-    files,
-    output::Output,
-};
+use super::{exit, exit_codes::Exit, files, output::Output};
 
 /// Signals that come closer together are one: `timeout` sends two, to the process and to its group.
 const APART: Duration = Duration::from_millis(200);

@@ -19,7 +19,8 @@ use m365_drv::{
 
 use super::{
     Globals, Typed,
-    exit::{Exit, Meaning, refuse, refuse_because},
+    exit::{Meaning, refuse, refuse_because},
+    exit_codes::Exit,
     failure::{Failure, escaped, label, state_in_words},
     page::Width,
 };

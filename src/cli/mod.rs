@@ -1,6 +1,8 @@
 //! The command line: what can be typed, and which file handles it.
 
+mod audience;
 mod backup;
+mod backup_args;
 mod blocks;
 mod check;
 mod consent;
@@ -26,6 +28,7 @@ mod logging;
 mod output;
 mod page;
 mod phases;
+mod probe_words;
 mod probes;
 mod progress;
 mod protect;
@@ -36,6 +39,7 @@ mod tips;
 mod typed;
 mod values;
 mod verify;
+mod words;
 
 use std::{env, path::PathBuf};
 
@@ -83,11 +87,11 @@ pub(crate) struct Globals {
     ///
     /// `VID:PID`, `VID:PID:SERIAL`, a serial or at least its first 4 characters, `usb:BUS-PORT[.PORT]`, or `#N` as listed by
     /// `m365-drv probes`.
-    #[arg(long, global = true, value_name = "SEL", value_parser = Reads(context::parse_probe))]
+    #[arg(long, global = true, value_name = "SEL", value_parser = Reads(values::parse_probe))]
     pub(crate) probe: Option<Selector>,
 
     /// SWD clock in kHz; by default the fastest that works, up to 4000 [env: `M365_DRV_SPEED`].
-    #[arg(long, global = true, value_name = "KHZ", allow_negative_numbers = true, value_parser = Reads(context::parse_khz))]
+    #[arg(long, global = true, value_name = "KHZ", allow_negative_numbers = true, value_parser = Reads(values::parse_khz))]
     pub(crate) speed: Option<u32>,
 
     /// Rehearse on a simulated board; no hardware is touched.
@@ -98,7 +102,7 @@ pub(crate) struct Globals {
 
     /// Keep trying until the board answers, for at most DURATION (for example `--wait=30s`) or without limit.
     #[arg(long, global = true, value_name = "DURATION", num_args = 0..=1, require_equals = true)]
-    #[arg(default_missing_value = "forever", value_parser = Reads(context::parse_wait))]
+    #[arg(default_missing_value = "forever", value_parser = Reads(values::parse_wait))]
     pub(crate) wait: Option<Wait>,
 
     /// How to reach the chip.

@@ -18,7 +18,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{
-    exit::{self, Exit, Meaning, refuse_because},
+    exit::{self, Meaning, refuse_because},
+    exit_codes::Exit,
     failure::Failure,
     logging,
     page::{Page, Width},

@@ -1,17 +1,14 @@
 //! `probes`: the probes found, whether each can be used, and if not the fix.
 
-use m365_drv::{
-    board::{self, ProbeEntry},
-    printable::printable,
-};
+use m365_drv::{board::ProbeEntry, printable::printable};
 use serde::Serialize;
 
 use super::{
     Context,
     cures::{self, System},
-    exit,
     output::{Answer, Outcome, Report},
     page::{Page, Tone},
+    probe_words::place,
 };
 
 #[derive(Serialize)]
@@ -53,27 +50,6 @@ fn rows(probe: &ProbeEntry, page: &mut Page, system: System) {
     for line in cure {
         page.line(format!("  {}", printable(&line)));
     }
-}
-
-/// The probes that an error is about, one a line.
-pub(crate) fn named_by(error: &anyhow::Error) -> Vec<String> {
-    use board::Error::{ProbeAmbiguous, ProbeNotFound, SeveralProbes};
-    match exit::of_board(error) {
-        Some(ProbeNotFound { found, .. } | ProbeAmbiguous { found, .. } | SeveralProbes { found }) => {
-            found.iter().map(in_a_line).collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-fn in_a_line(probe: &ProbeEntry) -> String {
-    let serial = probe.serial.as_deref().map_or_else(String::new, |serial| format!(", serial {serial}"));
-    format!("#{} {}, {}{serial}", probe.index, probe.kind, place(probe))
-}
-
-fn place(probe: &ProbeEntry) -> String {
-    let place = probe.usb.as_deref().map_or_else(String::new, |place| format!(" at usb:{place}"));
-    format!("{}:{}{place}", probe.vid, probe.pid)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{
     Context,
-    backup::KeepArgs,
+    backup_args::KeepArgs,
     consent::ConsentArg,
     flash::watchdog,
     info::protection_row,

@@ -14,7 +14,8 @@ use m365_drv::{
 use super::{
     Context, blocks,
     data::MileageArgs,
-    exit::{Exit, Meaning, refuse},
+    exit::{Meaning, refuse},
+    exit_codes::Exit,
     firmware::{AtHand, FirmwareArgs},
     gate_pages::forcible,
     values::ScooterName,

@@ -17,7 +17,7 @@ use m365_drv::{
     target::Target,
 };
 
-use super::exit::{Exit, Meaning};
+use super::{exit::Meaning, exit_codes::Exit};
 
 /// The help of `--simulate`, with all scenarios.
 pub(super) fn help() -> String {

@@ -12,8 +12,8 @@ use m365_drv::{
 };
 
 use super::{
-    context::parse_wait,
-    typed::{Role, Word, command_words},
+    values::parse_wait,
+    words::{Role, Word, command_words},
 };
 
 /// The commands that may be proposed: they change no board.

@@ -7,9 +7,12 @@ use std::{
 };
 
 use anstream::ColorChoice;
-use clap::{Command, CommandFactory, FromArgMatches, ValueEnum};
+use clap::{CommandFactory, FromArgMatches, ValueEnum};
 
-use super::{Cli, ColorArg, tips};
+use super::{
+    Cli, ColorArg, tips,
+    words::{Role, Word, command_words, with_roles},
+};
 
 /// What was typed, and the few facts about it that every message needs, also one about bad usage.
 pub(crate) struct Typed {
@@ -25,33 +28,6 @@ pub(crate) struct Typed {
     pub(crate) color: ColorChoice,
     /// Whether the command works on a board, so that an error tells the board's state.
     pub(crate) has_board: bool,
-}
-
-/// A word of the command line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Word {
-    pub(super) text: String,
-    pub(super) role: Role,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
-    /// An option, with its value if that follows a `=`.
-    Option,
-    /// The value of the option before it.
-    Value,
-    /// The command, or one of its arguments.
-    Plain,
-    /// The two dashes after which nothing is an option.
-    Dashes,
-}
-
-impl Word {
-    /// Whether it is this option, with or without a value.
-    fn is(&self, option: &str) -> bool {
-        let is_named = |rest: &str| rest.is_empty() || rest.starts_with('=');
-        self.role == Role::Option && self.text.strip_prefix(option).is_some_and(is_named)
-    }
 }
 
 impl Typed {
@@ -146,47 +122,6 @@ impl Typed {
         let others = (0..self.words.len()).filter(|at| !of_option(*at)).map(|at| &*self.words[at].text);
         others.flat_map(|text| [Some(text), text.split_once('=').map(|(_, value)| value)]).flatten().any(same)
     }
-}
-
-/// What each word is, as far as it is known without its command.
-fn with_roles(texts: impl Iterator<Item = String>) -> Vec<Word> {
-    let with_value = options_with_value(&Cli::command());
-    let (mut words, mut takes_value, mut all_plain) = (Vec::new(), false, false);
-    for text in texts {
-        let role = match &*text {
-            _ if all_plain => Role::Plain,
-            "--" => Role::Dashes,
-            option if option.starts_with('-') && option.len() > 1 => Role::Option,
-            _ if takes_value => Role::Value,
-            _ => Role::Plain,
-        };
-        takes_value = role == Role::Option && with_value.contains(&text);
-        all_plain |= role == Role::Dashes;
-        words.push(Word { text, role });
-    }
-    words
-}
-
-/// The options whose value is the next word.
-fn options_with_value(command: &Command) -> Vec<String> {
-    let taking = |arg: &&clap::Arg| arg.get_action().takes_values() && !arg.is_require_equals_set();
-    let names = |arg: &clap::Arg| {
-        let long = arg.get_long().map(|long| format!("--{long}"));
-        long.into_iter().chain(arg.get_short().map(|short| format!("-{short}")))
-    };
-    let own = command.get_arguments().filter(taking).flat_map(names);
-    own.chain(command.get_subcommands().flat_map(options_with_value)).collect()
-}
-
-/// The words that name the command and the commands within it.
-pub(super) fn command_words<'w>(words: &'w [Word], root: &Command) -> Vec<&'w str> {
-    let (mut command, mut names) = (root, Vec::new());
-    for word in words.iter().filter(|word| word.role == Role::Plain) {
-        let Some(inner) = command.find_subcommand(&word.text) else { break };
-        command = inner;
-        names.push(word.text.as_str());
-    }
-    names
 }
 
 fn command_in(words: &[Word]) -> Option<String> {
