@@ -1,127 +1,15 @@
-//! What a board held, in a file that survives whatever happens to the board.
+//! `backup`: saves what a board holds. Changes nothing on it.
 
-use std::{
-    fs::File,
-    io::{self, Read as _, Write as _},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{Error, Job, Keep, Place, contents::Contents, report};
+use super::{BackupError, Error, Job, Keep, Place, contents::Contents, report};
 use crate::{
-    block::{DataBlock, Uid},
-    board::{Comparison, LinkError, OptionBytes, Part, Protection, progress::Step},
-    image::{Saved, SavedError},
-    printable::quoted_path,
+    block::Uid,
+    board::{Comparison, LinkError, Part, Protection, progress::Step},
     target::Target,
 };
-
-/// A board's contents before anything was changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Backup {
-    /// Whose.
-    pub uid: Uid,
-    /// The option bytes.
-    pub option_bytes: OptionBytes,
-    /// All of main flash, from 0x08000000, where it could be read.
-    pub flash: Option<Vec<u8>>,
-    /// The data block, where one was found.
-    pub block: Option<DataBlock>,
-}
-
-/// A file cannot be written or read back as a backup.
-#[derive(Debug, thiserror::Error)]
-pub enum BackupError {
-    /// The system refuses.
-    #[error("{} cannot be {what}", quoted_path(path))]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// What was tried: `written`, `read`.
-        what: &'static str,
-        /// What the system says.
-        #[source]
-        source: io::Error,
-    },
-    /// There is one already, and a backup is never overwritten.
-    #[error("{} already exists", quoted_path(.0))]
-    Exists(PathBuf),
-    /// What was read back differs from what was written.
-    #[error("what was read back from {} differs from what was written", quoted_path(.0))]
-    Differs(PathBuf),
-    /// Not a backup.
-    #[error("{} is not an m365-drv backup: {reason}", quoted_path(path))]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-}
-
-/// The longest file that can be a backup: 128 KiB of flash in hexadecimal, and some room for the rest.
-const MAX_FILE: u64 = 512 * 1024;
-
-impl Backup {
-    /// The text of the file.
-    fn encode(&self) -> String {
-        let Self { uid, option_bytes: OptionBytes(option_bytes), flash, block } = self.clone();
-        Saved { uid, option_bytes, flash, block }.encode()
-    }
-
-    /// Reads the text of a backup file.
-    pub fn decode(text: &str) -> Result<Self, SavedError> {
-        let Saved { uid, option_bytes, flash, block } = Saved::decode(text)?;
-        Ok(Self { uid, option_bytes: OptionBytes(option_bytes), flash, block })
-    }
-
-    /// Reads a backup file.
-    pub fn open(path: &Path) -> Result<Self, BackupError> {
-        let io = |source| BackupError::Io { path: path.to_owned(), what: "read", source };
-        let mut text = String::new();
-        File::open(path).map_err(io)?.take(MAX_FILE + 1).read_to_string(&mut text).map_err(io)?;
-        let malformed = |reason| BackupError::Malformed { path: path.to_owned(), reason };
-        if text.len() as u64 > MAX_FILE {
-            return Err(malformed("it is too long".into()));
-        }
-        Self::decode(&text).map_err(|error| malformed(error.to_string()))
-    }
-
-    /// Writes the file so that after a crash at any moment there is either a whole one or none, and reads it again.
-    pub fn save(&self, path: &Path) -> Result<(), BackupError> {
-        let io = |source| BackupError::Io { path: path.to_owned(), what: "written", source };
-        if path.exists() {
-            return Err(BackupError::Exists(path.to_owned()));
-        }
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let mut file = tempfile::Builder::new().prefix(".m365-drv-").tempfile_in(folder).map_err(io)?;
-        file.write_all(self.encode().as_bytes()).map_err(io)?;
-        file.as_file().sync_all().map_err(io)?;
-        if Self::open(file.path())? != *self {
-            return Err(BackupError::Differs(path.to_owned()));
-        }
-        file.persist_noclobber(path).map_err(|error| match error.error.kind() {
-            io::ErrorKind::AlreadyExists => BackupError::Exists(path.to_owned()),
-            _ => io(error.error),
-        })?;
-        sync_folder(folder).map_err(io)
-    }
-}
-
-/// A rename is durable only when the folder is (fsync(2)); Windows has no such call.
-#[cfg(unix)]
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-#[cfg(not(unix))]
-pub(super) fn sync_folder(_folder: &Path) -> io::Result<()> {
-    Ok(())
-}
 
 /// What `backup` saved.
 #[derive(Debug, Clone, Serialize)]
@@ -174,44 +62,4 @@ fn save(job: &mut Job<'_>, keep: &Keep) -> Result<BackupReport, Error> {
     let flash_bytes = backup.flash.as_ref().map_or(0, Vec::len);
     let (data, protection) = (backup.block.is_some(), status.protection);
     Ok(BackupReport { uid, backup: path, flash_bytes, data, protection })
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-
-    fn backup() -> Backup {
-        Backup {
-            uid: Uid([1, 2, 3]),
-            option_bytes: OptionBytes::open(0xFE),
-            flash: Some(vec![0x5A; 65_536]),
-            block: Some(DataBlock::template().with_uid(Uid([1, 2, 3]))),
-        }
-    }
-
-    #[test]
-    fn a_backup_reads_as_it_was_written() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.json");
-        backup().save(&path).unwrap();
-        assert_eq!(Backup::open(&path).unwrap(), backup());
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn a_backup_is_never_overwritten() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.json");
-        fs::write(&path, "mine").unwrap();
-        assert!(matches!(backup().save(&path), Err(BackupError::Exists(_))));
-        assert_eq!(fs::read(&path).unwrap(), b"mine");
-    }
-
-    #[test]
-    fn one_flipped_digit_of_the_flash_is_noticed() {
-        let text = backup().encode().replacen("5a5a", "5a5b", 1);
-        assert!(Backup::decode(&text).is_err());
-    }
 }

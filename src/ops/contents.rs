@@ -1,10 +1,8 @@
 //! The one reading of what a board holds, for every procedure that wants to know.
 
-use super::{
-    Known, Stake, Work,
-    backup::Backup,
-    report::{Firmware, Source},
-};
+use std::ops::Range;
+
+use super::{Backup, DataSource, Firmware, Known, Stake, Work};
 use crate::{
     block::{DataBlock, LEN, Mileage, Serial, Uid},
     board::{Board, Error, LinkError, PageBefore, Protection, Status, Stranger},
@@ -17,7 +15,7 @@ pub(super) struct Contents {
     /// All of main flash, if it can be read.
     pub(super) flash: Option<Vec<u8>>,
     /// The data block, and whether it comes from flash or from SRAM.
-    pub(super) block: Option<(DataBlock, Source)>,
+    pub(super) block: Option<(DataBlock, DataSource)>,
     /// The scooter whose flash map the data block in flash follows, if that is not the map asked for.
     pub(super) other_map: Option<&'static Target>,
     /// Data blocks of other chips in SRAM, if this one's is found nowhere.
@@ -37,7 +35,7 @@ impl Contents {
             let rescue = board.rescue(target)?;
             match rescue.block {
                 Some(block) if contents.block.is_none() || block.is_whole(board.uid) => {
-                    (contents.block, contents.other_map) = (Some((block, Source::Sram)), None);
+                    (contents.block, contents.other_map) = (Some((block, DataSource::Sram)), None);
                 }
                 None if contents.block.is_none() => contents.strangers = rescue.strangers,
                 _ => {}
@@ -50,9 +48,7 @@ impl Contents {
     pub(super) fn note(&self, known: &mut Known, target: &Target) {
         let map = self.other_map.unwrap_or(target);
         if let Some(flash) = self.flash.as_deref().filter(|flash| flash.len() >= map.flash.len()) {
-            let boot =
-                (map.regions.boot.start - map.flash.start) as usize..(map.regions.boot.end - map.flash.start) as usize;
-            known.found_boot = Firmware::of(&flash[boot]);
+            known.found_boot = Firmware::of(region_of(map, flash, &map.regions.boot));
             known.found_drv = Firmware::of(&flash[drv_region(flash, &map.regions.drv)]);
         }
         if let Some((block, source)) = &self.block {
@@ -81,14 +77,14 @@ impl Contents {
             if board.read(address..address + LEN as u32)? != bytes {
                 return Err(LinkError::Unstable { what: "the data block", address }.into());
             }
-            (self.block, self.other_map) = (Some((block, Source::Flash)), other);
+            (self.block, self.other_map) = (Some((block, DataSource::Flash)), other);
             break;
         }
         Ok(())
     }
 
     /// The data block, unless it is of a form that this scooter has no use for.
-    pub(super) fn block_for(&self, target: &Target) -> Option<&(DataBlock, Source)> {
+    pub(super) fn block_for(&self, target: &Target) -> Option<&(DataBlock, DataSource)> {
         let fits = |serial: Serial| target.serial.fits(serial);
         let is_own = |block: &DataBlock| self.other_map.is_none() || block.serial().is_some_and(fits);
         self.block.as_ref().filter(|(block, _)| is_own(block))
@@ -96,12 +92,20 @@ impl Contents {
 
     /// Whether the data block is left in SRAM from before a reset: firmware that can start again would find it in flash.
     pub(super) fn is_left_in_sram(&self) -> bool {
-        self.flash.is_some() && self.block.as_ref().is_some_and(|(_, source)| *source == Source::Sram)
+        self.flash.is_some() && self.block.as_ref().is_some_and(|(_, source)| *source == DataSource::Sram)
     }
 
     /// Whether there is a data block of this chip that is not cut short.
     fn has_whole_block(&self, uid: Uid) -> bool {
         self.block.as_ref().is_some_and(|(block, _)| block.is_whole(uid))
+    }
+
+    /// Whether the bootloader's update record has the magic and a flag that is not zero (boot.bin, disassembled).
+    pub(super) fn has_pending_update(&self, target: &Target) -> bool {
+        let Some(flash) = &self.flash else { return false };
+        let record = region_of(target, flash, &target.regions.update);
+        let word = |at: usize| u32::from_le_bytes([record[at], record[at + 1], record[at + 2], record[at + 3]]);
+        word(0) == 0x505A && word(4) != 0
     }
 
     /// Reads the pages that are to be erased once more: what is saved of them is all that will be left.
@@ -130,4 +134,9 @@ impl Contents {
             block: self.block.as_ref().map(|(block, _)| block.clone()),
         }
     }
+}
+
+/// A region of flash that was read from its first address on.
+pub(super) fn region_of<'f>(target: &Target, flash: &'f [u8], region: &Range<u32>) -> &'f [u8] {
+    &flash[(region.start - target.flash.start) as usize..(region.end - target.flash.start) as usize]
 }

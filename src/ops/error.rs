@@ -1,10 +1,10 @@
 //! What a procedure can end in, and what the board is then.
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 
 use serde::Serialize;
 
-use super::{BackupError, Lack, Obstacle, Stake, evidence::Findings};
+use super::{BackupError, Findings, Obstacle, Stake};
 use crate::{
     block::{SerialError, Uid},
     board,
@@ -170,6 +170,27 @@ pub enum Error {
         /// What it does instead.
         how: String,
     },
+}
+
+/// What a dump does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
+    /// The bootloader, or a part of it.
+    Boot,
+    /// The firmware, or a part of it.
+    Drv,
+    /// A data block with a serial number and a mileage.
+    Block,
+}
+
+impl fmt::Display for Lack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Boot => "no bootloader",
+            Self::Drv => "no firmware",
+            Self::Block => "no data block with serial and mileage",
+        })
+    }
 }
 
 impl Error {

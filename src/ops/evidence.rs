@@ -1,8 +1,6 @@
 //! Whether the board on the wires is of the scooter that was asked for, as far as it can be told from what it holds.
 
-use std::fmt;
-
-use super::{Error, FlashRequest, ForcedGate, Job, contents::Contents, report::Source};
+use super::{DataSource, Error, Findings, FlashRequest, ForcedGate, Job, contents::Contents};
 use crate::{
     block::Serial,
     image::{Catalog, Kind, Layout, drv_region, inspect, origin},
@@ -12,31 +10,6 @@ use crate::{
 
 /// What `--force` takes to flash a board although it is another scooter's.
 pub const OTHER_SCOOTER: &str = "other-scooter";
-
-/// What was found on a board, in words.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Findings(Vec<String>);
-
-impl Findings {
-    /// Whether nothing was found.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl fmt::Display for Findings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, finding) in self.0.iter().enumerate() {
-            let before = match index {
-                0 => "",
-                _ if index + 1 == self.0.len() => " and ",
-                _ => ", ",
-            };
-            write!(f, "{before}{finding}")?;
-        }
-        Ok(())
-    }
-}
 
 /// What the board holds, sorted by whether it belongs to the scooter asked for. What belongs to every scooter, as the shared
 /// bootloader does, or to none that is known, is in none of them.
@@ -119,7 +92,7 @@ impl Contents {
         }
         if let Some((block, source)) = &self.block {
             // In flash it may be what the block was made with.
-            if *source == Source::Sram && self.flash.is_none() {
+            if *source == DataSource::Sram && self.flash.is_none() {
                 evidence.version(block.version(), target);
             }
             if let Some(serial) = block.serial().filter(|serial| Some(*serial) != given) {
@@ -238,7 +211,7 @@ mod tests {
         let block = serial.map(|serial| DataBlock::template().with_uid(Uid([1, 2, 3])).with_serial(serial));
         let contents = Contents {
             flash: Some(flash),
-            block: block.map(|block| (block, Source::Flash)),
+            block: block.map(|block| (block, DataSource::Flash)),
             other_map: None,
             strangers: vec![],
         };
@@ -251,7 +224,8 @@ mod tests {
         let mut bytes = DataBlock::template().with_uid(Uid([1, 2, 3])).with_serial(serial).as_bytes().to_vec();
         bytes[0x34..0x36].copy_from_slice(&version.to_le_bytes());
         let block = DataBlock::parse(&bytes).unwrap();
-        let contents = Contents { flash: None, block: Some((block, Source::Sram)), other_map: None, strangers: vec![] };
+        let contents =
+            Contents { flash: None, block: Some((block, DataSource::Sram)), other_map: None, strangers: vec![] };
         contents.evidence(Target::builtin(asked).unwrap(), None)
     }
 

@@ -3,9 +3,8 @@
 use serde::Serialize;
 
 use super::{
-    Error, Extent, Job, Obstacle,
+    After, DataSource, Error, FlashRequest, Intent, Job, Obstacle,
     job::refused,
-    keep::Keep,
     prepare::{Prepared, prepare},
     protect,
     report::{self, Firmware, ForcedGate},
@@ -13,70 +12,12 @@ use super::{
     write::{self, Known, Permit, Written},
 };
 use crate::{
-    block::{DataBlock, Mileage, Serial, Uid},
+    block::{Mileage, Serial, Uid},
     board::{
-        Board, Boot, ChipKind, EraseConsent, Status,
+        Board, Boot, ChipKind, Status,
         progress::{Event, Step},
     },
-    image::{Image, RehearsalImages},
-    target::Target,
 };
-
-pub use super::report::Source as DataSource;
-
-/// What is to be written, and what may be done for it.
-#[derive(Debug)]
-pub struct FlashRequest<'a> {
-    /// The scooter.
-    pub target: &'a Target,
-    /// Bootloaders to choose from: the one that passes every gate on the chip found. Without any, the board's own is kept if
-    /// possible.
-    pub boot: &'a [Image],
-    /// DRV firmware; likewise.
-    pub drv: &'a [Image],
-    /// A data block from a file. It goes before the board's own.
-    pub data: Option<DataBlock>,
-    /// The serial number to write, instead of the board's own.
-    pub serial: Option<Serial>,
-    /// The mileage to write, instead of the board's own.
-    pub mileage: Option<Mileage>,
-    /// Given if the chip may be erased to unlock it.
-    pub consent: Option<EraseConsent>,
-    /// How much to write.
-    pub extent: Extent,
-    /// Whether to write at all.
-    pub intent: Intent,
-    /// Where to save what the board holds.
-    pub keep: Keep,
-    /// What to do when everything is verified.
-    pub after: After,
-    /// Gates that may fail.
-    pub forced: Vec<String>,
-    /// What starts the chip's watchdog afterwards.
-    pub watchdog: Watchdog,
-    /// Whether our own images for the simulated board will do.
-    pub rehearsal: RehearsalImages,
-}
-
-/// Whether to write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Intent {
-    /// Do it.
-    Write,
-    /// Read only, and say what would be done.
-    Preview,
-}
-
-/// What to do when everything is verified.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum After {
-    /// Reset the chip and watch the firmware start.
-    Run,
-    /// The same, with read-out protection on.
-    LockAndRun,
-    /// Leave the board as it was verified; the firmware has not run yet.
-    Stop,
-}
 
 /// What `flash` did, or for a preview would do.
 #[derive(Debug, Clone, Serialize)]

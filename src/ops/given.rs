@@ -1,6 +1,6 @@
 //! The data block that was given with `--data`: whether it fits the scooter, and what it replaces.
 
-use super::{Error, FlashRequest, Job, report::Source};
+use super::{DataSource, Error, FlashRequest, Job};
 use crate::{
     block::{DataBlock, Serial},
     target::Target,
@@ -11,7 +11,7 @@ impl FlashRequest<'_> {
     pub(super) fn check(&self, job: &mut Job<'_>) -> Result<(), Error> {
         job.known.scooter = Some(self.target.name.clone());
         if let Some(block) = &self.data {
-            job.known.writes(block, Some(Source::File));
+            job.known.writes(block, Some(DataSource::File));
         }
         job.known.serial = self.serial.or(job.known.serial);
         job.known.mileage_m = self.mileage.or(job.known.mileage_m);
@@ -58,7 +58,7 @@ impl FlashRequest<'_> {
     }
 
     /// The data block given, which goes before the board's own. Says what it replaces.
-    pub(super) fn given(&self, job: &mut Job<'_>, own: Option<&DataBlock>) -> Option<(DataBlock, Source)> {
+    pub(super) fn given(&self, job: &mut Job<'_>, own: Option<&DataBlock>) -> Option<(DataBlock, DataSource)> {
         let mut given = self.data.clone()?;
         // Small letters, or another separator: it is written in the scooter's form, as one that is typed.
         let rule = &self.target.serial;
@@ -74,6 +74,6 @@ impl FlashRequest<'_> {
             let (given, own) = (in_words(&given), in_words(own));
             job.warn("data-replaced", format!("the data block from --data ({given}) replaces the board's own ({own})"));
         }
-        Some((given, Source::File))
+        Some((given, DataSource::File))
     }
 }

@@ -1,8 +1,8 @@
 //! What `restore` puts back: a backup of this program, or a dump that somebody made with another one.
 
-use std::{fmt, path::Path};
+use std::path::Path;
 
-use super::{Error, FlashPlan, Placed, backup::Backup};
+use super::{Backup, Error, FlashPlan, Lack, Placed};
 use crate::{
     block::{DataBlock, LEN, Uid},
     board::{ChipKind, OptionBytes},
@@ -36,27 +36,6 @@ struct Parts {
     boot: Image,
     drv: Image,
     block: DataBlock,
-}
-
-/// What a dump does not hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lack {
-    /// The bootloader, or a part of it.
-    Boot,
-    /// The firmware, or a part of it.
-    Drv,
-    /// A data block with a serial number and a mileage.
-    Block,
-}
-
-impl fmt::Display for Lack {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Boot => "no bootloader",
-            Self::Drv => "no firmware",
-            Self::Block => "no data block with serial and mileage",
-        })
-    }
 }
 
 impl Goal {

@@ -6,8 +6,7 @@ use serde::Serialize;
 
 use super::{
     Error, Job,
-    contents::Contents,
-    prepare::slice,
+    contents::{Contents, region_of},
     report::{Data, Firmware},
     watchdog::starts_at_reset,
 };
@@ -95,7 +94,7 @@ fn look<'p>(job: &mut Job<'p>, mut board: Board<'p>) -> Result<InfoReport, Error
     // A 64 KiB firmware may be on a chip with 128 KiB: the data block shows which map is in use.
     let map = contents.other_map.unwrap_or(target);
     let firmware =
-        |region: &Range<u32>| contents.flash.as_deref().and_then(|flash| Firmware::of(slice(map, flash, region)));
+        |region: &Range<u32>| contents.flash.as_deref().and_then(|flash| Firmware::of(region_of(map, flash, region)));
     let boot = firmware(&map.regions.boot);
     let drv = contents.flash.as_deref().and_then(|flash| Firmware::of(&flash[drv_region(flash, &map.regions.drv)]));
     let data = contents.block.as_ref().map(|(block, source)| Data::new(*source, block));

@@ -3,9 +3,12 @@
 use std::{mem, time::Duration};
 
 use super::{Error, Known};
-use crate::board::{
-    self, Board, BoardState, ConnectOptions, Patience, Probes, Protection, Recipe, Reclock, Status, Wait,
-    progress::{Event, Progress, Step, Warning},
+use crate::{
+    board::{
+        self, Board, BoardState, ConnectOptions, Patience, Probes, Protection, Recipe, Reclock, Status, Wait,
+        progress::{Event, Progress, Step, Warning},
+    },
+    target::Target,
 };
 
 /// What a procedure works on, and where it reports to.
@@ -66,6 +69,27 @@ impl<'a> Job<'a> {
             self.warn("flash-size", format!("the size register reads {stated} KiB, but only 64 KiB answer"));
         }
         Ok(status)
+    }
+
+    /// Refuses a chip that is too small. One whose size register makes no sense is not refused for it: what the scooter needs is
+    /// proved before it is relied on.
+    pub(super) fn check_size(&mut self, board: &Board<'_>, target: &Target) -> Result<(), Error> {
+        let needed = target.flash_kib();
+        match board.chip.flash_kib {
+            Some(found) if found < needed => Err(board::Error::TooSmall { found, needed }.into()),
+            Some(_) => Ok(()),
+            None => {
+                let register = board.chip.flash_size_register;
+                self.warn(
+                    "flash-size",
+                    format!(
+                        "implausible flash size: the register reads {register} KiB; assuming {needed} KiB, which this \
+                     scooter needs"
+                    ),
+                );
+                Ok(())
+            }
+        }
     }
 
     pub(super) fn skip(&mut self, step: Step) {

@@ -1,22 +1,25 @@
 //! The procedures: what the commands do to a board, each a single pass from top to bottom, refusals first.
 
 mod backup;
+mod backup_file;
+mod backup_store;
 mod choice;
 mod contents;
 mod error;
 mod evidence;
+mod findings;
 mod flash;
 mod given;
 mod goal;
 mod info;
 mod job;
-mod keep;
 mod known;
 mod obstacle;
 mod plan;
 mod prepare;
 mod protect;
 mod report;
+mod request;
 mod restore;
 mod stake;
 mod verify;
@@ -24,20 +27,22 @@ mod watchdog;
 mod write;
 
 pub use self::{
-    backup::{Backup, BackupError, BackupReport, backup},
+    backup::{BackupReport, backup},
+    backup_file::{Backup, BackupError},
+    backup_store::{Keep, Place},
     choice::fit,
-    error::{Category, Error},
-    evidence::{Findings, OTHER_SCOOTER},
-    flash::{After, DataSource, FlashReport, FlashRequest, Intent, flash},
-    goal::Lack,
+    error::{Category, Error, Lack},
+    evidence::OTHER_SCOOTER,
+    findings::Findings,
+    flash::{FlashReport, flash},
     info::{InfoReport, Options, info},
     job::Job,
-    keep::{Keep, Place},
     known::Known,
     obstacle::Obstacle,
     plan::{Extent, FlashPlan, Overlap, Placed, Work},
     protect::{LockReport, UnlockReport, lock, reset, unlock},
-    report::{Data, Firmware, ForcedGate},
+    report::{Data, DataSource, Firmware, ForcedGate},
+    request::{After, FlashRequest, Intent},
     restore::{RestoreReport, restore},
     stake::Stake,
     verify::{VerifyReport, verify},

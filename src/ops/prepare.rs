@@ -1,19 +1,15 @@
 //! What is decided before anything is changed: what the board holds, and what it is to hold.
 
-use std::ops::Range;
-
 use super::{
-    Error, FlashPlan, FlashRequest, Job, Placed, Work,
-    contents::Contents,
-    keep::Earlier,
-    report::{Firmware, ForcedGate, Source},
+    DataSource, Error, Firmware, FlashPlan, FlashRequest, ForcedGate, Job, Placed, Work,
+    backup_store::Earlier,
+    contents::{Contents, region_of},
 };
 use crate::{
     block::{DataBlock, Mileage, SIGNATURE, Serial, Uid},
     board::{self, Board, ChipKind, Status, progress::Step},
     image::{Catalog, Image, Kind},
     printable::quoted_path,
-    target::Target,
 };
 
 /// Everything that is decided before anything is changed.
@@ -21,7 +17,7 @@ pub(super) struct Prepared {
     pub(super) plan: FlashPlan,
     pub(super) serial: Serial,
     pub(super) mileage: Mileage,
-    pub(super) data_source: Source,
+    pub(super) data_source: DataSource,
     pub(super) boot: Option<Firmware>,
     pub(super) drv: Option<Firmware>,
     pub(super) forced: Vec<ForcedGate>,
@@ -31,7 +27,7 @@ pub(super) struct Prepared {
 impl Prepared {
     /// Whether the data block was left in SRAM by firmware that cannot start again.
     pub(super) fn is_left_in_sram(&self) -> bool {
-        self.data_source == Source::Sram && self.held.is_left_in_sram()
+        self.data_source == DataSource::Sram && self.held.is_left_in_sram()
     }
 
     /// What there is to do. Flash that cannot be read is blank once it is unlocked.
@@ -51,7 +47,7 @@ pub(super) fn prepare(
     request: &FlashRequest<'_>,
 ) -> Result<Prepared, Error> {
     let target = request.target;
-    check_size(job, board, target)?;
+    job.check_size(board, target)?;
     let chip = board.chip.kind;
     let (boot, drv) = (request.choose(Kind::Boot, chip)?, request.choose(Kind::Drv, chip)?);
     let mut forced: Vec<_> = boot.iter().chain(&drv).flat_map(|chosen| chosen.forced.clone()).collect();
@@ -76,7 +72,7 @@ pub(super) fn prepare(
     let (block, data_source) = request.block(job, &held, board.uid)?;
     let (serial, mileage) = (block.serial().ok_or(Error::NoSerial)?, block.mileage());
     job.known.writes(&block, Some(data_source));
-    if held.is_left_in_sram() && data_source == Source::Sram {
+    if held.is_left_in_sram() && data_source == DataSource::Sram {
         job.warn(
             "data-in-sram",
             "serial number and mileage are only in SRAM, from before the reset: lost when the board loses power",
@@ -91,33 +87,12 @@ pub(super) fn prepare(
         let kind = if overlap.address == target.regions.boot.start { Kind::Boot } else { Kind::Drv };
         Error::Gate { kind, gate: "size", detail: overlap.to_string() }
     })?;
-    if held.flash.as_deref().is_some_and(|flash| has_pending_update(target, flash)) {
+    if held.has_pending_update(target) {
         // The bootloader would copy what is staged over the firmware at its first start.
         plan.blank(target.regions.update.start);
     }
     let (boot, drv) = (Firmware::of(&boot), Firmware::of(&drv));
     Ok(Prepared { plan, serial, mileage, data_source, boot, drv, forced, held })
-}
-
-/// Refuses a chip that is too small. One whose size register makes no sense is not refused for it: what the scooter needs is
-/// proved before it is relied on.
-pub(super) fn check_size(job: &mut Job<'_>, board: &Board<'_>, target: &Target) -> Result<(), Error> {
-    let needed = target.flash_kib();
-    match board.chip.flash_kib {
-        Some(found) if found < needed => Err(board::Error::TooSmall { found, needed }.into()),
-        Some(_) => Ok(()),
-        None => {
-            let register = board.chip.flash_size_register;
-            job.warn(
-                "flash-size",
-                format!(
-                    "implausible flash size: the register reads {register} KiB; assuming {needed} KiB, which this \
-                     scooter needs"
-                ),
-            );
-            Ok(())
-        }
-    }
 }
 
 impl Contents {
@@ -136,7 +111,7 @@ impl Contents {
         let refuse = |reason| Error::NoImage { kind, scooter: scooter.clone(), chip: chip.firmware_name(), reason };
         let flash = self.flash.as_ref().ok_or(refuse("the chip is read-protected, and unlocking erases it"))?;
         let regions = &request.target.regions;
-        let region = slice(request.target, flash, if kind == Kind::Boot { &regions.boot } else { &regions.drv });
+        let region = region_of(request.target, flash, if kind == Kind::Boot { &regions.boot } else { &regions.drv });
         let known = Catalog::builtin().identify(region).ok_or(refuse("it is unknown"))?;
         if !known.is_whole() {
             return Err(refuse("its end is missing"));
@@ -151,22 +126,10 @@ impl Contents {
     }
 }
 
-/// A region of flash that was read from its first address on.
-pub(super) fn slice<'f>(target: &Target, flash: &'f [u8], region: &Range<u32>) -> &'f [u8] {
-    &flash[(region.start - target.flash.start) as usize..(region.end - target.flash.start) as usize]
-}
-
-/// Whether the bootloader's update record has the magic and a flag that is not zero (boot.bin, disassembled).
-pub(super) fn has_pending_update(target: &Target, flash: &[u8]) -> bool {
-    let record = slice(target, flash, &target.regions.update);
-    let word = |at: usize| u32::from_le_bytes([record[at], record[at + 1], record[at + 2], record[at + 3]]);
-    word(0) == 0x505A && word(4) != 0
-}
-
 impl FlashRequest<'_> {
     /// The data block to write: the one from the user's file, else the board's own, with the serial number and mileage that the
     /// user gave.
-    fn block(&self, job: &mut Job<'_>, held: &Contents, uid: Uid) -> Result<(DataBlock, Source), Error> {
+    fn block(&self, job: &mut Job<'_>, held: &Contents, uid: Uid) -> Result<(DataBlock, DataSource), Error> {
         let own = held.block_for(self.target).cloned();
         let base = self.given(job, held.block.as_ref().map(|(block, _)| block));
         let base = base.or_else(|| own.clone().filter(|(block, _)| block.is_whole(uid)));
@@ -176,7 +139,7 @@ impl FlashRequest<'_> {
         } else {
             self.serial.as_ref().ok_or(Error::NoSerial)?;
             self.mileage.ok_or(Error::NoMileage)?;
-            (DataBlock::template(), Source::Template)
+            (DataBlock::template(), DataSource::Template)
         };
         if block.serial().is_none() {
             // A factory default counts as none: with it the firmware always shows error 35.
@@ -200,10 +163,10 @@ impl FlashRequest<'_> {
 /// interrupted write left, or what the firmware put in its place when it found none.
 fn next_best(
     job: &mut Job<'_>,
-    own: Option<(DataBlock, Source)>,
+    own: Option<(DataBlock, DataSource)>,
     earlier: &Earlier,
     uid: Uid,
-) -> Option<(DataBlock, Source)> {
+) -> Option<(DataBlock, DataSource)> {
     for error in &earlier.unreadable {
         job.warn("backup-unreadable", format!("skipping an unreadable backup: {error}"));
     }
@@ -217,5 +180,5 @@ fn next_best(
     let Some((path, block)) = saved else { return own };
     let name = quoted_path(&path);
     job.warn("data-from-backup", format!("using the data block from this board's backup {name}"));
-    Some((block, Source::Backup))
+    Some((block, DataSource::Backup))
 }

@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::{
-    Error, Job, Obstacle,
+    Error, Job, Keep, Obstacle,
     contents::Contents,
     job::refused,
-    keep::Keep,
     report,
     stake::Stake,
     watchdog::{self, Watchdog},

@@ -83,7 +83,7 @@ pub(super) fn paths<S: Serializer>(paths: &[PathBuf], serializer: S) -> Result<S
 /// Where a data block came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Source {
+pub enum DataSource {
     /// The board's flash.
     Flash,
     /// The SRAM of the firmware that was running on it.
@@ -100,14 +100,14 @@ pub enum Source {
 #[derive(Debug, Clone, Serialize)]
 pub struct Data {
     /// Where.
-    pub source: Source,
+    pub source: DataSource,
     /// What is in it.
     #[serde(flatten)]
     pub block: Summary,
 }
 
 impl Data {
-    pub(super) fn new(source: Source, block: &DataBlock) -> Self {
+    pub(super) fn new(source: DataSource, block: &DataBlock) -> Self {
         Self { source, block: block.summary() }
     }
 }

@@ -5,15 +5,11 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::{
-    Error, Extent, Job,
+    DataSource, Error, Extent, Job, Keep,
     contents::Contents,
     goal::Goal,
     job::refused,
-    keep::Keep,
-    prepare::{check_size, has_pending_update},
-    report,
-    report::Source,
-    watchdog,
+    report, watchdog,
     write::{self, Known, Permit},
 };
 use crate::{
@@ -89,7 +85,7 @@ fn put_back(
             return Err(refused(board, BoardError::OtherBoard { expected, found }));
         }
         let status = job.identify(&mut board)?;
-        if let Err(error) = check_size(job, &board, target) {
+        if let Err(error) = job.check_size(&board, target) {
             return Err(refused(board, error));
         }
         let mut plan = match goal.check(Some(board.chip.kind)).and_then(|()| goal.plan(board.uid)) {
@@ -103,7 +99,7 @@ fn put_back(
             Ok(Some(gate)) => job.warn("forced-gate", format!("a check failed and was overridden: {gate}")),
             Err(error) => return Err(refused(board, error)),
         }
-        if goal.uid.is_none() && held.flash.as_deref().is_some_and(|flash| has_pending_update(target, flash)) {
+        if goal.uid.is_none() && held.has_pending_update(target) {
             // The bootloader would copy what is staged over the firmware at its first start.
             plan.blank(target.regions.update.start);
         }
@@ -115,7 +111,7 @@ fn put_back(
     })?;
     let uid = board.uid;
     if let Some(block) = goal.block() {
-        job.known.writes(block, Some(Source::File));
+        job.known.writes(block, Some(DataSource::File));
         warn_of_replaced(job, block, &held, &goal, uid);
     }
     let options = goal.options.unwrap_or_else(|| status.option_bytes.mended());

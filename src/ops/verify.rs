@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Error, FlashRequest, Job, flash::DataSource, job::refused, prepare::prepare, report::Firmware, watchdog};
+use super::{DataSource, Error, FlashRequest, Job, job::refused, prepare::prepare, report::Firmware, watchdog};
 use crate::{
     block::{Mileage, Serial, Uid},
     board::{Board, Comparison, Protection, progress::Step},

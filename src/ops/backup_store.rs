@@ -8,10 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{
-    Job,
-    backup::{Backup, BackupError, sync_folder},
-};
+use super::{Backup, BackupError, Job, backup_file::sync_folder};
 use crate::{
     block::{DataBlock, Uid},
     board::progress::Step,
