@@ -100,7 +100,7 @@ impl WantedArgs {
     fn image(&self, kind: Kind, file: &Path, context: &mut Context) -> anyhow::Result<Image> {
         let regions = &self.scooter.regions;
         let region = if kind == Kind::Boot { &regions.boot } else { &regions.drv };
-        let image = Image::open(file).and_then(|image| image.part(region));
+        let image = Image::open_as(file, kind).and_then(|image| image.part(region));
         let image = image.meaning(Exit::Image, || format!("cannot use {}", quoted_path(file)))?;
         let names_none = image.package.as_ref().is_some_and(|package| package.model.is_none());
         if names_none && Catalog::builtin().identify(&image.bytes).is_none() {

@@ -9,7 +9,10 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use super::{Catalog, Dump, Entry, Exactness, FirmwareType, Image, Kind, MAX_FILE, inspect};
+use super::{
+    Catalog, Dump, Entry, Exactness, FirmwareType, Image, ImageError, Kind, MAX_FILE, PackageError, inspect, is_zip, package,
+    read_file,
+};
 use crate::printable::quoted_path;
 
 /// Files looked at in one search, at most: a clone of a firmware collection has some hundreds.
@@ -65,24 +68,48 @@ pub struct Shelf {
 /// that are not images and unknown images are skipped; of several files with one image, the one with the
 /// least against it and then the first by path is kept. Ends early where `stop` is set.
 pub fn find(folders: &[PathBuf], stop: &AtomicBool) -> Result<Shelf, FindError> {
-    let mut best: BTreeMap<_, Found> = BTreeMap::new();
+    let mut found = Vec::new();
     for folder in folders {
         for path in files(folder, stop)? {
             if stop.load(Ordering::Relaxed) {
                 return Err(FindError::Interrupted);
             }
-            for found in known_in(&path) {
-                let worse = |kept: &Found| found.faults() < kept.faults();
-                if best.get(&found.entry.sha256).is_none_or(worse) {
-                    best.insert(found.entry.sha256, found);
-                }
-            }
+            found.extend(known_in(&path));
         }
     }
-    let mut found: Vec<_> = best.into_values().collect();
+    let mut found = each_once(found);
     // Of two with one version the official one comes last: changed ones have a remark behind the same name.
     found.sort_by_key(|found| (found.entry.kind, found.entry.version, Reverse(&found.entry.name)));
     Ok(Shelf { found })
+}
+
+/// Each image once: the one with the least against it, and of equal ones the first.
+fn each_once(found: Vec<Found>) -> Vec<Found> {
+    let mut best: BTreeMap<_, Found> = BTreeMap::new();
+    for found in found {
+        let worse = |kept: &Found| found.faults() < kept.faults();
+        if best.get(&found.entry.sha256).is_none_or(worse) {
+            best.insert(found.entry.sha256, found);
+        }
+    }
+    best.into_values().collect()
+}
+
+impl Image {
+    /// Reads a file that holds an image of this kind. In a zip with several firmware files that is the only known image of
+    /// the kind.
+    pub fn open_as(path: &Path, kind: Kind) -> Result<Self, ImageError> {
+        let several = match Self::open(path) {
+            Err(several @ ImageError::Package(PackageError::Several(_))) => several,
+            opened => return opened,
+        };
+        let mut known = each_once(known_in(path));
+        known.retain(|found| found.entry.kind == kind);
+        match (known.pop(), known.pop()) {
+            (Some(only), None) => Ok(Self { place: None, ..only.image }),
+            _ => Err(several),
+        }
+    }
 }
 
 impl Found {
@@ -148,7 +175,7 @@ fn files(folder: &Path, stop: &AtomicBool) -> Result<Vec<PathBuf>, FindError> {
     Ok(files)
 }
 
-/// The known images in one file: one, or in a dump several.
+/// The known images in one file: one, or in a dump or a zip several.
 fn known_in(path: &Path) -> Vec<Found> {
     let usable = |data: fs::Metadata| {
         data.is_file() && data.len() <= MAX_FILE as u64 && (data.len() <= MAX_PLAIN || may_be_longer(path))
@@ -156,20 +183,26 @@ fn known_in(path: &Path) -> Vec<Found> {
     if !fs::metadata(path).is_ok_and(usable) {
         return vec![];
     }
-    let Ok(image) = Image::open(path) else { return vec![] };
-    let images = if image.is_dump() {
+    let Ok(bytes) = read_file(path) else { return vec![] };
+    let images: Vec<_> = if is_zip(&bytes) {
+        package::all(&bytes).into_iter().filter_map(|unpacked| Image::unpacked(unpacked).ok()).collect()
+    } else {
+        Image::from_bytes(&bytes).into_iter().collect()
+    };
+    let parts = |image: Image| {
+        if !image.is_dump() {
+            return vec![image];
+        }
         let layout = Dump::of(image.clone()).layout();
         let regions = [inspect::FLASH..inspect::DRV, inspect::DRV..layout.staging()];
         regions.into_iter().filter_map(|region| image.clone().part(&region).ok()).collect()
-    } else {
-        vec![image]
     };
     let found = |image: Image| {
         let known = Catalog::builtin().identify(&image.bytes)?;
-        let image = Image { place: Some(0), ..image };
+        let image = Image { place: Some(0), file: Some(path.into()), ..image };
         Some(Found { entry: known.entry, exactness: known.exactness, path: path.into(), image })
     };
-    images.into_iter().filter_map(found).collect()
+    images.into_iter().flat_map(parts).filter_map(found).collect()
 }
 
 /// True for the beginning of a zip or of an Intel HEX file.
@@ -250,6 +283,48 @@ mod tests {
         assert_eq!(found(&[("a.zip", &good), ("b.bin", &padded)]), "b.bin");
         assert_eq!(found(&[("a.bin", &padded), ("b.bin", drv)]), "b.bin");
         assert_eq!(found(&[("a.bin", drv), ("b.bin", drv)]), "a.bin");
+    }
+
+    #[test]
+    fn every_known_image_in_a_zip_with_several_files_is_found() {
+        let (boot, drv) = (crate::sim::BOOT, crate::sim::APP_64);
+        let info = format!("dev: ES;\nenc: N;\ntyp: DRV;\nmd5: {};\n", md5(drv));
+        let package = zip(&[Raw::new("FIRM.bin", drv), Raw::new("info.txt", info.as_bytes())]);
+        let boot_file = Raw::new("repo-main/boot.bin", boot);
+        let dashboard = Raw::new("repo-main/BLE072.bin", &[7; 60_000]);
+        let others = [Raw::new("repo-main/README.md", b"# Firmware"), Raw::new("repo-main/a.png", b"\x89PNG")];
+        let of = |more: &[Raw]| {
+            let members = [&[boot_file.clone(), dashboard.clone()], &others[..], more].concat();
+            let folder = folder_of(&[("repo.zip", &zip(&members))]);
+            let shelf = find(&[folder.path().into()], &GO_ON).unwrap();
+            shelf.all().iter().map(|found| (found.entry.kind, found.image.member.clone())).collect::<Vec<_>>()
+        };
+        let loose = |kind, name: &str| (kind, Some(name.to_owned()));
+        let boot = loose(Kind::Boot, "repo-main/boot.bin");
+        let drv_file = Raw::new("repo-main/DRV155.bin", drv);
+        assert_eq!(of(&[drv_file.clone()]), [boot.clone(), loose(Kind::Drv, "repo-main/DRV155.bin")]);
+        let note = Raw::new("repo-main/info.txt", b"where it comes from");
+        assert_eq!(of(&[note, drv_file]), [boot.clone(), loose(Kind::Drv, "repo-main/DRV155.bin")]);
+        assert_eq!(of(&[Raw::new("repo-main/1.5.5.zip", &package)]), [boot, (Kind::Drv, None)]);
+    }
+
+    #[test]
+    fn of_several_firmware_files_in_a_zip_only_a_single_known_one_is_taken() {
+        let opened = |members: &[(&str, &[u8])], kind| {
+            let members: Vec<_> = members.iter().map(|(name, bytes)| Raw::new(name, bytes)).collect();
+            let folder = folder_of(&[("a.zip", &zip(&members))]);
+            Image::open_as(&folder.path().join("a.zip"), kind).map(|image| image.member)
+        };
+        let (boot, drv) = (crate::sim::BOOT, crate::sim::APP_64);
+        let own = Sample::drv(5000).bytes();
+        let both: [(&str, &[u8]); 3] = [("boot.bin", boot), ("DRV.bin", drv), ("own.bin", &own)];
+        assert_eq!(opened(&both, Kind::Boot).unwrap().as_deref(), Some("boot.bin"));
+        assert_eq!(opened(&both, Kind::Drv).unwrap().as_deref(), Some("DRV.bin"));
+        let is_refused = |members: &[(&str, &[u8])]| {
+            matches!(opened(members, Kind::Drv), Err(ImageError::Package(PackageError::Several(_))))
+        };
+        assert!(is_refused(&[("boot.bin", boot), ("own.bin", &own)]), "none is known");
+        assert!(is_refused(&[("DRV.bin", drv), ("other.bin", crate::sim::APP_128)]), "two are known");
     }
 
     #[test]

@@ -217,22 +217,13 @@ impl Image {
         if bytes.is_empty() {
             return Err(ImageError::Empty);
         }
-        let is_zip = bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06");
+        let is_zip = is_zip(bytes);
         let limit = if is_zip { MAX_FILE } else { MAX_PLAIN };
         if bytes.len() > limit {
             return Err(ImageError::TooLong { bytes: bytes.len() as u64, limit });
         }
         if is_zip {
-            return match package::read(bytes).map_err(ImageError::Package)? {
-                Unpacked::Package(bytes, package) => {
-                    Ok(Self { package: Some(package), ..Self::new(bytes, None, Format::Package) })
-                }
-                Unpacked::Loose { name, bytes } => match Self::from_bytes(&bytes) {
-                    Ok(image) => Ok(Self { member: Some(name), ..image }),
-                    Err(ImageError::Foreign(what)) => Err(ImageError::Package(PackageError::Foreign { name, what })),
-                    Err(error) => Err(error),
-                },
-            };
+            return Self::unpacked(package::read(bytes).map_err(ImageError::Package)?);
         }
         if let Some(text) = backup_text(bytes) {
             return Self::of_backup(Saved::decode(text).map_err(ImageError::Backup)?);
@@ -260,6 +251,20 @@ impl Image {
             }
         }
         Ok(Self { options: raw.options, ..Self::new(raw.bytes.into(), raw.base, raw.format) })
+    }
+
+    /// What was in a zip.
+    fn unpacked(unpacked: Unpacked) -> Result<Self, ImageError> {
+        match unpacked {
+            Unpacked::Package(bytes, package) => {
+                Ok(Self { package: Some(package), ..Self::new(bytes, None, Format::Package) })
+            }
+            Unpacked::Loose { name, bytes } => match Self::from_bytes(&bytes) {
+                Ok(image) => Ok(Self { member: Some(name), ..image }),
+                Err(ImageError::Foreign(what)) => Err(ImageError::Package(PackageError::Foreign { name, what })),
+                Err(error) => Err(error),
+            },
+        }
     }
 
     fn new(bytes: Vec<u8>, base: Option<u32>, format: Format) -> Self {
@@ -333,6 +338,10 @@ impl Image {
 fn gaps_within(gaps: &[Range<usize>], start: usize, len: usize) -> Vec<Range<usize>> {
     let place = |at: usize| at.saturating_sub(start).min(len);
     gaps.iter().map(|gap| place(gap.start)..place(gap.end)).filter(|gap| !gap.is_empty()).collect()
+}
+
+fn is_zip(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06")
 }
 
 /// A text of records; the first character decides, so that a broken file is called a broken HEX file.

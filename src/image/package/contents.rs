@@ -4,7 +4,7 @@
 //! that is read, so none of it matters.
 
 use super::{
-    ENCRYPTED, PLAIN, PackageError,
+    ENCRYPTED, PLAIN, PackageError, Unpacked, described,
     directory::{Directory, MAX_MEMBER, Member},
 };
 
@@ -52,15 +52,13 @@ fn is_zip(bytes: &[u8]) -> bool {
 
 fn open(zip: &[u8]) -> Result<Contents, PackageError> {
     let mut directory = Directory::open(zip)?;
-    let files: Vec<Member> = directory.members.iter().filter(|member| !is_junk(&member.name)).cloned().collect();
-    let mut folders: Vec<&str> = files.iter().filter(|member| is_info(&member.name)).map(|m| folder(&m.name)).collect();
-    folders.sort_unstable();
-    folders.dedup();
+    let files = files(&directory);
+    let folders = described_folders(&files);
     match folders[..] {
         [] => {}
         // The top folder wins over what lies deeper.
-        ["", ..] => return package(directory, &files, "").map(Contents::Described),
-        [folder] => return package(directory, &files, folder).map(Contents::Described),
+        ["", ..] => return package(&mut directory, &files, "").map(Contents::Described),
+        [folder] => return package(&mut directory, &files, folder).map(Contents::Described),
         ref several => return Err(PackageError::Several(several.iter().map(|name| format!("{name:?}")).collect())),
     }
     let image = loose(&files)?;
@@ -68,8 +66,53 @@ fn open(zip: &[u8]) -> Result<Contents, PackageError> {
     Ok(Contents::Loose { name: image.name.clone(), bytes })
 }
 
+/// Finds every package and every other file in a zip that may be firmware, also in zips inside it. What cannot be unpacked
+/// is left out.
+pub(super) fn all(zip: &[u8]) -> Vec<Unpacked> {
+    let Ok(mut directory) = Directory::open_for_search(zip) else { return vec![] };
+    let files = files(&directory);
+    let mut found = Vec::new();
+    let mut packages = Vec::new();
+    for folder in described_folders(&files) {
+        // Another text may have the name of a description: then the files beside it are looked at one by one.
+        if let Ok((firmware, package)) = package(&mut directory, &files, folder).and_then(described) {
+            packages.push(folder);
+            found.push(Unpacked::Package(firmware, package));
+        }
+    }
+    for member in files.iter().filter(|member| !packages.contains(&folder(&member.name))) {
+        let is_archive = file(&member.name).to_ascii_lowercase().ends_with(".zip");
+        if !(is_image(member) || is_archive || files.len() == 1) {
+            continue;
+        }
+        let Ok(bytes) = directory.unpack(member, MAX_MEMBER) else { continue };
+        match open(&bytes) {
+            _ if !is_zip(&bytes) => found.push(Unpacked::Loose { name: member.name.clone(), bytes }),
+            Ok(Contents::Described(files)) => {
+                found.extend(described(files).ok().map(|(firmware, package)| Unpacked::Package(firmware, package)));
+            }
+            Ok(Contents::Loose { name, bytes }) if !is_zip(&bytes) => found.push(Unpacked::Loose { name, bytes }),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The members that people put into a zip on purpose.
+fn files(directory: &Directory<'_>) -> Vec<Member> {
+    directory.members.iter().filter(|member| !is_junk(&member.name)).cloned().collect()
+}
+
+/// The folders with a description in them.
+fn described_folders(files: &[Member]) -> Vec<&str> {
+    let mut folders: Vec<&str> = files.iter().filter(|member| is_info(&member.name)).map(|m| folder(&m.name)).collect();
+    folders.sort_unstable();
+    folders.dedup();
+    folders
+}
+
 /// The package in a folder of the zip.
-fn package(mut directory: Directory<'_>, files: &[Member], folder: &str) -> Result<Files, PackageError> {
+fn package(directory: &mut Directory<'_>, files: &[Member], folder: &str) -> Result<Files, PackageError> {
     let inside = |member: &&Member| self::folder(&member.name) == folder;
     let find = |name: &str| files.iter().filter(inside).find(|m| file(&m.name).eq_ignore_ascii_case(name));
     let ending = |ending: &str| {
@@ -94,8 +137,7 @@ fn loose(files: &[Member]) -> Result<&Member, PackageError> {
         return Ok(only);
     }
     let lower = |member: &Member| file(&member.name).to_ascii_lowercase();
-    let images: Vec<&Member> =
-        files.iter().filter(|member| FIRMWARE_ENDINGS.iter().any(|ending| lower(member).ends_with(ending))).collect();
+    let images: Vec<&Member> = files.iter().filter(|member| is_image(member)).collect();
     match images[..] {
         [] => Err(PackageError::NoFirmware),
         [only] => Ok(only),
@@ -104,6 +146,12 @@ fn loose(files: &[Member]) -> Result<&Member, PackageError> {
         [first, second] if lower(first) == format!("{}.enc", lower(second)) => Ok(second),
         _ => Err(PackageError::Several(images.iter().map(|member| format!("{:?}", member.name)).collect())),
     }
+}
+
+/// Whether a file may be firmware, by how its name ends.
+fn is_image(member: &Member) -> bool {
+    let name = file(&member.name).to_ascii_lowercase();
+    FIRMWARE_ENDINGS.iter().any(|ending| name.ends_with(ending))
 }
 
 /// Folders, and what systems put into archives by themselves.

@@ -21,6 +21,8 @@ pub(super) const MAX_READ: usize = 16;
 pub(super) const MAX_MEMBER: u64 = 512 * 1024;
 /// Unpacked bytes of all members that are read, at most.
 const MAX_TOTAL: u64 = 1024 * 1024;
+/// The same two limits for a search: a firmware collection as one zip has more images than a package.
+const MAX_SEARCHED: (usize, u64) = (256, 32 * 1024 * 1024);
 /// How many times smaller a member may be packed.
 const MAX_RATIO: u64 = 100;
 
@@ -129,6 +131,8 @@ pub(super) struct Directory<'z> {
     pub(super) members: Vec<Member>,
     read: usize,
     total: u64,
+    /// How many members may be read, and how many bytes.
+    limits: (usize, u64),
 }
 
 impl<'z> Directory<'z> {
@@ -147,14 +151,19 @@ impl<'z> Directory<'z> {
         if !table.is_empty() {
             return Err(Damaged("it has extra bytes"));
         }
-        Ok(Self { zip, members, read: 0, total: 0 })
+        Ok(Self { zip, members, read: 0, total: 0, limits: (MAX_READ, MAX_TOTAL) })
+    }
+
+    /// Reads the table of contents of a zip that is searched for known images.
+    pub(super) fn open_for_search(zip: &'z [u8]) -> Result<Self, DirectoryError> {
+        Ok(Self { limits: MAX_SEARCHED, ..Self::open(zip)? })
     }
 
     /// Unpacks a member of at most `limit` bytes, and checks it against its header, its length and its CRC.
     pub(super) fn unpack(&mut self, member: &Member, limit: u64) -> Result<Vec<u8>, DirectoryError> {
         let name = || member.name.clone();
         self.read += 1;
-        if self.read > MAX_READ {
+        if self.read > self.limits.0 {
             return Err(DirectoryError::Members(self.read));
         }
         if self.members.iter().filter(|other| other.name.eq_ignore_ascii_case(&member.name)).count() > 1 {
@@ -179,7 +188,7 @@ impl<'z> Directory<'z> {
             method => return Err(DirectoryError::Method { name: name(), method }),
         }
         self.total += size;
-        if self.total > MAX_TOTAL {
+        if self.total > self.limits.1 {
             return Err(DirectoryError::Total(self.total));
         }
         let place = member.place.as_ref().ok_or_else(|| DirectoryError::Header(name()))?;

@@ -145,6 +145,11 @@ pub(super) fn read(zip: &[u8]) -> Result<Unpacked, PackageError> {
     }
 }
 
+/// Finds everything in a zip that may be firmware, whether there is one file of that kind or many.
+pub(super) fn all(zip: &[u8]) -> Vec<Unpacked> {
+    contents::all(zip)
+}
+
 /// The firmware of a package, plain, and what the package has about it.
 fn described(files: Files) -> Result<(Vec<u8>, Package), PackageError> {
     let json = files.json.as_deref().map(info::json).transpose()?;
