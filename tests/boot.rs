@@ -80,7 +80,7 @@ fn started(app: &[u8]) -> Result<Boot, Ended> {
 fn assert_does_not_start(result: Result<Boot, Ended>, expected: &str) {
     let error = result.expect_err("a failure");
     let Error::DoesNotStart { how } = &error.error else { panic!("{error}") };
-    assert!(how.contains(expected), "{how}");
+    assert!(how.to_string().contains(expected), "{how}");
     assert_eq!((error.category(), error.board()), (Category::Verify, BoardState::Written));
 }
 

@@ -139,6 +139,50 @@ fn the_data_block_given_goes_before_the_boards_own() {
 }
 
 #[test]
+fn a_serial_or_mileage_that_replaces_the_boards_own_is_said() {
+    let told = |more: &str| {
+        let lines = run(&format!("--simulate=locked flash pro --erase-all --dry-run {more}"), "", 0);
+        warnings(&lines, "data-replaced")
+    };
+    let serial = "serial 21886/00077777 replaces the board's own 21886/00012345";
+    let mileage = "mileage 7.0 km replaces the board's own 2345.6 km";
+    assert_eq!(told("--serial 21886/00077777"), [serial]);
+    assert_eq!(told("--km 7"), [mileage]);
+    assert_eq!(told("--serial 21886/00077777 --km 7"), [format!("{serial}; {mileage}")]);
+    assert!(told("--serial 21886/00012345 --km 2345.6").is_empty());
+    assert!(told("").is_empty());
+}
+
+#[test]
+fn consent_that_is_given_is_not_needed_any_more() {
+    let bench = Bench::new();
+    let line = "--simulate=locked flash pro --dry-run";
+    let report = bench.m365(line).json().report().clone();
+    assert_eq!((&report["needs"], &report["would_erase"]["whole_chip"]), (&"read-protected".into(), &true.into()));
+    let report = bench.m365(&format!("{line} --erase-all")).json().report().clone();
+    let erases = (&report["would_erase"]["whole_chip"], &report["would_write_option_bytes"]);
+    assert_eq!((&report["needs"], erases), (&serde_json::Value::Null, (&true.into(), &true.into())));
+    assert!(bench.m365(line).print().contains("--erase-all: the chip is read-protected"));
+    assert!(!bench.m365(&format!("{line} --erase-all")).print().contains("--erase-all"));
+}
+
+#[test]
+fn option_bytes_that_protect_from_the_next_reset_on_are_said() {
+    let bench = Bench::new();
+    bench.m365("--simulate=B:open info").json();
+    for options in ["ff".repeat(16), format!("00ff00ff{}", "ff00".repeat(6)), format!("cc33ff00{}", "ff00".repeat(6))] {
+        bench.write("B/option-bytes.bin", hex::decode(&options).expect("hexadecimal"));
+        let shown = bench.m365("--simulate=B info").print();
+        let words = "protection    none until the next reset: the option bytes protect the chip\n";
+        assert!(shown.contains(words), "{options}: {shown}");
+        let report = bench.m365("--simulate=B info").json().report().clone();
+        assert_eq!((&report["protection"], &report["option_bytes"]["raw"]), (&"none".into(), &options.as_str().into()));
+        let shown = bench.m365(&format!("--simulate=B backup {}.json", &options[..4])).print();
+        assert!(shown.contains("none until the next reset: the option bytes protect the chip\n"), "{shown}");
+    }
+}
+
+#[test]
 fn a_block_of_another_family_is_refused_as_its_serial_is() {
     let ninebot = run("--simulate=locked flash pro --dry-run --data FILE", "05-block-of-a-ninebot.bin", 9);
     let typed = run("--simulate=locked flash pro --dry-run --serial N2GSD1834C1234", "", 9);

@@ -201,12 +201,13 @@ fn what_is_not_firmware_is_named_with_its_file() {
         std::io::Write::write_all(&mut writer, bytes).expect("memory");
         writer.finish().expect("a zip").into_inner()
     };
-    bench.write("404.bin", "404: Not Found").write("notes.json", "{\"a\": 1}");
+    bench.write("404.bin", "404: Not Found").write("notes.json", "{\"message\": \"Not Found\"}");
     bench.write("notes.zip", only("readme.txt", b"hello there"));
     let again = "download the file again; on GitHub with the button \"Download raw file\"";
     for (file, cause, hint) in [
         ("404.bin", "a text file, not firmware: \"404: Not Found\"", again),
-        ("notes.json", "not an m365-drv backup", ""),
+        ("notes.json", "not an m365-drv backup", again),
+        ("notes.json", "a text file, not firmware: \"{\\\"message\\\": \\\"Not Found\\\"}\"", again),
         ("notes.zip", "the zip contains no firmware: \"readme.txt\" is a text file, not firmware: \"hello there\"", ""),
     ] {
         for (line, message) in [

@@ -494,6 +494,25 @@ fn available_images_are_listed_and_an_earlier_folder_wins() {
 }
 
 #[test]
+fn a_zip_with_one_known_image_of_each_kind_is_taken_for_both() {
+    let bench = Bench::new();
+    let members = [
+        ("boot.bin", m365_drv::sim::BOOT),
+        ("DRV155.bin", APP_64),
+        ("BLE072.bin", &[7; 50_000]),
+        ("README.md", b"# a"),
+    ];
+    bench.write("repo.zip", deflated(&members));
+    let line = "--simulate=locked flash pro --boot repo.zip --drv repo.zip --erase-all --no-run";
+    let lines = bench.m365(line).json();
+    assert_eq!((&lines.report()["boot"]["known"], &lines.report()["drv"]["known"]), (&true.into(), &true.into()));
+    bench.write("repo.zip", deflated(&[members[0], members[2]]));
+    let lines = bench.m365(line).exit(8).json();
+    let cause = "the zip contains several firmware files: \"boot.bin\", \"BLE072.bin\"";
+    assert!(lines.result()["error"]["causes"].to_string().contains(&cause.replace('"', "\\\"")), "{}", lines.result());
+}
+
+#[test]
 fn several_available_versions_are_listed_for_their_scooters() {
     let (Some(both), Some(drv)) = (vendor("m365_1.4.0.zip"), vendor("DRV155.bin")) else { return };
     let bench = Bench::new();

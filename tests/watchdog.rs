@@ -127,6 +127,22 @@ fn a_permanent_protection_is_never_written_whatever_its_complement_is() {
 }
 
 #[test]
+fn restore_names_the_command_that_changes_the_watchdog_afterwards() {
+    let (_, result, told) = restore_with(open_options(WATCHDOG));
+    result.expect("a restore");
+    let words = "option byte USER 0xfe starts the watchdog at every reset: firmware that does not feed it keeps resetting \
+                 (unlock --software-watchdog changes that)";
+    assert_eq!(told, [("hardware-watchdog", words.into())]);
+}
+
+#[test]
+fn unlock_changes_the_watchdog_of_an_open_board_without_consent() {
+    let (board, stand) = watched(Scenario::Open);
+    stand.run(|job| ops::unlock(job, None, &Keep::nothing(), Watchdog::Software)).expect("an open board");
+    assert_eq!((board.option_bytes(), board.counts().mass_erases), (open_options(0xFF).0, 0));
+}
+
+#[test]
 fn damaged_option_bytes_of_a_backup_are_repaired_and_named() {
     let mut watched = open_options(WATCHDOG);
     (watched.0[1], watched.0[4]) = (0xFF, 0x12);

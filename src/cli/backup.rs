@@ -51,7 +51,7 @@ pub(crate) fn restore(context: &mut Context, args: &RestoreArgs) -> Answer {
 impl Report for BackupReport {
     fn text(&self, page: &mut Page) {
         page.row("uid", self.uid);
-        protection_row(self.protection, page);
+        protection_row(self.protection, self.is_protection_pending, page);
         match self.flash_bytes {
             0 => page.toned("flash", "not readable, not in the backup", Tone::Remark),
             bytes => page.row("flash", count(bytes, "byte")),

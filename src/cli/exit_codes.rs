@@ -218,6 +218,7 @@ pub(crate) const TABLE: [Row; 17] = [
         causes: &[
             "What was read back differs from what was planned. The message names the first address that differs.",
             "Everything was written and verified, but the firmware does not start.",
+            "The option bytes start the watchdog at every reset, and the firmware does not feed it, so it keeps resetting.",
         ],
     },
     Row {
@@ -383,7 +384,7 @@ mod tests {
             address: 0, expected: 0, found: 0, bytes: 1,
         } => "differs from what was planned",
         ops::Error::Unreadable = ops::Error::Unreadable => "read-protected",
-        ops::Error::DoesNotStart { .. } = ops::Error::DoesNotStart { how: String::new() } => "does not start",
+        ops::Error::DoesNotStart { .. } = ops::Error::DoesNotStart { how: board::Boot::Lockup } => "does not start",
     });
 
     causes!(of_backup: BackupError {

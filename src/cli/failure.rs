@@ -78,7 +78,7 @@ impl Failure {
 fn details(error: &anyhow::Error) -> Vec<String> {
     match error.downcast_ref() {
         Some(ops::Error::SeveralImages { fitting, .. }) => fitting.clone(),
-        _ => hints::published(error),
+        _ => hints::published(error).into_iter().chain(hints::on_purpose(error)).collect(),
     }
 }
 

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use m365_drv::{
-    board::{self, ProbeEntry},
-    image::{Catalog, Dump, Fit, Foreign, Image, ImageError, Kind, RehearsalImages, gates},
-    ops::{self, BackupError, Lack},
+    board::{self, Boot, ProbeEntry},
+    image::{Catalog, Dump, Fit, Foreign, Image, ImageError, Kind, RehearsalImages, SavedError, gates},
+    ops::{self, BackupError, Lack, OTHER_SCOOTER},
     target::Target,
 };
 
@@ -36,7 +36,8 @@ fn for_error(error: &anyhow::Error, typed: &Typed) -> Option<String> {
             _ => None,
         };
     }
-    if let Some(ImageError::Foreign(what)) = error.chain().find_map(|cause| cause.downcast_ref())
+    if let Some(ImageError::Foreign(what) | ImageError::Backup(SavedError::Foreign(what))) =
+        error.chain().find_map(|cause| cause.downcast_ref())
         && matches!(what, Foreign::WebPage | Foreign::LfsPointer | Foreign::Text(_))
     {
         return Some("download the file again; on GitHub with the button \"Download raw file\"".into());
@@ -76,6 +77,10 @@ fn for_error(error: &anyhow::Error, typed: &Typed) -> Option<String> {
         ops::Error::NoImage { kind, .. } | ops::Error::SeveralImages { kind, .. } => {
             Some(typed.again_with(option_of(*kind), "FILE"))
         }
+        ops::Error::DoesNotStart { how: Boot::Resetting { .. } } if !typed.has("--software-watchdog") => {
+            Some(typed.again(&["--software-watchdog"]))
+        }
+        ops::Error::DoesNotStart { .. } => Some(typed.again_with("--drv", "FILE")),
         _ => None,
     }
 }
@@ -105,6 +110,12 @@ fn way_to_choose(found: &[ProbeEntry]) -> &'static str {
 
 /// What the lines of [`published`] begin with.
 pub(crate) const PUBLISHED: &str = "published: ";
+
+/// How to take the board of another scooter on purpose, if an error is about that.
+pub(crate) fn on_purpose(error: &anyhow::Error) -> Option<String> {
+    let Some(ops::Error::OtherScooter { title, .. }) = error.downcast_ref() else { return None };
+    Some(format!("tip: if the board is to become a {title} on purpose: --force {OTHER_SCOOTER}"))
+}
 
 /// Where the images are published that an error says are missing, one a line.
 pub(crate) fn published(error: &anyhow::Error) -> Vec<String> {
@@ -192,7 +203,7 @@ pub(crate) fn advice(exit: Exit) -> &'static str {
         Exit::Verify => {
             "If bytes differ after `flash`, run the same command again; after `verify`, `m365-drv flash` writes what \
              differs. If the firmware does not start, power-cycle the board; if that does not help, flash another DRV \
-             image."
+             image. If it keeps resetting because the option bytes start the watchdog, add `--software-watchdog`."
         }
         Exit::LinkLost => {
             "Fix the wires and run the same command again. The program reconnects by itself for a few \
@@ -251,6 +262,20 @@ mod tests {
         let twins = vec![probe(1, None), probe(2, None)];
         let hint = "m365-drv probes, then m365-drv flash pro --probe usb:BUS-PORT";
         assert_eq!(next("m365-drv flash pro", twins).as_deref(), Some(hint));
+    }
+
+    #[test]
+    fn firmware_that_does_not_start_is_not_answered_with_the_same_command() {
+        let next = |line: &str, how| {
+            next(Exit::Verify, Some(&ops::Error::DoesNotStart { how }.into()), &typed(line)).expect("a hint")
+        };
+        let resetting = Boot::Resetting { resets: 3 };
+        let line = "m365-drv flash pro --drv a.bin";
+        assert_eq!(next(line, resetting), format!("{line} --software-watchdog"));
+        let again = format!("{line} --software-watchdog");
+        assert_eq!(next(&again, resetting), "m365-drv flash pro --drv FILE --software-watchdog");
+        assert_eq!(next(line, Boot::Lockup), "m365-drv flash pro --drv FILE");
+        assert!(advice(Exit::Verify).contains("`--software-watchdog`"));
     }
 
     #[test]

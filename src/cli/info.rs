@@ -28,7 +28,7 @@ impl Report for InfoReport {
         }
         page.row("uid", self.uid);
         page.row("probe", format!("{} at {} kHz", self.probe, self.speed_khz));
-        protection_row(self.protection, page);
+        protection_row(self.protection, self.option_bytes.raw.protects(), page);
         if !self.write_protected_pages.is_empty() {
             page.toned("write-protected", count(self.write_protected_pages.len(), "page"), Tone::Remark);
         }
@@ -66,9 +66,12 @@ impl Report for InfoReport {
     }
 }
 
-/// Whether the chip can be read.
-pub(crate) fn protection_row(protection: Protection, page: &mut Page) {
+/// Whether the chip can be read, and whether its option bytes protect it from the next reset on.
+pub(crate) fn protection_row(protection: Protection, is_pending: bool, page: &mut Page) {
     match protection {
+        Protection::None if is_pending => {
+            page.toned("protection", "none until the next reset: the option bytes protect the chip", Tone::Remark)
+        }
         Protection::None => page.toned("protection", "none", Tone::Good),
         Protection::Read => page.toned("protection", "read-protected", Tone::Remark),
     };

@@ -48,7 +48,7 @@ pub(crate) fn reset(context: &mut Context) -> Answer {
 impl Report for UnlockReport {
     fn text(&self, page: &mut Page) {
         page.row("uid", self.uid);
-        protection_row(self.protection, page);
+        protection_row(self.protection, false, page);
         if self.erased {
             page.toned("flash", "erased; it does not run until it is flashed", Tone::Remark);
         } else {
@@ -69,7 +69,7 @@ impl Report for UnlockReport {
 impl Report for LockReport {
     fn text(&self, page: &mut Page) {
         page.row("uid", self.uid);
-        protection_row(self.protection, page);
+        protection_row(self.protection, false, page);
     }
 }
 

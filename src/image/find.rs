@@ -10,8 +10,8 @@ use std::{
 };
 
 use super::{
-    Catalog, Dump, Entry, Exactness, FirmwareType, Image, ImageError, Kind, MAX_FILE, PackageError, inspect, is_zip, package,
-    read_file,
+    Catalog, Dump, Entry, Exactness, FirmwareType, Image, ImageError, Kind, MAX_FILE, PackageError, inspect, is_zip,
+    package, read_file,
 };
 use crate::printable::quoted_path;
 

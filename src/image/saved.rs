@@ -2,14 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::sha256;
-use crate::{
-    block::{DataBlock, Uid},
-    printable::printable,
-};
+use super::{Foreign, foreign::foreign, sha256};
+use crate::block::{DataBlock, Uid};
 
 /// The version of the file's form.
 const SCHEMA: u32 = 1;
+/// A field that every backup has, and hardly any other JSON.
+const MARK: &str = "\"option_bytes\"";
 
 /// What a backup file holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,9 +26,12 @@ pub struct Saved {
 /// Why a text is not a backup.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SavedError {
-    /// Not JSON of the known form.
+    /// Another text, such as the answer of a web server.
     #[error("{0}")]
-    Json(String),
+    Foreign(Foreign),
+    /// A backup whose JSON is cut off, or has other fields.
+    #[error("its JSON is damaged or incomplete in line {0}")]
+    Json(usize),
     /// A form of a later version of this program.
     #[error("it has schema {0}, but this version reads only schema {SCHEMA}")]
     Schema(u32),
@@ -98,8 +100,10 @@ impl Saved {
 
     /// Reads the text of a backup file, and checks every hash in it.
     pub fn decode(text: &str) -> Result<Self, SavedError> {
-        let document: Document =
-            serde_json::from_str(text).map_err(|error| SavedError::Json(printable(&error.to_string()).into_owned()))?;
+        let document: Document = serde_json::from_str(text).map_err(|error| match foreign(text.as_bytes()) {
+            Some(foreign) if !text.contains(MARK) => SavedError::Foreign(foreign),
+            _ => SavedError::Json(error.line()),
+        })?;
         if document.schema != SCHEMA {
             return Err(SavedError::Schema(document.schema));
         }
@@ -146,6 +150,18 @@ mod tests {
         assert_eq!(message("00000001-", "0000000x-"), "its UID is invalid: \"0000000x-00000002-00000003\"");
         let short = Saved { flash: Some(vec![0; 1000]), ..saved() };
         assert_eq!(Saved::decode(&short.encode()).unwrap_err().to_string(), "the field with its flash has 1000 bytes");
-        assert!(matches!(Saved::decode("{}"), Err(SavedError::Json(_))));
+    }
+
+    #[test]
+    fn another_json_file_is_called_a_text_and_a_damaged_backup_damaged() {
+        let message = |text: &str| Saved::decode(text).unwrap_err().to_string();
+        let answer = r#"{"message":"Not Found"}"#;
+        assert_eq!(message(answer), format!("a text file, not firmware: {answer:?}"));
+        assert_eq!(message("{}"), "a text file, not firmware: \"{}\"");
+        let text = saved().encode();
+        let begin = &text[..text.len() / 2];
+        let line = begin.lines().count();
+        assert_eq!(message(begin), format!("its JSON is damaged or incomplete in line {line}"));
+        assert!(message(&text.replacen("\"uid\"", "\"uids\"", 1)).starts_with("its JSON is damaged or incomplete"));
     }
 }

@@ -25,6 +25,9 @@ pub struct BackupReport {
     pub data: bool,
     /// Read-out protection of the board.
     pub protection: Protection,
+    /// Whether the option bytes protect the chip from its next reset on.
+    #[serde(skip)]
+    pub is_protection_pending: bool,
 }
 
 /// Saves everything readable to a new file: this one, or one in this folder.
@@ -61,5 +64,12 @@ fn save(job: &mut Job<'_>, keep: &Keep) -> Result<BackupReport, Error> {
     job.known.backup = Some(path.clone());
     let flash_bytes = backup.flash.as_ref().map_or(0, Vec::len);
     let (data, protection) = (backup.block.is_some(), status.protection);
-    Ok(BackupReport { uid, backup: path, flash_bytes, data, protection })
+    Ok(BackupReport {
+        uid,
+        backup: path,
+        flash_bytes,
+        data,
+        protection,
+        is_protection_pending: status.option_bytes.protects(),
+    })
 }

@@ -60,7 +60,7 @@ pub struct FlashReport {
     pub verified: bool,
     /// Whether this was a preview and nothing was written.
     pub preview: bool,
-    /// What has to be removed first, in a preview.
+    /// What has to be removed first and may not be, in a preview.
     pub needs_consent: Option<Obstacle>,
     /// How often contact was lost and made again.
     pub reconnects: u32,
@@ -109,6 +109,7 @@ fn whole_job(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
     if let Some(message) = rule.change_of_region(own.as_ref().map(Serial::prefix), prepared.serial.prefix()) {
         job.warn("region", message);
     }
+    request.warn_of_replaced(job, &prepared);
     for gate in &prepared.forced {
         job.warn("forced-gate", format!("a check failed and was overridden: {gate}"));
     }
@@ -117,7 +118,7 @@ fn whole_job(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
     let user = request.watchdog.applied_to(user);
     watchdog::warn_of_damage(job, &status);
     let changes_user = request.watchdog == Watchdog::Software && status.option_bytes.user() != user;
-    watchdog::warn(job, user);
+    watchdog::warn(job, user, "--software-watchdog");
 
     if request.intent == Intent::Preview {
         report.foresee(request, &prepared, &status);
@@ -151,6 +152,25 @@ fn whole_job(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
     }
     report.finish(job, written, request, user)?;
     Ok(report)
+}
+
+impl FlashRequest<'_> {
+    /// Warns if a serial number or a mileage that was given replaces another one of the board's own.
+    fn warn_of_replaced(&self, job: &mut Job<'_>, prepared: &Prepared) {
+        let Some((own, _)) = &prepared.held.block else { return };
+        let mut replaced = Vec::new();
+        if let Some(old) = own.serial().filter(|old| self.serial.is_some_and(|given| given != *old)) {
+            replaced.push(format!("serial {} replaces the board's own {old}", prepared.serial));
+        }
+        let old = own.mileage();
+        // A mileage as it is shown has no metres.
+        if old.is_known() && self.mileage.is_some_and(|given| given.to_string() != old.to_string()) {
+            replaced.push(format!("mileage {} replaces the board's own {old}", prepared.mileage));
+        }
+        if !replaced.is_empty() {
+            job.warn("data-replaced", replaced.join("; "));
+        }
+    }
 }
 
 impl FlashReport {
@@ -187,11 +207,11 @@ impl FlashReport {
 
     /// Fills in what would be done.
     fn foresee(&mut self, request: &FlashRequest<'_>, prepared: &Prepared, status: &Status) {
-        self.needs_consent = write::obstacle(status, &prepared.plan, request.target);
-        self.mass_erased = self.needs_consent.is_some_and(Obstacle::erases);
-        self.options_written = self.needs_consent.is_some()
-            || write::is_unfinished(status, request.consent)
-            || request.after == After::LockAndRun;
+        let obstacle = write::obstacle(status, &prepared.plan, request.target);
+        self.needs_consent = obstacle.filter(|_| request.consent.is_none());
+        self.mass_erased = obstacle.is_some_and(Obstacle::erases);
+        self.options_written =
+            obstacle.is_some() || write::is_unfinished(status, request.consent) || request.after == After::LockAndRun;
         let work = if self.mass_erased { prepared.plan.work_on_blank() } else { prepared.work(request) };
         self.pages_erased = work.erases();
         self.pages_skipped = work.skipped;
@@ -239,7 +259,7 @@ impl FlashReport {
                 ),
             ),
             Boot::Unseen => job.warn("boot-unseen", "contact was lost before the firmware started"),
-            other => return Err(Error::DoesNotStart { how: other.to_string() }),
+            other => return Err(Error::DoesNotStart { how: other }),
         }
         if request.after == After::LockAndRun {
             // After the check: the firmware of a protected chip cannot read its own flash from a debugger's first

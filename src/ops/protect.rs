@@ -110,7 +110,7 @@ fn remove<'p>(
     let now = status.protection;
     let user = begun.status.option_bytes.known_user().or_else(|| keep.earlier(uid).user()).unwrap_or(0xFF);
     let user = watchdog.applied_to(user);
-    watchdog::warn(job, user);
+    watchdog::warn(job, user, "--software-watchdog");
     let target = Target::for_chip(board.chip.flash_kib);
     let mut held = None;
     if begun.backup.is_none() && !begun.wrote {

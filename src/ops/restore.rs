@@ -151,7 +151,7 @@ fn put_back(
     let known = Known { status, flash: held.flash.as_deref() };
     let own_user = || status.option_bytes.known_user().or_else(|| keep.earlier(uid).user()).unwrap_or(0xFF);
     let user = goal.options.map_or_else(own_user, |options| options.user());
-    watchdog::warn(job, user);
+    watchdog::warn(job, user, "unlock --software-watchdog");
     let permit = Permit { target, consent, extent: Extent::Changes, user, known };
     let mut written = write::write(job, board, &plan, &permit)?;
     report.options_written = written.tally.options_written;

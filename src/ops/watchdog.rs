@@ -43,14 +43,14 @@ pub(super) fn warn_of_damage(job: &mut Job<'_>, status: &Status) {
     }
 }
 
-/// Warns of a board that is to have its watchdog started at every reset.
-pub(super) fn warn(job: &mut Job<'_>, user: u8) {
+/// Warns of a board that is to have its watchdog started at every reset; `change` is what to type against that.
+pub(super) fn warn(job: &mut Job<'_>, user: u8, change: &str) {
     if starts_at_reset(user) {
         job.warn(
             "hardware-watchdog",
             format!(
                 "option byte USER {user:#04x} starts the watchdog at every reset: firmware that does not feed it keeps \
-                 resetting (--software-watchdog changes that)"
+                 resetting ({change} changes that)"
             ),
         );
     }
