@@ -8,6 +8,7 @@ use std::{
 use m365_drv::{
     block::{DataBlock, Uid},
     board::{BoardState, EraseConsent, OptionBytes},
+    image::Kind,
     ops::{self, Category, Error, FlashRequest, Keep, Lack, RestoreReport},
     sim::{self, Scenario, SimBoard},
 };
@@ -123,7 +124,7 @@ fn what_a_dump_lacks_is_asked_for() {
         (&flash[0x1000..], &[Lack::Boot], Category::Image),
         (&no_boot, &[Lack::Boot], Category::Image),
         (&flash[..0x8400], &[Lack::Block], Category::Data),
-        (&no_serial, &[Lack::Block], Category::Data),
+        (&no_serial, &[Lack::Serial], Category::Data),
         (&flash[0xF800..0xFC00], &[Lack::Boot, Lack::Drv], Category::Image),
         (&stand.drv.bytes, &[Lack::Boot, Lack::Block], Category::Image),
     ];
@@ -304,4 +305,33 @@ fn a_dump_with_the_block_of_another_family_is_refused() {
     flash[0x1_C020..0x1_C02E].copy_from_slice(b"21886/00012345");
     let error = restore(&stand, &write(&stand, "dump", &flash), None).expect_err("a refusal");
     assert!(matches!(error.error, Error::OtherBlock(_)), "{error}");
+}
+
+#[test]
+fn a_dump_with_a_changed_bootloader_is_put_back_only_if_that_is_forced() {
+    let (_, stand, mut flash) = written("pro");
+    flash[0x40] ^= 1;
+    let path = write(&stand, "dump", &flash);
+    let error = restore(&stand, &path, None).expect_err("a changed bootloader");
+    assert_eq!((error.category(), error.board()), (Category::Image, BoardState::Untouched));
+    assert!(matches!(error.error, Error::Gate { kind: Kind::Boot, gate: "boot-known", .. }), "{error}");
+    let (keep, forced) = (Keep::in_folder(stand.folder.path().join("kept")), ["boot-known".to_owned()]);
+    let (report, told) = stand.run_told(|job| ops::restore(job, &path, None, &keep, &forced));
+    assert!(report.expect("a restore").verified);
+    assert!(told.iter().any(|(name, what)| *name == "forced-gate" && what.contains("bootloader")), "{told:?}");
+}
+
+#[test]
+fn what_the_data_block_of_a_dump_lacks_is_named() {
+    let (_, stand, flash) = written("pro");
+    let lacks = |at: usize, len: usize| {
+        let mut changed = flash.clone();
+        changed[0xF800 + at..0xF800 + at + len].fill(0xFF);
+        let error = restore(&stand, &write(&stand, "dump", &changed), None).expect_err("a lack");
+        assert_eq!(error.category(), Category::Data);
+        let Error::DumpLacks { lacks, .. } = error.error else { panic!("{error}") };
+        lacks
+    };
+    // Serial number and total mileage, by the register table.
+    assert_eq!((lacks(0x20, 14), lacks(0x52, 4)), (vec![Lack::Serial], vec![Lack::Mileage]));
 }

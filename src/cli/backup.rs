@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, builder::PossibleValuesParser};
 use m365_drv::{
     count::count,
-    ops::{self, BackupReport, Known, OTHER_SCOOTER, RestoreReport},
+    ops::{self, BackupReport, Known, RestoreReport},
 };
 
 use super::{
@@ -13,6 +13,7 @@ use super::{
     backup_args::{self, KeepArgs},
     consent::ConsentArg,
     flash::programmed_in_words,
+    gate_pages::forcible,
     info::protection_row,
     output::{Answer, Outcome, Report},
     page::{Page, Tone},
@@ -27,8 +28,8 @@ pub(crate) struct RestoreArgs {
     #[command(flatten)]
     keep: KeepArgs,
 
-    /// Write a dump although the board is another scooter's
-    #[arg(long, value_name = "GATE", value_parser = [OTHER_SCOOTER])]
+    /// Continue although this check (gate) fails, on the board or on the firmware in a dump; repeatable
+    #[arg(long, value_name = "GATE", value_parser = PossibleValuesParser::new(forcible()), hide_possible_values = true)]
     force: Vec<String>,
 }
 

@@ -62,9 +62,10 @@ fn for_error(error: &anyhow::Error, typed: &Typed) -> Option<String> {
             let usable = |lack, kind| !lacks(lack) && is_usable(file, kind);
             words.extend(["--boot", if usable(Lack::Boot, Kind::Boot) { file } else { "BOOT" }]);
             words.extend(["--drv", if usable(Lack::Drv, Kind::Drv) { file } else { "DRV" }]);
-            let block =
-                if lacks(Lack::Block) { ["--serial", "SERIAL", "--km", "KM"].to_vec() } else { vec!["--data", file] };
-            words.extend(block);
+            let has_block = !lacks(Lack::Block);
+            words.extend(has_block.then_some(["--data", file]).into_iter().flatten());
+            words.extend((!has_block || lacks(Lack::Serial)).then_some(["--serial", "SERIAL"]).into_iter().flatten());
+            words.extend((!has_block || lacks(Lack::Mileage)).then_some(["--km", "KM"]).into_iter().flatten());
             Some(typed.other(&words, &TO_BOARD))
         }
         ops::Error::BackupWithoutFlash => {

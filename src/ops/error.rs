@@ -179,8 +179,19 @@ pub enum Lack {
     Boot,
     /// The firmware, or a part of it.
     Drv,
-    /// A data block with a serial number and a mileage.
+    /// A data block.
     Block,
+    /// A serial number in the data block that may be written.
+    Serial,
+    /// A mileage in the data block.
+    Mileage,
+}
+
+impl Lack {
+    /// Whether it can be typed instead.
+    fn is_data(self) -> bool {
+        matches!(self, Self::Block | Self::Serial | Self::Mileage)
+    }
 }
 
 impl fmt::Display for Lack {
@@ -188,7 +199,9 @@ impl fmt::Display for Lack {
         f.write_str(match self {
             Self::Boot => "no bootloader",
             Self::Drv => "no firmware",
-            Self::Block => "no data block with serial and mileage",
+            Self::Block => "no data block",
+            Self::Serial => "no serial number of its own",
+            Self::Mileage => "no mileage",
         })
     }
 }
@@ -201,7 +214,7 @@ impl Error {
             Self::Lost(_) => Category::LinkLost,
             Self::Consent { .. } => Category::Consent,
             Self::Backup(_) => Category::Backup,
-            Self::DumpLacks { lacks, .. } if *lacks == [Lack::Block] => Category::Data,
+            Self::DumpLacks { lacks, .. } if lacks.iter().all(|lack| lack.is_data()) => Category::Data,
             Self::Gate { .. }
             | Self::SeveralImages { .. }
             | Self::NoImage { .. }

@@ -73,12 +73,18 @@ fn put_back(
     if job.known.files.is_empty() {
         job.known.files.push(path.to_owned());
     }
-    let goal = Goal::open(path)?;
+    let goal = Goal::open(path, forced)?;
     let (target, scooters) = (goal.target, goal.scooters());
     if let Some(block) = goal.block() {
         job.known.writes(block, None);
     }
     warn_of_damage(job, &goal);
+    for gate in &goal.forced {
+        job.warn("forced-gate", format!("a check failed and was overridden: {gate}"));
+    }
+    if let Some((one, other)) = goal.mixed() {
+        job.warn("mixed-dump", format!("the dump has {one}, but {other}"));
+    }
     let (board, status, held, plan) = job.insist(|job, mut board| {
         let found = board.uid;
         if let Some(expected) = goal.uid.filter(|expected| *expected != found) {
@@ -88,7 +94,7 @@ fn put_back(
         if let Err(error) = job.check_size(&board, target) {
             return Err(refused(board, error));
         }
-        let mut plan = match goal.check(Some(board.chip.kind)).and_then(|()| goal.plan(board.uid)) {
+        let mut plan = match goal.check(Some(board.chip.kind), forced).and_then(|()| goal.plan(board.uid)) {
             Ok(plan) => plan,
             Err(error) => return Err(refused(board, error)),
         };
