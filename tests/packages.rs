@@ -496,10 +496,11 @@ fn available_images_are_listed_and_an_earlier_folder_wins() {
 #[test]
 fn a_zip_with_one_known_image_of_each_kind_is_taken_for_both() {
     let bench = Bench::new();
+    let dashboard = vec![7; 50_000];
     let members = [
         ("boot.bin", m365_drv::sim::BOOT),
         ("DRV155.bin", APP_64),
-        ("BLE072.bin", &[7; 50_000]),
+        ("BLE072.bin", &dashboard[..]),
         ("README.md", b"# a"),
     ];
     bench.write("repo.zip", deflated(&members));

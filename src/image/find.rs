@@ -291,7 +291,7 @@ mod tests {
         let info = format!("dev: ES;\nenc: N;\ntyp: DRV;\nmd5: {};\n", md5(drv));
         let package = zip(&[Raw::new("FIRM.bin", drv), Raw::new("info.txt", info.as_bytes())]);
         let boot_file = Raw::new("repo-main/boot.bin", boot);
-        let dashboard = Raw::new("repo-main/BLE072.bin", &[7; 60_000]);
+        let dashboard = Raw::new("repo-main/BLE072.bin", &vec![7; 60_000]);
         let others = [Raw::new("repo-main/README.md", b"# Firmware"), Raw::new("repo-main/a.png", b"\x89PNG")];
         let of = |more: &[Raw]| {
             let members = [&[boot_file.clone(), dashboard.clone()], &others[..], more].concat();
@@ -302,7 +302,7 @@ mod tests {
         let loose = |kind, name: &str| (kind, Some(name.to_owned()));
         let boot = loose(Kind::Boot, "repo-main/boot.bin");
         let drv_file = Raw::new("repo-main/DRV155.bin", drv);
-        assert_eq!(of(&[drv_file.clone()]), [boot.clone(), loose(Kind::Drv, "repo-main/DRV155.bin")]);
+        assert_eq!(of(std::slice::from_ref(&drv_file)), [boot.clone(), loose(Kind::Drv, "repo-main/DRV155.bin")]);
         let note = Raw::new("repo-main/info.txt", b"where it comes from");
         assert_eq!(of(&[note, drv_file]), [boot.clone(), loose(Kind::Drv, "repo-main/DRV155.bin")]);
         assert_eq!(of(&[Raw::new("repo-main/1.5.5.zip", &package)]), [boot, (Kind::Drv, None)]);
