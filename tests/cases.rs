@@ -317,7 +317,7 @@ fn what_a_dump_lacks_is_asked_for_with_the_command_that_gives_it() {
     let hint = "m365-drv --simulate=locked flash SCOOTER --boot BOOT --drv later.bin --data later.bin";
     assert_eq!(lines.result()["error"]["hint"], hint);
     let lines = bench.m365("--simulate=locked restore half.bin").exit(9).json();
-    let words = "\"half.bin\" has no data block with serial and mileage: flash dump, 33 KiB of flash";
+    let words = "\"half.bin\" has no data block: flash dump, 33 KiB of flash";
     assert_eq!(lines.message(), words);
     let hint = "m365-drv --simulate=locked flash SCOOTER --boot half.bin --drv half.bin --serial SERIAL --km KM";
     assert_eq!(lines.result()["error"]["hint"], hint);

@@ -95,7 +95,7 @@ fn a_preview_reports_the_consent_that_is_needed() {
 fn a_chip_that_is_about_to_be_protected_is_erased_only_with_consent() {
     let (board, stand) = Stand::scenario(Scenario::Open);
     board.put_option_bytes(OptionBytes::open(0xFF).with_rdp(0).0);
-    let preview = FlashRequest { intent: Intent::Preview, ..stand.request() };
+    let preview = FlashRequest { intent: Intent::Preview, consent: None, ..stand.request() };
     let foreseen = stand.flash(&preview).unwrap();
     assert!(foreseen.mass_erased);
     assert_eq!(foreseen.needs_consent, Some(Obstacle::AboutToBeReadProtected));

@@ -216,7 +216,7 @@ fn a_failure_names_the_backup_that_was_made_before() {
     bench.write("bad.bin", app);
     let line = "--simulate=B:open flash pro --km 77 --drv bad.bin";
     let stderr = "...\nerror: [..]firmware [..]written and verified[..]\n...\nboard: written\nbackup: \"B/backups/48ff6e06-[..].json\"\n\
-                  next: m365-drv --simulate=B:open flash pro --km 77 --drv bad.bin\n...\n";
+                  next: m365-drv --simulate=B:open flash pro --km 77 --drv FILE\n...\n";
     bench.m365(line).exit(12).stderr(stderr).check();
     std::fs::remove_dir_all(bench.path("B")).unwrap();
     let lines = bench.m365(line).exit(12).json();

@@ -25,7 +25,8 @@ fn an_implausible_size_is_said_and_stops_nothing() {
             let expected = format!(
                 "implausible flash size: the register reads {register} KiB; assuming 64 KiB, which this scooter needs"
             );
-            assert_eq!(told, [("flash-size", expected)]);
+            let about_size: Vec<_> = told.into_iter().filter(|(name, _)| *name == "flash-size").collect();
+            assert_eq!(about_size, [("flash-size", expected)]);
             assert_eq!(board.violations(), [""; 0], "{register}, {scenario}");
         }
     }
@@ -101,7 +102,10 @@ fn a_size_register_that_states_more_than_there_is_stops_nothing() {
         let (report, told) = stand.run_told(|job| ops::flash(job, &stand.request_with_data()));
         assert!(report.expect("the job").verified, "{scenario}");
         let words = "the size register reads 128 KiB, but only 64 KiB answer";
-        assert!(board.is_protected() || told.iter().all(|(_, text)| text == words), "{scenario}: {told:?}");
+        assert!(
+            board.is_protected() || told.iter().all(|(name, text)| *name == "data-replaced" || text == words),
+            "{scenario}: {told:?}"
+        );
         assert_eq!(board.violations(), [""; 0], "{scenario}");
         let info = stand.run(ops::info).expect("info");
         assert_eq!((info.flash_kib, info.flash_size_register), (Some(64), 128), "{scenario}");
