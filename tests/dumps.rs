@@ -284,7 +284,7 @@ fn a_hint_names_no_file_that_would_be_refused() {
         bench.write("drv", bytes);
         let lines = bench.m365("--simulate=new restore drv").exit(8).json();
         let form = if name.starts_with("06") { "update package" } else { "plain binary" };
-        let words = format!("\"drv\" has no bootloader and no data block with serial and mileage: {form}");
+        let words = format!("\"drv\" has no bootloader and no data block: {form}");
         assert_eq!(lines.message(), words, "{name}");
         let hint = format!("m365-drv --simulate=new flash SCOOTER --boot BOOT --drv {drv} --serial SERIAL --km KM");
         assert_eq!(lines.result()["error"]["hint"], hint, "{name}");

@@ -78,13 +78,7 @@ fn put_back(
     if let Some(block) = goal.block() {
         job.known.writes(block, None);
     }
-    warn_of_damage(job, &goal);
-    for gate in &goal.forced {
-        job.warn("forced-gate", format!("a check failed and was overridden: {gate}"));
-    }
-    if let Some((one, other)) = goal.mixed() {
-        job.warn("mixed-dump", format!("the dump has {one}, but {other}"));
-    }
+    warn_of_doubts(job, &goal);
     let (board, status, held, plan) = job.insist(|job, mut board| {
         let found = board.uid;
         if let Some(expected) = goal.uid.filter(|expected| *expected != found) {
@@ -182,8 +176,14 @@ fn put_back(
     Ok(RestoreReport { pages_erased, pages_skipped, bytes_programmed, mass_erased, ..report })
 }
 
-/// Says what becomes of option bytes in the file that are damaged.
-fn warn_of_damage(job: &mut Job<'_>, goal: &Goal) {
+/// Says which checks a dump failed, whether it is of several scooters, and what becomes of damaged option bytes in the file.
+fn warn_of_doubts(job: &mut Job<'_>, goal: &Goal) {
+    for gate in &goal.forced {
+        job.warn("forced-gate", format!("a check failed and was overridden: {gate}"));
+    }
+    if let Some((one, other)) = goal.mixed() {
+        job.warn("mixed-dump", format!("the dump has {one}, but {other}"));
+    }
     if let (Some(damaged), Some(options)) = (goal.damaged, goal.options) {
         let ([damaged, options], form) = ([damaged, options].map(|options| hex::encode(options.0)), goal.form());
         job.warn("option-bytes", format!("the option bytes in the {form} are damaged ({damaged}); using {options}"));
