@@ -132,7 +132,7 @@ fn changed_firmware_is_called_by_what_it_was_made_from_everywhere() {
     let expected = (json!("rehearsal DRV, modified"), json!(false), json!("9.9.9"));
     assert_eq!(is_so(&lines.report()["drv"]), expected);
     let custom = "\"changed.bin\" is rehearsal DRV, modified (changes in 1 of 16 KiB): if BMS communication is disabled in it, \
-                  there is no battery-temperature protection and no charge interlock";
+                  the scooter has no battery-temperature protection and no charge interlock";
     assert_eq!(warnings(&lines, "custom-firmware"), [custom]);
     assert_eq!(is_so(&bench.m365("--simulate=B info").json().report()["drv"]), expected);
     assert_eq!(is_so(bench.m365("image show changed.bin").json().report()), expected);

@@ -380,7 +380,7 @@ fn changed_firmware_causes_one_warning() {
     let lines = bench.m365("--simulate=locked flash pro --drv cfw.bin --erase-all --no-run").json();
     let warnings: Vec<_> = lines.events("warning").filter(|line| line["name"] == "custom-firmware").collect();
     assert_eq!(warnings.len(), 1);
-    let message = "\"cfw.bin\" is rehearsal DRV, modified (1 byte changed): if BMS communication is disabled in it, there is no \
+    let message = "\"cfw.bin\" is rehearsal DRV, modified (1 byte changed): if BMS communication is disabled in it, the scooter has no \
                    battery-temperature protection and no charge interlock";
     assert_eq!(warnings[0]["message"], message);
 }

@@ -55,6 +55,13 @@ impl fmt::Display for Ended {
     }
 }
 
+/// The end of a run that left the board in this state by its account. A success leaves nothing half done.
+#[track_caller]
+fn ended<T>(done: Result<T, Error>, board: BoardState) -> Result<T, Ended> {
+    assert!(done.is_err() || board != BoardState::Partial, "a success with a partly written board");
+    done.map_err(|error| Ended { error, board })
+}
+
 impl Deref for Ended {
     type Target = Error;
 
@@ -120,7 +127,18 @@ impl Stand {
     pub(crate) fn run<T>(&self, work: impl FnOnce(&mut Job<'_>) -> Result<T, Error>) -> Result<T, Ended> {
         let probes = self.probes();
         let done = work(&mut Job::new(&probes, self.connect.clone(), &mut (), &mut Known::default()));
-        done.map_err(|error| Ended { error, board: probes.ledger().board() })
+        ended(done, probes.ledger().board())
+    }
+
+    /// The same, with what the board is by the run's account.
+    pub(crate) fn run_to_state<T>(
+        &self,
+        work: impl FnOnce(&mut Job<'_>) -> Result<T, Error>,
+    ) -> (Result<T, Ended>, BoardState) {
+        let probes = self.probes();
+        let done = work(&mut Job::new(&probes, self.connect.clone(), &mut (), &mut Known::default()));
+        let board = probes.ledger().board();
+        (ended(done, board), board)
     }
 
     /// The whole job with everything allowed. Most tests change one field of it.
@@ -163,7 +181,7 @@ impl Stand {
         let mut known = Known::default();
         let mut job = Job::new(&probes, self.connect.clone(), &mut told, &mut known);
         let done = work(&mut job);
-        (done.map_err(|error| Ended { error, board: probes.ledger().board() }), told.0)
+        (ended(done, probes.ledger().board()), told.0)
     }
 
     pub(crate) fn flash(&self, request: &FlashRequest<'_>) -> Result<FlashReport, Ended> {

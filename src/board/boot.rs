@@ -89,8 +89,7 @@ impl fmt::Display for Boot {
             Self::Resetting { resets } => {
                 write!(
                     f,
-                    "it keeps resetting ({resets} times while it was watched): the firmware does not feed the \
-                           watchdog"
+                    "it keeps resetting ({resets} times while it was watched): the firmware does not feed the watchdog"
                 )
             }
             Self::Bootloader { pc } => write!(f, "it is still in the bootloader, at {pc:#010x}"),

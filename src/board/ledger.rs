@@ -64,8 +64,8 @@ impl Ledger {
         Changing(self.clone())
     }
 
-    /// The chip has erased its whole flash.
-    pub(super) fn erased(&self) {
+    /// The chip has erased its whole flash, and nothing is in it yet.
+    pub(crate) fn erased(&self) {
         self.set(BoardState::Erased);
     }
 

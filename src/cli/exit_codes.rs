@@ -189,7 +189,7 @@ pub(crate) const TABLE: [Row; 17] = [
         meaning: "backup not written, or not usable",
         board: UNCHANGED,
         causes: &[
-            "The disk is full or read-only, or there is no folder for backups.",
+            "The disk is full or read-only, or no folder for backups was found.",
             "The file already exists: a backup is never overwritten.",
             "What was read back from the file differs from what was written.",
             "The file that was written is not a backup when it is read again.",

@@ -112,7 +112,7 @@ impl WantedArgs {
             && image.kind() == Kind::Drv
             && let Some(what) = custom(&image.bytes)
         {
-            let risk = "if BMS communication is disabled in it, there is no battery-temperature protection and no charge \
+            let risk = "if BMS communication is disabled in it, the scooter has no battery-temperature protection and no charge \
                  interlock";
             context.warn("custom-firmware", format!("{} is {what}: {risk}", quoted_path(file)));
         }

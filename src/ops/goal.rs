@@ -145,7 +145,8 @@ impl Goal {
         let (serial, origin) = (parts.block.serial()?, origin(&parts.drv.bytes, Kind::Drv)?);
         let is_of = |target: &Target| origin.scooters.contains(&target.name);
         let owners: Vec<_> = Target::owners(serial).collect();
-        let fitting = Target::all().iter().filter(|target| target.serial.fits(serial));
+        let same_map = Target::all().iter().filter(|target| target.regions == self.target.regions);
+        let fitting = same_map.filter(|target| target.serial.fits(serial));
         let (owners, is_mixed) = if owners.is_empty() {
             let fitting: Vec<_> = fitting.collect();
             let is_mixed = !fitting.iter().any(|target| is_of(target));

@@ -84,7 +84,7 @@ impl<'a> Job<'a> {
                     "flash-size",
                     format!(
                         "implausible flash size: the register reads {register} KiB; assuming {needed} KiB, which this \
-                     scooter needs"
+                         scooter needs"
                     ),
                 );
                 Ok(())

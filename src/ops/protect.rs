@@ -72,12 +72,19 @@ impl Begun {
         Self { status, wrote: false, data: (None, None), backup: None }
     }
 
-    fn unlocked(&self, uid: Uid, erasure: Erasure) -> UnlockReport {
+    /// The end of an unlock. What this try found open may have been erased by an earlier one, before contact was lost.
+    fn unlocked(&self, job: &Job<'_>, uid: Uid, erasure: Erasure) -> UnlockReport {
+        let erased = erasure == Erasure::Everything || self.status.protection == Protection::Read;
+        if erased {
+            job.probes.ledger().erased();
+        } else {
+            job.probes.ledger().matches_plan();
+        }
         UnlockReport {
             uid,
             before: self.status.protection,
             protection: Protection::None,
-            erased: erasure == Erasure::Everything,
+            erased,
             options_written: self.wrote,
             serial: self.data.0,
             mileage_m: self.data.1,
@@ -128,13 +135,11 @@ fn remove<'p>(
             job.step(Step::Unlock, |_| board.restore_options(target, options))?;
             job.known.protection = Some(now);
             job.step(Step::Reset, |_| board.reset())?;
-            job.probes.ledger().matches_plan();
         } else {
             job.skip(Step::Unlock);
             board.resume()?;
         }
-        let was_locked = begun.status.protection == Protection::Read;
-        return Ok(begun.unlocked(uid, if was_locked { Erasure::Everything } else { Erasure::Nothing }));
+        return Ok(begun.unlocked(job, uid, Erasure::Nothing));
     };
     let Some(consent) = consent else {
         let stake = held.map_or_else(Stake::default, |held| held.stake(None));
@@ -155,12 +160,7 @@ fn remove<'p>(
     let (board, erasure) = job.step(Step::Unlock, remove)?;
     job.known.protection = Some(Protection::None);
     job.step(Step::Reset, |_| board.reset())?;
-    if erasure == Erasure::Nothing {
-        job.probes.ledger().matches_plan();
-    }
-    // An earlier try may have erased what this one found open.
-    let erasure = if begun.status.protection == Protection::Read { Erasure::Everything } else { erasure };
-    Ok(begun.unlocked(uid, erasure))
+    Ok(begun.unlocked(job, uid, erasure))
 }
 
 /// Turns read-out protection on. The chip is reset, which puts it in force.
@@ -196,6 +196,8 @@ pub(super) fn set<'p>(
     if is_set(status, options) {
         job.skip(Step::Lock);
         board.resume()?;
+        // An earlier try may have set it before contact was lost.
+        job.probes.ledger().matches_plan();
         return Ok(Protection::Read);
     }
     let target = Target::for_chip(board.chip.flash_kib);

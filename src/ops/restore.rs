@@ -203,8 +203,7 @@ fn warn_of_replaced(job: &mut Job<'_>, block: &DataBlock, held: &Contents, goal:
         job.warn(
             "uid-replaced",
             format!(
-                "the dump was made from another chip, {made_for}; its data block ({data}) gets the UID of this \
-                     one"
+                "the dump was made from another chip, {made_for}; its data block ({data}) gets the UID of this one"
             ),
         );
     }

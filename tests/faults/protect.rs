@@ -39,13 +39,18 @@ impl Says {
 
 fn unlock(stand: &Stand) -> Result<Says, Ended> {
     let keep = Keep::in_folder(stand.folder.path());
-    let report = stand.run(|job| ops::unlock(job, Some(EraseConsent), &keep, Watchdog::Keep))?;
+    let (report, state) = stand.run_to_state(|job| ops::unlock(job, Some(EraseConsent), &keep, Watchdog::Keep));
+    let report = report?;
     assert_eq!(report.erased, report.options_written, "unlocking a locked board erases it");
+    assert_eq!(state, if report.erased { BoardState::Erased } else { BoardState::Untouched });
     Ok(Says::changed(report.erased))
 }
 
 fn lock(stand: &Stand) -> Result<Says, Ended> {
-    Ok(Says::changed(stand.run(ops::lock)?.options_written))
+    let (report, state) = stand.run_to_state(ops::lock);
+    let report = report?;
+    assert_eq!(state, if report.options_written { BoardState::Written } else { BoardState::Untouched });
+    Ok(Says::changed(report.options_written))
 }
 
 /// Injects a loss at any transfer of `command`, then repeats the command. `is_right` checks the final board, `is_kept`
@@ -63,7 +68,7 @@ fn survive(
     assert!(is_right(&clean), "{name}");
     let transfers = clean.counts().transfers - before;
     let mut tally = Tally::new(format!("{name}, {transfers} transfers"));
-    for nth in points(transfers, 8) {
+    for nth in points(transfers, 24) {
         for (fault, kind, power) in LOSSES {
             let (board, stand) = board(scenario);
             let before = stand.contents();
