@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use serde::Serialize;
 
 use super::{
-    Board, Error, core,
+    Board, Error, cortex_m,
     link::{Link, LinkError},
     pace::Pace,
     registers::{
@@ -153,7 +153,7 @@ impl Board<'_> {
         rescue::forget(&mut self.link, target)?;
         let obr = self.link.read(ACR + 4 * OBR as u32)?;
         let handlers = fault_handlers(&mut self.link, target)?;
-        core::reset_and_run(&mut self.link, &self.pace, DEMCR_TRCENA)?;
+        cortex_m::reset_and_run(&mut self.link, &self.pace, DEMCR_TRCENA)?;
         let mut seen = self.watch(target, handlers.clone(), obr & OBR_WDG_SW == 0)?;
         if matches!(seen, Boot::Running { .. } | Boot::NoBlock { .. }) {
             save::await_end(&mut self.link, &self.pace, SAVE_LIMIT)?;
@@ -216,12 +216,12 @@ impl Board<'_> {
 
     /// Resets the chip and lets it run.
     pub fn reset(mut self) -> Result<(), Error> {
-        core::reset_and_run(&mut self.link, &self.pace, 0)
+        cortex_m::reset_and_run(&mut self.link, &self.pace, 0)
     }
 
     /// Resumes the core at the place where it was halted.
     pub fn resume(mut self) -> Result<(), Error> {
-        core::resume(&mut self.link)?;
+        cortex_m::resume(&mut self.link)?;
         Ok(())
     }
 }

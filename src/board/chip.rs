@@ -5,10 +5,9 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{
-    Error,
+    Error, Unsupported,
     link::{Link, LinkError},
     registers::{core, dbgmcu, fpec, system},
-    size,
 };
 use crate::block::Uid;
 
@@ -85,29 +84,6 @@ pub struct Chip {
     pub idcode: u32,
 }
 
-/// A chip that is known and not supported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unsupported {
-    /// The dashboard's Bluetooth chip; its board has the same three pads.
-    #[error("this is the nRF51 of the dashboard, not the motor controller")]
-    Dashboard,
-    /// Artery's chip, of Ninebot's later scooters.
-    #[error("this is an AT32F415, of a later Ninebot or Xiaomi scooter")]
-    At32,
-    /// As on Brightway's boards (Mi 4, 4 Lite and later).
-    #[error("this is a Cortex-M0 chip, as on boards of the Mi 4 and later")]
-    CortexM0,
-    /// An STM32F1 of another density than any of these boards has.
-    #[error("this is an STM32F1 with device ID {0:#05x}; these boards have one with 0x410")]
-    OtherStm32(u32),
-    /// A Cortex-M4 other than the GD32E103.
-    #[error("this is an unknown Cortex-M4 chip (DBGMCU_IDCODE {0:#010x})")]
-    CortexM4(u32),
-    /// Another core.
-    #[error("this is an unknown chip (CPUID {0:#010x})")]
-    Core(u32),
-}
-
 // CPUID, part number (DDI 0403E B3.2.3): the part that tells Cortex-M cores apart.
 const PART_M3: u32 = 0xC23;
 const PART_M4: u32 = 0xC24;
@@ -123,6 +99,9 @@ const PID_GD32F103: u32 = 0x4142_4333;
 const DESIGNER_ST: u32 = 0x020;
 const DESIGNER_GIGADEVICE: u32 = 0x751;
 const DESIGNER_NORDIC: u32 = 0x244;
+
+/// Sizes that are believed, in KiB: those of low and medium density devices (RM0008 2.3.3).
+const PLAUSIBLE_KIB: [u32; 4] = [16, 32, 64, 128];
 
 /// Whether a chip with this core has ST's MCU debug component, or whatever a clone has in its place.
 pub(super) fn has_dbgmcu(cpuid: u32) -> bool {
@@ -177,8 +156,13 @@ pub(super) fn identify(link: &mut Link, cpuid: u32) -> Result<(Chip, Uid), Error
     if link.read(core::CPUID)? != cpuid {
         return Err(LinkError::Unstable { what: "the CPUID", address: core::CPUID }.into());
     }
-    let flash_kib = size::plausible(flash_size_register);
+    let flash_kib = plausible(flash_size_register);
     Ok((Chip { kind, flash_kib, flash_size_register, cpuid, idcode }, uid))
+}
+
+/// The size that the register gives, in KiB, if it can be.
+pub(super) fn plausible(register: u32) -> Option<u32> {
+    Some(register).filter(|kib| PLAUSIBLE_KIB.contains(kib))
 }
 
 /// The flash size register, and the UID.

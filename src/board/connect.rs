@@ -8,10 +8,9 @@ use probe_rs::{
 };
 
 use super::{
-    Board, Error, Uid, Wait,
-    access::Problem,
+    Board, Error, ProbeEntry, Problem, Uid, Wait,
     link::{Link, LinkError, SharedMeter},
-    probes::{Choice, ProbeEntry, Probes, Selector},
+    probes::{Choice, Probes, Selector},
     progress::{self, Event, Need, Progress, Warning},
     registers::core::{CPUID, DEMCR, DEMCR_VC_CORERESET, DHCSR, DHCSR_C_DEBUGEN, DHCSR_C_HALT, DHCSR_DBGKEY},
 };

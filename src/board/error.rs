@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{access::Problem, chip::Unsupported, link::LinkError, probes::ProbeEntry};
+use super::{ProbeEntry, Problem, Unsupported, link::LinkError};
 use crate::{block::Uid, count::count};
 
 /// A failure of the board procedure, named after what was being done.

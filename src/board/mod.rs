@@ -4,12 +4,12 @@
 //! not its sessions and flash loader: a session resets and resumes the core as it likes, and its loader halts the core
 //! and restarts it for every page.
 
-pub mod access;
+mod access;
 mod boot;
 mod chip;
 mod compare;
 mod connect;
-mod core;
+mod cortex_m;
 mod error;
 mod ledger;
 mod link;
@@ -17,7 +17,9 @@ mod meter;
 mod options;
 mod pace;
 mod patience;
+mod probe_entry;
 mod probes;
+mod problem;
 mod program;
 pub mod progress;
 mod protection;
@@ -26,11 +28,12 @@ mod rescue;
 mod save;
 mod size;
 mod stlink;
+mod unsupported;
 mod usb;
 
 pub use self::{
     boot::Boot,
-    chip::{Chip, ChipKind, Unsupported},
+    chip::{Chip, ChipKind},
     compare::{Comparison, Part},
     connect::{ConnectOptions, Method},
     error::Error,
@@ -38,11 +41,14 @@ pub use self::{
     link::LinkError,
     options::OptionBytes,
     patience::{Patience, Wait},
-    probes::{ProbeEntry, Probes, Selector, SelectorError},
+    probe_entry::ProbeEntry,
+    probes::{Probes, Selector, SelectorError},
+    problem::Problem,
     program::{PageBefore, PageWrite},
     protection::{EraseConsent, Erasure, Protection, Status},
     rescue::{Rescue, Stranger},
     size::Reach,
+    unsupported::Unsupported,
 };
 
 use std::{ops::Range, time::Duration};
@@ -108,11 +114,11 @@ impl<'p> Board<'p> {
         if chip::has_dbgmcu(cpuid) {
             link.write(dbgmcu::CR, dbgmcu::CR_WATCHDOGS_STOP | dbgmcu::CR_TIMERS_STOP)?;
         }
-        core::halt(&mut link, &pace)?;
+        cortex_m::halt(&mut link, &pace)?;
         let (chip, uid) = chip::identify(&mut link, cpuid).inspect_err(|error| {
             if !error.is_link() {
                 // A chip that is refused resumes what it was doing.
-                let _ = core::resume(&mut link);
+                let _ = cortex_m::resume(&mut link);
             }
         })?;
         save::let_end(&mut link, &pace)?;
@@ -141,7 +147,7 @@ impl<'p> Board<'p> {
         let Self { probes, options, method, link, pace, probe, chip, uid, .. } = self;
         let Contact { mut link, probe, speed_khz, cpuid, dpidr, .. } =
             connect::again(link.close(), probe, probes.meter())?;
-        core::halt(&mut link, &pace)?;
+        cortex_m::halt(&mut link, &pace)?;
         if chip::read_size_and_uid(&mut link)?.1 != uid || cpuid != chip.cpuid {
             // Either another board, or a wire that flipped a bit: connecting anew tells them apart.
             return Err(
@@ -158,7 +164,7 @@ impl<'p> Board<'p> {
 
     /// Stops the chip before its first instruction after a reset.
     pub fn reset_and_halt(&mut self) -> Result<(), Error> {
-        core::reset_and_halt(&mut self.link, &self.pace)
+        cortex_m::reset_and_halt(&mut self.link, &self.pace)
     }
 
     /// Proves that contact is good enough to erase by: nothing has failed lately, or else enough of fifty accesses were right.

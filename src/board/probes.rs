@@ -12,9 +12,8 @@ use probe_rs::probe::{
     list::{Accessibility, ProbeListItem, ProbeLister},
     stlink::StLinkFactory,
 };
-use serde::Serialize;
 
-use super::{Error, Ledger, access, link::SharedMeter, pace::Pace, stlink, usb};
+use super::{Error, Ledger, ProbeEntry, Problem, access, link::SharedMeter, pace::Pace, stlink, usb};
 use crate::clock::{Clock, SystemClock};
 
 /// Where probes come from, with the clock that their boards live by.
@@ -26,31 +25,6 @@ pub struct Probes {
     pace: Pace,
     meter: SharedMeter,
     ledger: Ledger,
-}
-
-/// One probe of the list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ProbeEntry {
-    /// Its number in the list, from 1; `--probe '#1'`.
-    pub index: usize,
-    /// USB vendor, four hexadecimal digits.
-    pub vid: String,
-    /// USB product, four hexadecimal digits.
-    pub pid: String,
-    /// Serial number, in hexadecimal if the probe's own is not printable; `None` if it has none.
-    pub serial: Option<String>,
-    /// Where it is plugged in, `BUS-PORT.PORT`; `None` if the system does not tell.
-    pub usb: Option<String>,
-    /// What kind of probe, as `STLink V2`.
-    pub kind: String,
-    /// Whether it can be used. A list from [`Probes::list`] has tried, the lists in errors have not.
-    pub usable: bool,
-    /// Why it cannot be used.
-    pub problem: Option<access::Problem>,
-    /// Whether probe-rs's drivers could open another probe instead: one with the same USB ids and serial number, or any with
-    /// the same ids if this one has no serial number.
-    #[serde(skip)]
-    pub has_twin: bool,
 }
 
 /// Which probe the user chose.
@@ -213,10 +187,10 @@ impl Probes {
         let choice = |(index, (item, device)): (usize, (ProbeListItem, Option<nusb::DeviceInfo>))| {
             let permitted = item.accessibility == Accessibility::Accessible;
             let has_twin = has_twin[index];
-            let busy = || Some(access::Problem::Busy { program: Some(usb::holder(device.as_ref()?)?) });
+            let busy = || Some(Problem::Busy { program: Some(usb::holder(device.as_ref()?)?) });
             let problem = match permitted {
                 false => Some(access::permission(&item.info)),
-                true if has_twin && !opens_by_place(&item.info, device.as_ref()) => Some(access::Problem::Twin),
+                true if has_twin && !opens_by_place(&item.info, device.as_ref()) => Some(Problem::Twin),
                 true => busy(),
             };
             let entry = ProbeEntry {
@@ -253,7 +227,7 @@ impl Probes {
         };
         match &choice.entry.problem {
             // Who has it open may still let us use it; opening will tell.
-            None | Some(access::Problem::Busy { .. }) => Ok(choice.clone()),
+            None | Some(Problem::Busy { .. }) => Ok(choice.clone()),
             Some(problem) => Err(Error::ProbeAccess(problem.clone())),
         }
     }
@@ -283,7 +257,7 @@ impl Probes {
 
     fn open_by_place(choice: &Choice, device: &nusb::DeviceInfo) -> Result<Probe, Error> {
         if !opens_by_place(&choice.info, Some(device)) {
-            return Err(Error::ProbeAccess(access::Problem::Twin));
+            return Err(Error::ProbeAccess(Problem::Twin));
         }
         stlink::open(device).map_err(|error| access::diagnose(&choice.info, Some(device), &error))
     }

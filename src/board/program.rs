@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::{
-    Board, Error, Ledger, OptionBytes, core,
+    Board, Error, Ledger, OptionBytes, cortex_m,
     ledger::Changing,
     link::Link,
     pace::Pace,
@@ -119,7 +119,7 @@ impl<'a> Loader<'a> {
         }
         *self.loaded = Loaded::Yes;
         let changing = self.ledger.change();
-        core::start(self.link, self.pace, self.origin + entry)?;
+        cortex_m::start(self.link, self.pace, self.origin + entry)?;
         Ok(changing)
     }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{
-    Error, core,
+    Error, cortex_m,
     link::{Link, LinkError},
     pace::Pace,
     protection::OPTIONS_LIMIT,
@@ -21,14 +21,14 @@ pub(super) fn let_end(link: &mut Link, pace: &Pace) -> Result<(), Error> {
     if look(link)?.1 & CR_LOCK != 0 {
         return Ok(());
     }
-    core::run(link)?;
+    cortex_m::run(link)?;
     let mut idle = 0;
     let ended = pace.poll(OPTIONS_LIMIT, || {
         idle = if look(link)?.0 & SR_BSY == 0 { idle + 1 } else { 0 };
         Ok((idle == LOOKS).then_some(()))
     })?;
     ended.ok_or(Error::SaveStuck { limit: OPTIONS_LIMIT })?;
-    core::halt(link, pace)
+    cortex_m::halt(link, pace)
 }
 
 /// Waits until a running core has finished writing to flash, at most for this long.

@@ -1,19 +1,17 @@
 //! How much flash the chip has. Its size register is not always right: locked chips and clones show 0, 1040 or 65535 KiB.
 
-use super::{Board, Error, PageWrite, chip::read_size_and_uid, link::LinkError, progress::Progress};
+use super::{
+    Board, Error, PageWrite,
+    chip::{plausible, read_size_and_uid},
+    link::LinkError,
+    progress::Progress,
+};
 use crate::target::Target;
 
-/// Sizes that are believed, in KiB: those of low and medium density devices (RM0008 2.3.3).
-const PLAUSIBLE_KIB: [u32; 4] = [16, 32, 64, 128];
 /// Half of the flash of the largest chip on these boards, and all of it on most.
 const HALF: u32 = 64 * 1024;
 /// Bytes that are read again if the halves differ there.
 const SAMPLE: usize = 1024;
-
-/// The size that the register gives, in KiB, if it can be.
-pub(super) fn plausible(register: u32) -> Option<u32> {
-    Some(register).filter(|kib| PLAUSIBLE_KIB.contains(kib))
-}
 
 impl Board<'_> {
     /// Reads all of main flash, which is readable: as much as the chip has, and at least what this scooter needs. If the size

@@ -1,6 +1,6 @@
 //! How to make a probe usable, for each proven problem and each system. It stands here and nowhere else.
 
-use m365_drv::board::access::Problem;
+use m365_drv::board::Problem;
 
 /// The systems that differ in this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

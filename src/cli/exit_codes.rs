@@ -272,7 +272,7 @@ mod tests {
 
     use m365_drv::{
         block::{SerialError, Uid},
-        board::{self, LinkError, Unsupported, access::Problem},
+        board::{self, LinkError, Problem, Unsupported},
         image::{ImageError, Kind},
         ops::{self, BackupError, Findings, Lack, Obstacle, Stake},
     };

@@ -54,7 +54,7 @@ fn rows(probe: &ProbeEntry, page: &mut Page, system: System) {
 
 #[cfg(test)]
 mod tests {
-    use m365_drv::board::access::Problem;
+    use m365_drv::board::Problem;
 
     use super::*;
     use crate::cli::page::Width;

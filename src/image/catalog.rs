@@ -9,7 +9,6 @@ use super::{
     Kind, cipher,
     digest::{Md5Digest, Sha256Digest},
     excerpts::Excerpts,
-    near::{self, Near},
 };
 use crate::version::Version;
 
@@ -20,7 +19,7 @@ const MAX_PADDING: usize = 8;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Catalog {
-    images: Vec<Entry>,
+    pub(super) images: Vec<Entry>,
     models: Vec<Model>,
     devices: Vec<Named>,
     idents: Vec<Named>,
@@ -220,25 +219,6 @@ impl Catalog {
             let zeros = &[0; MAX_PADDING][..row.size - data.len()];
             Sha256Digest(hasher.clone().chain_update(zeros).finalize().into()) == row.sha256
         })
-    }
-
-    /// The known image that these bytes were most likely made from.
-    pub fn nearest(&'static self, bytes: &[u8]) -> Option<Near> {
-        near::nearest(&self.images, bytes)
-    }
-
-    /// The row that some bytes are, or else are made from.
-    pub fn source(&'static self, bytes: &[u8]) -> Option<&'static Entry> {
-        self.identify(bytes).map(|known| known.entry).or_else(|| Some(self.nearest(bytes)?.entry))
-    }
-
-    /// What to call the image in some bytes: `Pro DRV 1.5.5`, with what is the matter with it behind. None if it is not
-    /// made from a known one.
-    pub fn title(&'static self, bytes: &[u8]) -> Option<String> {
-        match self.identify(bytes) {
-            Some(known) => Some(known.title()),
-            None => self.nearest(bytes)?.title(),
-        }
     }
 
     /// The full name of a scooter that is not supported; none for the supported ones.

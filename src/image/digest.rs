@@ -2,9 +2,13 @@
 
 use std::{fmt, str::FromStr};
 
+use crc::{CRC_32_ISO_HDLC, Crc};
 use md5::Md5;
 use serde::{Deserialize, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
+
+/// The checksum that the catalog has of pages and excerpts.
+pub(super) static CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 
 /// A SHA-256 digest; prints and serialises as 64 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -205,6 +205,12 @@ fn upper_half(image: &Image) -> Upper {
     }
 }
 
+/// The firmware in a dump; none if that is blank, or if the image is not a dump.
+pub(super) fn firmware_of(image: &Image) -> Option<Image> {
+    let region = inspect::DRV..Dump::of(image.clone()).layout().staging();
+    image.is_dump().then(|| image.clone().part(&region).ok()).flatten()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,7 @@ use std::{fmt, ops::Range};
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::near::CRC;
+use super::digest::CRC;
 
 /// Excerpts of an image, spread evenly over it.
 const COUNT: usize = 64;

@@ -6,6 +6,7 @@
 
 mod catalog;
 pub mod cipher;
+mod derived_from;
 mod digest;
 mod dump;
 mod excerpts;
@@ -14,7 +15,6 @@ mod foreign;
 mod gates;
 mod hex;
 mod inspect;
-mod near;
 mod origin;
 mod package;
 mod raw;
@@ -41,6 +41,7 @@ use crate::block::LEN;
 
 pub use self::{
     catalog::{Catalog, Entry, Exactness, Identified, Protects, PublishedFile},
+    derived_from::{Change, DerivedFrom},
     digest::{DigestError, Md5Digest, Sha256Digest, md5, sha256},
     dump::{Block, Dump},
     find::{FindError, Found, Shelf, find},
@@ -48,7 +49,6 @@ pub use self::{
     gates::{Fit, GATES, Gate, RehearsalImages, gates},
     hex::HexError,
     inspect::{Inspection, Layout, inspect},
-    near::{Change, Near},
     origin::{Origin, drv_region, origin},
     package::{DirectoryError, FirmwareType, Generation, InfoError, Model, Package, PackageError},
     report::{PartReport, Report},

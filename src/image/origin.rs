@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{
-    Catalog, Kind, Layout, inspect,
+    Catalog, Image, Kind, Layout, Package, inspect,
     inspect::{DRV, FLASH},
 };
 
@@ -53,4 +53,23 @@ pub fn origin(region: &[u8], kind: Kind) -> Option<Origin> {
     }
     let seen = inspect(bytes);
     seen.ident.and_then(|ident| of(format!("firmware with the ident {ident}"), catalog.ident(&ident)?))
+}
+
+/// The scooters that an image is for: by the catalog, by the known image it was made from, by the package around it, by
+/// its ident. Empty if none of these says anything.
+pub(super) fn scooters_of(image: &Image) -> Vec<&'static str> {
+    let catalog = Catalog::builtin();
+    if let Some(known) = catalog.identify(&image.bytes) {
+        return known.entry.scooters.iter().map(String::as_str).collect();
+    }
+    if let Some(near) = catalog.nearest(&image.bytes) {
+        return near.scooters();
+    }
+    let package = image.package.as_ref().map_or_else(Vec::new, Package::scooters);
+    if !package.is_empty() {
+        return package;
+    }
+    let ident = inspect(&image.bytes).ident;
+    let scooters = ident.and_then(|text| catalog.ident(&text)).unwrap_or_default();
+    scooters.iter().map(String::as_str).collect()
 }

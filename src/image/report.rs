@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{
-    Catalog, Dump, Exactness, Fit, Format, Gate, Image, Kind, Layout, Md5Digest, Near, Package, Protects, Sha256Digest,
+    Catalog, DerivedFrom, Dump, Exactness, Fit, Format, Gate, Image, Kind, Layout, Md5Digest, Package, Protects,
+    Sha256Digest,
+    dump::firmware_of,
     gates, inspect,
     inspect::{DRV, FLASH},
     md5,
+    origin::scooters_of,
 };
 use crate::version::Version;
 
@@ -39,7 +42,7 @@ pub struct Report {
     /// How exactly it is that image.
     pub exactness: Option<Exactness>,
     /// The known image it was made from, if it is not known itself.
-    pub near: Option<Near>,
+    pub near: Option<DerivedFrom>,
     /// Its name in the zip, if it came in one without a description.
     pub member: Option<String>,
     /// Address of its first byte, where the file says so.
@@ -122,7 +125,7 @@ impl Report {
             name: known.map(|known| known.title()).or_else(|| near.as_ref()?.title()),
             kind,
             version: entry.and_then(|entry| entry.version).or(seen.version),
-            scooters: scooters(image).into_iter().map(Into::into).collect(),
+            scooters: scooters_of(image).into_iter().map(Into::into).collect(),
             chips,
             size: image.bytes.len(),
             sha256: image.digest(),
@@ -143,31 +146,6 @@ impl Report {
             gates: gates(image, fit),
         }
     }
-}
-
-/// The scooters that an image is for: by the catalog, by the known image it was made from, by the package around it, by
-/// its ident. Empty if none of these says anything.
-pub(super) fn scooters(image: &Image) -> Vec<&'static str> {
-    let catalog = Catalog::builtin();
-    if let Some(known) = catalog.identify(&image.bytes) {
-        return known.entry.scooters.iter().map(String::as_str).collect();
-    }
-    if let Some(near) = catalog.nearest(&image.bytes) {
-        return near.scooters();
-    }
-    let package = image.package.as_ref().map_or_else(Vec::new, Package::scooters);
-    if !package.is_empty() {
-        return package;
-    }
-    let ident = inspect(&image.bytes).ident;
-    let scooters = ident.and_then(|text| catalog.ident(&text)).unwrap_or_default();
-    scooters.iter().map(String::as_str).collect()
-}
-
-/// The firmware in a dump; none if that is blank, or if the image is not a dump.
-pub(super) fn firmware_of(image: &Image) -> Option<Image> {
-    let region = DRV..Dump::of(image.clone()).layout().staging();
-    image.is_dump().then(|| image.clone().part(&region).ok()).flatten()
 }
 
 fn address(address: u32) -> String {

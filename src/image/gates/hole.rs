@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use super::{
     super::{
-        Near,
-        near::PAGE,
+        DerivedFrom,
+        derived_from::PAGE,
         reach::{Reach, Way},
     },
     Answer, Case, fail, pass,
@@ -54,7 +54,7 @@ pub(super) fn hole(case: &Case) -> Answer {
 }
 
 /// A page with nothing in it that the known image has something in: its last one may be shorter than any run that counts.
-fn blank_page<'a>(case: &'a Case) -> Option<(&'a Near, Run)> {
+fn blank_page<'a>(case: &'a Case) -> Option<(&'a DerivedFrom, Run)> {
     let near = case.near.as_ref().filter(|near| near.is_modified() || near.is_incomplete())?;
     let blank = near.changed_pages.iter().find_map(|page| {
         let place = page * PAGE..near.entry.size.min((page + 1) * PAGE);

@@ -12,9 +12,11 @@ use std::ops::Range;
 use serde::Serialize;
 
 use super::{
-    Catalog, Format, Identified, Image, Inspection, Kind, Layout, Near, Package, inspect,
+    Catalog, DerivedFrom, Format, Identified, Image, Inspection, Kind, Layout, Package,
+    dump::firmware_of,
+    inspect,
     inspect::{DRV, FLASH},
-    report,
+    origin::scooters_of,
 };
 use crate::{block::DataBlock, printable::printable, target::Target};
 
@@ -69,7 +71,7 @@ struct Case<'a> {
     fit: &'a Fit<'a>,
     seen: Inspection,
     known: Option<Identified>,
-    near: Option<Near>,
+    near: Option<DerivedFrom>,
     layout: Option<Layout>,
 }
 
@@ -218,7 +220,7 @@ fn chip(case: &Case) -> Answer {
     }
 }
 
-fn made_for_other_chips(near: &Near, chip: &str) -> String {
+fn made_for_other_chips(near: &DerivedFrom, chip: &str) -> String {
     format!("made from {}, which is for {}, not for {chip}", near.source(), near.chips().join(", "))
 }
 
@@ -352,7 +354,7 @@ fn data_block(case: &Case) -> Answer {
 impl Fit<'static> {
     /// What an image would have to fit by its own account: the first scooter that it seems to be for, on any chip.
     pub fn assumed(image: &Image) -> Self {
-        if let Some(drv) = report::firmware_of(image) {
+        if let Some(drv) = firmware_of(image) {
             return Self::assumed(&drv);
         }
         let layout = inspect(&image.bytes).layout.unwrap_or(Layout::Kib64);
@@ -382,7 +384,7 @@ fn assumed_scooter(image: &Image) -> &'static str {
         let owner = Target::all().iter().find(|target| target.serial.fits(serial));
         return owner.map(|target| &*target.name).unwrap_or_default();
     }
-    let scooters = report::scooters(image);
+    let scooters = scooters_of(image);
     let packed = image.package.as_ref().map_or_else(Vec::new, Package::scooters);
     let both = scooters.iter().find(|scooter| packed.contains(scooter));
     both.or(scooters.first()).copied().unwrap_or_default()

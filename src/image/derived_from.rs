@@ -2,22 +2,23 @@
 
 use std::ops::Range;
 
-use crc::{CRC_32_ISO_HDLC, Crc};
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
-use super::{catalog::Entry, digest::Sha256Digest, excerpts::Shared};
+use super::{
+    catalog::{Catalog, Entry},
+    digest::{CRC, Sha256Digest},
+    excerpts::Shared,
+};
 
 /// Bytes under one short hash.
 pub(super) const PAGE: usize = 1024;
 /// The reflected polynomial of CRC-32.
 const POLYNOMIAL: u32 = 0xEDB8_8320;
 
-pub(super) static CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
-
 /// The known image that an unknown one shares the most with.
 #[derive(Debug, Clone, Serialize)]
-pub struct Near {
+pub struct DerivedFrom {
     /// Its row; a report carries its name.
     #[serde(serialize_with = "name")]
     pub entry: &'static Entry,
@@ -49,7 +50,7 @@ pub struct Change {
     pub is: u8,
 }
 
-impl Near {
+impl DerivedFrom {
     fn new(entry: &'static Entry, changed_pages: Vec<usize>) -> Self {
         let (others, pages, shared) = (vec![], entry.pages.len(), Shared::default());
         Self { entry, others, pages, changed_pages, changes: None, shared, is_incomplete: false }
@@ -144,6 +145,27 @@ impl Near {
     }
 }
 
+impl Catalog {
+    /// The known image that these bytes were most likely made from.
+    pub fn nearest(&'static self, bytes: &[u8]) -> Option<DerivedFrom> {
+        nearest(&self.images, bytes)
+    }
+
+    /// The row that some bytes are, or else are made from.
+    pub fn source(&'static self, bytes: &[u8]) -> Option<&'static Entry> {
+        self.identify(bytes).map(|known| known.entry).or_else(|| Some(self.nearest(bytes)?.entry))
+    }
+
+    /// What to call the image in some bytes: `Pro DRV 1.5.5`, with what is the matter with it behind. None if it is not
+    /// made from a known one.
+    pub fn title(&'static self, bytes: &[u8]) -> Option<String> {
+        match self.identify(bytes) {
+            Some(known) => Some(known.title()),
+            None => self.nearest(bytes)?.title(),
+        }
+    }
+}
+
 /// Every name once, in the order of the lists.
 fn union(lists: impl Iterator<Item = &'static [String]>) -> Vec<&'static str> {
     let mut all: Vec<&str> = vec![];
@@ -157,7 +179,7 @@ fn union(lists: impl Iterator<Item = &'static [String]>) -> Vec<&'static str> {
 
 /// The rows that share the most at the same places: two pages at least, or one if there is but one, or else many excerpts.
 /// No two images of the catalog for different scooters share a page, so this is lineage and not chance.
-pub(super) fn nearest(images: &'static [Entry], bytes: &[u8]) -> Option<Near> {
+fn nearest(images: &'static [Entry], bytes: &[u8]) -> Option<DerivedFrom> {
     let whole: Vec<u32> = bytes.chunks(PAGE).map(|page| CRC.checksum(page)).collect();
     // Any two images may share a blank page.
     let blank: Vec<bool> = bytes.chunks(PAGE).map(is_blank).collect();
@@ -190,12 +212,14 @@ pub(super) fn nearest(images: &'static [Entry], bytes: &[u8]) -> Option<Near> {
             data.len() < end || blank.get(*page) == Some(&true)
         };
         let is_incomplete = !changed_pages.is_empty() && changed_pages.iter().all(is_gone);
-        Some((equal, Near { shared, is_incomplete, ..Near::new(entry, changed_pages) }))
+        Some((equal, DerivedFrom { shared, is_incomplete, ..DerivedFrom::new(entry, changed_pages) }))
     };
     let found: Vec<_> = images.iter().filter_map(near).collect();
-    let rank = |(equal, near): &(usize, Near)| (near.shared.equal, *equal, usize::MAX - near.changed_pages.len());
+    let rank =
+        |(equal, near): &(usize, DerivedFrom)| (near.shared.equal, *equal, usize::MAX - near.changed_pages.len());
     let best = found.iter().map(rank).max()?;
-    let mut nearest: Vec<Near> = found.into_iter().filter(|found| rank(found) == best).map(|(_, near)| near).collect();
+    let mut nearest: Vec<DerivedFrom> =
+        found.into_iter().filter(|found| rank(found) == best).map(|(_, near)| near).collect();
     for near in &mut nearest {
         near.changes = proved(near, bytes);
     }
@@ -204,7 +228,7 @@ pub(super) fn nearest(images: &'static [Entry], bytes: &[u8]) -> Option<Near> {
     }
     let mut nearest = nearest.into_iter();
     let first = nearest.next()?;
-    Some(Near { others: nearest.map(|near| near.entry).collect(), ..first })
+    Some(DerivedFrom { others: nearest.map(|near| near.entry).collect(), ..first })
 }
 
 fn is_blank(page: &[u8]) -> bool {
@@ -212,7 +236,7 @@ fn is_blank(page: &[u8]) -> bool {
 }
 
 /// The changed bytes, if there is one a page. Undoing them must give the known image's SHA-256.
-fn proved(near: &Near, bytes: &[u8]) -> Option<Vec<Change>> {
+fn proved(near: &DerivedFrom, bytes: &[u8]) -> Option<Vec<Change>> {
     let mut image = bytes.get(..near.entry.size)?.to_vec();
     let mut changes = Vec::new();
     for &page in &near.changed_pages {
