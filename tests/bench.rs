@@ -14,10 +14,35 @@ use jsonschema::Validator;
 use serde_json::Value;
 
 /// The schema that every line of `--json` must match.
-static SCHEMA: LazyLock<Validator> = LazyLock::new(|| {
-    let schema = serde_json::from_str(include_str!("../src/cli/schema.json")).expect("valid JSON");
-    jsonschema::validator_for(&schema).expect("a valid JSON schema")
-});
+static SCHEMA: LazyLock<Validator> =
+    LazyLock::new(|| jsonschema::validator_for(&schema()).expect("a valid JSON schema"));
+
+fn schema() -> Value {
+    serde_json::from_str(include_str!("../src/cli/schema.json")).expect("valid JSON")
+}
+
+/// Checks a report against the definition of its command. A failure may have what was known by then, or nothing.
+fn check_report(command: &Value, result: &Value) {
+    let report = &result["report"];
+    let failed = result["exit"] != 0;
+    if failed && report.is_null() {
+        return;
+    }
+    let own = command.as_str().map(|command| format!("report-{}", command.replace(' ', "-")));
+    let other = if failed { "report-known" } else { "report-help" };
+    let names = own.into_iter().chain([other.to_owned()]);
+    let wrong: Vec<_> = names
+        .map(|name| {
+            let mut definition = schema();
+            assert!(definition["$defs"][&name].is_object() || name.starts_with("report-help"), "{name} is not defined");
+            definition.as_object_mut().expect("an object").remove("oneOf");
+            definition["$ref"] = Value::from(format!("#/$defs/{name}"));
+            let definition = jsonschema::validator_for(&definition).expect("a valid JSON schema");
+            (name, definition.iter_errors(report).map(|error| error.to_string()).collect::<Vec<_>>())
+        })
+        .collect();
+    assert!(wrong.iter().any(|(_, errors)| errors.is_empty()), "{report}\n{wrong:#?}");
+}
 
 /// A temporary folder in which a test runs the program.
 pub(crate) struct Bench {
@@ -130,6 +155,7 @@ impl<'a> Trial<'a> {
             assert_eq!(line["event"] == "hello", seq == 0, "{line}");
             assert_eq!(line["event"] == "result", seq + 1 == lines.len(), "{line}");
         }
+        check_report(&lines[0]["command"], &lines[lines.len() - 1]);
         let lines = Lines { lines, stderr: text(&output.stderr) };
         let exit = &lines.result()["exit"];
         assert_eq!(output.status.code().map(Value::from).as_ref(), Some(exit), "{}\n{}", lines.result(), lines.stderr);
@@ -182,6 +208,11 @@ impl Lines {
     /// The error message in the result.
     pub(crate) fn message(&self) -> &str {
         self.result()["error"]["message"].as_str().unwrap_or_default()
+    }
+
+    /// All lines.
+    pub(crate) fn all(&self) -> &[Value] {
+        &self.lines
     }
 
     /// All lines of the given event.

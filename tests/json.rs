@@ -1,8 +1,145 @@
 //! `--json`: the output follows the contract in every case.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::{Value, json};
 
-use crate::bench::Bench;
+use crate::bench::{Bench, Lines};
+
+const PAGE: usize = 1024;
+
+/// The flash that the `plan` and `page` events of a run make of what it was, byte for byte as the schema says; `image` is what
+/// `--image-out` wrote.
+fn replay(lines: &Lines, before: &[u8], image: &[u8]) -> Vec<u8> {
+    let mut flash = before.to_vec();
+    let offset = |line: &Value| {
+        let address = line["address"].as_str().unwrap().strip_prefix("0x").unwrap();
+        usize::from_str_radix(address, 16).unwrap() - 0x0800_0000
+    };
+    for page in lines.events("page") {
+        let at = offset(page);
+        match page["state"].as_str().unwrap() {
+            "erased" => flash[at..at + PAGE].fill(0xFF),
+            _ => flash[at..at + PAGE].copy_from_slice(&image[at..at + PAGE]),
+        }
+    }
+    // The plan alone leads to the same flash.
+    let mut planned = before.to_vec();
+    for page in lines.events("plan").last().unwrap()["pages"].as_array().unwrap() {
+        let at = offset(page);
+        match page["action"].as_str().unwrap() {
+            "keep" => {}
+            "erase" => planned[at..at + PAGE].fill(0xFF),
+            _ => planned[at..at + PAGE].copy_from_slice(&image[at..at + PAGE]),
+        }
+    }
+    assert!(planned == flash, "plan and pages differ");
+    flash
+}
+
+#[test]
+fn plan_and_page_events_replayed_give_the_flash_byte_for_byte() {
+    for (scenario, data) in
+        [("half-flashed", ""), ("new", "--serial 21886/00012345 --km 1"), ("locked", ""), ("open", ""), ("wrp", "")]
+    {
+        let bench = Bench::new();
+        bench.m365(&format!("--simulate=B:{scenario} info")).json();
+        let before = bench.read("B/flash.bin");
+        let options = format!("--erase-all --no-run --image-out image.bin {data}");
+        let lines = bench.m365(&format!("--simulate=B flash pro {options}")).json();
+        let after = bench.read("B/flash.bin");
+        assert!(replay(&lines, &before, &bench.read("image.bin")) == after, "{scenario}");
+        assert_eq!(lines.events("plan").last().unwrap()["pages"].as_array().unwrap().len(), after.len() / PAGE);
+    }
+}
+
+#[test]
+fn a_half_flashed_board_has_pages_of_every_action_and_state() {
+    let bench = Bench::new();
+    let lines = bench.m365("--simulate=B:half-flashed flash pro").json();
+    let values = |lines: &mut dyn Iterator<Item = &Value>, key: &str| {
+        lines.map(|line| line[key].as_str().unwrap().to_owned()).collect::<BTreeSet<_>>()
+    };
+    let pages = lines.events("plan").next().unwrap()["pages"].as_array().unwrap();
+    assert_eq!(values(&mut pages.iter(), "action"), ["keep", "program"].map(String::from).into());
+    let states = values(&mut lines.events("page"), "state");
+    assert!(["skipped", "programmed", "verified"].iter().all(|state| states.contains(*state)), "{states:?}");
+    // Every page that was programmed was planned to be, and all that is planned is verified.
+    let programmed = |line: &&Value| line["state"] == "programmed";
+    let planned = |line: &&Value| line["action"] == "program";
+    assert_eq!(
+        values(&mut lines.events("page").filter(programmed), "address"),
+        values(&mut pages.iter().filter(planned), "address")
+    );
+}
+
+#[test]
+fn the_events_of_a_whole_job_tell_probe_contact_board_contents_and_backup() {
+    let bench = Bench::new();
+    let lines = bench.m365("--simulate=B:locked flash pro --erase-all --backup b.json").json();
+    let mut first = BTreeMap::new();
+    for line in lines.all() {
+        first.entry(line["event"].as_str().unwrap().to_owned()).or_insert(line);
+    }
+    assert_eq!(first["probe"]["kind"], lines.report()["probe"]);
+    assert!(first["contact"]["good"].as_u64() > Some(0) && first["contact"]["need"].is_null());
+    let board = first["board"];
+    assert_eq!(
+        (&board["chip"], &board["protection"], &board["flash_kib"]),
+        (&json!("stm32f103"), &json!("read"), &json!(64))
+    );
+    assert_eq!(board["uid"], lines.report()["uid"]);
+    assert_eq!(lines.events("board").last().unwrap()["protection"], "none");
+    let data = &first["found"]["data"];
+    assert_eq!((&data["source"], &data["serial"]), (&json!("sram"), &lines.report()["serial"]));
+    assert_eq!((&first["found"]["boot"], &first["found"]["drv"]), (&Value::Null, &Value::Null));
+    assert_eq!(first["backup"]["path"], "b.json");
+    let order = ["probe", "contact", "board", "found", "plan", "backup", "page", "contact-free"]
+        .map(|name| first[name]["seq"].as_u64());
+    assert!(order.is_sorted(), "{order:?}");
+}
+
+#[test]
+fn the_contents_that_are_told_are_those_of_the_report() {
+    let lines = Bench::new().m365("--simulate=open info").json();
+    let found = lines.events("found").next().unwrap();
+    for key in ["boot", "drv", "data"] {
+        assert_eq!(found[key], lines.report()[key], "{key}");
+        assert!(found[key].is_object());
+    }
+}
+
+#[test]
+fn a_dry_run_tells_the_plan_and_no_page() {
+    let lines = Bench::new().m365("--simulate=locked flash pro --dry-run").json();
+    let pages = lines.events("plan").next().unwrap()["pages"].as_array().unwrap().clone();
+    assert_eq!(pages.len(), 64);
+    assert_eq!((&pages[0]["address"], &pages[0]["action"]), (&json!("0x08000000"), &json!("program")));
+    assert!(pages.iter().any(|page| page["action"] == "erase"));
+    assert_eq!((lines.events("page").count(), lines.events("contact-free").count()), (0, 0));
+}
+
+#[test]
+fn an_unlock_tells_that_every_page_is_erased() {
+    let lines = Bench::new().m365("--simulate=locked unlock --erase-all").json();
+    let is_erased = |line: &Value| line["state"] == "erased";
+    assert!(lines.events("page").all(is_erased) && lines.events("page").count() == 64);
+    let kept = Bench::new().m365("--simulate=wrp unlock --erase-all").json();
+    assert_eq!(kept.events("page").count(), 0);
+    assert!(
+        kept.events("plan").next().unwrap()["pages"].as_array().unwrap().iter().all(|page| page["action"] == "keep")
+    );
+}
+
+#[test]
+fn while_waiting_contact_is_told_with_what_is_needed_and_at_the_end_with_the_voltage() {
+    let lines = Bench::new().m365("--simulate=absent --wait=2s info").exit(6).json();
+    let contacts: Vec<_> = lines.events("contact").collect();
+    assert!(contacts.iter().all(|line| line["need"] == "contact" && line["good"] == 0), "{contacts:?}");
+    assert!(contacts[0]["of"].as_u64() > Some(0) && contacts[0]["voltage_mv"].is_null());
+    assert!(contacts[contacts.len() - 1]["voltage_mv"].is_number());
+    assert_eq!(lines.events("probe").count(), 1);
+}
 
 #[test]
 fn bad_usage_is_reported_as_json_too() {

@@ -8,6 +8,7 @@ use super::{
     Board, Error, cortex_m,
     link::{Link, LinkError},
     pace::Pace,
+    progress::hexadecimal,
     registers::{
         core::{
             DEMCR, DEMCR_TRCENA, DHCSR, DHCSR_S_LOCKUP, DHCSR_S_RESET_ST, DHCSR_S_SLEEP, DWT_PCSR, ICSR,
@@ -112,10 +113,6 @@ fn fault_name(exception: u32) -> &'static str {
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-fn hexadecimal<S: serde::Serializer>(value: &u32, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&format_args!("{value:#010x}"))
-}
-
 // How long the firmware is watched was measured with 500 images of three vendor versions, each with 16 bytes or 1 KiB missing
 // somewhere. On a bare bench, where the self-test stops with an error 10 ms after the start, all that fault at all did so
 // within 21 ms. With motor, battery and dashboard attached the self-test passes, and then the last faults come when the main

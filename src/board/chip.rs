@@ -22,6 +22,7 @@ pub enum ChipKind {
     /// GigaDevice's with a Cortex-M4; programs words.
     Gd32E103,
     /// Somebody else's copy of the STM32F103 (CKS32, CS32, APM32), recognised by a ROM table that is not ST's.
+    #[serde(rename = "f103-clone")]
     F103Clone,
 }
 

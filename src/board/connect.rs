@@ -115,9 +115,15 @@ pub(super) fn reach<'p>(
     let mut attempts = 0;
     let mut replugging = false;
     let mut lost = None;
+    let mut seen = None;
     probes.ledger().begin();
     loop {
-        let contact = round(probes, &options, limit, &mut attempts);
+        let contact = round(probes, &options, limit, &mut attempts, &mut |probe| {
+            if seen.as_ref() != Some(probe) {
+                progress.on(probe.event());
+                seen = Some(probe.clone());
+            }
+        });
         let taken = contact.and_then(|contact| {
             log::info!("{contact}");
             if contact.method == Method::Normal {
@@ -128,7 +134,10 @@ pub(super) fn reach<'p>(
         });
         let elapsed = pace.now().saturating_sub(began);
         let (need, cause) = match taken {
-            Ok(board) => return Ok(board),
+            Ok(board) => {
+                progress.on(board.contact(None));
+                return Ok(board);
+            }
             // Contact was there and did not last for twenty words: a slower clock is more robust.
             Err(Failure::Lost { speed_khz, error }) => {
                 let is_last = speed_khz <= SLOWEST || options.speed_khz.is_some();
@@ -158,11 +167,16 @@ pub(super) fn reach<'p>(
         if elapsed >= options.wait.limit(need) {
             return Err(cause.unwrap_or_else(|last| {
                 let volts = supply(probes, &options);
+                progress.on(probes.contact(volts, Some(Need::Contact)));
                 Error::NoContact { attempts, elapsed, volts, last }
             }));
         }
         replugging = need == Need::Replug;
+        if need != Need::Contact {
+            seen = None;
+        }
         progress.on(Event::Waiting { attempts, elapsed, need });
+        progress.on(probes.contact(None, Some(need)));
         pace.pause(INTERVAL)?;
     }
 }
@@ -197,14 +211,16 @@ impl From<LinkError> for Failure {
 }
 
 /// One try at each clock and in each way that the options allow; while waiting only the first and the last clock, to come
-/// round often.
+/// round often. The probe is told to `found`.
 fn round(
     probes: &Probes,
     options: &ConnectOptions,
     limit: Option<u32>,
     attempts: &mut u32,
+    found: &mut dyn FnMut(&ProbeEntry),
 ) -> Result<Contact, Failure> {
     let choice = probes.choose(options.selector.as_ref()).map_err(Failure::Final)?;
+    found(&choice.entry);
     let speeds = ladder(&choice.entry.kind, options, limit);
     let methods: &[Method] = match options.method {
         Method::Auto => &[Method::Normal, Method::UnderReset],
@@ -222,7 +238,10 @@ fn round(
             probes.pace().check().map_err(Failure::Final)?;
             *attempts += 1;
             match attempt(probes, &choice, *speed, *method) {
-                Err(Failure::Contact(error)) => last = Some(error),
+                Err(Failure::Contact(error)) => {
+                    probes.missed();
+                    last = Some(error);
+                }
                 // Ours, not the user's: the next step of the ladder may do.
                 Err(Failure::Final(Error::UnsupportedSpeed { .. })) if options.speed_khz.is_none() => {}
                 result => return result,

@@ -11,14 +11,31 @@ const ENOUGH_PERCENT: usize = 95;
 #[derive(Debug, Default)]
 pub(super) struct Meter {
     recent: VecDeque<bool>,
+    /// The same with failed attempts to reach the board among them, for somebody who is looking for contact.
+    shown: VecDeque<bool>,
+}
+
+fn push(window: &mut VecDeque<bool>, right: bool) {
+    if window.len() == WINDOW {
+        window.pop_front();
+    }
+    window.push_back(right);
 }
 
 impl Meter {
     pub(super) fn record(&mut self, right: bool) {
-        if self.recent.len() == WINDOW {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(right);
+        push(&mut self.recent, right);
+        push(&mut self.shown, right);
+    }
+
+    /// An attempt to reach the board has failed before there was an access.
+    pub(super) fn missed(&mut self) {
+        push(&mut self.shown, false);
+    }
+
+    /// What to show: number of successful accesses, and number of all accesses and failed attempts.
+    pub(super) fn shown(&self) -> (usize, usize) {
+        (self.shown.iter().filter(|right| **right).count(), self.shown.len())
     }
 
     /// Number of successful accesses and number of all accesses.
@@ -53,6 +70,14 @@ mod tests {
     fn two_failures_in_fifty_are_good_enough_and_three_are_not() {
         assert!(after(2, 48).is_good());
         assert!(!after(3, 47).is_good());
+    }
+
+    #[test]
+    fn failed_attempts_are_shown_and_prove_nothing_against_contact_that_is_there() {
+        let mut meter = after(0, 10);
+        meter.missed();
+        assert_eq!((meter.shown(), meter.reading()), ((10, 11), (10, 10)));
+        assert!(meter.is_spotless());
     }
 
     #[test]

@@ -58,7 +58,7 @@ use self::{
     link::Link,
     pace::Pace,
     program::Loaded,
-    progress::Progress,
+    progress::{Event, Need, Progress},
     registers::{core as scs, dbgmcu, system},
 };
 use crate::block::Uid;
@@ -193,6 +193,17 @@ impl<'p> Board<'p> {
             self.pace.check()?;
         }
         Ok(bytes)
+    }
+
+    /// How reliable contact has been, as an event.
+    pub fn contact(&self, need: Option<Need>) -> Event {
+        self.probes.contact(None, need)
+    }
+
+    /// What board this is, as an event.
+    pub fn event(&self, protection: Protection) -> Event {
+        let Chip { kind, flash_kib, .. } = self.chip;
+        Event::Board { chip: kind.name(), uid: self.uid, protection: protection.name(), flash_kib }
     }
 
     /// The chip's clock since some moment, for durations in reports.

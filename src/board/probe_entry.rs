@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Problem;
+use super::{Problem, progress::Event};
 
 /// One attached probe.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -27,4 +27,12 @@ pub struct ProbeEntry {
     /// the same ids if this one has no serial number.
     #[serde(skip)]
     pub has_twin: bool,
+}
+
+impl ProbeEntry {
+    /// The event that tells which probe is used. No driver tells the version of the probe's firmware.
+    pub(super) fn event(&self) -> Event {
+        let Self { kind, serial, usb, .. } = self.clone();
+        Event::Probe { kind, serial, usb, fw: None }
+    }
 }

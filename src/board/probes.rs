@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, PoisonError, atomic::AtomicBool},
 };
 
 use probe_rs::probe::{
@@ -13,7 +13,13 @@ use probe_rs::probe::{
     stlink::StLinkFactory,
 };
 
-use super::{Error, Ledger, ProbeEntry, Problem, access, link::SharedMeter, pace::Pace, stlink, usb};
+use super::{
+    Error, Ledger, ProbeEntry, Problem, access,
+    link::SharedMeter,
+    pace::Pace,
+    progress::{Event, Need},
+    stlink, usb,
+};
 use crate::clock::{Clock, SystemClock};
 
 /// Where probes come from, with the clock that their boards live by.
@@ -154,6 +160,17 @@ impl Probes {
 
     pub(super) fn meter(&self) -> SharedMeter {
         self.meter.clone()
+    }
+
+    /// An attempt to reach a board has failed.
+    pub(super) fn missed(&self) {
+        self.meter.lock().unwrap_or_else(PoisonError::into_inner).missed();
+    }
+
+    /// How reliable contact has been.
+    pub(super) fn contact(&self, volts: Option<f32>, need: Option<Need>) -> Event {
+        let (good, of) = self.meter.lock().unwrap_or_else(PoisonError::into_inner).shown();
+        Event::Contact { good, of, voltage_mv: volts.map(|volts| (volts * 1000.0).round().max(0.0) as u32), need }
     }
 
     pub(crate) fn pace(&self) -> &Pace {

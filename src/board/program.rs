@@ -10,7 +10,7 @@ use super::{
     ledger::Changing,
     link::Link,
     pace::Pace,
-    progress::{Event, Progress, Step},
+    progress::{Event, PageState, Progress, Step},
 };
 use crate::target::{Algorithm, Target};
 
@@ -177,6 +177,7 @@ impl Board<'_> {
         let _changing = loader.start(target.algorithm.stream, sent)?;
 
         let mut taken = 0;
+        let mut told = 0;
         let mut moved = pace.now();
         loop {
             pace.check()?;
@@ -199,12 +200,17 @@ impl Board<'_> {
                 moved = pace.now();
                 let (done_bytes, total_bytes) = (records.flash_bytes(taken), records.flash_bytes(total));
                 progress.on(Event::Advanced { step: Step::Program, done_bytes, total_bytes });
+                records.tell(taken, &mut told, progress);
             }
             if finished {
                 // The tail is read before the state, and may have been behind it. But a header that got lost can leave the
                 // zero in its place that ends the stream.
                 let all = taken == total || loader.look(WHAT, sent)?.0 == total;
-                return if all { Ok(()) } else { Err(Error::Loader) };
+                if !all {
+                    return Err(Error::Loader);
+                }
+                records.tell(total, &mut told, progress);
+                return Ok(());
             }
             if pace.now().saturating_sub(moved) > STALL_LIMIT {
                 return Err(Error::Stuck { what: WHAT, limit: STALL_LIMIT });
@@ -218,16 +224,20 @@ struct Records {
     stream: Vec<u8>,
     /// Where each record ends in the stream, and the bytes of flash that are written by then.
     ends: Vec<(u32, u64)>,
+    /// What a page is from there on in the stream.
+    pages: Vec<(u32, u32, PageState)>,
 }
 
 impl Records {
     /// The first word of a page is programmed last: it is the data block's magic and the initial stack pointer that the
     /// bootloader looks at, and so neither a half-written data block nor half a firmware is ever taken for a whole one.
     fn new(pages: &[PageWrite]) -> Self {
-        let mut records = Self { stream: Vec::new(), ends: Vec::new() };
+        let mut records = Self { stream: Vec::new(), ends: Vec::new(), pages: Vec::new() };
         for page in pages {
             if page.before == PageBefore::Used {
                 records.stream.extend(header(page.address | 1, 0));
+                // The record is taken before the erase begins, and the next word after it has ended.
+                records.pages.push((records.stream.len() as u32 + 4, page.address, PageState::Erased));
             }
             // The blank end of a page, a data block's for one, is not sent.
             let used =
@@ -241,9 +251,20 @@ impl Records {
                     records.ends.push((records.stream.len() as u32, written + bytes.len() as u64));
                 }
             }
+            if used > 0 {
+                records.pages.push((records.stream.len() as u32, page.address, PageState::Programmed));
+            }
         }
         records.stream.extend(0u32.to_le_bytes());
         records
+    }
+
+    /// Tells what became of pages since `told` of them were told, now that this much of the stream has been taken.
+    fn tell(&self, taken: u32, told: &mut usize, progress: &mut dyn Progress) {
+        for &(_, address, state) in self.pages[*told..].iter().take_while(|(end, ..)| *end <= taken) {
+            progress.on(Event::Page { address, state });
+            *told += 1;
+        }
     }
 
     /// Bytes of flash that are written when this much of the stream has been taken.
@@ -308,6 +329,25 @@ mod tests {
         // An erase record, the header of the first record and its 1020 bytes.
         let first = 12 + 12 + 1020;
         assert_eq!([0, 24, first - 1, first].map(|taken| records.flash_bytes(taken)), [0, 0, 0, 1020]);
+    }
+
+    #[test]
+    fn each_page_is_told_once_when_it_is_erased_and_when_all_of_it_is_programmed() {
+        struct Told(Vec<PageState>);
+        impl Progress for Told {
+            fn on(&mut self, event: Event) {
+                let Event::Page { address: 0x0800_1000, state } = event else { panic!("{event:?}") };
+                self.0.push(state);
+            }
+        }
+        let records = Records::new(&[page(PageBefore::Used, &[0; 1024]), page(PageBefore::Used, &[0xFF; 1024])]);
+        let (mut told, mut count) = (Told(Vec::new()), 0);
+        let whole = 12 + 12 + 1020 + 12 + 4;
+        for (taken, states) in [(12, 0), (16, 1), (whole - 1, 1), (whole, 2), (whole + 12, 2), (whole + 16, 3)] {
+            records.tell(taken, &mut count, &mut told);
+            assert_eq!(told.0.len(), states, "{taken}");
+        }
+        assert_eq!(told.0, [PageState::Erased, PageState::Programmed, PageState::Erased]);
     }
 
     #[test]

@@ -1,8 +1,13 @@
 //! Progress events that a procedure sends to its caller. The library prints nothing.
 
-use std::{fmt, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+
+use crate::{
+    block::{Summary, Uid},
+    version::Version,
+};
 
 /// A phase of a procedure, with the name that users see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -51,7 +56,7 @@ impl fmt::Display for Step {
 }
 
 /// Something the user should know that does not stop the work.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Warning {
     /// A fixed kebab-case name, for scripts.
     pub name: &'static str,
@@ -73,7 +78,11 @@ impl fmt::Display for Warning {
 }
 
 /// A progress event.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// From [`Event::Probe`] on, an event in JSON is the line that `m365-drv --json` prints; `schema.json` describes it. The ones
+/// before are printed as `step` and `progress` lines, of which there are fewer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
     /// A step begins.
     Started {
@@ -110,6 +119,60 @@ pub enum Event {
         /// What the user can do meanwhile.
         need: Need,
     },
+    /// The probe that is used: sent before it is opened, and again when it comes back.
+    Probe {
+        /// What kind of probe, for example `STLink V2`.
+        kind: String,
+        /// Its serial number, if it has one.
+        serial: Option<String>,
+        /// Where it is plugged in, `BUS-PORT.PORT`, if the system tells.
+        usb: Option<String>,
+        /// The version of its firmware, if the driver tells.
+        fw: Option<String>,
+    },
+    /// How reliable contact is. Sent when the board is reached and identified, before it is erased, and while waiting.
+    Contact {
+        /// Successful accesses among the last ones.
+        good: usize,
+        /// The last accesses, 50 at most, and failed attempts to reach the board.
+        of: usize,
+        /// Target voltage in mV. Measured only when the program gives up: it would slow down the search for contact.
+        voltage_mv: Option<u32>,
+        /// What the program is waiting for, if it waits.
+        need: Option<Need>,
+    },
+    /// The board that answers. Sent again when its protection has changed.
+    Board {
+        /// The chip, as reports name it.
+        chip: &'static str,
+        /// The chip's UID.
+        uid: Uid,
+        /// Read-out protection in force: `none` or `read`.
+        protection: &'static str,
+        /// Flash size in KiB; `None` if the chip's size register makes no sense.
+        flash_kib: Option<u32>,
+    },
+    /// What was found on the board.
+    Found(Box<Found>),
+    /// A backup was written and read back.
+    Backup {
+        /// The file.
+        #[serde(serialize_with = "display")]
+        path: PathBuf,
+    },
+    /// What is to become of each page of flash. Sent before anything is changed.
+    Plan {
+        /// Every page of flash, in address order.
+        pages: Vec<PlannedPage>,
+    },
+    /// Something became of a page of flash.
+    Page {
+        /// The page's first address.
+        #[serde(serialize_with = "hexadecimal")]
+        address: u32,
+        /// What it is now.
+        state: PageState,
+    },
     /// A warning; see [`Warning`].
     Warning(Warning),
     /// Everything is written and verified: contact is no longer needed.
@@ -128,6 +191,97 @@ pub enum Need {
     Probe,
     /// A hung probe that is unplugged and plugged in again.
     Replug,
+}
+
+/// What a board holds. Nothing of it is known if flash cannot be read, but the data block may be found in SRAM.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Found {
+    /// The bootloader.
+    pub boot: Option<FoundFirmware>,
+    /// The DRV firmware.
+    pub drv: Option<FoundFirmware>,
+    /// The data block.
+    pub data: Option<FoundData>,
+}
+
+/// An image on a board.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FoundFirmware {
+    /// SHA-256, in hexadecimal.
+    pub sha256: String,
+    /// What to call it; `None` if it is not made from a known image.
+    pub name: Option<String>,
+    /// Its version; `None` if that is not certain.
+    pub version: Option<Version>,
+    /// Whether the catalog has it, with every byte.
+    pub known: bool,
+}
+
+/// A data block on a board.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FoundData {
+    /// Where it was found.
+    pub source: Memory,
+    /// What is in it.
+    #[serde(flatten)]
+    pub block: Summary,
+}
+
+/// A memory of the chip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Memory {
+    /// Main flash.
+    Flash,
+    /// SRAM.
+    Sram,
+}
+
+/// A page of flash and what is to become of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct PlannedPage {
+    /// The page's first address.
+    #[serde(serialize_with = "hexadecimal")]
+    pub address: u32,
+    /// What is to become of it.
+    pub action: PageAction,
+}
+
+/// What is to become of a page of flash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PageAction {
+    /// It stays as it is.
+    Keep,
+    /// It is erased, and is blank afterwards.
+    Erase,
+    /// It is erased if need be, and programmed with the planned contents.
+    Program,
+}
+
+/// What a page of flash is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PageState {
+    /// It already held the planned contents.
+    Skipped,
+    /// Blank.
+    Erased,
+    /// It holds the planned contents.
+    Programmed,
+    /// It was read back and holds the planned contents.
+    Verified,
+}
+
+/// An address as text: `0x0800f800`.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+pub(super) fn hexadecimal<S: Serializer>(address: &u32, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{address:#010x}"))
+}
+
+/// Not every path is text; an event is.
+fn display<S: Serializer>(path: &std::path::Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
 }
 
 /// Receives events; `()` ignores them.

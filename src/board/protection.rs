@@ -36,6 +36,16 @@ pub enum Protection {
     Read,
 }
 
+impl Protection {
+    /// The name in reports and events.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Read => "read",
+        }
+    }
+}
+
 /// The protections in force, and the option bytes that the next reset puts in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Status {
@@ -167,6 +177,7 @@ impl Board<'_> {
                 return Err(Error::NoPowerCycle { limit });
             }
             progress.on(Event::Waiting { attempts, elapsed, need: Need::PowerCycle });
+            progress.on(board.contact(Some(Need::PowerCycle)));
             board.pace.pause(Duration::from_millis(200))?;
             board = match board.status() {
                 Ok(status) if status.protection == Protection::None => {

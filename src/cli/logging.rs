@@ -120,6 +120,10 @@ pub(crate) fn record(event: &Event) {
         }
         Event::Warning(warning) => log::warn!(target: RUN, "{}: {warning}", warning.name),
         Event::ContactFree => log::info!(target: RUN, "the wires are not needed any more"),
+        // The others for programs have no other words.
+        other => {
+            log::debug!(target: RUN, "{}", serde_json::to_string(other).unwrap_or_else(|_| format!("{other:?}")));
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 };
 
 use m365_drv::{
-    board::{BoardState, Ledger},
+    board::{BoardState, Ledger, progress::Event},
     ops::Known,
 };
 use serde::Serialize;
@@ -27,7 +27,7 @@ use super::{
 };
 
 /// The version of the lines' shape; `schema.json` describes it.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 /// What a command reports at its end: plain data for JSON, and the same as text.
 pub(crate) trait Report: Serialize {
@@ -118,6 +118,9 @@ pub(crate) enum Line<'a> {
         report: Option<&'a RawValue>,
         error: Option<&'a Failure>,
     },
+    /// Any other event, as the library has it.
+    #[serde(untagged)]
+    Event(&'a Event),
 }
 
 #[derive(Serialize)]

@@ -36,6 +36,7 @@ pub(crate) struct Teller {
     /// Since when the step waits, and when JSON was last told. By the computer's clock: a simulated board's runs faster.
     waits_since: Option<Instant>,
     last_line: Option<Instant>,
+    last_contact: Option<Instant>,
     warned: Vec<Warning>,
     done_bytes: u64,
     told_bytes: u64,
@@ -67,6 +68,7 @@ impl Teller {
             step: Step::Connect,
             waits_since: None,
             last_line: None,
+            last_contact: None,
             warned: Vec::new(),
             done_bytes: 0,
             told_bytes: 0,
@@ -94,7 +96,7 @@ impl Teller {
 
     fn started(&mut self, step: Step) {
         (self.step, self.done_bytes, self.told_bytes) = (step, 0, 0);
-        (self.waits_since, self.last_line) = (None, None);
+        (self.waits_since, self.last_line, self.last_contact) = (None, None, None);
         match &mut self.voice {
             Voice::Quiet => {}
             Voice::Lines(lines) => lines.started(step),
@@ -186,6 +188,15 @@ impl Teller {
         }
     }
 
+    /// Whether scripts are to be told again how contact is while the program waits.
+    fn is_due(&mut self) -> bool {
+        let is_due = self.last_contact.is_none_or(|last| last.elapsed() >= EVERY);
+        if is_due {
+            self.last_contact = Some(Instant::now());
+        }
+        is_due
+    }
+
     /// Whether a warning was not given yet. Work that is done again after a question or after contact was lost would give it
     /// again; only that contact was lost is news each time.
     fn is_news(&mut self, warning: &Warning) -> bool {
@@ -218,9 +229,7 @@ impl Teller {
     fn contact_free(&self) {
         match &self.voice {
             Voice::Quiet => {}
-            Voice::Json(output) => {
-                output.emit(&Line::Step { step: "contact-free", state: "finished", took_ms: None });
-            }
+            Voice::Json(output) => output.emit(&Line::Event(&Event::ContactFree)),
             Voice::Lines(_) => {
                 ring();
                 eprint_line("you may let go now");
@@ -245,6 +254,13 @@ impl Progress for Teller {
             Event::Waiting { attempts, need, .. } => self.waiting(attempts, need),
             Event::Warning(warning) => self.warning(&warning),
             Event::ContactFree => self.contact_free(),
+            Event::Contact { voltage_mv: None, need: Some(_), .. } if !self.is_due() => {}
+            // For programs; a person sees the steps.
+            event => {
+                if let Voice::Json(output) = &self.voice {
+                    output.emit(&Line::Event(&event));
+                }
+            }
         }
     }
 }

@@ -7,7 +7,10 @@ use serde::Serialize;
 use super::{BackupError, Error, Job, Keep, Place, contents::Contents, report};
 use crate::{
     block::Uid,
-    board::{Comparison, LinkError, Part, Protection, progress::Step},
+    board::{
+        Comparison, LinkError, Part, Protection,
+        progress::{Event, Step},
+    },
     target::Target,
 };
 
@@ -62,6 +65,7 @@ fn save(job: &mut Job<'_>, keep: &Keep) -> Result<BackupReport, Error> {
         _ => keep.save(&backup).map(Option::unwrap_or_default),
     })?;
     job.known.backup = Some(path.clone());
+    job.progress.on(Event::Backup { path: path.clone() });
     let flash_bytes = backup.flash.as_ref().map_or(0, Vec::len);
     let (data, protection) = (backup.block.is_some(), status.protection);
     Ok(BackupReport {

@@ -11,7 +11,7 @@ use std::{
 use super::{Backup, BackupError, Job, backup_file::sync_folder};
 use crate::{
     block::{DataBlock, Uid},
-    board::progress::Step,
+    board::progress::{Event, Step},
 };
 
 /// Where to keep a backup, and where to look for earlier ones.
@@ -115,6 +115,7 @@ impl Keep {
         }
         let saved = job.step(Step::Backup, |_| self.save(backup))?;
         job.known.backup.clone_from(&saved);
+        saved.iter().for_each(|path| job.progress.on(Event::Backup { path: path.clone() }));
         Ok(saved)
     }
 

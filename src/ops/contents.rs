@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use super::{Backup, DataSource, Firmware, Known, Stake, Work};
+use super::{Backup, DataSource, Firmware, Known, Stake, Work, tell};
 use crate::{
     block::{DataBlock, LEN, Mileage, Serial, Uid},
-    board::{Board, Error, LinkError, PageBefore, Protection, Status, Stranger},
+    board::{Board, Error, LinkError, PageBefore, Protection, Status, Stranger, progress::Progress},
     image::drv_region,
     target::Target,
 };
@@ -54,6 +54,11 @@ impl Contents {
         if let Some((block, source)) = &self.block {
             known.writes(block, Some(*source));
         }
+    }
+
+    /// Tells what was found; the firmware has been noted.
+    pub(super) fn tell(&self, progress: &mut dyn Progress, known: &Known) {
+        tell::found(progress, known.found_boot.as_ref(), known.found_drv.as_ref(), self.block.as_ref());
     }
 
     /// What is at stake if all of it is erased and this is written.

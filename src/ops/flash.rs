@@ -8,6 +8,7 @@ use super::{
     prepare::{Prepared, prepare},
     protect,
     report::{self, Firmware, ForcedGate},
+    tell::Pages,
     watchdog::{self, Watchdog},
     write::{self, Known, Permit, Written},
 };
@@ -120,13 +121,16 @@ fn whole_job(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
     let changes_user = request.watchdog == Watchdog::Software && status.option_bytes.user() != user;
     watchdog::warn(job, user, "--software-watchdog");
 
+    let obstacle = write::obstacle(&status, &prepared.plan, request.target);
+    let erases = obstacle.is_some_and(Obstacle::erases);
+    Pages::of(request.target, &board.chip).plan(job.progress, erases, Some((&prepared.plan, &prepared.work(request))));
+
     if request.intent == Intent::Preview {
         report.foresee(request, &prepared, &status);
         report.options_written |= changes_user;
         board.resume()?;
         return Ok(report);
     }
-    let obstacle = write::obstacle(&status, &prepared.plan, request.target);
     if let Some(obstacle) = obstacle.filter(|_| request.consent.is_none()) {
         let stake = prepared.held.stake(Some((prepared.serial, prepared.mileage)));
         return Err(refused(board, Error::Consent { uid: report.uid, obstacle, stake }));

@@ -68,6 +68,8 @@ impl<'a> Job<'a> {
         {
             self.warn("flash-size", format!("the size register reads {stated} KiB, but only 64 KiB answer"));
         }
+        self.progress.on(board.event(status.protection));
+        self.progress.on(board.contact(None));
         Ok(status)
     }
 
@@ -90,6 +92,13 @@ impl<'a> Job<'a> {
                 Ok(())
             }
         }
+    }
+
+    /// Proves that contact is good enough to erase by.
+    pub(super) fn check_contact(&mut self, board: &mut Board<'_>) -> Result<(), board::Error> {
+        let checked = board.check_contact();
+        self.progress.on(board.contact(None));
+        checked
     }
 
     pub(super) fn skip(&mut self, step: Step) {

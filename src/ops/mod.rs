@@ -22,6 +22,7 @@ mod report;
 mod request;
 mod restore;
 mod stake;
+mod tell;
 mod verify;
 mod watchdog;
 mod write;

@@ -96,6 +96,11 @@ impl FlashPlan {
         self.pages().count() as u32
     }
 
+    /// The first address of each planned page.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = u32> {
+        self.pages().map(|(address, _)| address)
+    }
+
     fn pages(&self) -> impl Iterator<Item = (u32, &[u8])> {
         let page = self.page as usize;
         self.parts.iter().flat_map(move |part| (part.address..).step_by(page).zip(part.bytes.chunks(page)))

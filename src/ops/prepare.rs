@@ -59,6 +59,7 @@ pub(super) fn prepare(
 
     let held = job.step(Step::Rescue, |_| Contents::read(board, status, target))?;
     held.note(job.known, target);
+    held.tell(job.progress, job.known);
     forced.extend(held.check_scooter(job, request)?);
     for stranger in &held.strangers {
         let board::Stranger { uid, serial } = stranger;

@@ -10,6 +10,7 @@ use super::{
     job::refused,
     report,
     stake::Stake,
+    tell::Pages,
     watchdog::{self, Watchdog},
 };
 use crate::{
@@ -73,10 +74,11 @@ impl Begun {
     }
 
     /// The end of an unlock. What this try found open may have been erased by an earlier one, before contact was lost.
-    fn unlocked(&self, job: &Job<'_>, uid: Uid, erasure: Erasure) -> UnlockReport {
+    fn unlocked(&self, job: &mut Job<'_>, pages: &Pages, uid: Uid, erasure: Erasure) -> UnlockReport {
         let erased = erasure == Erasure::Everything || self.status.protection == Protection::Read;
         if erased {
             job.probes.ledger().erased();
+            pages.erased(job.progress);
         } else {
             job.probes.ledger().matches_plan();
         }
@@ -124,10 +126,14 @@ fn remove<'p>(
         // Before the question is asked: it says what would be lost.
         let read = job.step(Step::Rescue, |_| Contents::read(&mut board, &status, target))?;
         read.note(job.known, target);
+        read.tell(job.progress, job.known);
         begun.data = (job.known.serial, job.known.mileage_m);
         held = Some(read);
     }
-    let Some(obstacle) = Obstacle::to_openness(&status) else {
+    let pages = Pages::of(target, &board.chip);
+    let obstacle = Obstacle::to_openness(&status);
+    pages.plan(job.progress, obstacle.is_some_and(Obstacle::erases), None);
+    let Some(obstacle) = obstacle else {
         if watchdog == Watchdog::Software && status.option_bytes.user() != user {
             begun.wrote = true;
             let options = status.option_bytes.with_user(user);
@@ -139,7 +145,7 @@ fn remove<'p>(
             job.skip(Step::Unlock);
             board.resume()?;
         }
-        return Ok(begun.unlocked(job, uid, Erasure::Nothing));
+        return Ok(begun.unlocked(job, &pages, uid, Erasure::Nothing));
     };
     let Some(consent) = consent else {
         let stake = held.map_or_else(Stake::default, |held| held.stake(None));
@@ -151,7 +157,7 @@ fn remove<'p>(
             Err(error) => return Err(refused(board, error)),
         }
     }
-    board.check_contact()?;
+    job.check_contact(&mut board)?;
 
     // Up to here nothing has been changed.
     begun.wrote = true;
@@ -159,8 +165,9 @@ fn remove<'p>(
     let remove = |progress: &mut dyn Progress| board.remove_protection(target, now, user, consent, progress);
     let (board, erasure) = job.step(Step::Unlock, remove)?;
     job.known.protection = Some(Protection::None);
+    job.progress.on(board.event(Protection::None));
     job.step(Step::Reset, |_| board.reset())?;
-    Ok(begun.unlocked(job, uid, erasure))
+    Ok(begun.unlocked(job, &pages, uid, erasure))
 }
 
 /// Turns read-out protection on. The chip is reset, which puts it in force.
@@ -208,6 +215,7 @@ pub(super) fn set<'p>(
         board.status().map(|status| status.protection)
     })?;
     job.known.protection = Some(protection);
+    job.progress.on(board.event(protection));
     if protection == Protection::None {
         // The option bytes have been read back: they are right.
         job.warn("power-cycle", "protection is set; power-cycle the board to make it take effect");

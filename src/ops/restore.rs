@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::{
-    DataSource, Error, Extent, Job, Keep,
+    DataSource, Error, Extent, Job, Keep, Obstacle, Work,
     contents::Contents,
     goal::Goal,
     job::refused,
-    report, watchdog,
+    report,
+    tell::{self, Pages},
+    watchdog,
     write::{self, Known, Permit},
 };
 use crate::{
@@ -94,6 +96,7 @@ fn put_back(
         };
         let held = job.step(Step::Rescue, |_| Contents::read(&mut board, &status, target))?;
         held.note(job.known, target);
+        held.tell(job.progress, job.known);
         match held.judge(job, &scooters, goal.block().and_then(DataBlock::serial), forced) {
             Ok(None) => {}
             Ok(Some(gate)) => job.warn("forced-gate", format!("a check failed and was overridden: {gate}")),
@@ -132,13 +135,17 @@ fn put_back(
         option_bytes: options,
         backup: None,
     };
+    let obstacle = write::obstacle(&status, &plan, target);
+    let work = held.flash.as_deref().map_or_else(Work::default, |now| plan.work_on_flash(target, now, Extent::Changes));
+    Pages::of(target, &board.chip).plan(job.progress, obstacle.is_some_and(Obstacle::erases), Some((&plan, &work)));
     if held.flash.as_deref().is_some_and(is_right) {
         // All of it has just been read.
+        tell::skipped(job.progress, &plan, &work);
         job.skip(Step::Program);
         board.resume()?;
         return Ok(RestoreReport { option_bytes: status.option_bytes, ..report });
     }
-    if let Some(obstacle) = write::obstacle(&status, &plan, target).filter(|_| consent.is_none()) {
+    if let Some(obstacle) = obstacle.filter(|_| consent.is_none()) {
         let written = goal.block().and_then(|block| Some((block.serial()?, block.mileage())));
         return Err(refused(board, Error::Consent { uid, obstacle, stake: held.stake(written) }));
     }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{DataSource, Error, FlashRequest, Job, job::refused, prepare::prepare, report::Firmware, watchdog};
+use super::{DataSource, Error, FlashRequest, Job, job::refused, prepare::prepare, report::Firmware, tell, watchdog};
 use crate::{
     block::{Mileage, Serial, Uid},
     board::{Board, Comparison, Protection, progress::Step},
@@ -53,6 +53,9 @@ fn compare<'p>(job: &mut Job<'p>, mut board: Board<'p>, request: &FlashRequest<'
     watchdog::warn_of_damage(job, &status);
     let parts = prepared.plan.parts();
     let comparison = job.step(Step::Verify, |progress| board.compare(parts, Step::Verify, progress))?;
+    if comparison == Comparison::Same {
+        tell::verified(job.progress, &prepared.plan);
+    }
     let uid = board.uid;
     board.resume()?;
     match comparison {

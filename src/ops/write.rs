@@ -1,6 +1,10 @@
 //! The part of `flash` that changes the board, and that continues after contact was lost.
 
-use super::{Error, Extent, FlashPlan, Job, Obstacle, Stake, Work, job::refused};
+use super::{
+    Error, Extent, FlashPlan, Job, Obstacle, Stake, Work,
+    job::refused,
+    tell::{self, Pages},
+};
 use crate::{
     board::{
         Board, BoardState, Comparison, EraseConsent, Erasure, Error as BoardError, Protection, Reach, Status,
@@ -74,7 +78,7 @@ pub(super) fn write<'p>(
     plan: &FlashPlan,
     permit: &Permit<'_>,
 ) -> Result<Written<'p>, Error> {
-    let mut run = Run { tally: Tally::default(), left: usize::MAX, known: Some(permit.known) };
+    let mut run = Run { tally: Tally::default(), left: usize::MAX, known: Some(permit.known), told_erased: false };
     let mut wrong = 0;
     let before = job.reconnects;
     let board = job.persist(board, |job, board| {
@@ -83,7 +87,10 @@ pub(super) fn write<'p>(
             let comparison;
             (board, comparison) = run.pass(job, board, plan, permit)?;
             match comparison {
-                Comparison::Same => return Ok(board),
+                Comparison::Same => {
+                    tell::verified(job.progress, plan);
+                    return Ok(board);
+                }
                 Comparison::Differs { address, expected, found, bytes } => {
                     wrong += 1;
                     if wrong == PASSES {
@@ -131,6 +138,8 @@ struct Run<'k> {
     /// Pages that were wrong when last looked at.
     left: usize,
     known: Option<Known<'k>>,
+    /// Whether it was told that the chip has erased every page.
+    told_erased: bool,
 }
 
 impl Run<'_> {
@@ -159,7 +168,7 @@ impl Run<'_> {
                 let obstacle = obstacle(&status, plan, target).unwrap_or(Obstacle::HalfUnlocked);
                 return Err(locked_meanwhile(job, board, obstacle));
             };
-            board.check_contact()?;
+            job.check_contact(&mut board)?;
             self.tally.options_written = true;
             self.tally.mass_erased |= status.protection == Protection::Read;
             job.known.protection = None;
@@ -176,6 +185,7 @@ impl Run<'_> {
             if erasure == Erasure::Everything {
                 self.tally.mass_erased = true;
             }
+            job.progress.on(board.event(Protection::None));
         } else {
             job.skip(Step::Unlock);
             if known.is_none() {
@@ -184,6 +194,10 @@ impl Run<'_> {
             }
         }
 
+        if self.tally.mass_erased && !self.told_erased {
+            Pages::of(target, &board.chip).erased(job.progress);
+            self.told_erased = true;
+        }
         let extent = if job.probes.ledger().board() == BoardState::Untouched { permit.extent } else { Extent::Changes };
         let mut work = match known.and_then(|known| known.flash) {
             _ if erasure == Erasure::Everything => {
@@ -209,6 +223,7 @@ impl Run<'_> {
             job.achieved();
         }
         self.tally.pages_skipped = work.skipped;
+        tell::skipped(job.progress, plan, &work);
         if work.is_empty() {
             job.skip(Step::Program);
         } else {
