@@ -39,9 +39,13 @@ fn replay(lines: &Lines, before: &[u8], image: &[u8]) -> Vec<u8> {
 
 #[test]
 fn plan_and_page_events_replayed_give_the_flash_byte_for_byte() {
-    for (scenario, data) in
-        [("half-flashed", ""), ("new", "--serial 21886/00012345 --km 1"), ("locked", ""), ("open", ""), ("wrp", "")]
-    {
+    for (scenario, data) in [
+        ("half-flashed", "--serial 21886/00012345 --km 1"),
+        ("new", "--serial 21886/00012345 --km 1"),
+        ("locked", ""),
+        ("open", ""),
+        ("wrp", ""),
+    ] {
         let bench = Bench::new();
         bench.m365(&format!("--simulate=B:{scenario} info")).json();
         let before = bench.read("B/flash.bin");
@@ -56,7 +60,7 @@ fn plan_and_page_events_replayed_give_the_flash_byte_for_byte() {
 #[test]
 fn a_half_flashed_board_has_pages_of_every_action_and_state() {
     let bench = Bench::new();
-    let lines = bench.m365("--simulate=B:half-flashed flash pro").json();
+    let lines = bench.m365("--simulate=B:half-flashed flash pro --serial 21886/00012345 --km 1").json();
     let values = |lines: &mut dyn Iterator<Item = &Value>, key: &str| {
         lines.map(|line| line[key].as_str().unwrap().to_owned()).collect::<BTreeSet<_>>()
     };
