@@ -89,7 +89,9 @@ fn the_log_file_holds_what_the_program_did() {
     assert!(log.starts_with(&version), "{log}");
     for line in [
         "\ncommand line: m365-drv --json --log-file log.txt --simulate=open flash pro --km 77 --no-backup\n",
-        "\nconnect: started\nconnect: finished after ",
+        "\nconnect: started\n{\"event\":\"probe\",\"kind\":\"simulated probe\",\"serial\":\"SIM0001\",\"usb\":null,\"fw\":null}\n",
+        "\nconnect: finished after ",
+        "\n{\"event\":\"page\",\"address\":\"0x0800f800\",\"state\":\"verified\"}\n",
         "\nbackup: skipped\n",
         "\nprogram: started\n",
         "\nthe wires are not needed any more\n",
