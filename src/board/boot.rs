@@ -112,7 +112,6 @@ fn fault_name(exception: u32) -> &'static str {
     }
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
 // How long the firmware is watched was measured with 500 images of three vendor versions, each with 16 bytes or 1 KiB missing
 // somewhere. On a bare bench, where the self-test stops with an error 10 ms after the start, all that fault at all did so
 // within 21 ms. With motor, battery and dashboard attached the self-test passes, and then the last faults come when the main

@@ -170,7 +170,8 @@ impl Probes {
     /// How reliable contact has been.
     pub(super) fn contact(&self, volts: Option<f32>, need: Option<Need>) -> Event {
         let (good, of) = self.meter.lock().unwrap_or_else(PoisonError::into_inner).shown();
-        Event::Contact { good, of, voltage_mv: volts.map(|volts| (volts * 1000.0).round().max(0.0) as u32), need }
+        let millivolts = |volts: f32| u16::try_from((volts * 1000.0).round() as i32).ok().map(u32::from);
+        Event::Contact { good, of, voltage_mv: volts.and_then(millivolts), need }
     }
 
     pub(crate) fn pace(&self) -> &Pace {

@@ -115,7 +115,9 @@ impl Keep {
         }
         let saved = job.step(Step::Backup, |_| self.save(backup))?;
         job.known.backup.clone_from(&saved);
-        saved.iter().for_each(|path| job.progress.on(Event::Backup { path: path.clone() }));
+        if let Some(path) = &saved {
+            job.progress.on(Event::Backup { path: path.clone() });
+        }
         Ok(saved)
     }
 

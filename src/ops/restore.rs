@@ -122,19 +122,7 @@ fn put_back(
         plan.work_on_flash(target, held, Extent::Changes).is_empty()
             && goal.options.is_none_or(|options| status.option_bytes == options)
     };
-    let mut report = RestoreReport {
-        uid,
-        serial: goal.block().and_then(DataBlock::serial),
-        mileage_m: goal.block().map(DataBlock::mileage),
-        pages_erased: 0,
-        pages_skipped: plan.pages_planned(),
-        bytes_programmed: 0,
-        mass_erased: false,
-        options_written: false,
-        verified: true,
-        option_bytes: options,
-        backup: None,
-    };
+    let mut report = RestoreReport::unchanged(uid, &goal, plan.pages_planned(), options);
     let obstacle = write::obstacle(&status, &plan, target);
     let work = held.flash.as_deref().map_or_else(Work::default, |now| plan.work_on_flash(target, now, Extent::Changes));
     Pages::of(target, &board.chip).plan(job.progress, obstacle.is_some_and(Obstacle::erases), Some((&plan, &work)));
@@ -181,6 +169,25 @@ fn put_back(
     let write::Tally { pages_erased, pages_skipped, bytes_programmed, mass_erased, .. } = written.tally;
     job.step(Step::Reset, |_| written.board.reset())?;
     Ok(RestoreReport { pages_erased, pages_skipped, bytes_programmed, mass_erased, ..report })
+}
+
+impl RestoreReport {
+    /// Of a board that holds all of this already.
+    fn unchanged(uid: Uid, goal: &Goal, pages: u32, options: OptionBytes) -> Self {
+        Self {
+            uid,
+            serial: goal.block().and_then(DataBlock::serial),
+            mileage_m: goal.block().map(DataBlock::mileage),
+            pages_erased: 0,
+            pages_skipped: pages,
+            bytes_programmed: 0,
+            mass_erased: false,
+            options_written: false,
+            verified: true,
+            option_bytes: options,
+            backup: None,
+        }
+    }
 }
 
 /// Says which checks a dump failed, whether it is of several scooters, and what becomes of damaged option bytes in the file.
