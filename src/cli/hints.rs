@@ -10,10 +10,10 @@ use m365_drv::{
 };
 
 use super::{
-    cures::{self, System},
+    args::command_line::Typed,
     exit,
     exit_codes::Exit,
-    typed::Typed,
+    probe_fixes::{self, System},
 };
 
 /// The options that tell which board is used and how it is reached.
@@ -28,7 +28,7 @@ pub(crate) fn next(exit: Exit, error: Option<&anyhow::Error>, typed: &Typed) -> 
 fn for_error(error: &anyhow::Error, typed: &Typed) -> Option<String> {
     if let Some(error) = exit::of_board(error) {
         return match error {
-            board::Error::ProbeAccess(problem) => cures::command(problem, System::HERE),
+            board::Error::ProbeAccess(problem) => probe_fixes::command(problem, System::HERE),
             board::Error::SeveralProbes { found } | board::Error::ProbeAmbiguous { found, .. } => {
                 let choose = typed.again_with("--probe", way_to_choose(found));
                 Some(format!("{}, then {choose}", typed.other(&["probes"], &["--simulate"])))

@@ -1,45 +1,14 @@
 //! The command line: what can be typed, and which file handles it.
 
-mod audience;
-mod backup;
-mod backup_args;
-mod blocks;
-mod check;
-mod consent;
+mod args;
 mod context;
-mod cures;
-mod data;
-mod error_codes;
 mod exit;
 mod exit_codes;
-mod explain;
-mod failure;
 mod files;
-mod firmware;
-mod flash;
-mod gate_pages;
-mod generate;
 mod hints;
-mod image;
-mod info;
-mod interrupt;
-mod lines;
-mod logging;
-mod output;
-mod page;
-mod phases;
-mod probe_words;
-mod probes;
-mod progress;
-mod protect;
-mod request;
-mod scooters;
-mod simulate;
-mod tips;
-mod typed;
-mod values;
-mod verify;
-mod words;
+mod probe_fixes;
+mod screen;
+mod verbs;
 
 use std::{env, path::PathBuf};
 
@@ -50,16 +19,25 @@ use m365_drv::{
 };
 
 pub(crate) use self::{
+    args::command_line::Typed,
     context::Context,
     exit::defect,
-    logging::start as start_log,
-    output::{Answer, Output},
-    typed::Typed,
+    screen::{
+        logging::start as start_log,
+        output::{Answer, Output},
+    },
 };
-use self::{simulate::SimulateArg, values::Reads};
+use self::{
+    args::{
+        firmware, goal,
+        simulate::{self, SimulateArg},
+        values::{self, Reads},
+    },
+    verbs::{backup, data, explain, flash, generate, image, info, probes, protect, scooters, verify},
+};
 
 /// What the help of `flash` ends with.
-const SAFETY: &str = concat!(include_str!("safety.txt"), "\n", include_str!("wiring.txt"));
+const SAFETY: &str = concat!(include_str!("verbs/explain/safety.txt"), "\n", include_str!("verbs/explain/wiring.txt"));
 
 /// Unbrick the motor controller of a Xiaomi M365-family scooter over SWD.
 ///
@@ -180,7 +158,7 @@ pub(crate) enum Command {
     /// Write a backup, including its option bytes, or a flash dump to the board
     Restore(backup::RestoreArgs),
     /// Compare the board with what `flash` would write; changes nothing
-    Verify(Box<request::WantedArgs>),
+    Verify(Box<goal::WantedArgs>),
     /// Remove read-out and write protection; erases the chip if it is read-protected
     Unlock(protect::UnlockArgs),
     /// Set read-out protection; only a mass erase removes it again

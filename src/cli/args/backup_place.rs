@@ -1,0 +1,57 @@
+//! Where a command saves what the board holds before it changes it.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use m365_drv::{
+    ops::{Backup, Keep, Place},
+    printable::quoted_path,
+};
+
+use crate::cli::{
+    Context,
+    exit::{Meaning, refuse},
+    exit_codes::Exit,
+    files,
+};
+
+/// Where to keep what the board holds before it is changed.
+#[derive(Debug, Args)]
+pub(crate) struct KeepArgs {
+    /// Save what the board holds in this new file, or in a new file in this folder; by default in the user's data folder
+    #[arg(long, value_name = "FILE|DIR", conflicts_with = "no_backup")]
+    backup: Option<PathBuf>,
+
+    /// Save nothing before the first change
+    #[arg(long)]
+    no_backup: bool,
+}
+
+impl KeepArgs {
+    /// What was chosen.
+    pub(crate) fn keep(&self, context: &Context) -> anyhow::Result<Keep> {
+        Ok(match &self.backup {
+            _ if self.no_backup => Keep::nothing().with_earlier(context.backups()),
+            Some(path) => {
+                check(path)?;
+                Keep::at(path).with_earlier(context.backups())
+            }
+            None => context.keep()?,
+        })
+    }
+}
+
+/// Finds out whether a backup can be written before anybody holds wires for it. A file that is there may be of an
+/// interrupted run of the same command, which only the board can tell.
+pub(crate) fn check(file: &Path) -> anyhow::Result<()> {
+    if let Place::Folder(folder) = Keep::at(file).place() {
+        // The folder is made if it is missing, and those above it.
+        let above = folder.ancestors().find(|above| above.is_dir()).unwrap_or(Path::new("."));
+        return files::try_new(&above.join("x"))
+            .meaning(Exit::Backup, || format!("{} cannot be written", quoted_path(file)));
+    }
+    if file.symlink_metadata().is_err() {
+        return files::try_new(file).meaning(Exit::Backup, || format!("{} cannot be written", quoted_path(file)));
+    }
+    Backup::open(file).map(drop).map_err(|_| refuse(Exit::Backup, format!("{} already exists", quoted_path(file))))
+}

@@ -1,0 +1,276 @@
+//! The command line as it was typed; known before clap reads it, and also if clap refuses it.
+
+use std::{
+    ffi::OsString,
+    fs,
+    path::{self, Path},
+};
+
+use anstream::ColorChoice;
+use clap::{CommandFactory, FromArgMatches, ValueEnum};
+
+use crate::cli::{
+    Cli, ColorArg,
+    args::{
+        suggestions,
+        words::{Role, Word, command_words, with_roles},
+    },
+};
+
+/// What was typed, and the few facts about it that every message needs, also one about bad usage.
+pub(crate) struct Typed {
+    /// The words after the program's name.
+    words: Vec<Word>,
+    /// The command's name (`"data show"` for a nested one); `None` if none was typed.
+    pub(crate) command: Option<String>,
+    /// Whether JSON Lines are wanted.
+    pub(crate) json: bool,
+    /// Whether a simulated board is meant.
+    pub(crate) simulated: bool,
+    /// Whether colours are wanted.
+    pub(crate) color: ColorChoice,
+    /// Whether the command works on a board, so that an error tells the board's state.
+    pub(crate) has_board: bool,
+}
+
+impl Typed {
+    /// Reads the command line. Command and `--json` are known even if clap refuses it.
+    pub(crate) fn read(arguments: &[OsString]) -> (Self, Result<Cli, clap::Error>) {
+        let words = with_roles(arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned()));
+        // Wrapped help that is wider than this is hard to read on a wide terminal.
+        let matches = Cli::command().max_term_width(100).try_get_matches_from(arguments);
+        let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
+            Err(help) if !help.use_stderr() => Err(help),
+            cli => match suggestions::stray_value(&words, &mut Cli::command()) {
+                Some(stray) => Err(stray),
+                None => cli.map_err(|error| suggestions::harmless(error, &words, &mut Cli::command())),
+            },
+        };
+        let has = |option| words.iter().any(|word| word.is(option));
+        let typed = Self {
+            command: command_in(&words),
+            json: has("--json"),
+            simulated: has("--simulate"),
+            color: cli.as_ref().map_or_else(|_| color_of(&words), |cli| cli.globals.color).into(),
+            has_board: cli.as_ref().is_ok_and(|cli| cli.command.uses_board()),
+            words,
+        };
+        (typed, cli)
+    }
+
+    /// The same command line again with these options added, ready to paste into a shell.
+    pub(crate) fn again(&self, more: &[&str]) -> String {
+        let end = self.words.iter().position(|word| word.role == Role::Dashes).unwrap_or(self.words.len());
+        let (before, after) = self.words.split_at(end);
+        line(texts(before).chain(more.iter().copied()).chain(texts(after)))
+    }
+
+    /// The same command line again with this value for an option, which replaces the value that it has.
+    pub(crate) fn again_with(&self, option: &str, value: &str) -> String {
+        let Some(at) = self.words.iter().position(|word| word.is(option)) else {
+            return self.again(&[option, value]);
+        };
+        let mut words = self.words.clone();
+        match words.get_mut(at + 1).filter(|word| word.role == Role::Value) {
+            Some(word) => value.clone_into(&mut word.text),
+            None => words[at].text = format!("{option}={value}"),
+        }
+        line(texts(&words))
+    }
+
+    /// The same command line with another command.
+    pub(crate) fn as_command(&self, other: &str) -> String {
+        let mut words = self.words.clone();
+        if let Some(word) = words.iter_mut().find(|word| word.role == Role::Plain) {
+            other.clone_into(&mut word.text);
+        }
+        line(texts(&words))
+    }
+
+    /// Another command with those of the options in `keep` that were typed.
+    pub(crate) fn other(&self, command: &[&str], keep: &[&str]) -> String {
+        let kept = |at: usize| keep.iter().any(|option| self.words[at].is(option));
+        let is_kept = |at: &usize| kept(*at) || (self.words[*at].role == Role::Value && kept(at - 1));
+        let words = (0..self.words.len()).filter(is_kept).map(|at| self.words[at].text.as_str());
+        line(words.chain(command.iter().copied()))
+    }
+
+    /// The value of this option.
+    pub(crate) fn value(&self, option: &str) -> Option<&str> {
+        let at = self.words.iter().position(|word| word.is(option))?;
+        let behind = self.words[at].text.split_once('=').map(|(_, value)| value);
+        behind.or_else(|| self.words.get(at + 1).map(|word| word.text.as_str()))
+    }
+
+    /// The first argument of the command, if it has one.
+    pub(crate) fn argument(&self) -> Option<&str> {
+        let names = self.command.as_deref().map_or(0, |command| command.split(' ').count());
+        self.words.iter().filter(|word| word.role == Role::Plain).nth(names).map(|word| word.text.as_str())
+    }
+
+    /// Whether this option was typed, with or without a value.
+    pub(crate) fn has(&self, option: &str) -> bool {
+        self.words.iter().any(|word| word.is(option))
+    }
+
+    /// Whether this file is named anywhere else than in the value of this option.
+    pub(crate) fn names_besides(&self, option: &str, file: &Path) -> bool {
+        let same = |text: &str| match (fs::canonicalize(text), fs::canonicalize(file)) {
+            (Ok(one), Ok(other)) => one == other,
+            _ => path::absolute(text).ok() == path::absolute(file).ok(),
+        };
+        let of_option = |at: usize| {
+            self.words[at].is(option) || (self.words[at].role == Role::Value && self.words[at - 1].is(option))
+        };
+        let others = (0..self.words.len()).filter(|at| !of_option(*at)).map(|at| &*self.words[at].text);
+        others.flat_map(|text| [Some(text), text.split_once('=').map(|(_, value)| value)]).flatten().any(same)
+    }
+}
+
+fn command_in(words: &[Word]) -> Option<String> {
+    let names = command_words(words, &Cli::command());
+    (!names.is_empty()).then(|| names.join(" "))
+}
+
+fn texts(words: &[Word]) -> impl Iterator<Item = &str> {
+    words.iter().map(|word| word.text.as_str())
+}
+
+/// A command line that can be pasted into a shell.
+fn line<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    words.fold("m365-drv".to_owned(), |line, word| line + " " + &quote(word))
+}
+
+/// The colours that a refused command line asks for.
+fn color_of(words: &[Word]) -> ColorArg {
+    let value = words.iter().enumerate().filter(|(_, word)| word.is("--color")).find_map(|(at, word)| {
+        let behind = word.text.split_once('=').map(|(_, value)| value);
+        behind.or_else(|| words.get(at + 1).map(|word| word.text.as_str()))
+    });
+    value.and_then(|value| ColorArg::from_str(value, true).ok()).unwrap_or(ColorArg::Auto)
+}
+
+/// Quotes a word if a shell of this system would split or change it.
+fn quote(word: &str) -> String {
+    if cfg!(windows) { quote_for_windows(word) } else { quote_for_posix(word) }
+}
+
+fn quote_for_posix(word: &str) -> String {
+    if is_plain(word) && !word.contains('\\') { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+/// As programs on Windows read it: a backslash escapes only if a quotation mark follows it, after other backslashes or
+/// directly (Microsoft, "Parsing C command-line arguments").
+fn quote_for_windows(word: &str) -> String {
+    if is_plain(word) {
+        return word.to_owned();
+    }
+    let (mut quoted, mut backslashes) = ("\"".to_owned(), 0);
+    for c in word.chars() {
+        if c == '"' {
+            quoted += &"\\".repeat(backslashes + 1);
+        }
+        backslashes = if c == '\\' { backslashes + 1 } else { 0 };
+        quoted.push(c);
+    }
+    quoted + &"\\".repeat(backslashes) + "\""
+}
+
+/// Whether a word has nothing that a shell reads as more than itself; a backslash is plain on Windows only.
+fn is_plain(word: &str) -> bool {
+    !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "-_./:=,+@%\\".contains(c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> (Typed, Result<Cli, clap::Error>) {
+        Typed::read(&line.split(' ').map(OsString::from).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn bad_usage_still_tells_its_command_and_that_json_is_wanted() {
+        let (typed, cli) = read("m365-drv scooters --nonsense --json");
+        assert!(cli.is_err());
+        assert!(typed.json);
+        assert_eq!(typed.command.as_deref(), Some("scooters"));
+    }
+
+    #[test]
+    fn a_command_of_a_command_has_two_names() {
+        let (typed, cli) = read("m365-drv data show block.bin");
+        assert!(cli.is_ok());
+        assert_eq!(typed.command.as_deref(), Some("data show"));
+    }
+
+    #[test]
+    fn words_after_two_dashes_are_no_options() {
+        assert!(!read("m365-drv data show -- --json").0.json);
+    }
+
+    #[cfg(not(windows))]
+    #[test]
+    fn the_line_can_be_pasted_again() {
+        let typed = Typed::read(&["m365-drv", "data", "show", "my file's.bin"].map(OsString::from)).0;
+        assert_eq!(typed.again(&["--json"]), r"m365-drv data show 'my file'\''s.bin' --json");
+    }
+
+    #[test]
+    fn a_word_is_quoted_as_its_system_reads_it() {
+        for (word, posix, windows) in [
+            ("a.bin", "a.bin", "a.bin"),
+            ("", "''", "\"\""),
+            ("my file", "'my file'", "\"my file\""),
+            (r"C:\b", r"'C:\b'", r"C:\b"),
+            (r"C:\my boards\", r"'C:\my boards\'", r#""C:\my boards\\""#),
+            (r#"a "b""#, r#"'a "b"'"#, r#""a \"b\"""#),
+            (r#"a\" b"#, r#"'a\" b'"#, r#""a\\\" b""#),
+        ] {
+            assert_eq!((quote_for_posix(word), quote_for_windows(word)), (posix.to_owned(), windows.to_owned()));
+        }
+    }
+
+    #[test]
+    fn the_command_is_known_when_its_help_is_asked_for() {
+        assert_eq!(read("m365-drv --json flash --help").0.command.as_deref(), Some("flash"));
+        assert_eq!(read("m365-drv --probe flash data show").0.command.as_deref(), Some("data show"));
+    }
+
+    #[test]
+    fn an_option_goes_before_two_dashes_and_in_place_of_itself() {
+        let typed = read("m365-drv restore -- -odd.json").0;
+        assert_eq!(typed.again(&["--erase-all"]), "m365-drv restore --erase-all -- -odd.json");
+        assert_eq!(typed.again_with("--backup", "FILE"), "m365-drv restore --backup FILE -- -odd.json");
+        let typed = read("m365-drv flash pro --backup a.json --km 5").0;
+        assert_eq!(typed.again_with("--backup", "FILE"), "m365-drv flash pro --backup FILE --km 5");
+        let typed = read("m365-drv flash pro --backup=a.json").0;
+        assert_eq!(typed.again_with("--backup", "FILE"), "m365-drv flash pro --backup=FILE");
+    }
+
+    #[test]
+    fn another_command_keeps_the_options_that_it_is_given() {
+        let typed = read("m365-drv --probe 1234:5678 --simulate=B flash pro --km 5").0;
+        assert_eq!(typed.other(&["info"], &["--probe", "--simulate"]), "m365-drv --probe 1234:5678 --simulate=B info");
+        assert_eq!(
+            read("m365-drv --simulate=verify verify pro").0.as_command("flash").split(' ').nth(2),
+            Some("flash")
+        );
+    }
+
+    #[test]
+    fn the_value_of_an_option_is_no_argument() {
+        assert_eq!(read("m365-drv restore --probe usb:1-1 l.json").0.argument(), Some("l.json"));
+        assert_eq!(read("m365-drv data edit -o b.bin a.bin").0.argument(), Some("a.bin"));
+        assert_eq!(read("m365-drv info").0.argument(), None);
+    }
+
+    #[test]
+    fn a_file_is_named_besides_an_option_in_whatever_way() {
+        let named = |line: &str| read(line).0.names_besides("--log-file", Path::new("a.bin"));
+        assert!(!named("m365-drv --log-file a.bin info") && !named("m365-drv --log-file=a.bin info"));
+        assert!(named("m365-drv --log-file a.bin data show a.bin"));
+        assert!(named("m365-drv --log-file a.bin flash pro --drv=./a.bin"));
+        assert!(named("m365-drv --log-file a.bin flash pro --image-out a.bin"));
+    }
+}

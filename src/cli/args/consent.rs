@@ -1,0 +1,218 @@
+//! Consent to an erase: by `--erase-all`, or by the answer to the only question that this program asks.
+
+use std::{
+    io::{self},
+    sync::{
+        atomic::Ordering,
+        mpsc::{self, RecvTimeoutError},
+    },
+    thread,
+    time::Duration,
+};
+
+use clap::Args;
+use m365_drv::{
+    block::{Mileage, Serial},
+    board::{self, EraseConsent},
+    ops::{self, Keep, Obstacle, Place, Stake},
+    printable::quoted_path,
+};
+
+use crate::cli::Context;
+
+/// The answer that agrees.
+const WORD: &str = "erase";
+
+/// How often a wait for the answer looks for Ctrl-C.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// The consent that lets flash be erased. It is given here and nowhere else.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct ConsentArg {
+    /// Agree to unlock the chip; this erases its whole flash if it is read-protected
+    #[arg(long)]
+    erase_all: bool,
+}
+
+impl ConsentArg {
+    /// Does the work. If it stops because consent is missing and somebody is there to ask, asks once and does it again from
+    /// the beginning, waiting for the board: whoever types has let go of the wires.
+    pub(crate) fn or_ask<T>(
+        self,
+        context: &mut Context,
+        keep: &Keep,
+        mut work: impl FnMut(&mut Context, Option<EraseConsent>) -> Result<T, ops::Error>,
+    ) -> Result<T, ops::Error> {
+        let ended = work(context, self.erase_all.then_some(EraseConsent));
+        let Err(ops::Error::Consent { uid, obstacle, stake }) = &ended else { return ended };
+        if !context.audience().answers() {
+            return ended;
+        }
+        context.say(&question(*obstacle, *stake, keep));
+        if !agrees(&answer(context)?) {
+            return ended;
+        }
+        context.wait_for(*uid);
+        work(context, Some(EraseConsent))
+    }
+}
+
+/// What is lost, what is kept, and how to agree.
+fn question(obstacle: Obstacle, stake: Stake, keep: &Keep) -> String {
+    let mut lines = vec![String::new()];
+    lines.push(format!("The chip is {obstacle}. {}", removing(obstacle)));
+    lines.extend(at_stake(obstacle, stake));
+    lines.push(match keep.place() {
+        Place::Folder(path) | Place::File(path) => {
+            format!("A backup of what can be read is saved first, in {}.", quoted_path(path))
+        }
+        Place::Nowhere => "No backup is saved first.".into(),
+    });
+    lines.push(format!("Type `{WORD}` to continue, or anything else to stop:"));
+    lines.join("\n")
+}
+
+/// What becomes of serial number and mileage.
+fn at_stake(obstacle: Obstacle, Stake { held, written }: Stake) -> Vec<String> {
+    let data = |serial: Option<Serial>, mileage: Mileage| {
+        let serial = serial.map_or("no serial number".to_owned(), |serial| format!("serial number {serial}"));
+        let mileage = if mileage.is_known() { format!("mileage {mileage}") } else { "mileage unknown".into() };
+        format!("{serial}, {mileage}.")
+    };
+    let kept = |(serial, mileage)| data(Some(serial), mileage);
+    match (held, written) {
+        (Some((Some(serial), mileage)), Some(new)) if new == (serial, mileage) => {
+            vec![format!("Known, and written back afterwards: {}", kept(new))]
+        }
+        (Some((serial, mileage)), Some(new)) => vec![
+            format!("Lost, because another is written: {}", data(serial, mileage)),
+            format!("Written afterwards: {}", kept(new)),
+        ],
+        (None, Some(new)) => vec![format!("Written afterwards: {}", kept(new))],
+        _ if !obstacle.erases() => vec![],
+        (Some((serial, mileage)), None) => vec![format!("Lost with it: {}", data(serial, mileage))],
+        (None, None) => vec!["Serial number and mileage could not be read.".into()],
+    }
+}
+
+fn removing(obstacle: Obstacle) -> &'static str {
+    match obstacle {
+        Obstacle::ReadProtected | Obstacle::AboutToBeReadProtected => {
+            "Unlocking it erases its whole flash: bootloader, firmware and data block, with all settings."
+        }
+        Obstacle::WriteProtected => "The write protection is removed first; this does not erase the chip.",
+        Obstacle::HalfUnlocked => "The interrupted unlock is finished first; this does not erase the chip.",
+    }
+}
+
+/// Whether an answer agrees.
+fn agrees(answer: &str) -> bool {
+    answer.trim().eq_ignore_ascii_case(WORD)
+}
+
+/// A line that was typed; Ctrl-C ends the wait for it.
+fn answer(context: &Context) -> Result<String, ops::Error> {
+    let (typed, line) = mpsc::channel();
+    // A read from a terminal cannot be called off: the thread is left to it.
+    thread::spawn(move || {
+        let mut line = String::new();
+        let _ = io::stdin().read_line(&mut line);
+        let _ = typed.send(line);
+    });
+    let interrupt = context.probes.interrupt();
+    loop {
+        match line.recv_timeout(GLANCE) {
+            Ok(line) => return Ok(line),
+            Err(RecvTimeoutError::Disconnected) => return Ok(String::new()),
+            Err(RecvTimeoutError::Timeout) if interrupt.load(Ordering::SeqCst) => {
+                return Err(board::Error::Interrupted.into());
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::screen::page::Width;
+
+    #[test]
+    fn one_word_agrees_and_nothing_else_does() {
+        assert!(agrees("erase\n") && agrees(" Erase \r\n"));
+        for text in ["", "\n", "y\n", "yes\n", "erase all\n", "no erase\n"] {
+            assert!(!agrees(text), "{text:?}");
+        }
+    }
+
+    fn serial(text: &str) -> Serial {
+        Serial::parse(text, "#####/########").unwrap()
+    }
+
+    /// The question about a board of which this is at stake.
+    fn asked(held: Option<&str>, written: Option<&str>, columns: usize) -> String {
+        let mileage = Mileage::from_km(1234).unwrap();
+        let held = held.map(|text| (Some(serial(text)), mileage));
+        let stake = Stake { held, written: written.map(|text| (serial(text), mileage)) };
+        Width::of(columns).message(&question(Obstacle::ReadProtected, stake, &Keep::in_folder("backups")), "  ")
+    }
+
+    const OWN: Option<&str> = Some("21886/00012345");
+
+    #[test]
+    fn the_question_says_what_is_lost_and_what_is_kept_on_80_columns() {
+        let text = "
+The chip is read-protected. Unlocking it erases its whole flash: bootloader,
+  firmware and data block, with all settings.
+Known, and written back afterwards: serial number 21886/00012345, mileage
+  1234.0 km.
+A backup of what can be read is saved first, in \"backups\".
+Type `erase` to continue, or anything else to stop:";
+        assert_eq!(asked(OWN, OWN, 80), text);
+    }
+
+    #[test]
+    fn the_question_fits_on_40_columns() {
+        let text = "
+The chip is read-protected. Unlocking it
+  erases its whole flash: bootloader,
+  firmware and data block, with all
+  settings.
+Known, and written back afterwards:
+  serial number 21886/00012345, mileage
+  1234.0 km.
+A backup of what can be read is saved
+  first, in \"backups\".
+Type `erase` to continue, or anything\n  else to stop:";
+        assert_eq!(asked(OWN, OWN, 40), text);
+    }
+
+    #[test]
+    fn a_serial_that_gets_lost_is_named() {
+        let lines = |held, written| asked(held, written, 200).lines().map(str::to_owned).collect::<Vec<_>>();
+        let other = Some("16133/00000001");
+        assert_eq!(
+            lines(OWN, other)[2..4],
+            [
+                "Lost, because another is written: serial number 21886/00012345, mileage 1234.0 km.",
+                "Written afterwards: serial number 16133/00000001, mileage 1234.0 km."
+            ]
+        );
+        assert_eq!(lines(OWN, None)[2], "Lost with it: serial number 21886/00012345, mileage 1234.0 km.");
+        assert_eq!(lines(None, OWN)[2], "Written afterwards: serial number 21886/00012345, mileage 1234.0 km.");
+        assert_eq!(lines(None, None)[2], "Serial number and mileage could not be read.");
+    }
+
+    #[test]
+    fn what_does_not_erase_says_so() {
+        for (obstacle, words) in [
+            (Obstacle::WriteProtected, "The write protection is removed first; this does not erase the chip."),
+            (Obstacle::HalfUnlocked, "The interrupted unlock is finished first; this does not erase the chip."),
+        ] {
+            let text = format!(
+                "\nThe chip is {obstacle}. {words}\nNo backup is saved first.\nType `erase` to continue, or anything else to stop:"
+            );
+            assert_eq!(question(obstacle, Stake::default(), &Keep::nothing()), text);
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Where firmware is looked for, and what of it is for a scooter.
+
+use std::{env, path::PathBuf, sync::atomic::AtomicBool};
+
+use clap::Args;
+use m365_drv::image::{self, FindError, Found, Image, Kind, Shelf};
+
+use crate::cli::{
+    exit::{Meaning, refuse},
+    exit_codes::Exit,
+    files,
+};
+
+/// The folders that a command is given.
+#[derive(Debug, Args)]
+pub(crate) struct FirmwareArgs {
+    /// Look for known images in this folder, also in zips; repeatable
+    ///
+    /// Also searches the folders in `M365_DRV_FIRMWARE` (separated as in PATH), then `firmware` in the user's data
+    /// folder; images found in an earlier folder win.
+    #[arg(long, value_name = "DIR")]
+    firmware: Vec<PathBuf>,
+}
+
+/// The known images at hand, the places that go first first.
+pub(crate) struct AtHand(Vec<Shelf>);
+
+impl FirmwareArgs {
+    /// Looks into all of the folders, unless `stop` is set before the end.
+    pub(crate) fn search(&self, stop: &AtomicBool) -> anyhow::Result<AtHand> {
+        let named = env::var_os("M365_DRV_FIRMWARE");
+        let named = named.iter().flat_map(env::split_paths).filter(|path| !path.as_os_str().is_empty());
+        let own = files::data_folder().map(|folder| folder.join("firmware")).filter(|folder| folder.is_dir());
+        let places = [self.firmware.clone(), named.collect(), own.into_iter().collect()];
+        let shelves = places.iter().map(|folders| image::find(folders, stop)).collect::<Result<_, _>>();
+        match shelves {
+            Err(stopped @ FindError::Interrupted) => Err(refuse(Exit::Interrupted, stopped.to_string())),
+            shelves => shelves.map(AtHand).meaning(Exit::Image, || "the firmware folders cannot be searched".into()),
+        }
+    }
+}
+
+/// Images for the simulated board are not at hand for any scooter.
+fn for_scooters<'s>(shelf: &'s Shelf, scooter: &str, kind: Kind) -> impl Iterator<Item = &'s Found> + use<'s> {
+    shelf.suitable(scooter, kind, None).into_iter().filter(|found| !found.entry.is_rehearsal())
+}
+
+impl AtHand {
+    /// What may be flashed to a scooter, newest last, with one chip or another. What earlier places have for every chip of
+    /// an image hides it.
+    pub(crate) fn suitable(&self, scooter: &str, kind: Kind) -> Vec<&Found> {
+        let mut suitable: Vec<&Found> = Vec::new();
+        for shelf in &self.0 {
+            let served = |chip: &String| suitable.iter().any(|earlier| earlier.entry.runs_on(chip));
+            let more: Vec<_> =
+                for_scooters(shelf, scooter, kind).filter(|found| !found.entry.chips.iter().all(served)).collect();
+            suitable.extend(more);
+        }
+        suitable
+    }
+
+    /// The images to choose from once the chip is known: hidden ones too, in case the others are refused.
+    pub(crate) fn images(&self, scooter: &str, kind: Kind) -> Vec<Image> {
+        let places = self.0.iter().enumerate();
+        let of_place = |(place, shelf)| {
+            for_scooters(shelf, scooter, kind).map(move |found| Image { place: Some(place), ..found.image.clone() })
+        };
+        places.flat_map(of_place).collect()
+    }
+}

@@ -1,0 +1,176 @@
+//! What a board is to hold: the arguments that `flash` and `verify` share.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use m365_drv::{
+    block::{DataBlock, Mileage, Serial},
+    image::{Catalog, Image, Kind, RehearsalImages},
+    ops::{After, Extent, FlashRequest, Intent, Keep, Known, Watchdog},
+    printable::quoted_path,
+    target::Target,
+};
+
+use crate::cli::{
+    Context,
+    args::{
+        data_file,
+        firmware::{AtHand, FirmwareArgs},
+        mileage::MileageArgs,
+        values::{ScooterName, gate_parser},
+    },
+    exit::{Meaning, refuse},
+    exit_codes::Exit,
+};
+
+/// A scooter, its firmware and its data.
+#[derive(Debug, Args)]
+pub(crate) struct WantedArgs {
+    /// The scooter: a name that `scooters` lists, or a common one such as "mi pro 2"
+    #[arg(value_name = "SCOOTER", value_parser = ScooterName)]
+    pub(crate) scooter: &'static Target,
+
+    /// The DRV firmware: bin, Intel HEX, enc or zip
+    #[arg(long, value_name = "FILE")]
+    drv: Option<PathBuf>,
+
+    /// The bootloader; by default the board's own is kept if it can be read and is a known one for this scooter
+    #[arg(long, value_name = "FILE")]
+    boot: Option<PathBuf>,
+
+    #[command(flatten)]
+    firmware: FirmwareArgs,
+
+    /// Serial number, as on the sticker of the scooter; by default the board's own
+    #[arg(long, value_name = "S")]
+    serial: Option<String>,
+
+    #[command(flatten)]
+    mileage: MileageArgs,
+
+    /// Data block to write instead of the board's own, from a block file, a backup or a flash
+    /// dump
+    #[arg(long, value_name = "FILE")]
+    data: Option<PathBuf>,
+
+    /// Continue although this check (gate) fails; repeatable; `image show` lists the names
+    #[arg(long, value_name = "GATE", value_parser = gate_parser(), hide_possible_values = true)]
+    force: Vec<String>,
+}
+
+/// Everything of [`WantedArgs`], read and checked as far as that can be without a board.
+pub(crate) struct Wanted {
+    target: &'static Target,
+    boot: Vec<Image>,
+    drv: Vec<Image>,
+    data: Option<DataBlock>,
+    serial: Option<Serial>,
+    mileage: Option<Mileage>,
+    forced: Vec<String>,
+    rehearsal: RehearsalImages,
+}
+
+impl WantedArgs {
+    /// Reads the files and the values.
+    pub(crate) fn read(&self, context: &mut Context) -> anyhow::Result<Wanted> {
+        let target = self.scooter;
+        context.known = Known::given(Some(&target.name), self.files(), None, None);
+        let serial = self.serial.as_deref().map(|text| target.serial.read(text)).transpose();
+        let serial = serial.map_err(|error| refuse(Exit::Data, error.to_string()))?;
+        context.known = Known::given(Some(&target.name), self.files(), serial, None);
+        let mileage = self.mileage.mileage()?;
+        context.known = Known::given(Some(&target.name), self.files(), serial, mileage);
+        let data = self.data.as_deref().map(|path| data_block(path, target, context)).transpose()?;
+        let searches = self.boot.is_none() || self.drv.is_none();
+        let at_hand = searches.then(|| self.firmware.search(&context.probes.interrupt())).transpose()?;
+        let mut images = |kind, file: Option<&Path>| match (file, &at_hand) {
+            (Some(file), _) => Ok(vec![self.image(kind, file, context)?]),
+            (None, Some(at_hand)) => Ok(self.found(kind, at_hand, context)),
+            (None, None) => Ok::<_, anyhow::Error>(vec![]),
+        };
+        let (boot, drv) = (images(Kind::Boot, self.boot.as_deref())?, images(Kind::Drv, self.drv.as_deref())?);
+        let rehearsal = context.rehearsal_images();
+        Ok(Wanted { target, boot, drv, data, serial, mileage, forced: self.force.clone(), rehearsal })
+    }
+
+    /// The files that were named.
+    fn files(&self) -> Vec<PathBuf> {
+        [&self.boot, &self.drv, &self.data].into_iter().flatten().cloned().collect()
+    }
+
+    /// The image in a file.
+    fn image(&self, kind: Kind, file: &Path, context: &mut Context) -> anyhow::Result<Image> {
+        let regions = &self.scooter.regions;
+        let region = if kind == Kind::Boot { &regions.boot } else { &regions.drv };
+        let image = Image::open_as(file, kind).and_then(|image| image.part(region));
+        let image = image.meaning(Exit::Image, || format!("cannot use {}", quoted_path(file)))?;
+        let names_none = image.package.as_ref().is_some_and(|package| package.model.is_none());
+        if names_none && Catalog::builtin().identify(&image.bytes).is_none() {
+            let message = format!("the package {} does not say which scooter it is for", quoted_path(file));
+            context.warn("package-scooter-unknown", message);
+        }
+        // Data blocks, texts and the like are refused by a gate, which says what they are.
+        if kind == Kind::Drv
+            && image.kind() == Kind::Drv
+            && let Some(what) = custom(&image.bytes)
+        {
+            let risk = "if BMS communication is disabled in it, the scooter has no battery-temperature protection and no charge \
+                 interlock";
+            context.warn("custom-firmware", format!("{} is {what}: {risk}", quoted_path(file)));
+        }
+        Ok(image)
+    }
+
+    /// The images at hand, among which the chip decides; in a rehearsal, if there is none, our own.
+    fn found(&self, kind: Kind, at_hand: &AtHand, context: &mut Context) -> Vec<Image> {
+        let found = at_hand.images(&self.scooter.name, kind);
+        if found.is_empty() { context.stand_in(kind, self.scooter).into_iter().collect() } else { found }
+    }
+}
+
+/// What firmware is if the catalog does not have it.
+fn custom(bytes: &[u8]) -> Option<String> {
+    let catalog = Catalog::builtin();
+    if catalog.identify(bytes).is_some() {
+        return None;
+    }
+    Some(match catalog.nearest(bytes) {
+        Some(near) => match near.title() {
+            Some(title) if near.is_incomplete() => title,
+            Some(title) => format!("{title} ({})", near.difference(bytes.len())),
+            None => format!("unknown firmware, partly {}", near.source()),
+        },
+        None => "unknown firmware".into(),
+    })
+}
+
+/// The data block in a block file, a backup or a dump.
+fn data_block(path: &Path, target: &Target, context: &mut Context) -> anyhow::Result<DataBlock> {
+    let opened = data_file::open(path, Some(target.regions.data.start))?;
+    if let Some(remark) = opened.remark(path) {
+        context.warn("several-data-blocks", remark);
+    }
+    Ok(opened.taken.block)
+}
+
+impl Wanted {
+    /// A request that changes nothing; `flash` fills in what may be done.
+    pub(crate) fn request(&self) -> FlashRequest<'_> {
+        FlashRequest {
+            target: self.target,
+            boot: &self.boot,
+            drv: &self.drv,
+            data: self.data.clone(),
+            serial: self.serial,
+            mileage: self.mileage,
+            consent: None,
+            extent: Extent::Changes,
+            intent: Intent::Preview,
+            keep: Keep::nothing(),
+            after: After::Stop,
+            watchdog: Watchdog::Keep,
+            forced: self.forced.clone(),
+            rehearsal: self.rehearsal,
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! What can be typed: the arguments that several commands share, how values are read, and the command line itself.
+
+pub(crate) mod backup_place;
+pub(crate) mod command_line;
+pub(crate) mod consent;
+pub(crate) mod data_file;
+pub(crate) mod firmware;
+pub(crate) mod goal;
+pub(crate) mod mileage;
+pub(crate) mod simulate;
+pub(crate) mod suggestions;
+pub(crate) mod values;
+pub(crate) mod words;

@@ -1,0 +1,39 @@
+//! Ctrl-C: before anything is done with a board it ends the program. From then on the first asks the procedure to stop at
+//! a good place, a second ends the program, unless flash is being written.
+
+use std::{
+    process,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use m365_drv::board::Ledger;
+
+use crate::cli::{exit, exit_codes::Exit, files, screen::output::Output};
+
+/// Signals that come closer together are one: `timeout` sends two, to the process and to its group.
+const APART: Duration = Duration::from_millis(200);
+
+/// From now on Ctrl-C sets `wish`, which the board procedures look at.
+pub(crate) fn obey(wish: Arc<AtomicBool>, ledger: Ledger, output: Output) {
+    let first = OnceLock::new();
+    let handler = move || {
+        wish.store(true, Ordering::SeqCst);
+        let again = first.get_or_init(Instant::now).elapsed() > APART;
+        let at_once = again || !ledger.has_begun();
+        if !at_once || ledger.is_changing() {
+            return;
+        }
+        // Once the end is told, only a reader who takes nothing can keep the program from ending.
+        if output.cut_short(exit::stopped) || again {
+            files::discard();
+            process::exit(Exit::Interrupted.row().code.into());
+        }
+    };
+    if let Err(error) = ctrlc::set_handler(handler) {
+        log::warn!("cannot catch Ctrl-C; it will stop the program at once: {error}");
+    }
+}

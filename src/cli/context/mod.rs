@@ -1,0 +1,179 @@
+//! What the commands work with, made from the arguments.
+
+mod interrupt;
+mod rehearsal;
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use indicatif::MultiProgress;
+use m365_drv::{
+    block::Uid,
+    board::{
+        ConnectOptions, Method, Probes, Wait,
+        progress::{Event, Progress, Warning},
+    },
+    clock::{Clock, SystemClock},
+    image::{Image, Kind, RehearsalImages},
+    ops::{Job, Keep, Known},
+    target::Target,
+};
+
+use crate::cli::{
+    Cli, ConnectArg,
+    args::values::{parse_khz, parse_probe},
+    context::rehearsal::Rehearsal,
+    exit::refuse,
+    exit_codes::Exit,
+    files,
+    screen::{audience::Audience, output::Output, progress::Teller},
+};
+
+/// The environment variables that replace `--probe` and `--speed`.
+const PROBE: &str = "M365_DRV_PROBE";
+const SPEED: &str = "M365_DRV_SPEED";
+
+/// What a command works with.
+pub(crate) struct Context {
+    /// Where the probes come from: USB, or a simulated board.
+    pub(crate) probes: Probes,
+    options: ConnectOptions,
+    teller: Teller,
+    /// What the procedure has found out; after a failure all that there is to report.
+    pub(crate) known: Known,
+    rehearsal: Option<Rehearsal>,
+    /// Whether `--simulate` was typed, for commands without a board too.
+    simulates: bool,
+    audience: Audience,
+    wants_phases: bool,
+}
+
+impl Context {
+    /// Prepares what the options ask for.
+    pub(crate) fn new(cli: &Cli, output: &Output, bars: MultiProgress) -> anyhow::Result<Self> {
+        let globals = &cli.globals;
+        let uses_board = cli.command.uses_board();
+        let wanted = globals.simulate.as_ref().filter(|_| uses_board);
+        // A probe named in the environment is a real one, so it does not count for a simulated board.
+        let selector = or_from_environment(globals.probe.clone(), PROBE, uses_board && wanted.is_none(), parse_probe)?;
+        let speed_khz = or_from_environment(globals.speed, SPEED, uses_board, parse_khz)?;
+        let rehearsal = wanted.map(|board| Rehearsal::begin(board, cli.command.scooter())).transpose()?;
+        // The only line that differs between a real run and a rehearsal.
+        let probes = rehearsal.as_ref().map_or_else(Probes::usb, Rehearsal::probes);
+        output.follow(probes.ledger());
+        interrupt::obey(probes.interrupt(), probes.ledger().clone(), output.clone());
+        let options = ConnectOptions {
+            selector,
+            speed_khz,
+            method: globals.connect.into(),
+            wait: globals.wait.unwrap_or_default(),
+            expect: None,
+        };
+        let clock = rehearsal.as_ref().map_or_else(|| Arc::new(SystemClock::new()) as Arc<dyn Clock>, Rehearsal::clock);
+        let teller = Teller::new(output, globals.quiet, bars, clock);
+        if let Some(rehearsal) = &rehearsal {
+            teller.say(&format!("simulated board {}: no hardware is touched", rehearsal.title()));
+        }
+        let (audience, wants_phases) = (Audience::of(globals), globals.verbose > 0);
+        let (known, simulates) = (Known::default(), globals.simulate.is_some());
+        Ok(Self { probes, options, teller, known, rehearsal, simulates, audience, wants_phases })
+    }
+
+    /// What a procedure needs.
+    pub(crate) fn job(&mut self) -> Job<'_> {
+        Job::new(&self.probes, self.options.clone(), &mut self.teller, &mut self.known)
+    }
+
+    /// Where backups go if no file was given.
+    pub(crate) fn keep(&self) -> anyhow::Result<Keep> {
+        match (&self.rehearsal, self.backups()) {
+            (_, Some(folder)) => Ok(Keep::in_folder(folder)),
+            // A board that is forgotten at the end needs no backup.
+            (Some(_), None) => Ok(Keep::nothing()),
+            (None, None) => Err(refuse(
+                Exit::Backup,
+                "no folder for backups, because no home folder was found: use \
+                                                      --backup FILE or --no-backup",
+            )),
+        }
+    }
+
+    /// The folder of this user's backups; those of a simulated board are in its own folder.
+    pub(crate) fn backups(&self) -> Option<PathBuf> {
+        let folder = match &self.rehearsal {
+            Some(rehearsal) => rehearsal.home().map(Path::to_owned),
+            None => files::data_folder(),
+        };
+        folder.map(|folder| folder.join("backups"))
+    }
+
+    /// Whether images that cannot drive a motor are allowed.
+    pub(crate) fn rehearsal_images(&self) -> RehearsalImages {
+        if self.simulates { RehearsalImages::Allowed } else { RehearsalImages::Refused }
+    }
+
+    /// Our own image, for a rehearsal without one.
+    pub(crate) fn stand_in(&mut self, kind: Kind, target: &Target) -> Option<Image> {
+        let image = self.rehearsal.as_ref()?.stand_in(kind, target)?;
+        self.warn("rehearsal-image", format!("no {kind} image was given; the rehearsal uses its own"));
+        Some(image)
+    }
+
+    /// Warns; the work continues.
+    pub(crate) fn warn(&mut self, name: &'static str, message: String) {
+        self.teller.on(Event::Warning(Warning::new(name, message)));
+    }
+
+    /// Who could answer a question.
+    pub(crate) fn audience(&self) -> Audience {
+        self.audience
+    }
+
+    /// Prints a line for the person at the screen.
+    pub(crate) fn say(&self, words: &str) {
+        self.teller.say(words);
+    }
+
+    /// From now on waits for this board as long as it takes, and accepts no other.
+    pub(crate) fn wait_for(&mut self, uid: Uid) {
+        self.options.expect = Some(uid);
+        self.options.wait = match self.options.wait {
+            Wait::No => Wait::Forever,
+            asked => asked,
+        };
+    }
+
+    /// Tells how long the phases took, and saves what is needed after the command.
+    pub(crate) fn close(&self) -> anyhow::Result<()> {
+        if self.wants_phases {
+            self.teller.tell_phases();
+        }
+        self.rehearsal.as_ref().map_or(Ok(()), |rehearsal| rehearsal.save(Exit::Internal))
+    }
+}
+
+impl From<ConnectArg> for Method {
+    fn from(how: ConnectArg) -> Self {
+        match how {
+            ConnectArg::Auto => Self::Auto,
+            ConnectArg::Normal => Self::Normal,
+            ConnectArg::UnderReset => Self::UnderReset,
+        }
+    }
+}
+
+/// What was typed, else the value of an environment variable if it `counts`; an empty variable counts as not set.
+fn or_from_environment<T>(
+    typed: Option<T>,
+    name: &str,
+    counts: bool,
+    parse: impl FnOnce(&str) -> Result<T, String>,
+) -> anyhow::Result<Option<T>> {
+    let value = if counts && typed.is_none() { env::var_os(name) } else { None };
+    let Some(value) = value.filter(|value| !value.is_empty()) else { return Ok(typed) };
+    let value = parse(&value.to_string_lossy());
+    value.map(Some).map_err(|error| refuse(Exit::Usage, format!("environment variable {name}: {error}")))
+}

@@ -1,0 +1,46 @@
+//! Who is there to answer a question.
+
+use std::io::{self, IsTerminal};
+
+use crate::cli::Globals;
+
+/// Who could answer a question.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Audience {
+    /// `--json`, `--no-input` or `--quiet` was given.
+    scripted: bool,
+    /// stdin is a terminal.
+    types: bool,
+    /// stderr is a terminal.
+    reads: bool,
+}
+
+impl Audience {
+    /// Who is there now.
+    pub(crate) fn of(globals: &Globals) -> Self {
+        Self {
+            scripted: globals.json || globals.no_input || globals.quiet,
+            types: io::stdin().is_terminal(),
+            reads: io::stderr().is_terminal(),
+        }
+    }
+
+    /// Whether there is somebody to ask.
+    pub(crate) fn answers(self) -> bool {
+        !self.scripted && self.types && self.reads
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_person_at_a_terminal_is_asked() {
+        let person = Audience { scripted: false, types: true, reads: true };
+        assert!(person.answers());
+        assert!(!Audience { scripted: true, ..person }.answers());
+        assert!(!Audience { types: false, ..person }.answers());
+        assert!(!Audience { reads: false, ..person }.answers());
+    }
+}

@@ -1,0 +1,120 @@
+//! How a run failed, in words: for a person on stderr, for scripts in the last line, for the log.
+
+use clap::error::ErrorKind;
+use m365_drv::{
+    board::BoardState,
+    ops::{self, Known},
+    printable::{printable, quoted_path},
+};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::cli::{
+    args::command_line::Typed,
+    exit_codes::Exit,
+    hints,
+    screen::{page::Width, probe_names},
+};
+
+/// What went wrong, why, and the next command to type.
+#[derive(Debug, Serialize)]
+pub(crate) struct Failure {
+    pub(crate) name: &'static str,
+    pub(crate) message: String,
+    pub(crate) causes: Vec<String>,
+    pub(crate) hint: Option<String>,
+    /// What was found out before, as a report.
+    #[serde(skip)]
+    pub(crate) known: Option<Box<RawValue>>,
+    /// The backup that was made before, in quotes.
+    #[serde(skip)]
+    pub(crate) backup: Option<String>,
+}
+
+impl Failure {
+    /// A run that ended with this error.
+    pub(crate) fn new(exit: Exit, error: &anyhow::Error, typed: &Typed) -> Self {
+        let chain = error.chain().skip(1).map(ToString::to_string);
+        let causes = chain.chain(details(error)).chain(probe_names::named_by(error)).collect();
+        let hint = hints::next(exit, Some(error), typed);
+        Self { name: exit.row().name, message: error.to_string(), causes, hint, known: None, backup: None }
+    }
+
+    /// A command line that clap refused: what is wrong with it, and what clap says to it (missing arguments, possible
+    /// values, a tip).
+    pub(crate) fn of_clap(kind: ErrorKind, text: &str, typed: &Typed) -> Self {
+        let (message, causes) = usage_in_words(kind, text);
+        let hint = hints::next(Exit::Usage, None, typed);
+        Self { name: Exit::Usage.row().name, message, causes, hint, known: None, backup: None }
+    }
+
+    /// With what was found out before.
+    pub(crate) fn knowing(self, known: &Known) -> Self {
+        let report = (*known != Known::default()).then(|| serde_json::value::to_raw_value(known).ok()).flatten();
+        let backup = known.backup.as_deref().map(quoted_path);
+        Self { known: report, backup, ..self }
+    }
+
+    /// The last lines of a run: what happened, what the board is now, what to type.
+    pub(crate) fn text(&self, exit: Exit, board: BoardState, typed: &Typed) -> String {
+        let (row, width) = (exit.row(), Width::of_stderr());
+        let red = anstyle::AnsiColor::Red.on_default().bold();
+        let mut lines = vec![width.message(&format!("{red}error:{red:#} {}", escaped(&self.message)), "  ")];
+        let in_a_line = |cause: &String| width.message(&format!("  {}{}", label(cause), escaped(cause)), "    ");
+        lines.extend(self.causes.iter().map(in_a_line));
+        if typed.has_board {
+            lines.push(width.message(&format!("board: {}", state_in_words(board)), "  "));
+        }
+        if let Some(backup) = &self.backup {
+            lines.push(width.message(&format!("backup: {backup}"), "  "));
+        }
+        if let Some(hint) = &self.hint {
+            let bold = anstyle::Style::new().bold();
+            // A command to paste is not broken.
+            let gap = if width.fits(&format!("next: {hint}")) { " " } else { "\n" };
+            lines.push(format!("next:{gap}{bold}{hint}{bold:#}"));
+        }
+        lines.push(width.message(&format!("exit {}: see `m365-drv explain {}`", row.code, row.name), "  "));
+        lines.join("\n")
+    }
+}
+
+/// What an error is about, one a line.
+fn details(error: &anyhow::Error) -> Vec<String> {
+    match error.downcast_ref() {
+        Some(ops::Error::SeveralImages { fitting, .. }) => fitting.clone(),
+        _ => hints::published(error).into_iter().chain(hints::on_purpose(error)).collect(),
+    }
+}
+
+/// What stands before a cause. Where an image is published, a tip and a list of values are not causes.
+pub(crate) fn label(cause: &str) -> &'static str {
+    let is_cause = ![hints::PUBLISHED, "tip: ", "["].iter().any(|other| cause.starts_with(other));
+    if is_cause { "cause: " } else { "" }
+}
+
+/// Text from files and devices cannot write to the terminal.
+pub(crate) fn escaped(text: &str) -> String {
+    text.lines().map(printable).collect::<Vec<_>>().join("\n")
+}
+
+fn usage_in_words(kind: ErrorKind, text: &str) -> (String, Vec<String>) {
+    if kind == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return ("a command is missing".into(), Vec::new());
+    }
+    let mut lines = text.lines();
+    let message = lines.next().unwrap_or_default();
+    let message = message.strip_prefix("error: ").unwrap_or(message).trim_end_matches(':').to_owned();
+    let about = lines.take_while(|line| !line.starts_with("Usage:")).filter(|line| line.starts_with(' '));
+    (message, about.map(|line| line.trim().to_owned()).collect())
+}
+
+/// What the board is now.
+pub(crate) fn state_in_words(board: BoardState) -> &'static str {
+    match board {
+        BoardState::Untouched => "unchanged",
+        BoardState::Erased => "erased; it does not run until it is flashed",
+        BoardState::Partial => "partly written; run the same command again to finish",
+        BoardState::Written => "written",
+    }
+}

@@ -1,0 +1,233 @@
+//! Progress if no bar can move: a line for each step at its end, and one a second while it goes on.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    thread,
+    time::{Duration, Instant},
+};
+
+use m365_drv::{
+    board::progress::{Need, Step},
+    clock::Clock,
+    count::count,
+};
+
+use crate::cli::screen::{output::eprint_message, phases::kib_per_second};
+
+/// How long the screen may stay empty at the beginning of a run.
+const SOON: Duration = Duration::from_millis(60);
+
+/// How often a step says something before its end.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// The lines of a run. A thread of its own says that a step goes on, for as long as this is there.
+pub(crate) struct Lines(Arc<Mutex<Standing>>);
+
+/// How things stand.
+struct Standing {
+    step: Option<Step>,
+    /// When a line is due: by the computer's clock.
+    begun: Instant,
+    last_line: Option<Instant>,
+    /// Whether the run has said anything.
+    has_spoken: bool,
+    /// How long the step takes: by the board's clock, which is faster if it is simulated, as at the end of the step.
+    clock: Arc<dyn Clock>,
+    began_at: Duration,
+    work: Work,
+}
+
+/// What is known of a step that is not over.
+#[derive(Debug, Clone, Copy)]
+enum Work {
+    Begun,
+    Advanced { done_bytes: u64, total_bytes: u64 },
+    Waiting { attempts: u32, since: Instant, need: Need },
+}
+
+impl Lines {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        let standing = Arc::new(Mutex::new(Standing::new(clock)));
+        let watched = Arc::downgrade(&standing);
+        thread::spawn(move || watch(&watched));
+        Self(standing)
+    }
+
+    pub(crate) fn started(&self, step: Step) {
+        hold(&self.0).start(step);
+    }
+
+    /// Something else was said.
+    pub(crate) fn spoke(&self) {
+        hold(&self.0).has_spoken = true;
+    }
+
+    pub(crate) fn advanced(&self, done_bytes: u64, total_bytes: u64) {
+        hold(&self.0).work = Work::Advanced { done_bytes, total_bytes };
+    }
+
+    /// The first try that failed is told at once: the user's hands are needed.
+    pub(crate) fn waiting(&self, attempts: u32, since: Instant, need: Need) {
+        let mut standing = hold(&self.0);
+        standing.work = Work::Waiting { attempts, since, need };
+        standing.tell_if(true);
+    }
+
+    /// The step's last word.
+    pub(crate) fn ended(&self, step: Step, words: &str) {
+        let mut standing = hold(&self.0);
+        (standing.step, standing.has_spoken) = (None, true);
+        tell(step, words);
+    }
+}
+
+fn tell(step: Step, words: &str) {
+    eprint_message(&format!("{:<10}{words}", step.to_string()), "          ");
+}
+
+fn hold(standing: &Mutex<Standing>) -> MutexGuard<'_, Standing> {
+    standing.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn watch(standing: &Weak<Mutex<Standing>>) {
+    while let Some(standing) = standing.upgrade() {
+        let mut held = hold(&standing);
+        let is_due = held.is_due();
+        held.tell_if(is_due);
+        drop(held);
+        drop(standing);
+        thread::sleep(SOON / 4);
+    }
+}
+
+impl Standing {
+    fn new(clock: Arc<dyn Clock>) -> Self {
+        let (begun, began_at) = (Instant::now(), clock.now());
+        Self { step: None, begun, last_line: None, has_spoken: false, clock, began_at, work: Work::Begun }
+    }
+
+    fn start(&mut self, step: Step) {
+        (self.step, self.last_line, self.work) = (Some(step), None, Work::Begun);
+        (self.begun, self.began_at) = (Instant::now(), self.clock.now());
+    }
+
+    /// Whether a step that has told nothing should: at once if the screen is empty, otherwise if it takes long. What ends soon
+    /// has one line, at its end.
+    fn is_due(&self) -> bool {
+        self.begun.elapsed() >= if self.has_spoken { EVERY } else { SOON }
+    }
+
+    /// Says how things stand, if that is due and was not said just now.
+    fn tell_if(&mut self, is_due: bool) {
+        let Some(step) = self.step else { return };
+        if self.last_line.map_or(is_due, |last| last.elapsed() >= EVERY) {
+            (self.last_line, self.has_spoken) = (Some(Instant::now()), true);
+            tell(step, &self.work.in_words(self.clock.now().saturating_sub(self.began_at)));
+        }
+    }
+}
+
+impl Work {
+    fn in_words(self, took: Duration) -> String {
+        match self {
+            Self::Begun if took < EVERY => "started".into(),
+            Self::Begun => seconds(took),
+            Self::Advanced { done_bytes, total_bytes } => {
+                let kib = |bytes: u64| bytes.div_ceil(1024);
+                let words = format!("{} of {} KiB", kib(done_bytes), kib(total_bytes));
+                let Some(rate) = kib_per_second(done_bytes, took) else { return words };
+                let to_do = u32::try_from(total_bytes.saturating_sub(done_bytes)).unwrap_or(u32::MAX);
+                let left = took.saturating_mul(to_do) / u32::try_from(done_bytes).unwrap_or(u32::MAX).max(1);
+                format!("{words}, {rate} KiB/s, {} left", seconds(left))
+            }
+            Self::Waiting { attempts, since, need } => waiting_in_words(attempts, since.elapsed(), need),
+        }
+    }
+}
+
+/// What the user can do while the program waits, and for how long it has waited.
+pub(crate) fn waiting_in_words(attempts: u32, waited: Duration, need: Need) -> String {
+    let plea = match need {
+        Need::Contact => "hold the wires on, or tap NRST",
+        Need::PowerCycle => "power-cycle the board",
+        Need::Probe => "plug the probe in",
+        Need::Replug => "the probe does not answer: unplug it and plug it in again",
+    };
+    format!("{plea}; {}, {}", count(attempts, "try"), seconds(waited))
+}
+
+/// A time in seconds with one decimal.
+pub(crate) fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use m365_drv::clock::SystemClock;
+
+    use super::*;
+
+    #[test]
+    fn a_line_tells_how_far_how_fast_and_how_long() {
+        let work = Work::Advanced { done_bytes: 10 * 1024, total_bytes: 30 * 1024 };
+        assert_eq!(work.in_words(Duration::from_secs(2)), "10 of 30 KiB, 5.0 KiB/s, 4.0 s left");
+    }
+
+    #[test]
+    fn the_time_left_is_right_within_the_first_second() {
+        let work = Work::Advanced { done_bytes: 2 * 1024, total_bytes: 30 * 1024 };
+        assert_eq!(work.in_words(Duration::from_millis(100)), "2 of 30 KiB, 20.0 KiB/s, 1.4 s left");
+        assert_eq!(work.in_words(Duration::from_millis(20)), "2 of 30 KiB", "too short to tell a rate");
+    }
+
+    #[test]
+    fn one_try_is_singular() {
+        let words = |attempts| waiting_in_words(attempts, Duration::from_millis(1250), Need::PowerCycle);
+        assert_eq!(words(1), "power-cycle the board; 1 try, 1.2 s");
+        assert_eq!(words(1200), "power-cycle the board; 1,200 tries, 1.2 s");
+    }
+
+    fn standing() -> Standing {
+        Standing::new(Arc::new(SystemClock::new()))
+    }
+
+    #[test]
+    fn a_step_that_ends_soon_says_nothing_before_its_end() {
+        let mut standing = standing();
+        standing.tell_if(true);
+        assert!(standing.last_line.is_none(), "no step runs");
+        standing.start(Step::Connect);
+        standing.has_spoken = true;
+        standing.begun -= SOON;
+        assert!(!standing.is_due());
+        standing.begun -= EVERY;
+        assert!(standing.is_due());
+    }
+
+    #[test]
+    fn the_first_step_is_named_soon_so_that_the_screen_is_not_empty() {
+        let mut standing = standing();
+        standing.start(Step::Connect);
+        assert!(!standing.is_due(), "it has just begun");
+        standing.begun -= SOON;
+        assert!(standing.is_due());
+        assert_eq!(standing.work.in_words(SOON), "started");
+        standing.tell_if(true);
+        assert!(!standing.is_due(), "it was told");
+    }
+
+    #[test]
+    fn a_long_step_has_a_line_a_second() {
+        let mut standing = standing();
+        standing.start(Step::Connect);
+        standing.tell_if(false);
+        assert!(standing.last_line.is_none());
+        standing.tell_if(true);
+        let first = standing.last_line.unwrap();
+        standing.tell_if(true);
+        assert_eq!(standing.last_line, Some(first), "it was told just now");
+        standing.last_line = first.checked_sub(EVERY);
+        standing.tell_if(false);
+        assert!(standing.last_line.unwrap() >= first);
+    }
+}

@@ -1,0 +1,16 @@
+//! What the user sees: reports, progress, errors and the log.
+
+pub(crate) mod audience;
+pub(crate) mod failure;
+pub(crate) mod lines;
+pub(crate) mod logging;
+pub(crate) mod output;
+pub(crate) mod page;
+pub(crate) mod phases;
+pub(crate) mod probe_names;
+pub(crate) mod progress;
+
+pub(crate) use self::{
+    output::{Answer, Outcome, Report},
+    page::{Page, Tone},
+};

@@ -1,0 +1,282 @@
+//! `data new|show|edit`: data blocks in files; no board needed.
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use m365_drv::{
+    block::{DataBlock, Mileage, Register, Serial, Summary, Uid, Value},
+    image::Format,
+    ops::DataSource,
+    target::Target,
+};
+use serde::Serialize;
+
+use crate::cli::{
+    args::{
+        data_file::{self, Opened},
+        mileage::MileageArgs,
+    },
+    exit::refuse,
+    exit_codes::Exit,
+    files,
+    screen::{Answer, Outcome, Page, Report, Tone},
+};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DataCommand {
+    /// Make a data block from the firmware's own template
+    New {
+        /// Serial number, as on the sticker of the scooter
+        #[arg(long, value_name = "S")]
+        serial: String,
+        #[command(flatten)]
+        mileage: MileageArgs,
+        /// UID of the chip, as `info` or OpenOCD prints it or as 24 hex digits; if left out, `flash` fills it in
+        #[arg(long, value_name = "UID")]
+        uid: Option<String>,
+        /// The file to write; it must not exist
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// Show the contents of a data block
+    Show {
+        /// The file with the data block: a block, a page, a flash dump or a backup
+        file: PathBuf,
+    },
+    /// Change some fields of a data block; all other bytes stay the same
+    Edit {
+        /// The file with the data block: a block, a page, a flash dump or a backup
+        file: PathBuf,
+        /// Another serial number
+        #[arg(long, value_name = "S")]
+        serial: Option<String>,
+        #[command(flatten)]
+        mileage: MileageArgs,
+        /// UID of another chip, as `info` or OpenOCD prints it or as 24 hex digits
+        #[arg(long, value_name = "UID")]
+        uid: Option<String>,
+        /// The file to write; it must not exist
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
+}
+
+pub(crate) fn run(command: &DataCommand) -> Answer {
+    match command {
+        DataCommand::New { serial, mileage, uid, output } => {
+            let fields = Fields::parse(Some(serial), mileage, uid.as_deref())?;
+            save(&fields.set_in(DataBlock::template()), output, None)
+        }
+        DataCommand::Show { file } => Outcome::new(&Shown::of(file, &data_file::open(file, None)?)),
+        DataCommand::Edit { file, serial, mileage, uid, output } => {
+            let fields = Fields::parse(serial.as_deref(), mileage, uid.as_deref())?;
+            let opened = data_file::open(file, None)?;
+            save(&fields.set_in(opened.taken.block.clone()), output, Some(Origin::of(file, &opened)))
+        }
+    }
+}
+
+/// The longest value that is put in the label column: longer ones would leave no room on 40 columns.
+const LABEL: usize = 16;
+
+/// The fields that can be given.
+struct Fields {
+    serial: Option<Serial>,
+    mileage: Option<Mileage>,
+    uid: Option<Uid>,
+}
+
+impl Fields {
+    /// Reads what was typed. A serial of the wrong form is refused as data, not as usage: scripts tell them apart.
+    fn parse(serial: Option<&str>, mileage: &MileageArgs, uid: Option<&str>) -> anyhow::Result<Self> {
+        let uid = uid.map(|uid| uid.parse::<Uid>().map_err(|error| refuse(Exit::Data, error.to_string())));
+        Ok(Self { serial: serial.map(parse_serial).transpose()?, mileage: mileage.mileage()?, uid: uid.transpose()? })
+    }
+
+    fn set_in(&self, mut block: DataBlock) -> DataBlock {
+        if let Some(serial) = self.serial {
+            block = block.with_serial(serial);
+        }
+        if let Some(mileage) = self.mileage {
+            block = block.with_mileage(mileage);
+        }
+        if let Some(uid) = self.uid {
+            block = block.with_uid(uid);
+        }
+        block
+    }
+}
+
+fn save(block: &DataBlock, path: &Path, origin: Option<Origin>) -> Answer {
+    files::write_new(path, block.as_bytes(), Exit::Usage)?;
+    Outcome::new(&Saved { file: path.display().to_string(), summary: block.summary(), origin })
+}
+
+/// Where a block comes from.
+#[derive(Serialize)]
+struct Origin {
+    /// What the file is, in words.
+    form: String,
+    /// Address of the block in flash, `0x0800f800`; none if the file holds it apart.
+    address: Option<String>,
+    /// How many other blocks the file holds.
+    other_blocks: usize,
+    #[serde(skip)]
+    remark: Option<String>,
+}
+
+impl Origin {
+    fn of(path: &Path, opened: &Opened) -> Self {
+        Self {
+            form: opened.dump.to_string(),
+            address: opened.taken.address.map(|address| format!("{address:#010x}")),
+            other_blocks: opened.others.len(),
+            remark: opened.remark(path),
+        }
+    }
+
+    fn rows(&self, page: &mut Page) {
+        if self.form != Format::Data.to_string() {
+            page.row("found in", &self.form);
+        }
+        if let Some(address) = &self.address {
+            page.row("address", address);
+        }
+        if let Some(remark) = &self.remark {
+            page.toned("others", remark, Tone::Remark);
+        }
+    }
+}
+
+/// Reads a serial of any known scooter: a block in a file does not belong to one yet.
+fn parse_serial(text: &str) -> anyhow::Result<Serial> {
+    let mut forms: Vec<(&str, &str)> = Target::all().iter().flat_map(|target| target.serial.forms()).collect();
+    forms.sort_unstable();
+    forms.dedup_by_key(|(pattern, _)| *pattern);
+    Serial::parse_any(text, &forms).map_err(|error| refuse(Exit::Data, error.to_string()))
+}
+
+/// What `data new` and `data edit` wrote.
+#[derive(Serialize)]
+struct Saved {
+    file: String,
+    #[serde(flatten)]
+    summary: Summary,
+    /// What `data edit` has read.
+    #[serde(flatten)]
+    origin: Option<Origin>,
+}
+
+impl Report for Saved {
+    fn text(&self, page: &mut Page) {
+        if let Some(origin) = &self.origin {
+            origin.rows(page);
+        }
+        summary_rows(&self.summary, page);
+        page.row("written to", &self.file);
+    }
+}
+
+/// A block with all its registers.
+#[derive(Serialize)]
+struct Shown {
+    source: &'static str,
+    #[serde(flatten)]
+    origin: Origin,
+    #[serde(flatten)]
+    summary: Summary,
+    registers: Vec<RegisterRow>,
+}
+
+#[derive(Serialize)]
+struct RegisterRow {
+    /// Number of the first register, in hex as the protocol's documents write it.
+    register: String,
+    value: Value,
+    unit: &'static str,
+    meaning: &'static str,
+    source: &'static str,
+}
+
+impl Shown {
+    fn of(path: &Path, opened: &Opened) -> Self {
+        let block = &opened.taken.block;
+        let row = |(register, value): (&Register, Value)| RegisterRow {
+            register: format!("{:02x}", register.number),
+            value,
+            unit: register.unit,
+            meaning: register.meaning,
+            source: register.source,
+        };
+        let (origin, registers) = (Origin::of(path, opened), block.registers().map(row).collect());
+        Self { source: "file", origin, summary: block.summary(), registers }
+    }
+}
+
+impl Report for Shown {
+    fn text(&self, page: &mut Page) {
+        self.origin.rows(page);
+        summary_rows(&self.summary, page);
+        page.blank().heading("Registers");
+        for RegisterRow { register, value, unit, meaning, .. } in &self.registers {
+            let value = if unit.is_empty() { value.to_string() } else { format!("{value} {unit}") };
+            if value.len() > LABEL {
+                page.row(register, format!("{value} {meaning}"));
+            } else {
+                page.row(format!("{register}  {value}"), meaning);
+            }
+        }
+    }
+}
+
+/// Where a block was found, in words.
+pub(crate) fn source_in_words(source: DataSource) -> &'static str {
+    match source {
+        DataSource::Flash => "the board's flash",
+        DataSource::Sram => "SRAM",
+        DataSource::File => "a file",
+        DataSource::Backup => "a backup",
+        DataSource::Template => "the firmware's own template",
+    }
+}
+
+/// The same for a run that may have found the block left over in SRAM, and in what tense that is.
+pub(crate) fn source_row(source: DataSource, left_in_sram: bool, written: Written) -> String {
+    let from = source_in_words(source);
+    match (left_in_sram, written) {
+        (false, _) => from.into(),
+        (true, Written::No) => format!("{from}, left from before the reset; lost when the board loses power"),
+        (true, Written::Yes) => format!("{from}, left from before the reset"),
+    }
+}
+
+/// Whether the block that was found is in flash by now.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Written {
+    No,
+    Yes,
+}
+
+/// The named fields of a block, one in each row.
+pub(crate) fn summary_rows(summary: &Summary, page: &mut Page) {
+    match &summary.serial {
+        Some(serial) if summary.factory_serial => {
+            page.toned("serial", format!("{serial} (factory default, error 35)"), Tone::Bad)
+        }
+        Some(serial) => page.row("serial", serial),
+        None => page.toned("serial", "none", Tone::Remark),
+    };
+    if summary.mileage_m.is_known() {
+        page.row("mileage", summary.mileage_m);
+    } else {
+        page.toned("mileage", "unknown", Tone::Remark);
+    }
+    if summary.uid.is_blank() {
+        page.toned("for chip", "none yet", Tone::Remark);
+    } else {
+        page.row("for chip", summary.uid);
+    }
+    page.row("PIN", summary.pin.as_deref().unwrap_or("unreadable"));
+    page.row("activated", if summary.activated { "yes" } else { "no" });
+    page.row("firmware", summary.version);
+}

@@ -1,0 +1,243 @@
+//! `flash`: the whole job.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::Args;
+use m365_drv::{
+    block::{Mileage, Serial, Uid},
+    board::{Boot, ChipKind},
+    count::count,
+    ops::{
+        self, After, DataSource, Extent, Firmware, FlashReport, FlashRequest, ForcedGate, Intent, Obstacle, Watchdog,
+    },
+};
+use serde::Serialize;
+
+use crate::cli::{
+    Context,
+    args::{backup_place::KeepArgs, consent::ConsentArg, goal::WantedArgs},
+    exit_codes::Exit,
+    files::NewFile,
+    screen::{Answer, Outcome, Page, Report, Tone, lines::seconds},
+    verbs::{
+        data::{Written, source_row},
+        info::firmware_row,
+    },
+};
+
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
+pub(crate) struct FlashArgs {
+    #[command(flatten)]
+    wanted: WantedArgs,
+
+    #[command(flatten)]
+    consent: ConsentArg,
+
+    #[command(flatten)]
+    keep: KeepArgs,
+
+    /// Only read, and print the plan
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Write the full flash image that would be programmed to this new file
+    #[arg(long, value_name = "FILE")]
+    image_out: Option<PathBuf>,
+
+    /// Program every planned page, even if it is already correct
+    #[arg(long)]
+    full: bool,
+
+    /// Leave the board as it was verified; do not start the firmware
+    #[arg(long, conflicts_with = "lock")]
+    no_run: bool,
+
+    /// Set the option byte USER so that only software starts the watchdog
+    #[arg(long)]
+    software_watchdog: bool,
+
+    /// Set read-out protection when everything is verified
+    #[arg(long)]
+    lock: bool,
+}
+
+impl FlashArgs {
+    /// The scooter to flash.
+    pub(crate) fn scooter(&self) -> &'static m365_drv::target::Target {
+        self.wanted.scooter
+    }
+}
+
+/// What `--software-watchdog` asks for.
+pub(crate) fn watchdog(software: bool) -> Watchdog {
+    if software { Watchdog::Software } else { Watchdog::Keep }
+}
+
+pub(crate) fn run(context: &mut Context, args: &FlashArgs) -> Answer {
+    let wanted = args.wanted.read(context)?;
+    let keep = args.keep.keep(context)?;
+    let len = args.scooter().flash.len();
+    let image_out = args.image_out.as_deref().map(|path| NewFile::reserve(path, len, Exit::Usage)).transpose()?;
+    let after = match (args.no_run, args.lock) {
+        (true, _) => After::Stop,
+        (false, true) => After::LockAndRun,
+        (false, false) => After::Run,
+    };
+    let mut request = FlashRequest {
+        extent: if args.full { Extent::Everything } else { Extent::Changes },
+        intent: if args.dry_run { Intent::Preview } else { Intent::Write },
+        keep: keep.clone(),
+        after,
+        watchdog: watchdog(args.software_watchdog),
+        ..wanted.request()
+    };
+    let report = args.consent.or_ask(context, &keep, |context, consent| {
+        request.consent = consent;
+        ops::flash(&mut context.job(), &request)
+    })?;
+    if let Some(file) = image_out {
+        file.fill(&report.image, Exit::Internal)?;
+    }
+    if report.preview { Outcome::new(&Foresight::of(&report)) } else { Outcome::new(&report) }
+}
+
+/// The report of a dry run: what would be done.
+#[derive(Serialize)]
+struct Foresight<'a> {
+    scooter: &'a str,
+    probe: &'a str,
+    chip: ChipKind,
+    uid: Uid,
+    serial: Serial,
+    mileage_m: Mileage,
+    data_source: DataSource,
+    #[serde(skip)]
+    left_in_sram: bool,
+    boot: Option<&'a Firmware>,
+    drv: Option<&'a Firmware>,
+    forced: &'a [ForcedGate],
+    preview: bool,
+    would_erase: WouldErase,
+    would_program: WouldProgram,
+    would_write_option_bytes: bool,
+    /// The protection that `--erase-all` has to agree to remove.
+    needs: Option<Obstacle>,
+    speed_khz: u32,
+    took_ms: u64,
+}
+
+#[derive(Serialize)]
+struct WouldErase {
+    whole_chip: bool,
+    pages: u32,
+}
+
+#[derive(Serialize)]
+struct WouldProgram {
+    bytes: u32,
+    pages_already_correct: u32,
+}
+
+impl<'a> Foresight<'a> {
+    fn of(report: &'a FlashReport) -> Self {
+        Self {
+            scooter: &report.scooter,
+            probe: &report.probe,
+            chip: report.chip,
+            uid: report.uid,
+            serial: report.serial,
+            mileage_m: report.mileage_m,
+            data_source: report.data_source,
+            left_in_sram: report.left_in_sram,
+            boot: report.boot.as_ref(),
+            drv: report.drv.as_ref(),
+            forced: &report.forced,
+            preview: true,
+            would_erase: WouldErase { whole_chip: report.mass_erased, pages: report.pages_erased },
+            would_program: WouldProgram { bytes: report.bytes_programmed, pages_already_correct: report.pages_skipped },
+            would_write_option_bytes: report.options_written,
+            needs: report.needs_consent,
+            speed_khz: report.speed_khz,
+            took_ms: report.took_ms,
+        }
+    }
+}
+
+impl Report for Foresight<'_> {
+    fn text(&self, page: &mut Page) {
+        page.heading("Dry run: nothing was written");
+        page.row("chip", self.chip).row("uid", self.uid);
+        page.row("serial", self.serial).row("mileage", self.mileage_m);
+        page.row("data from", source_row(self.data_source, self.left_in_sram, Written::No));
+        firmware_row("boot", self.boot, page);
+        firmware_row("drv", self.drv, page);
+        forced_rows(self.forced, page);
+        page.row("would erase", erased_in_words(self.would_erase.whole_chip, self.would_erase.pages));
+        let WouldProgram { bytes, pages_already_correct } = self.would_program;
+        page.row("would program", programmed_in_words(bytes, pages_already_correct, "are"));
+        if self.would_write_option_bytes {
+            page.row("would write", "the option bytes");
+        }
+        if let Some(obstacle) = self.needs {
+            page.toned("needs", format!("--erase-all: the chip is {obstacle}"), Tone::Remark);
+        }
+        page.row("took", seconds(Duration::from_millis(self.took_ms)));
+    }
+}
+
+impl Report for FlashReport {
+    fn text(&self, page: &mut Page) {
+        page.row("chip", self.chip).row("uid", self.uid);
+        page.row("serial", self.serial).row("mileage", self.mileage_m);
+        page.row("data from", source_row(self.data_source, self.left_in_sram, Written::Yes));
+        firmware_row("boot", self.boot.as_ref(), page);
+        firmware_row("drv", self.drv.as_ref(), page);
+        forced_rows(&self.forced, page);
+        page.row("erased", erased_in_words(self.mass_erased, self.pages_erased));
+        page.row("programmed", programmed_in_words(self.bytes_programmed, self.pages_skipped, "were"));
+        page.toned("verified", if self.verified { "yes" } else { "no" }, Tone::Good);
+        match self.boot_check {
+            None => page.row("started", "not tried"),
+            Some(Boot::Running { error: 0, .. }) => page.toned("started", "yes", Tone::Good),
+            Some(Boot::Running { error, .. }) if Boot::is_normal_on_a_bench(error) => {
+                let started = format!("yes; shows error {error}, which is normal without motor, battery and dashboard");
+                page.toned("started", started, Tone::Good)
+            }
+            Some(Boot::Running { error, .. }) => {
+                page.toned("started", format!("yes, but the firmware shows error {error}"), Tone::Remark)
+            }
+            Some(other) => page.toned("started", other, Tone::Remark),
+        };
+        if let Some(backup) = &self.backup {
+            page.row("backup", backup.display());
+        }
+        let [took, contact] = [self.took_ms, self.contact_ms].map(|ms| seconds(Duration::from_millis(ms)));
+        page.row("took", format!("{took}, wires needed for {contact}"));
+    }
+}
+
+/// The gates that failed and were forced.
+fn forced_rows(forced: &[ForcedGate], page: &mut Page) {
+    for gate in forced {
+        page.toned("forced", gate, Tone::Remark);
+    }
+}
+
+fn erased_in_words(whole_chip: bool, pages: u32) -> String {
+    match (whole_chip, pages) {
+        (true, 0) => "the whole chip".to_owned(),
+        (true, pages) => format!("the whole chip, then {} again", count(pages, "page")),
+        (false, pages) => count(pages, "page"),
+    }
+}
+
+/// What was written, and which planned pages did not have to be.
+pub(crate) fn programmed_in_words(bytes: u32, skipped: u32, verb: &str) -> String {
+    let verb = match (skipped, verb) {
+        (1, "were") => "was",
+        (1, _) => "is",
+        _ => verb,
+    };
+    format!("{}; {} {verb} already correct", count(bytes, "byte"), count(skipped, "page"))
+}

@@ -1,0 +1,91 @@
+//! `info`: what this board is and what is on it. Read-only.
+
+use m365_drv::{
+    board::Protection,
+    count::count,
+    ops::{self, DataSource, Firmware, InfoReport},
+};
+
+use crate::cli::{
+    Context,
+    screen::{Answer, Outcome, Page, Report, Tone},
+    verbs::data::{source_in_words, summary_rows},
+};
+
+pub(crate) fn run(context: &mut Context) -> Answer {
+    Outcome::new(&ops::info(&mut context.job())?)
+}
+
+impl Report for InfoReport {
+    fn text(&self, page: &mut Page) {
+        if let Some(kib) = self.flash_kib {
+            page.row("chip", format!("{}, {kib} KiB", self.chip));
+        } else {
+            let register = self.flash_size_register;
+            let chip = format!("{}, implausible flash size (the register reads {register} KiB)", self.chip);
+            page.toned("chip", chip, Tone::Remark);
+        }
+        page.row("uid", self.uid);
+        page.row("probe", format!("{} at {} kHz", self.probe, self.speed_khz));
+        protection_row(self.protection, self.option_bytes.raw.protects(), page);
+        if !self.write_protected_pages.is_empty() {
+            page.toned("write-protected", count(self.write_protected_pages.len(), "page"), Tone::Remark);
+        }
+        let options = &self.option_bytes;
+        if options.complements_right {
+            page.row("option bytes", format!("RDP {:#04x}, USER {:#04x}", options.rdp, options.user));
+        } else {
+            page.toned("option bytes", format!("damaged: {}", hex::encode(options.raw.0)), Tone::Bad);
+        }
+        if options.hardware_watchdog {
+            let watchdog = "starts at every reset; firmware that does not feed it keeps resetting";
+            page.toned("watchdog", watchdog, Tone::Remark);
+        }
+        if self.protection == Protection::None {
+            firmware_row("boot", self.boot.as_ref(), page);
+            firmware_row("drv", self.drv.as_ref(), page);
+        }
+        page.blank();
+        match &self.data {
+            Some(data) => {
+                let from = source_in_words(data.source);
+                match (data.source, self.protection) {
+                    // Firmware that can start again would find it in flash.
+                    (DataSource::Sram, Protection::None) => page.heading(format!(
+                        "Data block, from {from}, left from before the reset; lost when the board loses power"
+                    )),
+                    _ => page.heading(format!("Data block, from {from}")),
+                };
+                summary_rows(&data.block, page);
+            }
+            None => {
+                page.toned("data block", "none found", Tone::Remark);
+            }
+        }
+    }
+}
+
+/// Whether the chip can be read, and whether its option bytes protect it from the next reset on.
+pub(crate) fn protection_row(protection: Protection, is_pending: bool, page: &mut Page) {
+    match protection {
+        Protection::None if is_pending => {
+            page.toned("protection", "none until the next reset: the option bytes protect the chip", Tone::Remark)
+        }
+        Protection::None => page.toned("protection", "none", Tone::Good),
+        Protection::Read => page.toned("protection", "read-protected", Tone::Remark),
+    };
+}
+
+/// An image by name, or by its hash if it is not made from a known one.
+pub(crate) fn firmware_row(label: &str, firmware: Option<&Firmware>, page: &mut Page) {
+    let Some(firmware) = firmware else {
+        page.toned(label, "none", Tone::Remark);
+        return;
+    };
+    match (&firmware.name, &firmware.version) {
+        (Some(name), _) if firmware.known => page.row(label, name),
+        (Some(name), _) => page.toned(label, name, Tone::Remark),
+        (None, Some(version)) => page.toned(label, format!("unknown, version {version}"), Tone::Remark),
+        (None, None) => page.toned(label, format!("unknown, sha256 {}", firmware.sha256), Tone::Remark),
+    };
+}

@@ -1,0 +1,14 @@
+//! The commands, one in each file: what a command can be given, how it runs, and its report as text.
+
+pub(crate) mod backup;
+pub(crate) mod data;
+pub(crate) mod explain;
+pub(crate) mod flash;
+pub(crate) mod generate;
+pub(crate) mod image;
+mod image_check;
+pub(crate) mod info;
+pub(crate) mod probes;
+pub(crate) mod protect;
+pub(crate) mod scooters;
+pub(crate) mod verify;

@@ -1,0 +1,83 @@
+//! `unlock`, `lock` and `reset`.
+
+use clap::Args;
+use m365_drv::{
+    block::Uid,
+    ops::{self, LockReport, UnlockReport},
+};
+use serde::Serialize;
+
+use crate::cli::{
+    Context,
+    args::{backup_place::KeepArgs, consent::ConsentArg},
+    screen::{Answer, Outcome, Page, Report, Tone},
+    verbs::{flash::watchdog, info::protection_row},
+};
+
+#[derive(Debug, Args)]
+pub(crate) struct UnlockArgs {
+    #[command(flatten)]
+    consent: ConsentArg,
+    #[command(flatten)]
+    keep: KeepArgs,
+
+    /// Set the option byte USER so that only software starts the watchdog
+    #[arg(long)]
+    software_watchdog: bool,
+}
+
+pub(crate) fn unlock(context: &mut Context, args: &UnlockArgs) -> Answer {
+    let keep = args.keep.keep(context)?;
+    let watchdog = watchdog(args.software_watchdog);
+    let unlock = |context: &mut Context, consent| ops::unlock(&mut context.job(), consent, &keep, watchdog);
+    let report = args.consent.or_ask(context, &keep, unlock)?;
+    Outcome::new(&report)
+}
+
+pub(crate) fn lock(context: &mut Context) -> Answer {
+    Outcome::new(&ops::lock(&mut context.job())?)
+}
+
+pub(crate) fn reset(context: &mut Context) -> Answer {
+    Outcome::new(&Reset { uid: ops::reset(&mut context.job())? })
+}
+
+impl Report for UnlockReport {
+    fn text(&self, page: &mut Page) {
+        page.row("uid", self.uid);
+        protection_row(self.protection, false, page);
+        if self.erased {
+            page.toned("flash", "erased; it does not run until it is flashed", Tone::Remark);
+        } else {
+            page.row("flash", "as it was");
+        }
+        if let Some(serial) = self.serial {
+            page.row("serial", serial);
+        }
+        if let Some(mileage) = self.mileage_m {
+            page.row("mileage", mileage);
+        }
+        if let Some(backup) = &self.backup {
+            page.row("backup", backup.display());
+        }
+    }
+}
+
+impl Report for LockReport {
+    fn text(&self, page: &mut Page) {
+        page.row("uid", self.uid);
+        protection_row(self.protection, false, page);
+    }
+}
+
+/// What `reset` did.
+#[derive(Serialize)]
+struct Reset {
+    uid: Uid,
+}
+
+impl Report for Reset {
+    fn text(&self, page: &mut Page) {
+        page.row("uid", self.uid).row("reset", "done");
+    }
+}

@@ -1,0 +1,135 @@
+//! `scooters`: what this program knows of each scooter.
+
+use std::{collections::BTreeMap, ops::Range, sync::atomic::AtomicBool};
+
+use m365_drv::{
+    image::{Catalog, Entry, Found, Kind, Sha256Digest},
+    target::{SerialRule, Target},
+    version::Version,
+};
+use serde::Serialize;
+
+use crate::cli::{
+    args::firmware::{AtHand, FirmwareArgs},
+    screen::{Answer, Outcome, Page, Report},
+};
+
+/// One scooter of the list.
+#[derive(Serialize)]
+struct Scooter {
+    name: &'static str,
+    title: &'static str,
+    chip: &'static str,
+    flash_kib: u32,
+    page: u32,
+    regions: BTreeMap<&'static str, Region>,
+    serial: &'static SerialRule,
+    images: Vec<Known>,
+    at_hand: Vec<Held>,
+}
+
+/// An image of the catalog.
+#[derive(Serialize)]
+struct Known {
+    name: &'static str,
+    kind: Kind,
+    version: Option<Version>,
+    sha256: Sha256Digest,
+}
+
+/// An image that was found.
+#[derive(Serialize)]
+struct Held {
+    #[serde(flatten)]
+    image: Known,
+    chips: &'static [String],
+    file: String,
+}
+
+/// A half-open range of addresses.
+#[derive(Serialize)]
+struct Region {
+    start: String,
+    end: String,
+}
+
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Scooters(Vec<Scooter>);
+
+pub(crate) fn run(args: &FirmwareArgs) -> Answer {
+    // Without a board Ctrl-C ends the program where it stands.
+    let at_hand = args.search(&AtomicBool::new(false))?;
+    Outcome::new(&Scooters(Target::all().iter().map(|target| Scooter::of(target, &at_hand)).collect()))
+}
+
+impl Scooter {
+    fn of(target: &'static Target, at_hand: &AtHand) -> Self {
+        Self {
+            name: &target.name,
+            title: &target.title,
+            chip: &target.chip,
+            flash_kib: target.flash_kib(),
+            page: target.page,
+            regions: target.regions.iter().map(|(name, range)| (name, Region::of(range))).collect(),
+            serial: &target.serial,
+            images: [Kind::Boot, Kind::Drv].into_iter().flat_map(|kind| known(&target.name, kind)).collect(),
+            at_hand: [Kind::Boot, Kind::Drv].into_iter().flat_map(|kind| held(at_hand, &target.name, kind)).collect(),
+        }
+    }
+
+    /// The versions of the DRV images, each once; some exist in several forms.
+    fn versions(&self) -> String {
+        let drv = self.images.iter().filter(|image| image.kind == Kind::Drv);
+        let mut versions: Vec<_> = drv.filter_map(|image| image.version).collect();
+        versions.dedup();
+        versions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn known(scooter: &str, kind: Kind) -> impl Iterator<Item = Known> + use<> {
+    Catalog::builtin().of(scooter, kind).into_iter().filter(|entry| !entry.is_rehearsal()).map(Known::of)
+}
+
+fn held(at_hand: &AtHand, scooter: &str, kind: Kind) -> impl Iterator<Item = Held> + use<> {
+    let held = |found: &Found| Held {
+        image: Known::of(found.entry),
+        chips: &found.entry.chips,
+        file: found.path.display().to_string(),
+    };
+    at_hand.suitable(scooter, kind).into_iter().map(held).collect::<Vec<_>>().into_iter()
+}
+
+impl Known {
+    fn of(entry: &'static Entry) -> Self {
+        Self { name: &entry.name, kind: entry.kind, version: entry.version, sha256: entry.sha256 }
+    }
+}
+
+impl Region {
+    fn of(range: &Range<u32>) -> Self {
+        Self { start: format!("{:#010x}", range.start), end: format!("{:#010x}", range.end) }
+    }
+}
+
+impl Report for Scooters {
+    fn text(&self, page: &mut Page) {
+        for (index, scooter) in self.0.iter().enumerate() {
+            if index > 0 {
+                page.blank();
+            }
+            page.heading(format!("{}: {}", scooter.name, scooter.title));
+            page.row("  chip", format!("{}, {} KiB", scooter.chip, scooter.flash_kib));
+            for name in ["boot", "drv", "data"] {
+                if let Some(region) = scooter.regions.get(name) {
+                    page.row(format!("  {name}"), &region.start);
+                }
+            }
+            page.row("  serial", format!("as {}", scooter.serial.example));
+            page.row("  known", scooter.versions());
+            for held in &scooter.at_hand {
+                page.row("  at hand", format!("{} in {}", held.image.name, held.file));
+            }
+        }
+    }
+}

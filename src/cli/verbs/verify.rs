@@ -1,0 +1,34 @@
+//! `verify`: compares the board with what `flash` would write.
+
+use m365_drv::{
+    count::count,
+    ops::{self, FlashRequest, Keep, VerifyReport},
+};
+
+use crate::cli::{
+    Context,
+    args::goal::WantedArgs,
+    screen::{Answer, Outcome, Page, Report, Tone},
+    verbs::{
+        data::{Written, source_row},
+        info::firmware_row,
+    },
+};
+
+pub(crate) fn run(context: &mut Context, args: &WantedArgs) -> Answer {
+    let wanted = args.read(context)?;
+    // What `flash` would find in an earlier backup, it finds too.
+    let keep = Keep::nothing().with_earlier(context.backups());
+    Outcome::new(&ops::verify(&mut context.job(), &FlashRequest { keep, ..wanted.request() })?)
+}
+
+impl Report for VerifyReport {
+    fn text(&self, page: &mut Page) {
+        page.row("uid", self.uid);
+        page.row("serial", self.serial).row("mileage", self.mileage_m);
+        page.row("data from", source_row(self.data_source, self.left_in_sram, Written::No));
+        firmware_row("boot", self.boot.as_ref(), page);
+        firmware_row("drv", self.drv.as_ref(), page);
+        page.toned("verified", format!("{}, all as planned", count(self.bytes_compared, "byte")), Tone::Good);
+    }
+}
