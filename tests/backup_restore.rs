@@ -9,33 +9,33 @@ use m365_drv::{
     sim::{Fault, FaultKind, Lie, Scenario, SimBoard, Trigger},
 };
 
-use crate::stand::{Contents, Ended, Stand, assert_same, live_block, mileage, target};
+use crate::setup::{Contents, Ended, Setup, assert_same, live_block, mileage, target};
 
-fn restore(stand: &Stand, path: &Path, consent: Option<EraseConsent>) -> Result<RestoreReport, Ended> {
-    let keep = Keep::in_folder(stand.folder.path());
-    stand.run(|job| ops::restore(job, path, consent, &keep, &[]))
+fn restore(setup: &Setup, path: &Path, consent: Option<EraseConsent>) -> Result<RestoreReport, Ended> {
+    let keep = Keep::in_folder(setup.folder.path());
+    setup.run(|job| ops::restore(job, path, consent, &keep, &[]))
 }
 
-fn backup(stand: &Stand) -> std::path::PathBuf {
-    let path = stand.folder.path().join("before.json");
-    stand.run(|job| ops::backup(job, &path)).expect("a backup");
+fn backup(setup: &Setup) -> std::path::PathBuf {
+    let path = setup.folder.path().join("before.json");
+    setup.run(|job| ops::backup(job, &path)).expect("a backup");
     path
 }
 
 #[track_caller]
-fn assert_contents(stand: &Stand, before: &Contents) {
-    let now = stand.contents();
+fn assert_contents(setup: &Setup, before: &Contents) {
+    let now = setup.contents();
     assert_same(now.flash.as_ref().unwrap(), before.flash.as_ref().unwrap());
     assert_eq!(hex::encode(now.options.0), hex::encode(before.options.0));
 }
 
 /// Boards with readable flash and non-default option bytes.
-fn readable_boards() -> Vec<(SimBoard, Stand)> {
+fn readable_boards() -> Vec<(SimBoard, Setup)> {
     let mut boards: Vec<_> =
-        [Scenario::New, Scenario::Open, Scenario::HalfFlashed, Scenario::Wrp].map(Stand::scenario).into();
+        [Scenario::New, Scenario::Open, Scenario::HalfFlashed, Scenario::Wrp].map(Setup::scenario).into();
     let big = SimBoard::new(Scenario::Open, target("es2"));
-    let stand = Stand::simulated(&big, "es2");
-    boards.push((big, stand));
+    let setup = Setup::simulated(&big, "es2");
+    boards.push((big, setup));
     for (board, _) in &boards {
         let mut options = OptionBytes(board.option_bytes()).values();
         (options[1], options[2], options[3]) = (0xFD, 0x12, 0x34);
@@ -46,10 +46,10 @@ fn readable_boards() -> Vec<(SimBoard, Stand)> {
 
 #[test]
 fn a_backup_holds_the_board_byte_for_byte_and_changes_nothing() {
-    for (_, stand) in readable_boards() {
-        let before = stand.contents();
-        let held = Backup::open(&backup(&stand)).unwrap();
-        assert!(stand.contents() == before);
+    for (_, setup) in readable_boards() {
+        let before = setup.contents();
+        let held = Backup::open(&backup(&setup)).unwrap();
+        assert!(setup.contents() == before);
         assert_eq!((held.uid, held.option_bytes), (before.uid, before.options));
         assert_same(held.flash.as_deref().unwrap(), before.flash.as_deref().unwrap());
     }
@@ -57,135 +57,135 @@ fn a_backup_holds_the_board_byte_for_byte_and_changes_nothing() {
 
 #[test]
 fn a_restored_board_is_exactly_what_it_was() {
-    for (board, stand) in readable_boards() {
-        let before = stand.contents();
-        let path = backup(&stand);
-        stand.flash(&stand.request_with_data()).unwrap();
-        assert!(stand.contents() != before);
-        restore(&stand, &path, Some(EraseConsent)).unwrap();
-        assert_contents(&stand, &before);
+    for (board, setup) in readable_boards() {
+        let before = setup.contents();
+        let path = backup(&setup);
+        setup.flash(&setup.request_with_data()).unwrap();
+        assert!(setup.contents() != before);
+        restore(&setup, &path, Some(EraseConsent)).unwrap();
+        assert_contents(&setup, &before);
         assert_eq!(board.violations(), [""; 0]);
     }
 }
 
 #[test]
 fn a_board_locked_since_the_backup_is_restored_only_with_consent() {
-    let (_, stand) = Stand::scenario(Scenario::Open);
-    let before = stand.contents();
-    let path = backup(&stand);
-    stand.run(ops::lock).unwrap();
-    let locked = stand.contents();
-    let error = restore(&stand, &path, None).unwrap_err();
+    let (_, setup) = Setup::scenario(Scenario::Open);
+    let before = setup.contents();
+    let path = backup(&setup);
+    setup.run(ops::lock).unwrap();
+    let locked = setup.contents();
+    let error = restore(&setup, &path, None).unwrap_err();
     assert_eq!((error.category(), error.board()), (Category::Consent, BoardState::Untouched));
-    assert!(stand.contents() == locked);
-    assert!(restore(&stand, &path, Some(EraseConsent)).unwrap().mass_erased);
-    assert_contents(&stand, &before);
+    assert!(setup.contents() == locked);
+    assert!(restore(&setup, &path, Some(EraseConsent)).unwrap().mass_erased);
+    assert_contents(&setup, &before);
 }
 
 #[test]
 fn a_board_that_matches_the_backup_is_not_changed() {
-    for (board, stand) in readable_boards() {
-        let before = stand.contents();
-        let path = backup(&stand);
-        let report = restore(&stand, &path, None).unwrap();
+    for (board, setup) in readable_boards() {
+        let before = setup.contents();
+        let path = backup(&setup);
+        let report = restore(&setup, &path, None).unwrap();
         let counts = board.counts();
         assert_eq!((report.pages_erased, report.bytes_programmed, counts.option_erases), (0, 0, 0));
         assert_eq!((report.options_written, report.backup), (false, None));
-        assert_contents(&stand, &before);
+        assert_contents(&setup, &before);
     }
 }
 
 #[test]
 fn a_restore_first_saves_what_it_overwrites() {
-    let (_, stand) = Stand::scenario(Scenario::Open);
-    let path = backup(&stand);
-    stand.flash(&FlashRequest { mileage: Some(mileage(77)), ..stand.request() }).unwrap();
-    let newer = stand.contents();
-    let saved = restore(&stand, &path, None).unwrap().backup.unwrap();
-    restore(&stand, &saved, None).unwrap();
-    assert_contents(&stand, &newer);
+    let (_, setup) = Setup::scenario(Scenario::Open);
+    let path = backup(&setup);
+    setup.flash(&FlashRequest { mileage: Some(mileage(77)), ..setup.request() }).unwrap();
+    let newer = setup.contents();
+    let saved = restore(&setup, &path, None).unwrap().backup.unwrap();
+    restore(&setup, &saved, None).unwrap();
+    assert_contents(&setup, &newer);
 }
 
 #[test]
 fn another_board_is_not_restored() {
-    let (board, stand) = Stand::scenario(Scenario::Open);
-    let path = backup(&stand);
+    let (board, setup) = Setup::scenario(Scenario::Open);
+    let path = backup(&setup);
     let kind = FaultKind::AnotherBoard { uid: [4, 5, 6], gap: Duration::ZERO };
     board.inject(Fault { trigger: Trigger::At(Duration::ZERO), kind });
     board.clock().sleep(Duration::from_millis(100));
     assert_eq!(board.uid(), [4, 5, 6]);
-    let other = stand.contents();
-    let error = restore(&stand, &path, Some(EraseConsent)).unwrap_err();
+    let other = setup.contents();
+    let error = restore(&setup, &path, Some(EraseConsent)).unwrap_err();
     assert_eq!((error.category(), error.board()), (Category::WrongBoard, BoardState::Untouched));
-    assert!(stand.contents() == other);
+    assert!(setup.contents() == other);
 }
 
 #[test]
 fn the_backup_of_a_locked_board_holds_its_data_and_no_flash() {
-    let (board, stand) = Stand::scenario(Scenario::Locked);
-    let path = backup(&stand);
+    let (board, setup) = Setup::scenario(Scenario::Locked);
+    let path = backup(&setup);
     let held = Backup::open(&path).unwrap();
     assert_eq!((held.flash, held.block), (None, Some(live_block(&board))));
-    let before = stand.contents();
-    let error = restore(&stand, &path, Some(EraseConsent)).unwrap_err();
+    let before = setup.contents();
+    let error = restore(&setup, &path, Some(EraseConsent)).unwrap_err();
     assert_eq!((error.category(), error.board()), (Category::Image, BoardState::Untouched));
-    assert!(stand.contents() == before);
+    assert!(setup.contents() == before);
 }
 
 #[test]
 fn a_backup_is_never_overwritten() {
-    let (board, stand) = Stand::scenario(Scenario::Locked);
-    let path = stand.folder.path().join("mine");
+    let (board, setup) = Setup::scenario(Scenario::Locked);
+    let path = setup.folder.path().join("mine");
     fs::write(&path, "something else").unwrap();
-    let before = stand.contents();
-    let request = FlashRequest { keep: Keep::in_file(path.clone()), ..stand.request() };
-    let error = stand.flash(&request).unwrap_err();
+    let before = setup.contents();
+    let request = FlashRequest { keep: Keep::in_file(path.clone()), ..setup.request() };
+    let error = setup.flash(&request).unwrap_err();
     assert_eq!((error.category(), error.board()), (Category::Backup, BoardState::Untouched));
-    let error = stand.run(|job| ops::backup(job, &path)).unwrap_err();
+    let error = setup.run(|job| ops::backup(job, &path)).unwrap_err();
     assert_eq!(error.category(), Category::Backup);
     assert_eq!(fs::read(&path).unwrap(), b"something else");
-    assert!(stand.contents() == before);
+    assert!(setup.contents() == before);
     assert_eq!(board.counts().option_erases, 0);
 }
 
 #[test]
 fn every_run_that_changes_something_leaves_a_backup_of_its_own() {
-    let (_, stand) = Stand::scenario(Scenario::Open);
+    let (_, setup) = Setup::scenario(Scenario::Open);
     for (run, km) in (1..).zip([10, 20, 30]) {
-        let before = stand.contents();
-        let request = FlashRequest { mileage: Some(mileage(km)), ..stand.request() };
-        let report = stand.flash(&request).unwrap();
+        let before = setup.contents();
+        let request = FlashRequest { mileage: Some(mileage(km)), ..setup.request() };
+        let report = setup.flash(&request).unwrap();
         let held = Backup::open(&report.backup.unwrap()).unwrap();
         assert!(held.flash == before.flash && held.option_bytes == before.options);
-        assert_eq!(fs::read_dir(stand.folder.path()).unwrap().count(), run);
+        assert_eq!(fs::read_dir(setup.folder.path()).unwrap().count(), run);
     }
-    stand.flash(&FlashRequest { mileage: Some(mileage(30)), ..stand.request() }).unwrap();
-    assert_eq!(fs::read_dir(stand.folder.path()).unwrap().count(), 3);
+    setup.flash(&FlashRequest { mileage: Some(mileage(30)), ..setup.request() }).unwrap();
+    assert_eq!(fs::read_dir(setup.folder.path()).unwrap().count(), 3);
 }
 
 #[test]
 fn nothing_is_erased_if_no_backup_can_be_written() {
     for scenario in [Scenario::Locked, Scenario::Open, Scenario::Wrp] {
-        let (board, stand) = Stand::scenario(scenario);
-        let file = stand.folder.path().join("a file");
+        let (board, setup) = Setup::scenario(scenario);
+        let file = setup.folder.path().join("a file");
         fs::write(&file, "").unwrap();
-        let before = stand.contents();
+        let before = setup.contents();
         for keep in [Keep::in_folder(file.join("folder")), Keep::in_file(file.join("folder/file"))] {
-            let request = FlashRequest { keep: keep.clone(), ..stand.request_with_data() };
-            let error = stand.flash(&request).unwrap_err();
+            let request = FlashRequest { keep: keep.clone(), ..setup.request_with_data() };
+            let error = setup.flash(&request).unwrap_err();
             assert_eq!((error.category(), error.board()), (Category::Backup, BoardState::Untouched));
         }
-        assert!(stand.contents() == before);
+        assert!(setup.contents() == before);
         let counts = board.counts();
         assert_eq!((counts.mass_erases, counts.option_erases, counts.half_words_programmed), (0, 0, 0));
     }
 }
 
 /// Runs the job on a locked board and cuts the power after the mass erase.
-fn cut_after_the_mass_erase(board: &SimBoard, stand: &Stand) {
+fn cut_after_the_mass_erase(board: &SimBoard, setup: &Setup) {
     let cut = Fault { trigger: Trigger::HalfWord(1), kind: FaultKind::PowerLost { returns_after: None } };
     let armed = board.inject(cut);
-    let error = stand.flash(&stand.request()).unwrap_err();
+    let error = setup.flash(&setup.request()).unwrap_err();
     assert!(armed.fired());
     assert_eq!(error.category(), Category::LinkLost);
     board.power_cycle();
@@ -195,14 +195,14 @@ fn cut_after_the_mass_erase(board: &SimBoard, stand: &Stand) {
 #[test]
 fn a_run_that_ends_after_the_mass_erase_loses_neither_serial_nor_mileage() {
     for scenario in [Scenario::Locked, Scenario::Gd32f103, Scenario::Gd32e103] {
-        let (board, stand) = Stand::scenario(scenario);
+        let (board, setup) = Setup::scenario(scenario);
         let live = live_block(&board);
-        cut_after_the_mass_erase(&board, &stand);
-        let report = stand.flash(&stand.request()).unwrap();
+        cut_after_the_mass_erase(&board, &setup);
+        let report = setup.flash(&setup.request()).unwrap();
         assert_eq!((report.data_source, report.serial), (DataSource::Backup, live.serial().unwrap()));
-        assert_same(&board.flash(), &stand.expected_on_blank(live.as_bytes()));
+        assert_same(&board.flash(), &setup.expected_on_blank(live.as_bytes()));
         // The backup of the second run does not replace the data in flash.
-        let report = stand.flash(&FlashRequest { mileage: Some(mileage(1)), ..stand.request() }).unwrap();
+        let report = setup.flash(&FlashRequest { mileage: Some(mileage(1)), ..setup.request() }).unwrap();
         assert_eq!(report.data_source, DataSource::Flash);
     }
 }
@@ -210,31 +210,31 @@ fn a_run_that_ends_after_the_mass_erase_loses_neither_serial_nor_mileage() {
 #[test]
 fn the_same_command_finishes_the_job_wherever_its_backup_is() {
     for named in [true, false] {
-        let (board, stand) = Stand::scenario(Scenario::Locked);
+        let (board, setup) = Setup::scenario(Scenario::Locked);
         let mut options = OptionBytes(board.option_bytes()).values();
         options[1] = 0xFD;
         board.set_option_bytes(OptionBytes::from_values(options).0);
         let live = live_block(&board);
-        let file = stand.folder.path().join("mine.json");
+        let file = setup.folder.path().join("mine.json");
         let keep = if named {
             Keep::in_file(&file)
         } else {
-            backup(&stand);
-            let path = stand.folder.path().join("before.json");
-            fs::rename(path, stand.folder.path().join(format!("{}-0.json", stand.contents().uid))).unwrap();
-            Keep::nothing().with_earlier(Some(stand.folder.path().to_owned()))
+            backup(&setup);
+            let path = setup.folder.path().join("before.json");
+            fs::rename(path, setup.folder.path().join(format!("{}-0.json", setup.contents().uid))).unwrap();
+            Keep::nothing().with_earlier(Some(setup.folder.path().to_owned()))
         };
-        let request = FlashRequest { keep, ..stand.request() };
+        let request = FlashRequest { keep, ..setup.request() };
         let cut = Fault { trigger: Trigger::HalfWord(1), kind: FaultKind::PowerLost { returns_after: None } };
         board.inject(cut);
-        stand.flash(&request).unwrap_err();
+        setup.flash(&request).unwrap_err();
         board.power_cycle();
-        let report = stand.flash(&request).unwrap();
+        let report = setup.flash(&request).unwrap();
         assert_eq!(report.data_source, DataSource::Backup);
-        assert_same(&board.flash(), &stand.expected_on_blank(live.as_bytes()));
+        assert_same(&board.flash(), &setup.expected_on_blank(live.as_bytes()));
         assert_eq!(OptionBytes(board.option_bytes()).user(), 0xFD);
         if named {
-            assert_eq!(report.backup, Some(stand.folder.path().join("mine-2.json")));
+            assert_eq!(report.backup, Some(setup.folder.path().join("mine-2.json")));
             assert_eq!(Backup::open(&file).unwrap().block, Some(live));
         }
     }
@@ -243,12 +243,12 @@ fn the_same_command_finishes_the_job_wherever_its_backup_is() {
 /// The debugger stopped the firmware while it was saving its settings: the magic is written, the rest is not.
 #[test]
 fn a_block_that_was_half_saved_is_rescued_from_sram() {
-    let (board, stand) = Stand::scenario(Scenario::Open);
+    let (board, setup) = Setup::scenario(Scenario::Open);
     let live = live_block(&board);
     let mut flash = board.flash();
     flash[0xF804..0xFA00].fill(0xFF);
     board.set_flash(&flash);
-    let report = stand.flash(&stand.request()).unwrap();
+    let report = setup.flash(&setup.request()).unwrap();
     assert_eq!(report.data_source, DataSource::Sram);
     assert_same(&board.flash()[0xF800..0xFA00], live.as_bytes());
 }
@@ -256,7 +256,7 @@ fn a_block_that_was_half_saved_is_rescued_from_sram() {
 /// A block with another chip's UID causes error 27 but still is the board's own.
 #[test]
 fn an_older_backup_does_not_replace_a_block_with_another_uid() {
-    let (board, stand) = Stand::scenario(Scenario::Open);
+    let (board, setup) = Setup::scenario(Scenario::Open);
     let place = 0xF800..0xFA00;
     let own = DataBlock::parse(&board.flash()[place.clone()]).unwrap();
     let foreign = |km| own.clone().with_uid(Uid([7, 7, 7])).with_mileage(mileage(km));
@@ -269,78 +269,78 @@ fn an_older_backup_does_not_replace_a_block_with_another_uid() {
     put(&foreign(1000));
     let armed =
         board.inject(Fault { trigger: Trigger::PageErase(1), kind: FaultKind::PowerLost { returns_after: None } });
-    stand.flash(&FlashRequest { mileage: Some(mileage(1)), ..stand.request() }).unwrap_err();
+    setup.flash(&FlashRequest { mileage: Some(mileage(1)), ..setup.request() }).unwrap_err();
     assert!(armed.fired());
     put(&foreign(1200));
-    let report = stand.flash(&stand.request()).unwrap();
+    let report = setup.flash(&setup.request()).unwrap();
     assert_eq!((report.data_source, report.mileage_m), (DataSource::Flash, mileage(1200)));
 }
 
 #[test]
 fn locking_a_finished_board_makes_a_backup_first() {
-    let (board, stand) = Stand::scenario(Scenario::Locked);
-    stand.flash(&stand.request()).unwrap();
+    let (board, setup) = Setup::scenario(Scenario::Locked);
+    setup.flash(&setup.request()).unwrap();
     let erases = board.counts().option_erases;
-    let report = stand.flash(&FlashRequest { after: After::LockAndRun, ..stand.request() }).unwrap();
+    let report = setup.flash(&FlashRequest { after: After::LockAndRun, ..setup.request() }).unwrap();
     assert!(report.backup.is_some() && report.options_written);
     assert_eq!((report.bytes_programmed, board.counts().option_erases), (0, erases + 1));
 }
 
 #[test]
 fn an_erased_board_without_its_backup_needs_a_serial() {
-    let (board, stand) = Stand::scenario(Scenario::Locked);
-    cut_after_the_mass_erase(&board, &stand);
-    let before = stand.contents();
+    let (board, setup) = Setup::scenario(Scenario::Locked);
+    cut_after_the_mass_erase(&board, &setup);
+    let before = setup.contents();
     let elsewhere = tempfile::tempdir().unwrap();
     let keep = Keep::in_folder(elsewhere.path().to_owned());
-    let error = stand.flash(&FlashRequest { keep, ..stand.request() }).unwrap_err();
+    let error = setup.flash(&FlashRequest { keep, ..setup.request() }).unwrap_err();
     assert_eq!((error.category(), error.board()), (Category::Data, BoardState::Untouched));
-    assert!(stand.contents() == before);
+    assert!(setup.contents() == before);
 }
 
 #[test]
 fn a_damaged_backup_is_skipped_for_an_earlier_one() {
-    let (board, stand) = Stand::scenario(Scenario::Locked);
+    let (board, setup) = Setup::scenario(Scenario::Locked);
     let live = live_block(&board);
-    cut_after_the_mass_erase(&board, &stand);
-    let whole = fs::read_dir(stand.folder.path()).unwrap().next().unwrap().unwrap().path();
+    cut_after_the_mass_erase(&board, &setup);
+    let whole = fs::read_dir(setup.folder.path()).unwrap().next().unwrap().unwrap().path();
     let later = whole.with_file_name(whole.file_name().unwrap().to_str().unwrap().replace("-20", "-30"));
     let text = fs::read_to_string(&whole).unwrap();
     fs::write(later, &text[..text.len() / 2]).unwrap();
-    stand.flash(&stand.request()).unwrap();
-    assert_same(&board.flash(), &stand.expected_on_blank(live.as_bytes()));
+    setup.flash(&setup.request()).unwrap();
+    assert_same(&board.flash(), &setup.expected_on_blank(live.as_bytes()));
 }
 
 #[test]
 fn the_next_run_finishes_an_interrupted_restore() {
     for scenario in [Scenario::Open, Scenario::Wrp] {
         let changed = || {
-            let (board, stand) = Stand::scenario(scenario);
-            let before = stand.contents();
-            let path = backup(&stand);
-            stand.flash(&stand.request_with_data()).unwrap();
-            (board, stand, before, path)
+            let (board, setup) = Setup::scenario(scenario);
+            let before = setup.contents();
+            let path = backup(&setup);
+            setup.flash(&setup.request_with_data()).unwrap();
+            (board, setup, before, path)
         };
-        let (board, stand, _, path) = changed();
+        let (board, setup, _, path) = changed();
         let start = board.counts().transfers;
-        restore(&stand, &path, Some(EraseConsent)).unwrap();
+        restore(&setup, &path, Some(EraseConsent)).unwrap();
         let transfers = board.counts().transfers - start;
         for nth in (1..=transfers).step_by(transfers as usize / 12) {
-            let (board, stand, before, path) = changed();
+            let (board, setup, before, path) = changed();
             let kind = FaultKind::PowerLost { returns_after: None };
             let armed = board.inject(Fault { trigger: Trigger::Transfer(nth), kind });
-            let cut = restore(&stand, &path, Some(EraseConsent));
+            let cut = restore(&setup, &path, Some(EraseConsent));
             assert!(armed.fired());
             match cut {
-                Ok(_) => assert_contents(&stand, &before),
+                Ok(_) => assert_contents(&setup, &before),
                 Err(error) if error.board() == BoardState::Written => {
                     assert_same(&board.flash(), before.flash.as_ref().unwrap());
                 }
                 Err(_) => {}
             }
             board.power_cycle();
-            restore(&stand, &path, Some(EraseConsent)).unwrap();
-            assert_contents(&stand, &before);
+            restore(&setup, &path, Some(EraseConsent)).unwrap();
+            assert_contents(&setup, &before);
         }
     }
 }
@@ -350,12 +350,12 @@ fn a_backup_over_a_link_that_flips_bits_is_correct_or_absent() {
     let mut written = 0;
     for nth in (1..20_000).step_by(1500) {
         for one_in in [300, 5000] {
-            let (board, stand) = Stand::scenario(Scenario::Open);
-            let before = stand.contents();
+            let (board, setup) = Setup::scenario(Scenario::Open);
+            let before = setup.contents();
             let kind = FaultKind::Lying(Lie::FlippedBit { one_in });
             board.inject(Fault { trigger: Trigger::Transfer(nth), kind });
-            let path = stand.folder.path().join("flipped.json");
-            match stand.run(|job| ops::backup(job, &path)) {
+            let path = setup.folder.path().join("flipped.json");
+            match setup.run(|job| ops::backup(job, &path)) {
                 Ok(_) => {
                     written += 1;
                     let held = Backup::open(&path).unwrap();

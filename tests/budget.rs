@@ -8,7 +8,7 @@ use m365_drv::{
     sim::{Scenario, SimBoard},
 };
 
-use crate::stand::{Stand, mileage, target};
+use crate::setup::{Setup, mileage, target};
 
 struct Cost {
     transfers: u64,
@@ -19,9 +19,9 @@ struct Cost {
 }
 
 /// Runs the job and returns its cost.
-fn cost(board: &SimBoard, stand: &Stand, request: &FlashRequest<'_>) -> Cost {
+fn cost(board: &SimBoard, setup: &Setup, request: &FlashRequest<'_>) -> Cost {
     let before = board.counts();
-    stand.flash(request).expect("the job");
+    setup.flash(request).expect("the job");
     let after = board.counts();
     let erases = |counts: &m365_drv::sim::Counts| counts.page_erases.iter().sum::<u32>();
     Cost {
@@ -41,8 +41,8 @@ fn assert_within(cost: &Cost, transfers: u64, round_trips: u64) {
 
 #[test]
 fn a_locked_board_costs_little_more_than_its_flash_takes() {
-    let (board, stand) = Stand::scenario(Scenario::Locked);
-    let job = cost(&board, &stand, &stand.request_with_data());
+    let (board, setup) = Setup::scenario(Scenario::Locked);
+    let job = cost(&board, &setup, &setup.request_with_data());
     assert_eq!((job.half_words, job.erases), (8624, 0));
     assert_within(&job, 13_100, 545);
     let floor = Duration::from_nanos(job.half_words * 52_500) + Duration::from_millis(20);
@@ -51,9 +51,9 @@ fn a_locked_board_costs_little_more_than_its_flash_takes() {
 
 #[test]
 fn a_finished_board_costs_two_readings() {
-    let (board, stand) = Stand::scenario(Scenario::Locked);
-    stand.flash(&stand.request_with_data()).expect("the job");
-    let job = cost(&board, &stand, &stand.request_with_data());
+    let (board, setup) = Setup::scenario(Scenario::Locked);
+    setup.flash(&setup.request_with_data()).expect("the job");
+    let job = cost(&board, &setup, &setup.request_with_data());
     assert_eq!((job.half_words, job.erases), (0, 0));
     assert_within(&job, 21_800, 145);
     assert!(job.time < Duration::from_secs(1), "{:?}", job.time);
@@ -61,10 +61,10 @@ fn a_finished_board_costs_two_readings() {
 
 #[test]
 fn one_changed_page_costs_one_erase() {
-    let (board, stand) = Stand::scenario(Scenario::Locked);
-    stand.flash(&stand.request_with_data()).expect("the job");
-    let request = FlashRequest { mileage: Some(mileage(1235)), ..stand.request() };
-    let job = cost(&board, &stand, &request);
+    let (board, setup) = Setup::scenario(Scenario::Locked);
+    setup.flash(&setup.request_with_data()).expect("the job");
+    let request = FlashRequest { mileage: Some(mileage(1235)), ..setup.request() };
+    let job = cost(&board, &setup, &request);
     assert_eq!(job.erases, 1);
     // The data block without its 13 blank half-words is less than half a page.
     assert!(job.half_words <= 256, "{} half-words", job.half_words);
@@ -74,8 +74,8 @@ fn one_changed_page_costs_one_erase() {
 fn a_bigger_firmware_costs_its_bytes() {
     let per_half_word = |scooter: &str| {
         let board = SimBoard::new(Scenario::Locked, target(scooter));
-        let stand = Stand::simulated(&board, scooter);
-        let job = cost(&board, &stand, &stand.request_with_data());
+        let setup = Setup::simulated(&board, scooter);
+        let job = cost(&board, &setup, &setup.request_with_data());
         job.time.as_secs_f64() / f64::from(u32::try_from(job.half_words).expect("a small count"))
     };
     let ratio = per_half_word("es2") / per_half_word("pro");

@@ -7,7 +7,7 @@ use m365_drv::{
     sim::{self, Scenario, SimBoard},
 };
 
-use crate::stand::{Ended, Stand, image};
+use crate::setup::{Ended, Setup, image};
 
 /// Our own application without the literals that it uses to detect GD32 chips.
 fn unaware() -> Image {
@@ -20,8 +20,8 @@ fn unaware() -> Image {
 }
 
 /// Runs the job with these DRV images and returns the refusal.
-fn refused(stand: &Stand, drv: &[Image]) -> Ended {
-    let Err(error) = stand.flash(&FlashRequest { drv, ..stand.request_with_data() }) else { panic!("not refused") };
+fn refused(setup: &Setup, drv: &[Image]) -> Ended {
+    let Err(error) = setup.flash(&FlashRequest { drv, ..setup.request_with_data() }) else { panic!("not refused") };
     assert_eq!((error.category(), error.board()), (Category::Image, BoardState::Untouched), "{error}");
     error
 }
@@ -32,18 +32,18 @@ fn drv_of(board: &SimBoard) -> Vec<u8> {
 
 #[test]
 fn the_chip_decides_among_several_images() {
-    let (board, stand) = Stand::scenario(Scenario::Gd32e103);
+    let (board, setup) = Setup::scenario(Scenario::Gd32e103);
     let candidates = [image(sim::APP_64), unaware()];
-    let report = stand.flash(&FlashRequest { drv: &candidates, ..stand.request_with_data() }).expect("the job");
+    let report = setup.flash(&FlashRequest { drv: &candidates, ..setup.request_with_data() }).expect("the job");
     assert!(report.verified);
     assert_eq!(drv_of(&board), sim::APP_64);
 }
 
 #[test]
 fn several_images_that_fit_the_chip_are_listed_and_none_is_taken() {
-    let (board, stand) = Stand::scenario(Scenario::Locked);
+    let (board, setup) = Setup::scenario(Scenario::Locked);
     let candidates = [unaware(), image(sim::APP_64)];
-    match refused(&stand, &candidates).error {
+    match refused(&setup, &candidates).error {
         Error::SeveralImages { fitting, .. } => {
             assert_eq!(fitting, ["rehearsal DRV, modified", "rehearsal DRV"]);
         }
@@ -54,10 +54,10 @@ fn several_images_that_fit_the_chip_are_listed_and_none_is_taken() {
 
 #[test]
 fn a_choice_that_no_chip_can_decide_is_refused_without_a_board() {
-    let (board, stand) = Stand::scenario(Scenario::Locked);
+    let (board, setup) = Setup::scenario(Scenario::Locked);
     let mut other = sim::APP_64.to_vec();
     other[0x3F00] ^= 1;
-    let error = refused(&stand, &[image(sim::APP_64), image(&other)]);
+    let error = refused(&setup, &[image(sim::APP_64), image(&other)]);
     assert!(matches!(error.error, Error::SeveralImages { .. }), "{error}");
     assert_eq!(board.counts().transfers, 0);
 }
@@ -67,8 +67,8 @@ fn an_image_in_the_first_folder_wins_if_it_fits() {
     let in_place = |place, image| Image { place: Some(place), ..image };
     let candidates = [in_place(1, image(sim::APP_64)), in_place(0, unaware())];
     for (scenario, drv) in [(Scenario::Locked, &candidates[1]), (Scenario::Gd32e103, &candidates[0])] {
-        let (board, stand) = Stand::scenario(scenario);
-        stand.flash(&FlashRequest { drv: &candidates, ..stand.request_with_data() }).expect("the job");
+        let (board, setup) = Setup::scenario(scenario);
+        setup.flash(&FlashRequest { drv: &candidates, ..setup.request_with_data() }).expect("the job");
         assert_eq!(drv_of(&board), drv.bytes);
     }
 }
@@ -79,8 +79,8 @@ fn the_list_waits_for_the_chip_if_it_depends_on_it() {
     other[0x3F00] ^= 1;
     let candidates = [image(sim::APP_64), image(&other), unaware()];
     for (scenario, count) in [(Scenario::Locked, 3), (Scenario::Gd32e103, 2)] {
-        let (board, stand) = Stand::scenario(scenario);
-        match refused(&stand, &candidates).error {
+        let (board, setup) = Setup::scenario(scenario);
+        match refused(&setup, &candidates).error {
             Error::SeveralImages { fitting, .. } => assert_eq!(fitting.len(), count),
             error => panic!("{error:?}"),
         }
@@ -90,33 +90,33 @@ fn the_list_waits_for_the_chip_if_it_depends_on_it() {
 
 #[test]
 fn a_refused_image_found_in_a_folder_is_named_with_its_file() {
-    let (_, stand) = Stand::scenario(Scenario::Locked);
+    let (_, setup) = Setup::scenario(Scenario::Locked);
     let found = Image { place: Some(0), file: Some("shelf/bad.zip".into()), ..image(sim::APP_128) };
-    let error = refused(&stand, &[found]).to_string();
+    let error = refused(&setup, &[found]).to_string();
     assert!(error.ends_with(", in \"shelf/bad.zip\""), "{error}");
 }
 
 #[test]
 fn if_no_image_fits_the_error_is_that_of_the_last_one() {
-    let (board, stand) = Stand::scenario(Scenario::Locked);
-    let error = refused(&stand, &[image(&[0xFF; 2048]), image(sim::APP_128)]);
+    let (board, setup) = Setup::scenario(Scenario::Locked);
+    let error = refused(&setup, &[image(&[0xFF; 2048]), image(sim::APP_128)]);
     assert!(matches!(error.error, Error::Gate { gate: "scooter", .. }), "{error}");
     assert_eq!(board.counts().transfers, 0);
 
-    let (_, stand) = Stand::scenario(Scenario::Gd32f103);
-    let error = refused(&stand, &[unaware()]);
+    let (_, setup) = Setup::scenario(Scenario::Gd32f103);
+    let error = refused(&setup, &[unaware()]);
     assert!(matches!(error.error, Error::Gate { gate: "gd32", .. }), "{error}");
 }
 
 #[test]
 fn rehearsal_images_are_for_the_simulated_board_only() {
-    let (board, stand) = Stand::scenario(Scenario::Locked);
-    let request = FlashRequest { rehearsal: RehearsalImages::Refused, ..stand.request() };
-    let Err(error) = stand.flash(&request) else { panic!("not refused") };
+    let (board, setup) = Setup::scenario(Scenario::Locked);
+    let request = FlashRequest { rehearsal: RehearsalImages::Refused, ..setup.request() };
+    let Err(error) = setup.flash(&request) else { panic!("not refused") };
     let words =
         "bootloader image refused: rehearsal bootloader cannot drive a motor: it is for the simulated board only";
     assert_eq!((error.category(), error.to_string().as_str()), (Category::Image, words));
     assert_eq!(board.counts().transfers, 0);
     let forced = FlashRequest { forced: vec!["rehearsal".into()], ..request };
-    assert!(stand.flash(&forced).expect("the job").verified);
+    assert!(setup.flash(&forced).expect("the job").verified);
 }

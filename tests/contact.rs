@@ -8,29 +8,29 @@ use m365_drv::{
     sim::{Fault, FaultKind, Scenario, Trigger},
 };
 
-use crate::stand::Stand;
+use crate::setup::Setup;
 
 /// Injects as many dropouts of this length as fit below the first 200 transfers.
-fn with_dropouts(gap: Duration, every: u64) -> Stand {
-    let (board, mut stand) = Stand::scenario(Scenario::Locked);
-    stand.connect.wait = Wait::Forever;
+fn with_dropouts(gap: Duration, every: u64) -> Setup {
+    let (board, mut setup) = Setup::scenario(Scenario::Locked);
+    setup.connect.wait = Wait::Forever;
     for nth in (50..200).step_by(every as usize) {
         board.inject(Fault { trigger: Trigger::Transfer(nth), kind: FaultKind::Silent(gap) });
     }
-    stand
+    setup
 }
 
 #[test]
 fn a_few_dropouts_of_a_millisecond_do_not_end_a_job() {
     for gap in [1, 2, 5, 20].map(Duration::from_millis) {
         for every in [40, 25, 10] {
-            let stand = with_dropouts(gap, every);
-            let report = stand.flash(&stand.request()).unwrap_or_else(|error| panic!("{gap:?}, {every}: {error}"));
+            let setup = with_dropouts(gap, every);
+            let report = setup.flash(&setup.request()).unwrap_or_else(|error| panic!("{gap:?}, {every}: {error}"));
             assert!(report.verified && report.mass_erased);
 
-            let stand = with_dropouts(gap, every);
-            let (consent, keep) = (Some(EraseConsent), stand.request().keep);
-            let unlock = stand.run(|job| ops::unlock(job, consent, &keep, Watchdog::Keep));
+            let setup = with_dropouts(gap, every);
+            let (consent, keep) = (Some(EraseConsent), setup.request().keep);
+            let unlock = setup.run(|job| ops::unlock(job, consent, &keep, Watchdog::Keep));
             assert!(unlock.unwrap_or_else(|error| panic!("{gap:?}, {every}: {error}")).erased);
         }
     }

@@ -15,29 +15,29 @@ use m365_drv::{
 
 use crate::{
     bench::Bench,
-    stand::{Ended, Stand, assert_same, mileage, target},
+    setup::{Ended, Setup, assert_same, mileage, target},
 };
 
-fn restore(stand: &Stand, path: &Path, consent: Option<EraseConsent>) -> Result<RestoreReport, Ended> {
-    let keep = Keep::in_folder(stand.folder.path().join("kept"));
-    stand.run(|job| ops::restore(job, path, consent, &keep, &[]))
+fn restore(setup: &Setup, path: &Path, consent: Option<EraseConsent>) -> Result<RestoreReport, Ended> {
+    let keep = Keep::in_folder(setup.folder.path().join("kept"));
+    setup.run(|job| ops::restore(job, path, consent, &keep, &[]))
 }
 
-fn write(stand: &Stand, name: &str, bytes: &[u8]) -> PathBuf {
-    let path = stand.folder.path().join(name);
+fn write(setup: &Setup, name: &str, bytes: &[u8]) -> PathBuf {
+    let path = setup.folder.path().join(name);
     fs::write(&path, bytes).expect("a file");
     path
 }
 
 /// A board that was written as a dump is to find it, and what it then held.
-fn written(scooter: &str) -> (SimBoard, Stand, Vec<u8>) {
+fn written(scooter: &str) -> (SimBoard, Setup, Vec<u8>) {
     let board = SimBoard::new(Scenario::Open, target(scooter));
-    let stand = Stand::simulated(&board, scooter);
-    stand.flash(&stand.request()).expect("a board");
+    let setup = Setup::simulated(&board, scooter);
+    setup.flash(&setup.request()).expect("a board");
     let flash = board.flash();
-    stand.flash(&FlashRequest { mileage: Some(mileage(9)), ..stand.request() }).expect("another mileage");
+    setup.flash(&FlashRequest { mileage: Some(mileage(9)), ..setup.request() }).expect("another mileage");
     assert!(board.flash() != flash);
-    (board, stand, flash)
+    (board, setup, flash)
 }
 
 /// Intel HEX of these parts; what is blank between them is left out.
@@ -55,7 +55,7 @@ fn hex_of(parts: &[(u32, &[u8])]) -> Vec<u8> {
 
 #[test]
 fn a_dump_in_any_form_is_put_back() {
-    let (board, stand, flash) = written("pro");
+    let (board, setup, flash) = written("pro");
     let newer = board.flash();
     let options = OptionBytes::from_values([0xA5, 0xFD, 1, 2, 0xFF, 0xFF, 0xFF, 0xFF]);
     let own = OptionBytes(board.option_bytes());
@@ -71,11 +71,11 @@ fn a_dump_in_any_form_is_put_back() {
         board.set_flash(&newer);
         board.set_option_bytes(own.0);
         board.power_cycle();
-        let report = restore(&stand, &write(&stand, "dump", &bytes), None).expect(form);
+        let report = restore(&setup, &write(&setup, "dump", &bytes), None).expect(form);
         assert_same(&board.flash(), &flash);
         assert_eq!(OptionBytes(board.option_bytes()), options, "{form}");
-        assert_eq!((report.verified, report.serial), (true, Some(stand.serial())), "{form}");
-        let again = restore(&stand, &write(&stand, "dump", &bytes), None).expect(form);
+        assert_eq!((report.verified, report.serial), (true, Some(setup.serial())), "{form}");
+        let again = restore(&setup, &write(&setup, "dump", &bytes), None).expect(form);
         assert_eq!((again.pages_erased, again.bytes_programmed, again.options_written), (0, 0, false), "{form}");
         assert_eq!(board.violations(), [""; 0]);
     }
@@ -83,30 +83,30 @@ fn a_dump_in_any_form_is_put_back() {
 
 #[test]
 fn a_dump_of_a_large_board_is_put_back() {
-    let (board, stand, flash) = written("es2");
-    restore(&stand, &write(&stand, "dump", &flash), None).expect("a restore");
+    let (board, setup, flash) = written("es2");
+    restore(&setup, &write(&setup, "dump", &flash), None).expect("a restore");
     assert_same(&board.flash(), &flash);
 }
 
 #[test]
 fn a_dump_of_another_chip_gets_the_uid_of_this_one() {
-    let (board, stand, mut flash) = written("pro");
+    let (board, setup, mut flash) = written("pro");
     let block = DataBlock::parse(&flash[0xF800..0xFA00]).expect("a block");
     flash[0xF800..0xFA00].copy_from_slice(block.clone().with_uid(Uid([7, 8, 9])).as_bytes());
-    restore(&stand, &write(&stand, "dump", &flash), None).expect("a restore");
+    restore(&setup, &write(&setup, "dump", &flash), None).expect("a restore");
     assert_same(&board.flash()[0xF800..0xFA00], block.as_bytes());
 }
 
 #[test]
 fn a_dump_on_a_locked_board_needs_consent_and_keeps_what_was_there() {
-    let (board, stand, flash) = written("pro");
-    stand.run(ops::lock).expect("a lock");
-    let path = write(&stand, "dump", &flash);
-    let error = restore(&stand, &path, None).expect_err("no consent");
+    let (board, setup, flash) = written("pro");
+    setup.run(ops::lock).expect("a lock");
+    let path = write(&setup, "dump", &flash);
+    let error = restore(&setup, &path, None).expect_err("no consent");
     assert_eq!((error.category(), error.board()), (Category::Consent, BoardState::Untouched));
     let Error::Consent { stake, .. } = error.error else { panic!("{error}") };
-    assert_eq!(stake.written.map(|(serial, _)| serial), Some(stand.serial()));
-    let report = restore(&stand, &path, Some(EraseConsent)).expect("a restore");
+    assert_eq!(stake.written.map(|(serial, _)| serial), Some(setup.serial()));
+    let report = restore(&setup, &path, Some(EraseConsent)).expect("a restore");
     assert!(report.mass_erased && report.backup.is_some());
     assert_same(&board.flash(), &flash);
     assert!(!OptionBytes(board.option_bytes()).protects());
@@ -114,8 +114,8 @@ fn a_dump_on_a_locked_board_needs_consent_and_keeps_what_was_there() {
 
 #[test]
 fn what_a_dump_lacks_is_asked_for() {
-    let (board, stand, flash) = written("pro");
-    let before = stand.contents();
+    let (board, setup, flash) = written("pro");
+    let before = setup.contents();
     let mut no_serial = flash.clone();
     no_serial[0xF820..0xF82E].fill(0xFF);
     let mut no_boot = flash.clone();
@@ -126,59 +126,59 @@ fn what_a_dump_lacks_is_asked_for() {
         (&flash[..0x8400], &[Lack::Block], Category::Data),
         (&no_serial, &[Lack::Serial], Category::Data),
         (&flash[0xF800..0xFC00], &[Lack::Boot, Lack::Drv], Category::Image),
-        (&stand.drv.bytes, &[Lack::Boot, Lack::Block], Category::Image),
+        (&setup.drv.bytes, &[Lack::Boot, Lack::Block], Category::Image),
     ];
     for (bytes, expected, category) in cases {
-        let error = restore(&stand, &write(&stand, "dump", bytes), Some(EraseConsent)).expect_err("a lack");
+        let error = restore(&setup, &write(&setup, "dump", bytes), Some(EraseConsent)).expect_err("a lack");
         assert_eq!((error.category(), error.board()), (category, BoardState::Untouched), "{error}");
         let Error::DumpLacks { lacks, .. } = error.error else { panic!("{error}") };
         assert_eq!(lacks, expected);
     }
-    let error = restore(&stand, &write(&stand, "dump", b"<html>"), None).expect_err("not a dump");
+    let error = restore(&setup, &write(&setup, "dump", b"<html>"), None).expect_err("not a dump");
     assert_eq!(error.category(), Category::Image);
-    assert!(stand.contents() == before && board.counts().option_erases == 0);
+    assert!(setup.contents() == before && board.counts().option_erases == 0);
 }
 
 #[test]
 fn damaged_firmware_in_a_dump_is_refused() {
-    let (_, stand, flash) = written("pro");
-    let before = stand.contents();
+    let (_, setup, flash) = written("pro");
+    let before = setup.contents();
     let mut no_vectors = flash.clone();
     no_vectors[0x1000..0x1008].fill(0);
-    let error = restore(&stand, &write(&stand, "dump", &no_vectors), None).expect_err("no vectors");
+    let error = restore(&setup, &write(&setup, "dump", &no_vectors), None).expect_err("no vectors");
     assert_eq!((error.category(), error.board()), (Category::Image, BoardState::Untouched), "{error}");
-    assert!(stand.contents() == before);
+    assert!(setup.contents() == before);
 }
 
 #[test]
 fn a_dump_with_a_record_missing_is_refused() {
-    let (_, stand, flash) = written("pro");
-    let before = stand.contents();
+    let (_, setup, flash) = written("pro");
+    let before = setup.contents();
     let text = String::from_utf8(hex_of(&[(0x0800_0000, &flash)])).expect("text");
     // 32 bytes of the firmware's code.
     let kept: Vec<_> = text.lines().filter(|line| !line.starts_with(":20148000")).collect();
     assert_eq!(kept.len() + 1, text.lines().count());
-    let error = restore(&stand, &write(&stand, "dump", kept.join("\n").as_bytes()), None).expect_err("a hole");
+    let error = restore(&setup, &write(&setup, "dump", kept.join("\n").as_bytes()), None).expect_err("a hole");
     assert!(matches!(error.error, Error::Gate { gate: "hole", .. }), "{error}");
     assert_eq!((error.category(), error.board()), (Category::Image, BoardState::Untouched));
-    assert!(stand.contents() == before);
+    assert!(setup.contents() == before);
 }
 
 /// On relatives of the GD32E103 nothing removes it again.
 #[test]
 fn option_bytes_that_protect_for_good_are_never_written() {
-    let (board, stand, flash) = written("pro");
+    let (board, setup, flash) = written("pro");
     let options = OptionBytes::from_values([0xCC, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]);
-    let dump = write(&stand, "dump", &[&flash[..], &options.0].concat());
-    let uid = stand.contents().uid;
-    let saved = m365_drv::image::Saved { uid, option_bytes: options.0, flash: Some(flash), block: None };
-    let backup = write(&stand, "backup.json", saved.encode().as_bytes());
-    let before = stand.contents();
+    let dump = write(&setup, "dump", &[&flash[..], &options.0].concat());
+    let uid = setup.contents().uid;
+    let saved = m365_drv::image::BackupFile { uid, option_bytes: options.0, flash: Some(flash), block: None };
+    let backup = write(&setup, "backup.json", saved.encode().as_bytes());
+    let before = setup.contents();
     for path in [dump, backup] {
-        let error = restore(&stand, &path, Some(EraseConsent)).expect_err("RDP 0xcc");
+        let error = restore(&setup, &path, Some(EraseConsent)).expect_err("RDP 0xcc");
         assert_eq!((error.category(), error.board()), (Category::Image, BoardState::Untouched), "{error}");
     }
-    assert!(stand.contents() == before && board.counts().option_erases == 0);
+    assert!(setup.contents() == before && board.counts().option_erases == 0);
 }
 
 #[test]
@@ -295,41 +295,41 @@ fn a_hint_names_no_file_that_would_be_refused() {
 
 #[test]
 fn a_dump_with_the_block_of_another_family_is_refused() {
-    let (board, stand, mut flash) = written("pro");
+    let (board, setup, mut flash) = written("pro");
     flash[0xF820..0xF82E].copy_from_slice(b"N2GSD1234C5678");
     let before = board.flash();
-    let error = restore(&stand, &write(&stand, "dump", &flash), None).expect_err("a refusal");
+    let error = restore(&setup, &write(&setup, "dump", &flash), None).expect_err("a refusal");
     assert!(matches!(error.error, Error::OtherBlock(_)), "{error}");
     assert_eq!((error.category(), error.board()), (Category::Data, BoardState::Untouched));
     assert!(board.flash() == before);
     // And the other way round.
-    let (_, stand, mut flash) = written("es2");
+    let (_, setup, mut flash) = written("es2");
     flash[0x1_C020..0x1_C02E].copy_from_slice(b"21886/00012345");
-    let error = restore(&stand, &write(&stand, "dump", &flash), None).expect_err("a refusal");
+    let error = restore(&setup, &write(&setup, "dump", &flash), None).expect_err("a refusal");
     assert!(matches!(error.error, Error::OtherBlock(_)), "{error}");
 }
 
 #[test]
 fn a_dump_with_a_changed_bootloader_is_put_back_only_if_that_is_forced() {
-    let (_, stand, mut flash) = written("pro");
+    let (_, setup, mut flash) = written("pro");
     flash[0x40] ^= 1;
-    let path = write(&stand, "dump", &flash);
-    let error = restore(&stand, &path, None).expect_err("a changed bootloader");
+    let path = write(&setup, "dump", &flash);
+    let error = restore(&setup, &path, None).expect_err("a changed bootloader");
     assert_eq!((error.category(), error.board()), (Category::Image, BoardState::Untouched));
     assert!(matches!(error.error, Error::Gate { kind: Kind::Boot, gate: "boot-known", .. }), "{error}");
-    let (keep, forced) = (Keep::in_folder(stand.folder.path().join("kept")), ["boot-known".to_owned()]);
-    let (report, told) = stand.run_told(|job| ops::restore(job, &path, None, &keep, &forced));
+    let (keep, forced) = (Keep::in_folder(setup.folder.path().join("kept")), ["boot-known".to_owned()]);
+    let (report, told) = setup.run_told(|job| ops::restore(job, &path, None, &keep, &forced));
     assert!(report.expect("a restore").verified);
     assert!(told.iter().any(|(name, what)| *name == "forced-gate" && what.contains("bootloader")), "{told:?}");
 }
 
 #[test]
 fn what_the_data_block_of_a_dump_lacks_is_named() {
-    let (_, stand, flash) = written("pro");
+    let (_, setup, flash) = written("pro");
     let lacks = |at: usize, len: usize| {
         let mut changed = flash.clone();
         changed[0xF800 + at..0xF800 + at + len].fill(0xFF);
-        let error = restore(&stand, &write(&stand, "dump", &changed), None).expect_err("a lack");
+        let error = restore(&setup, &write(&setup, "dump", &changed), None).expect_err("a lack");
         assert_eq!(error.category(), Category::Data);
         let Error::DumpLacks { lacks, .. } = error.error else { panic!("{error}") };
         lacks

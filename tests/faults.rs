@@ -9,20 +9,20 @@
 //! which takes hours; `-- --nocapture` prints the counts.
 
 mod contact;
+mod counts;
 mod cuts;
+mod fault_case;
 mod interrupt;
 mod lies;
 mod losses;
 mod protect;
 mod random;
-mod scene;
-mod tally;
 
 use m365_drv::sim::Fault;
 
 use self::{
-    scene::{End, Power, Scene, Trial},
-    tally::Tally,
+    counts::FaultCounts,
+    fault_case::{End, FaultCase, Power, Trial},
 };
 
 /// The N of `M365_DRV_EXHAUSTIVE=N`; `None` in a normal test run.
@@ -38,30 +38,30 @@ fn points(last: u64, count: u64) -> impl Iterator<Item = u64> {
 }
 
 /// Injects one fault, judges the run, and repeats the same command without the fault.
-fn strike(scene: &'static Scene, tally: &mut Tally, kind: &'static str, fault: Fault, power: Power) {
-    let mut trial = Trial::new(scene);
+fn strike(case: &'static FaultCase, counts: &mut FaultCounts, kind: &'static str, fault: Fault, power: Power) {
+    let mut trial = Trial::new(case);
     let armed = trial.board.inject(fault);
     let outcome = trial.run().and_then(|end| {
         if !armed.fired() {
             return Err("the fault never fired".into());
         }
-        tally.ended(kind, end);
+        counts.ended(kind, end);
         trial.mend(power);
-        again(&mut trial, end, tally)
+        again(&mut trial, end, counts)
     });
     if let Err(what) = outcome {
-        tally.failed(format!("{kind} at {:?}: {what}", fault.trigger));
+        counts.failed(format!("{kind} at {:?}: {what}", fault.trigger));
     }
 }
 
 /// Repeats the command after a run that ended with `end`.
-fn again(trial: &mut Trial, end: End, tally: &mut Tally) -> Result<(), String> {
+fn again(trial: &mut Trial, end: End, counts: &mut FaultCounts) -> Result<(), String> {
     trial.run_again()?;
     if end != End::Success {
-        tally.recovered();
+        counts.recovered();
     }
     if trial.has_lost_user() {
-        tally.user_lost();
+        counts.user_lost();
     }
     Ok(())
 }

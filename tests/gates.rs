@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     bench::{Bench, Lines},
-    stand::{Stand, image},
+    setup::{Setup, image},
 };
 
 const FLASH: &str = "--simulate=open flash pro --drv changed.bin --no-backup";
@@ -142,16 +142,16 @@ fn changed_firmware_is_called_by_what_it_was_made_from_everywhere() {
 
 #[test]
 fn firmware_inherits_its_chips() {
-    let (_, stand) = Stand::scenario(Scenario::Gd32e103);
+    let (_, setup) = Setup::scenario(Scenario::Gd32e103);
     let mut bytes = changed();
-    let request = |image| FlashRequest { drv: image, ..stand.request_with_data() };
-    assert!(stand.flash(&request(&[image(&bytes)])).expect("the job").verified);
+    let request = |image| FlashRequest { drv: image, ..setup.request_with_data() };
+    assert!(setup.flash(&request(&[image(&bytes)])).expect("the job").verified);
     // What it was made from supports the GD32 chips; this does not any more.
     let at = bytes.windows(4).position(|window| window == 0x4842_4333u32.to_le_bytes()).expect("the literal of a chip");
     bytes[at..at + 4].fill(0x55);
-    let (_, stand) = Stand::scenario(Scenario::Gd32e103);
+    let (_, setup) = Setup::scenario(Scenario::Gd32e103);
     let candidates = [image(&bytes)];
-    let Err(error) = stand.flash(&FlashRequest { drv: &candidates, ..stand.request_with_data() }) else {
+    let Err(error) = setup.flash(&FlashRequest { drv: &candidates, ..setup.request_with_data() }) else {
         panic!("not refused")
     };
     assert!(matches!(error.error, Error::Gate { gate: "gd32", .. }), "{error}");

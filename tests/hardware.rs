@@ -34,13 +34,13 @@ use m365_drv::{
 
 use crate::{
     flash,
-    stand::{Stand, image, target},
+    setup::{Setup, image, target},
 };
 
 /// There is only one board, so tests take turns even without `--test-threads=1`.
 static WIRES: Mutex<()> = Mutex::new(());
 
-fn with_board(test: impl FnOnce(&Stand)) {
+fn with_board(test: impl FnOnce(&Setup)) {
     let _wires = WIRES.lock().unwrap_or_else(PoisonError::into_inner);
     let selector = env::var("M365_DRV_PROBE").expect("M365_DRV_PROBE names the probe");
     let target = target(&env::var("M365_DRV_SCOOTER").unwrap_or_else(|_| "pro".into()));
@@ -50,9 +50,9 @@ fn with_board(test: impl FnOnce(&Stand)) {
         None => image(ours),
     };
     let (boot, drv) = (firmware("M365_DRV_BOOT", sim::BOOT), firmware("M365_DRV_DRV", app));
-    let mut stand = Stand::new(Probes::usb, target, boot, drv);
-    stand.connect.selector = Some(selector.parse().expect("a probe selector"));
-    test(&stand);
+    let mut setup = Setup::new(Probes::usb, target, boot, drv);
+    setup.connect.selector = Some(selector.parse().expect("a probe selector"));
+    test(&setup);
 }
 
 /// Briefly cuts the board's power.
@@ -76,32 +76,32 @@ fn identity(report: &FlashReport) -> (Serial, Mileage) {
 #[test]
 #[ignore = "needs a board, which it erases"]
 fn a_board_gets_exactly_the_images_and_the_block() {
-    with_board(|stand| {
-        flash::programs_exactly_the_images_and_the_block(stand);
-        flash::a_finished_board_is_left_alone(stand);
-        flash::one_changed_page_is_one_erase(stand);
-        flash::programs_exactly_the_images_and_the_block(stand);
+    with_board(|setup| {
+        flash::programs_exactly_the_images_and_the_block(setup);
+        flash::a_finished_board_is_left_alone(setup);
+        flash::one_changed_page_is_one_erase(setup);
+        flash::programs_exactly_the_images_and_the_block(setup);
     });
 }
 
 #[test]
 #[ignore = "needs a board, which it erases"]
 fn a_preview_and_refusals_leave_a_board_unchanged() {
-    with_board(|stand| {
-        flash::programs_exactly_the_images_and_the_block(stand);
-        flash::a_preview_changes_nothing(stand);
-        flash::wrong_images_are_refused_each_for_its_own_reason(stand);
+    with_board(|setup| {
+        flash::programs_exactly_the_images_and_the_block(setup);
+        flash::a_preview_changes_nothing(setup);
+        flash::wrong_images_are_refused_each_for_its_own_reason(setup);
     });
 }
 
 #[test]
 #[ignore = "needs a board, which it erases"]
 fn a_locked_board_is_not_erased() {
-    with_board(|stand| {
-        flash::programs_exactly_the_images_and_the_block(stand);
-        stand.run(ops::lock).expect("the board can be locked");
-        flash::a_locked_board_is_not_erased_without_consent(stand);
-        flash::programs_exactly_the_images_and_the_block(stand);
+    with_board(|setup| {
+        flash::programs_exactly_the_images_and_the_block(setup);
+        setup.run(ops::lock).expect("the board can be locked");
+        flash::a_locked_board_is_not_erased_without_consent(setup);
+        flash::programs_exactly_the_images_and_the_block(setup);
     });
 }
 
@@ -109,48 +109,48 @@ fn a_locked_board_is_not_erased() {
 #[ignore = "needs a board, which it erases"]
 fn repeated_lock_flash_and_verify_loses_nothing() {
     let cycles = env::var("M365_DRV_CYCLES").map_or(3, |text| text.parse().expect("M365_DRV_CYCLES is a number"));
-    with_board(|stand| cycle(stand, cycles, relay().as_deref()));
+    with_board(|setup| cycle(setup, cycles, relay().as_deref()));
 }
 
 #[test]
 fn the_cycles_work_on_the_simulated_board() {
-    let (_, stand) = Stand::scenario(Scenario::Locked);
-    cycle(&stand, 3, None);
+    let (_, setup) = Setup::scenario(Scenario::Locked);
+    cycle(&setup, 3, None);
 }
 
 /// Repeats lock, flash, verify and run. With a relay, cuts the power during every second run.
-fn cycle(stand: &Stand, cycles: u32, relay: Option<&Relay>) {
+fn cycle(setup: &Setup, cycles: u32, relay: Option<&Relay>) {
     let began = Instant::now();
-    let first = flash::programs_exactly_the_images_and_the_block(stand);
+    let first = flash::programs_exactly_the_images_and_the_block(setup);
     let (mut cuts, mut recovered, mut false_successes) = (0, 0, 0);
     for cycle in 1..=cycles {
-        stand.run(ops::reset).expect("the board can be reset");
+        setup.run(ops::reset).expect("the board can be reset");
         thread::sleep(START_UP);
-        stand.run(ops::lock).expect("the board can be locked");
+        setup.run(ops::lock).expect("the board can be locked");
         if let Some(cut) = relay {
             // The application of a protected chip starts only at power-on.
             cut();
             thread::sleep(START_UP);
         }
-        let request = stand.request();
+        let request = setup.request();
         let result = match relay {
             Some(cut) if cycle % 2 == 0 => {
                 cuts += 1;
                 // At a different point each time.
                 let took = Duration::from_millis(first.took_ms.max(1));
-                with_power_cut(cut, took * (cycle * 37 % 100) / 100, || stand.flash(&request))
+                with_power_cut(cut, took * (cycle * 37 % 100) / 100, || setup.flash(&request))
             }
-            _ => stand.flash(&request),
+            _ => setup.flash(&request),
         };
         let is_right = |report: &FlashReport| {
-            identity(report) == identity(&first) && stand.run(|job| ops::verify(job, &request)).is_ok()
+            identity(report) == identity(&first) && setup.run(|job| ops::verify(job, &request)).is_ok()
         };
         match result {
             Ok(report) => false_successes += u32::from(!is_right(&report)),
             Err(error) => {
                 println!("cycle {cycle}: {error}");
                 // The same command finishes the job.
-                let again = stand.flash(&request);
+                let again = setup.flash(&request);
                 let report = again.unwrap_or_else(|error| panic!("cycle {cycle}, run again: {error}"));
                 assert!(is_right(&report), "cycle {cycle}, run again: the board is not as planned");
                 recovered += 1;

@@ -9,21 +9,21 @@ use m365_drv::{
 
 use crate::{
     bench::Bench,
-    stand::{Stand, mileage, target},
+    setup::{Setup, mileage, target},
 };
 
-fn failing<T>(stand: &Stand, work: impl FnOnce(&mut Job<'_>) -> Result<T, Error>) -> (Error, Known) {
-    let (probes, mut known) = (stand.probes(), Known::default());
+fn failing<T>(setup: &Setup, work: impl FnOnce(&mut Job<'_>) -> Result<T, Error>) -> (Error, Known) {
+    let (probes, mut known) = (setup.probes(), Known::default());
     let mut silent = ();
-    let mut job = Job::new(&probes, stand.connect.clone(), &mut silent, &mut known);
+    let mut job = Job::new(&probes, setup.connect.clone(), &mut silent, &mut known);
     let error = work(&mut job).err().expect("a failure");
     (error, known)
 }
 
 #[test]
 fn a_refusal_leaves_what_was_found_by_then() {
-    let (_, stand) = Stand::scenario(Scenario::Locked);
-    let (error, known) = failing(&stand, |job| ops::flash(job, &FlashRequest { consent: None, ..stand.request() }));
+    let (_, setup) = Setup::scenario(Scenario::Locked);
+    let (error, known) = failing(&setup, |job| ops::flash(job, &FlashRequest { consent: None, ..setup.request() }));
     assert_eq!(error.category(), Category::Consent);
     assert_eq!((known.scooter.as_deref(), known.chip), (Some("pro"), Some(ChipKind::Stm32F103)));
     assert_eq!((known.uid, known.protection), (Some(Uid(sim::UID)), Some(Protection::Read)));
@@ -35,20 +35,20 @@ fn a_refusal_leaves_what_was_found_by_then() {
 
 #[test]
 fn a_failure_in_the_middle_leaves_the_backup() {
-    let (board, stand) = Stand::scenario(Scenario::Locked);
+    let (board, setup) = Setup::scenario(Scenario::Locked);
     let gone = FaultKind::ProbeGone { returns_after: None };
     let armed = board.inject(Fault { trigger: Trigger::MassErase(1), kind: gone });
-    let (error, known) = failing(&stand, |job| ops::flash(job, &stand.request_with_data()));
+    let (error, known) = failing(&setup, |job| ops::flash(job, &setup.request_with_data()));
     assert!(armed.fired());
     assert_eq!(error.category(), Category::LinkLost, "{error}");
     assert!(known.backup.is_some_and(|path| path.exists()));
-    assert_eq!((known.serial, known.mileage_m), (Some(stand.serial()), Some(mileage(1234))));
+    assert_eq!((known.serial, known.mileage_m), (Some(setup.serial()), Some(mileage(1234))));
 }
 
 #[test]
 fn without_contact_nothing_but_what_was_given_is_known() {
-    let (_, stand) = Stand::scenario(Scenario::Absent);
-    let (error, known) = failing(&stand, |job| ops::flash(job, &stand.request_with_data()));
+    let (_, setup) = Setup::scenario(Scenario::Absent);
+    let (error, known) = failing(&setup, |job| ops::flash(job, &setup.request_with_data()));
     assert_eq!(error.category(), Category::NoContact);
     let took = known.took_ms.expect("a time");
     let known = serde_json::to_value(&known).expect("JSON");
@@ -67,9 +67,9 @@ fn a_target_voltage_is_said_if_it_explains_the_silence() {
         (3.25, ""),
         (2.9, ""),
     ] {
-        let (board, stand) = Stand::scenario(Scenario::Absent);
+        let (board, setup) = Setup::scenario(Scenario::Absent);
         board.set_target_voltage(volts);
-        let error = stand.run(ops::info).expect_err("no contact").to_string();
+        let error = setup.run(ops::info).expect_err("no contact").to_string();
         assert_eq!(error.contains("target voltage"), !says.is_empty(), "{error}");
         assert!(error.ends_with(&format!("({says})")) || says.is_empty(), "{error}");
     }
@@ -113,10 +113,10 @@ fn a_block_of_the_other_flash_map_is_found() {
     // 64 KiB firmware on a chip with 128 KiB.
     let flash = SimBoard::new(Scenario::Open, target("pro")).flash();
     let board = SimBoard::with_flash(sim::SimChip::Stm32f103, 128, &flash);
-    let stand = Stand::simulated(&board, "pro");
-    let info = stand.run(ops::info).expect("info");
+    let setup = Setup::simulated(&board, "pro");
+    let info = setup.run(ops::info).expect("info");
     assert!(info.data.is_some() && info.drv.is_some_and(|drv| drv.known));
-    assert!(stand.flash(&stand.request()).expect("the job").verified);
+    assert!(setup.flash(&setup.request()).expect("the job").verified);
 }
 
 #[test]
@@ -132,10 +132,10 @@ fn a_serial_that_was_given_is_not_held_against_the_board_afterwards() {
 #[test]
 fn the_protection_in_a_report_is_the_one_that_was_read_last() {
     for (trigger, expected) in [(Trigger::MassErase(1), None), (Trigger::HalfWord(20), Some(Protection::None))] {
-        let (board, stand) = Stand::scenario(Scenario::Locked);
+        let (board, setup) = Setup::scenario(Scenario::Locked);
         let gone = FaultKind::ProbeGone { returns_after: None };
         let armed = board.inject(Fault { trigger, kind: gone });
-        let (_, known) = failing(&stand, |job| ops::flash(job, &stand.request_with_data()));
+        let (_, known) = failing(&setup, |job| ops::flash(job, &setup.request_with_data()));
         assert!(armed.fired());
         assert_eq!(known.protection, expected);
     }
@@ -172,9 +172,9 @@ fn unlock_reads_the_serial_before_it_asks_and_reports_it() {
     let bench = Bench::new();
     let lines = bench.m365("--simulate=B:locked unlock").exit(3).json();
     assert_eq!((&lines.report()["serial"], &lines.report()["data_source"]), (&"21886/00012345".into(), &"sram".into()));
-    let (_, stand) = Stand::scenario(Scenario::Locked);
+    let (_, setup) = Setup::scenario(Scenario::Locked);
     let keep = ops::Keep::nothing();
-    let (error, _) = failing(&stand, |job| ops::unlock(job, None, &keep, ops::Watchdog::Keep));
+    let (error, _) = failing(&setup, |job| ops::unlock(job, None, &keep, ops::Watchdog::Keep));
     let Error::Consent { stake, .. } = error else { panic!("{error}") };
     let held = stake.held.and_then(|(serial, _)| serial).map(|serial| serial.to_string());
     assert_eq!((held.as_deref(), stake.written), (Some("21886/00012345"), None));

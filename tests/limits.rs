@@ -12,7 +12,7 @@ use m365_drv::{
 
 use crate::{
     flash::assert_refused,
-    stand::{Stand, image},
+    setup::{Setup, image},
 };
 
 /// The `board.yaml` of the saved simulated board.
@@ -26,29 +26,29 @@ fn saved(board: &SimBoard) -> String {
 #[test]
 fn an_unplugged_probe_is_a_lost_link_and_a_missing_one_is_no_probe() {
     for nth in [30, 100, 150] {
-        let (board, stand) = Stand::scenario(Scenario::Locked);
+        let (board, setup) = Setup::scenario(Scenario::Locked);
         let gone = FaultKind::ProbeGone { returns_after: None };
         let armed = board.inject(Fault { trigger: Trigger::Transfer(nth), kind: gone });
-        let error = stand.flash(&stand.request()).unwrap_err();
+        let error = setup.flash(&setup.request()).unwrap_err();
         assert!(armed.fired());
         assert_eq!((error.category(), error.board()), (Category::LinkLost, BoardState::Untouched), "{error}");
     }
-    let (board, mut stand) = Stand::scenario(Scenario::Locked);
+    let (board, mut setup) = Setup::scenario(Scenario::Locked);
     board.inject(Fault { trigger: Trigger::Transfer(1), kind: FaultKind::ProbeGone { returns_after: None } });
-    stand.flash(&stand.request()).unwrap_err();
-    stand.connect.wait = Wait::For(Duration::from_secs(2));
-    assert_eq!(stand.flash(&stand.request()).unwrap_err().category(), Category::NoProbe);
+    setup.flash(&setup.request()).unwrap_err();
+    setup.connect.wait = Wait::For(Duration::from_secs(2));
+    assert_eq!(setup.flash(&setup.request()).unwrap_err().category(), Category::NoProbe);
 }
 
 /// A failure that repeats in the same way is not retried forever.
 #[test]
 fn a_wait_with_a_limit_ends_if_nothing_makes_progress() {
     for lie in [Lie::Stuck, Lie::Late, Lie::Ones] {
-        let (board, mut stand) = Stand::scenario(Scenario::Locked);
-        stand.connect.wait = Wait::For(Duration::from_secs(5));
+        let (board, mut setup) = Setup::scenario(Scenario::Locked);
+        setup.connect.wait = Wait::For(Duration::from_secs(5));
         board.inject(Fault { trigger: Trigger::Transfer(120), kind: FaultKind::Lying(lie) });
         let began = board.counts().time;
-        stand.flash(&stand.request()).unwrap_err();
+        setup.flash(&setup.request()).unwrap_err();
         let took = board.counts().time.saturating_sub(began);
         assert!(took < Duration::from_secs(120), "{lie:?} was given {took:?}");
     }
@@ -57,33 +57,33 @@ fn a_wait_with_a_limit_ends_if_nothing_makes_progress() {
 /// Consent to erase one board does not cover another.
 #[test]
 fn only_the_expected_board_is_accepted() {
-    let (_, mut stand) = Stand::scenario(Scenario::Locked);
-    let before = stand.contents();
-    let error = stand.flash(&FlashRequest { consent: None, ..stand.request() }).unwrap_err();
+    let (_, mut setup) = Setup::scenario(Scenario::Locked);
+    let before = setup.contents();
+    let error = setup.flash(&FlashRequest { consent: None, ..setup.request() }).unwrap_err();
     let Error::Consent { uid, .. } = error.error else { panic!("{error}") };
     assert_eq!(uid, before.uid);
-    stand.connect.expect = Some(Uid([9, 9, 9]));
-    assert_refused(&stand, &before, stand.flash(&stand.request()), Category::WrongBoard);
-    stand.connect.expect = Some(uid);
-    stand.flash(&stand.request()).unwrap();
+    setup.connect.expect = Some(Uid([9, 9, 9]));
+    assert_refused(&setup, &before, setup.flash(&setup.request()), Category::WrongBoard);
+    setup.connect.expect = Some(uid);
+    setup.flash(&setup.request()).unwrap();
 }
 
 #[test]
 fn firmware_runs_on_after_a_refusal() {
-    let (board, stand) = Stand::scenario(Scenario::Wrp);
+    let (board, setup) = Setup::scenario(Scenario::Wrp);
     assert!(saved(&board).contains("core: running"));
-    let before = stand.contents();
-    let request = FlashRequest { consent: None, ..stand.request_with_data() };
-    assert_refused(&stand, &before, stand.flash(&request), Category::Consent);
+    let before = setup.contents();
+    let request = FlashRequest { consent: None, ..setup.request_with_data() };
+    assert_refused(&setup, &before, setup.flash(&request), Category::Consent);
     assert!(saved(&board).contains("core: running"));
 }
 
 #[test]
 fn a_preview_reports_the_consent_that_is_needed() {
     let needs = |scenario| {
-        let (_, stand) = Stand::scenario(scenario);
-        let request = FlashRequest { intent: Intent::Preview, consent: None, ..stand.request_with_data() };
-        stand.flash(&request).unwrap().needs_consent
+        let (_, setup) = Setup::scenario(scenario);
+        let request = FlashRequest { intent: Intent::Preview, consent: None, ..setup.request_with_data() };
+        setup.flash(&request).unwrap().needs_consent
     };
     assert_eq!(needs(Scenario::Locked), Some(Obstacle::ReadProtected));
     assert_eq!(needs(Scenario::Wrp), Some(Obstacle::WriteProtected));
@@ -93,13 +93,13 @@ fn a_preview_reports_the_consent_that_is_needed() {
 /// Protection that is set but not yet in force, because locking was interrupted.
 #[test]
 fn a_chip_that_is_about_to_be_protected_is_erased_only_with_consent() {
-    let (board, stand) = Stand::scenario(Scenario::Open);
+    let (board, setup) = Setup::scenario(Scenario::Open);
     board.put_option_bytes(OptionBytes::open(0xFF).with_rdp(0).0);
-    let preview = FlashRequest { intent: Intent::Preview, consent: None, ..stand.request() };
-    let foreseen = stand.flash(&preview).unwrap();
+    let preview = FlashRequest { intent: Intent::Preview, consent: None, ..setup.request() };
+    let foreseen = setup.flash(&preview).unwrap();
     assert!(foreseen.mass_erased);
     assert_eq!(foreseen.needs_consent, Some(Obstacle::AboutToBeReadProtected));
-    let report = stand.flash(&stand.request()).unwrap();
+    let report = setup.flash(&setup.request()).unwrap();
     assert!(report.mass_erased && report.options_written);
     assert_eq!(board.counts().mass_erases, 1);
 }
@@ -107,44 +107,44 @@ fn a_chip_that_is_about_to_be_protected_is_erased_only_with_consent() {
 /// The image's last half-words are erased instead of zero.
 #[test]
 fn an_image_on_the_board_that_lacks_its_end_cannot_stay() {
-    let (board, stand) = Stand::scenario(Scenario::Open);
+    let (board, setup) = Setup::scenario(Scenario::Open);
     let mut flash = board.flash();
     let boot = sim::BOOT;
     let zeros = boot.iter().rev().take_while(|byte| **byte == 0).count();
     assert!(zeros >= 2, "our own bootloader ends in zeros");
     flash[boot.len() - 2..boot.len()].fill(0xFF);
     board.set_flash(&flash);
-    let before = stand.contents();
-    let request = FlashRequest { boot: &[], ..stand.request() };
-    let error = assert_refused(&stand, &before, stand.flash(&request), Category::Image);
+    let before = setup.contents();
+    let request = FlashRequest { boot: &[], ..setup.request() };
+    let error = assert_refused(&setup, &before, setup.flash(&request), Category::Image);
     assert_eq!(error.to_string(), "no bootloader image given, and the board's own cannot be kept: its end is missing");
 }
 
 #[test]
 fn forcing_the_size_gate_does_not_let_an_image_overflow() {
-    let (_, mut stand) = Stand::scenario(Scenario::Locked);
-    let before = stand.contents();
+    let (_, mut setup) = Setup::scenario(Scenario::Locked);
+    let before = setup.contents();
     let mut long = sim::APP_64.to_vec();
     long.resize(60_000, 0x5A);
     // Without its address: with one, so much is a dump.
-    stand.drv = Image { base: None, ..image(&long) };
+    setup.drv = Image { base: None, ..image(&long) };
     let forced = ["size", "truncated", "encrypted"].map(String::from).to_vec();
     let error =
-        assert_refused(&stand, &before, stand.flash(&FlashRequest { forced, ..stand.request() }), Category::Image);
+        assert_refused(&setup, &before, setup.flash(&FlashRequest { forced, ..setup.request() }), Category::Image);
     assert!(matches!(error.error, Error::Gate { gate: "size", .. }), "{error}");
 }
 
 #[test]
 fn a_refused_board_keeps_running() {
-    let (board, mut stand) = Stand::scenario(Scenario::Open);
-    stand.connect.expect = Some(Uid([1, 2, 3]));
-    let error = stand.run(ops::reset).expect_err("another board");
+    let (board, mut setup) = Setup::scenario(Scenario::Open);
+    setup.connect.expect = Some(Uid([1, 2, 3]));
+    let error = setup.run(ops::reset).expect_err("another board");
     assert_eq!(error.category(), Category::WrongBoard);
     assert!(saved(&board).contains("core: running"));
 
-    let (board, stand) = Stand::scenario(Scenario::Open);
+    let (board, setup) = Setup::scenario(Scenario::Open);
     board.set_flash_size_register(16);
-    let error = stand.flash(&stand.request()).expect_err("a chip too small");
+    let error = setup.flash(&setup.request()).expect_err("a chip too small");
     assert_eq!(error.category(), Category::WrongBoard);
     assert!(saved(&board).contains("core: running"));
 }
@@ -152,14 +152,14 @@ fn a_refused_board_keeps_running() {
 /// A reset is never reported without having happened, whichever write is lost.
 #[test]
 fn a_reset_that_is_reported_has_happened() {
-    let (board, stand) = Stand::scenario(Scenario::Open);
+    let (board, setup) = Setup::scenario(Scenario::Open);
     let began = board.counts().transfers;
-    stand.run(ops::reset).expect("a reset");
+    setup.run(ops::reset).expect("a reset");
     for nth in 1..=board.counts().transfers - began {
-        let (board, stand) = Stand::scenario(Scenario::Open);
+        let (board, setup) = Setup::scenario(Scenario::Open);
         let armed = board.inject(Fault { trigger: Trigger::Transfer(nth), kind: FaultKind::DroppedWrite });
         let resets = board.counts().resets;
-        let result = stand.run(ops::reset);
+        let result = setup.run(ops::reset);
         assert!(result.is_err() || board.counts().resets > resets, "write {nth} lost, fired: {}", armed.fired());
     }
 }

@@ -7,7 +7,7 @@ use m365_drv::{
     sim::{self, Scenario, SimBoard},
 };
 
-use crate::stand::{Stand, assert_same, image, live_block};
+use crate::setup::{Setup, assert_same, image, live_block};
 
 /// Offset of our application's main loop, which is replaced by a branch to [`SAVE`].
 const MAIN: usize = 0x168;
@@ -67,21 +67,21 @@ const SAVING: [u16; 52] = [
 ];
 
 /// A board with this firmware, the given time after its start.
-fn saving(moment: Duration) -> (SimBoard, Stand) {
-    let (board, mut stand) = Stand::scenario(Scenario::Open);
+fn saving(moment: Duration) -> (SimBoard, Setup) {
+    let (board, mut setup) = Setup::scenario(Scenario::Open);
     let mut drv = sim::APP_64.to_vec();
     for (at, code) in [(MAIN, &BRANCH[..]), (SAVE, &SAVING[..])] {
         for (place, half_word) in drv[at..].chunks_exact_mut(2).zip(code) {
             place.copy_from_slice(&half_word.to_le_bytes());
         }
     }
-    stand.drv = image(&drv);
+    setup.drv = image(&drv);
     let mut flash = board.flash();
     flash[0x1000..0x1000 + drv.len()].copy_from_slice(&drv);
     board.set_flash(&flash);
     board.power_cycle();
     board.clock().sleep(moment);
-    (board, stand)
+    (board, setup)
 }
 
 /// Times spread over two saves.
@@ -91,11 +91,11 @@ fn moments() -> impl Iterator<Item = Duration> {
 
 /// Runs `work` on a board at each of these times and then checks the data page.
 #[track_caller]
-fn keeps_the_data_block(work: impl Fn(&Stand)) {
+fn keeps_the_data_block(work: impl Fn(&Setup)) {
     for moment in moments() {
-        let (board, stand) = saving(moment);
+        let (board, setup) = saving(moment);
         let live = live_block(&board);
-        work(&stand);
+        work(&setup);
         let flash = board.flash();
         assert_same(&flash[0xF800..0xFA00], live.as_bytes());
         assert_eq!(board.violations(), [""; 0]);
@@ -104,23 +104,23 @@ fn keeps_the_data_block(work: impl Fn(&Stand)) {
 
 #[test]
 fn a_reset_waits_until_a_save_has_finished() {
-    keeps_the_data_block(|stand| {
-        stand.run(ops::reset).expect("a reset");
+    keeps_the_data_block(|setup| {
+        setup.run(ops::reset).expect("a reset");
     });
 }
 
 #[test]
 fn a_lock_waits_until_a_save_has_finished() {
-    keeps_the_data_block(|stand| {
-        stand.run(ops::lock).expect("a lock");
+    keeps_the_data_block(|setup| {
+        setup.run(ops::lock).expect("a lock");
     });
 }
 
 #[test]
 fn a_lock_after_flashing_waits_until_a_save_has_finished() {
-    keeps_the_data_block(|stand| {
-        let request = FlashRequest { after: After::LockAndRun, ..stand.request() };
-        stand.flash(&request).expect("the job");
+    keeps_the_data_block(|setup| {
+        let request = FlashRequest { after: After::LockAndRun, ..setup.request() };
+        setup.flash(&request).expect("the job");
     });
 }
 
@@ -128,10 +128,10 @@ fn a_lock_after_flashing_waits_until_a_save_has_finished() {
 #[test]
 fn a_reset_waits_for_a_slow_erase() {
     for moment in moments() {
-        let (board, stand) = saving(moment);
+        let (board, setup) = saving(moment);
         let live = live_block(&board);
         board.set_erase_times(Duration::from_millis(400), Duration::from_millis(400));
-        stand.run(ops::reset).expect("a reset");
+        setup.run(ops::reset).expect("a reset");
         assert_same(&board.flash()[0xF800..0xFA00], live.as_bytes());
     }
 }
@@ -139,8 +139,8 @@ fn a_reset_waits_for_a_slow_erase() {
 /// Firmware that was halted just before a page erase does not reach it before the reset.
 #[test]
 fn a_finished_board_keeps_its_data_block_whenever_it_is_flashed_again() {
-    keeps_the_data_block(|stand| {
-        let request = FlashRequest { after: After::Run, ..stand.request() };
-        stand.flash(&request).expect("the job");
+    keeps_the_data_block(|setup| {
+        let request = FlashRequest { after: After::Run, ..setup.request() };
+        setup.flash(&request).expect("the job");
     });
 }

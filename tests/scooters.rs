@@ -12,45 +12,45 @@ use m365_drv::{
 use crate::{
     bench::Bench,
     flash::assert_refused,
-    stand::{Stand, assert_same, live_block, mileage, target},
+    setup::{Setup, assert_same, live_block, mileage, target},
 };
 
 /// The board of one scooter on the wires, and another one asked for.
-fn mistaken(scenario: Scenario, scooter: &str, asked: &str) -> (SimBoard, Stand) {
+fn mistaken(scenario: Scenario, scooter: &str, asked: &str) -> (SimBoard, Setup) {
     let board = SimBoard::new(scenario, target(scooter));
-    let stand = Stand::simulated(&board, asked);
-    (board, stand)
+    let setup = Setup::simulated(&board, asked);
+    (board, setup)
 }
 
 #[test]
 fn a_ninebot_is_not_flashed_as_a_pro() {
-    let (_, stand) = mistaken(Scenario::Open, "es2", "pro");
-    let before = stand.contents();
-    let request = stand.request_with_data();
+    let (_, setup) = mistaken(Scenario::Open, "es2", "pro");
+    let before = setup.contents();
+    let request = setup.request_with_data();
     let words = "the board has firmware for 128 KiB of flash, the serial N2GSD1234C5678 and a data block at \
                  0x0801c000, so it is not a Xiaomi M365 Pro";
-    let error = assert_refused(&stand, &before, stand.flash(&request), Category::WrongBoard);
+    let error = assert_refused(&setup, &before, setup.flash(&request), Category::WrongBoard);
     assert_eq!(error.to_string(), words);
-    let preview = FlashRequest { intent: Intent::Preview, ..stand.request_with_data() };
-    let error = assert_refused(&stand, &before, stand.flash(&preview), Category::WrongBoard);
+    let preview = FlashRequest { intent: Intent::Preview, ..setup.request_with_data() };
+    let error = assert_refused(&setup, &before, setup.flash(&preview), Category::WrongBoard);
     assert_eq!(error.to_string(), words);
-    let verified = stand.run(|job| ops::verify(job, &request));
-    assert_eq!(assert_refused(&stand, &before, verified, Category::WrongBoard).to_string(), words);
+    let verified = setup.run(|job| ops::verify(job, &request));
+    assert_eq!(assert_refused(&setup, &before, verified, Category::WrongBoard).to_string(), words);
 }
 
 #[test]
 fn a_locked_board_is_known_by_its_live_serial() {
-    let (board, stand) = mistaken(Scenario::Locked, "pro", "m365");
-    let before = stand.contents();
-    let result = stand.flash(&stand.request());
-    let error = assert_refused(&stand, &before, result, Category::WrongBoard);
+    let (board, setup) = mistaken(Scenario::Locked, "pro", "m365");
+    let before = setup.contents();
+    let result = setup.flash(&setup.request());
+    let error = assert_refused(&setup, &before, result, Category::WrongBoard);
     let words = "the board has the serial 21886/00012345, so it is not a Xiaomi M365 (classic)";
     assert_eq!(error.to_string(), words);
     assert!(matches!(error.error, Error::OtherScooter { .. }));
 
-    let forced = FlashRequest { forced: vec![OTHER_SCOOTER.into()], ..stand.request() };
+    let forced = FlashRequest { forced: vec![OTHER_SCOOTER.into()], ..setup.request() };
     let serial = live_block(&board).serial();
-    let (report, told) = stand.run_told(|job| ops::flash(job, &forced));
+    let (report, told) = setup.run_told(|job| ops::flash(job, &forced));
     let report = report.expect("the job");
     assert_eq!(Some(report.serial), serial);
     let forced = format!("a check failed and was overridden: {OTHER_SCOOTER}: {words}");
@@ -62,8 +62,8 @@ fn a_locked_board_is_known_by_its_live_serial() {
 fn a_board_that_says_nothing_of_its_scooter_is_flashed() {
     for scenario in [Scenario::New, Scenario::Bricked, Scenario::HalfFlashed] {
         for scooter in ["m365", "pro2", "mi3"] {
-            let (_, stand) = mistaken(scenario, "pro", scooter);
-            let (report, told) = stand.run_told(|job| ops::flash(job, &stand.request_with_data()));
+            let (_, setup) = mistaken(scenario, "pro", scooter);
+            let (report, told) = setup.run_told(|job| ops::flash(job, &setup.request_with_data()));
             assert!(report.expect("the job").verified && told.is_empty(), "{scenario}, {scooter}");
         }
     }
@@ -73,8 +73,8 @@ fn a_board_that_says_nothing_of_its_scooter_is_flashed() {
 fn the_right_scooter_is_not_asked_about() {
     for scooter in ["pro", "es2"] {
         for scenario in [Scenario::Open, Scenario::Locked] {
-            let (_, stand) = mistaken(scenario, scooter, scooter);
-            let (report, told) = stand.run_told(|job| ops::flash(job, &stand.request()));
+            let (_, setup) = mistaken(scenario, scooter, scooter);
+            let (report, told) = setup.run_told(|job| ops::flash(job, &setup.request()));
             assert!(report.expect("the job").verified && told.is_empty(), "{scenario}, {scooter}");
         }
     }
@@ -90,39 +90,39 @@ fn a_serial_of_another_scooter_is_named_when_it_is_given() {
     let words = "the serial 21886/00012345 is of a Xiaomi M365 Pro, not of a Xiaomi M365 (classic)";
     let expected = [("serial-of-other-scooter", words.to_owned())];
     let pros = serial("21886/00012345");
-    let (_, stand) = mistaken(Scenario::New, "pro", "m365");
-    let typed = FlashRequest { serial: Some(pros), ..stand.request_with_data() };
+    let (_, setup) = mistaken(Scenario::New, "pro", "m365");
+    let typed = FlashRequest { serial: Some(pros), ..setup.request_with_data() };
     let block = DataBlock::template().with_serial(pros).with_mileage(mileage(1234));
-    let in_a_file = FlashRequest { data: Some(block), ..stand.request() };
+    let in_a_file = FlashRequest { data: Some(block), ..setup.request() };
     for request in [typed, in_a_file] {
-        let (report, told) = stand.run_told(|job| ops::flash(job, &request));
+        let (report, told) = setup.run_told(|job| ops::flash(job, &request));
         assert_eq!((report.expect("the job").serial, &told[..]), (pros, &expected[..]));
-        let (report, told) = stand.run_told(|job| ops::verify(job, &request));
+        let (report, told) = setup.run_told(|job| ops::verify(job, &request));
         report.expect("the same board");
         assert_eq!(told, expected);
     }
 }
 
 /// A board, and a dump of it that has another serial number.
-fn dump_with(text: &str) -> (SimBoard, Stand, std::path::PathBuf) {
-    let (board, stand) = Stand::scenario(Scenario::Open);
+fn dump_with(text: &str) -> (SimBoard, Setup, std::path::PathBuf) {
+    let (board, setup) = Setup::scenario(Scenario::Open);
     let mut flash = board.flash();
     flash[0xF820..0xF82E].copy_from_slice(text.as_bytes());
-    let path = stand.folder.path().join("dump.bin");
+    let path = setup.folder.path().join("dump.bin");
     fs::write(&path, flash).expect("a file");
-    (board, stand, path)
+    (board, setup, path)
 }
 
 #[test]
 fn a_dump_of_another_scooter_is_refused() {
-    let (board, stand, path) = dump_with("16133/00012345");
-    let before = stand.contents();
+    let (board, setup, path) = dump_with("16133/00012345");
+    let before = setup.contents();
     let restore = |forced: &[String]| {
-        let keep = Keep::in_folder(stand.folder.path().join("kept"));
-        stand.run_told(|job| ops::restore(job, &path, None, &keep, forced))
+        let keep = Keep::in_folder(setup.folder.path().join("kept"));
+        setup.run_told(|job| ops::restore(job, &path, None, &keep, forced))
     };
     let words = "the board has the serial 21886/00012345, so it is not a Xiaomi M365 (classic)";
-    let error = assert_refused(&stand, &before, restore(&[]).0, Category::WrongBoard);
+    let error = assert_refused(&setup, &before, restore(&[]).0, Category::WrongBoard);
     assert_eq!(error.to_string(), words);
 
     let (report, told) = restore(&[OTHER_SCOOTER.into()]);
@@ -135,9 +135,9 @@ fn a_dump_of_another_scooter_is_refused() {
 
 #[test]
 fn a_dump_of_the_same_scooter_is_put_back() {
-    let (_, stand, path) = dump_with("21886/00054321");
-    let keep = Keep::in_folder(stand.folder.path().join("kept"));
-    let (report, told) = stand.run_told(|job| ops::restore(job, &path, None, &keep, &[]));
+    let (_, setup, path) = dump_with("21886/00054321");
+    let keep = Keep::in_folder(setup.folder.path().join("kept"));
+    let (report, told) = setup.run_told(|job| ops::restore(job, &path, None, &keep, &[]));
     report.expect("a restore");
     assert!(told.iter().all(|(name, _)| *name == "data-replaced"), "{told:?}");
 }
@@ -167,13 +167,13 @@ fn a_scooter_is_added_by_its_description_alone() {
     let text = "name: test\ntitle: Test scooter\nlayout: 64k\nserial:\n  pattern: \"TST/##########\"\n  example: TST/0123456789\n";
     let target: &'static Target = Box::leak(Box::new(Target::from_yaml(text).expect("a description")));
     let board = SimBoard::new(Scenario::New, target);
-    let mut stand = Stand::simulated(&board, "pro");
-    stand.target = target;
+    let mut setup = Setup::simulated(&board, "pro");
+    setup.target = target;
     // The catalog's rows say which scooters an image is for, and none says this one.
-    let refused = stand.flash(&stand.request_with_data()).expect_err("images of other scooters").category();
+    let refused = setup.flash(&setup.request_with_data()).expect_err("images of other scooters").category();
     assert_eq!(refused, Category::Image);
-    let request = FlashRequest { forced: vec!["scooter".into()], ..stand.request_with_data() };
-    let report = stand.flash(&request).expect("the job");
+    let request = FlashRequest { forced: vec!["scooter".into()], ..setup.request_with_data() };
+    let report = setup.flash(&request).expect("the job");
     assert_eq!((report.scooter.as_str(), report.serial.to_string().as_str()), ("test", "TST/0123456789"));
-    assert_same(&stand.flash_contents(), &stand.expected_on_blank(stand.fresh_block(report.uid).as_bytes()));
+    assert_same(&setup.flash_contents(), &setup.expected_on_blank(setup.fresh_block(report.uid).as_bytes()));
 }

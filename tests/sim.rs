@@ -6,7 +6,7 @@ use probe_rs::{MemoryInterface, Permissions, config::Registry, probe::list::List
 
 use m365_drv::sim::{Scenario, SimBoard};
 
-use crate::stand::target;
+use crate::setup::target;
 
 const FAMILY: &str = "
 name: STM32F1 by the simulated board

@@ -9,7 +9,7 @@ use m365_drv::{
 
 use crate::{
     flash::assert_refused,
-    stand::{Stand, assert_same, target},
+    setup::{Setup, assert_same, target},
 };
 
 const IMPLAUSIBLE: [u16; 3] = [0, 1040, 0xFFFF];
@@ -18,9 +18,9 @@ const IMPLAUSIBLE: [u16; 3] = [0, 1040, 0xFFFF];
 fn an_implausible_size_is_said_and_stops_nothing() {
     for register in IMPLAUSIBLE {
         for scenario in [Scenario::New, Scenario::Locked, Scenario::Open, Scenario::Gd32e103] {
-            let (board, stand) = Stand::scenario(scenario);
+            let (board, setup) = Setup::scenario(scenario);
             board.set_flash_size_register(register);
-            let (report, told) = stand.run_told(|job| ops::flash(job, &stand.request_with_data()));
+            let (report, told) = setup.run_told(|job| ops::flash(job, &setup.request_with_data()));
             assert!(report.expect("the job").verified, "{register}, {scenario}");
             let expected = format!(
                 "implausible flash size: the register reads {register} KiB; assuming 64 KiB, which this scooter needs"
@@ -35,9 +35,9 @@ fn an_implausible_size_is_said_and_stops_nothing() {
 #[test]
 fn info_gives_no_size_that_cannot_be() {
     for register in IMPLAUSIBLE {
-        let (board, stand) = Stand::scenario(Scenario::Open);
+        let (board, setup) = Setup::scenario(Scenario::Open);
         board.set_flash_size_register(register);
-        let info = stand.run(ops::info).expect("info");
+        let info = setup.run(ops::info).expect("info");
         assert_eq!((info.flash_kib, info.flash_size_register), (None, u32::from(register)));
         assert!(info.boot.is_some() && info.drv.is_some() && info.data.is_some());
     }
@@ -53,9 +53,9 @@ fn a_backup_of_such_a_chip_holds_all_that_is_there() {
         if repeats {
             board.repeat_flash();
         }
-        let stand = Stand::simulated(&board, "pro");
-        let path = stand.folder.path().join("board.json");
-        let report = stand.run(|job| ops::backup(job, &path)).expect("a backup");
+        let setup = Setup::simulated(&board, "pro");
+        let path = setup.folder.path().join("board.json");
+        let report = setup.run(|job| ops::backup(job, &path)).expect("a backup");
         assert_eq!(report.flash_bytes, expected * 1024, "{actual}, {repeats}");
     }
 }
@@ -65,12 +65,12 @@ fn the_second_half_is_proved_before_it_is_relied_on() {
     for scenario in [Scenario::New, Scenario::Locked, Scenario::Bricked, Scenario::Open, Scenario::HalfFlashed] {
         let board = SimBoard::new(scenario, target("es2"));
         board.set_flash_size_register(0);
-        let stand = Stand::simulated(&board, "es2");
+        let setup = Setup::simulated(&board, "es2");
         let before = board.flash();
-        let report = stand.flash(&stand.request_with_data()).expect("the job");
+        let report = setup.flash(&setup.request_with_data()).expect("the job");
         let flash = board.flash();
         let block = &flash[0x1_C000..0x1_C200];
-        let expected = if report.mass_erased { stand.expected_on_blank(block) } else { stand.expected(&before, block) };
+        let expected = if report.mass_erased { setup.expected_on_blank(block) } else { setup.expected(&before, block) };
         assert_same(&flash, &expected);
         assert_eq!(board.violations(), [""; 0], "{scenario}");
     }
@@ -80,26 +80,26 @@ fn the_second_half_is_proved_before_it_is_relied_on() {
 fn a_size_that_is_right_once_the_chip_is_unlocked_is_taken() {
     let board = SimBoard::new(Scenario::Locked, target("es2"));
     board.hide_flash_size_while_protected();
-    let stand = Stand::simulated(&board, "es2");
-    assert_eq!(stand.run(ops::info).expect("info").flash_kib, None);
-    assert!(stand.flash(&stand.request()).expect("the job").verified);
-    assert_eq!(stand.run(ops::info).expect("info").flash_kib, Some(128));
+    let setup = Setup::simulated(&board, "es2");
+    assert_eq!(setup.run(ops::info).expect("info").flash_kib, None);
+    assert!(setup.flash(&setup.request()).expect("the job").verified);
+    assert_eq!(setup.run(ops::info).expect("info").flash_kib, Some(128));
 }
 
 /// A board with 64 KiB of flash that is taken for an ES2's.
-fn half_a_chip(flash: &[u8]) -> (SimBoard, Stand) {
+fn half_a_chip(flash: &[u8]) -> (SimBoard, Setup) {
     let board = SimBoard::with_flash(SimChip::Stm32f103, 64, flash);
     board.set_flash_size_register(0);
-    let stand = Stand::simulated(&board, "es2");
-    (board, stand)
+    let setup = Setup::simulated(&board, "es2");
+    (board, setup)
 }
 
 #[test]
 fn a_size_register_that_states_more_than_there_is_stops_nothing() {
     for scenario in [Scenario::New, Scenario::Open, Scenario::Locked, Scenario::Bricked] {
-        let (board, stand) = Stand::scenario(scenario);
+        let (board, setup) = Setup::scenario(scenario);
         board.set_flash_size_register(128);
-        let (report, told) = stand.run_told(|job| ops::flash(job, &stand.request_with_data()));
+        let (report, told) = setup.run_told(|job| ops::flash(job, &setup.request_with_data()));
         assert!(report.expect("the job").verified, "{scenario}");
         let words = "the size register reads 128 KiB, but only 64 KiB answer";
         assert!(
@@ -107,21 +107,21 @@ fn a_size_register_that_states_more_than_there_is_stops_nothing() {
             "{scenario}: {told:?}"
         );
         assert_eq!(board.violations(), [""; 0], "{scenario}");
-        let info = stand.run(ops::info).expect("info");
+        let info = setup.run(ops::info).expect("info");
         assert_eq!((info.flash_kib, info.flash_size_register), (Some(64), 128), "{scenario}");
         assert!(info.boot.is_some() && info.drv.is_some() && info.data.is_some());
-        let path = stand.folder.path().join(format!("{scenario}.json"));
-        assert_eq!(stand.run(|job| ops::backup(job, &path)).expect("a backup").flash_bytes, 65_536);
+        let path = setup.folder.path().join(format!("{scenario}.json"));
+        assert_eq!(setup.run(|job| ops::backup(job, &path)).expect("a backup").flash_bytes, 65_536);
     }
 }
 
 #[test]
 fn a_scooter_that_needs_128_kib_is_refused_if_only_64_answer() {
-    let (board, stand) = half_a_chip(&vec![0xFF; 65_536]);
+    let (board, setup) = half_a_chip(&vec![0xFF; 65_536]);
     board.set_flash_size_register(128);
-    let before = stand.contents();
-    let result = stand.flash(&stand.request_with_data());
-    assert!(is_too_small(&assert_refused(&stand, &before, result, Category::WrongBoard)));
+    let before = setup.contents();
+    let result = setup.flash(&setup.request_with_data());
+    assert!(is_too_small(&assert_refused(&setup, &before, result, Category::WrongBoard)));
 }
 
 fn is_too_small(error: &Error) -> bool {
@@ -131,29 +131,29 @@ fn is_too_small(error: &Error) -> bool {
 #[test]
 fn a_second_half_that_does_not_answer_is_refused_before_anything_is_changed() {
     for flash in [vec![0xFF; 65_536], vec![0x5A; 65_536]] {
-        let (_, stand) = half_a_chip(&flash);
-        let before = stand.contents();
+        let (_, setup) = half_a_chip(&flash);
+        let before = setup.contents();
         for intent in [Intent::Preview, Intent::Write] {
-            let request = FlashRequest { intent, ..stand.request_with_data() };
-            assert!(is_too_small(&assert_refused(&stand, &before, stand.flash(&request), Category::WrongBoard)));
+            let request = FlashRequest { intent, ..setup.request_with_data() };
+            assert!(is_too_small(&assert_refused(&setup, &before, setup.flash(&request), Category::WrongBoard)));
         }
     }
 }
 
 #[test]
 fn a_second_half_that_repeats_the_first_is_refused_before_anything_is_erased() {
-    let (board, stand) = half_a_chip(&vec![0x5A; 65_536]);
+    let (board, setup) = half_a_chip(&vec![0x5A; 65_536]);
     board.repeat_flash();
-    let before = stand.contents();
-    let result = stand.flash(&stand.request_with_data());
-    assert!(is_too_small(&assert_refused(&stand, &before, result, Category::WrongBoard)));
+    let before = setup.contents();
+    let result = setup.flash(&setup.request_with_data());
+    assert!(is_too_small(&assert_refused(&setup, &before, result, Category::WrongBoard)));
 }
 
 #[test]
 fn a_blank_second_half_that_repeats_the_first_is_found_out_by_one_page() {
-    let (board, stand) = half_a_chip(&vec![0xFF; 65_536]);
+    let (board, setup) = half_a_chip(&vec![0xFF; 65_536]);
     board.repeat_flash();
-    let error = stand.flash(&stand.request_with_data()).expect_err("a refusal");
+    let error = setup.flash(&setup.request_with_data()).expect_err("a refusal");
     assert!(is_too_small(&error), "{error}");
     assert_eq!((error.category(), error.board()), (Category::WrongBoard, BoardState::Partial));
     assert!(board.counts().half_words_programmed <= 512);

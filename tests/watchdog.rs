@@ -8,27 +8,27 @@ use m365_drv::{
 
 use crate::{
     bench::Bench,
-    stand::{Ended, Stand, open_options},
+    setup::{Ended, Setup, open_options},
 };
 
 const WATCHDOG: u8 = 0xFE;
 
 /// A board whose USER starts the watchdog.
-fn watched(scenario: Scenario) -> (SimBoard, Stand) {
-    let (board, stand) = Stand::scenario(scenario);
+fn watched(scenario: Scenario) -> (SimBoard, Setup) {
+    let (board, setup) = Setup::scenario(scenario);
     let rdp = if board.is_protected() { 0x00 } else { 0xA5 };
     board.set_option_bytes(OptionBytes::from_values([rdp, WATCHDOG, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]).0);
-    (board, stand)
+    (board, setup)
 }
 
 #[test]
 fn a_watchdog_that_starts_at_every_reset_is_said_and_kept() {
     for scenario in [Scenario::Locked, Scenario::Open] {
         for intent in [Intent::Preview, Intent::Write] {
-            let (board, stand) = watched(scenario);
+            let (board, setup) = watched(scenario);
             let before = board.option_bytes();
-            let request = FlashRequest { intent, ..stand.request() };
-            let (report, told) = stand.run_told(|job| ops::flash(job, &request));
+            let request = FlashRequest { intent, ..setup.request() };
+            let (report, told) = setup.run_told(|job| ops::flash(job, &request));
             report.expect("the job");
             let words = "option byte USER 0xfe starts the watchdog at every reset: firmware that does not feed it keeps \
                          resetting (--software-watchdog changes that)";
@@ -42,51 +42,51 @@ fn a_watchdog_that_starts_at_every_reset_is_said_and_kept() {
 #[test]
 fn the_watchdog_is_left_to_software_on_request() {
     for scenario in [Scenario::Locked, Scenario::Open] {
-        let (board, stand) = watched(scenario);
-        let request = FlashRequest { watchdog: Watchdog::Software, ..stand.request() };
-        let (report, told) = stand.run_told(|job| ops::flash(job, &request));
+        let (board, setup) = watched(scenario);
+        let request = FlashRequest { watchdog: Watchdog::Software, ..setup.request() };
+        let (report, told) = setup.run_told(|job| ops::flash(job, &request));
         let report = report.expect("the job");
         assert!(report.verified && report.options_written && report.backup.is_some() && told.is_empty());
         assert_eq!(board.option_bytes(), open_options(0xFF).0, "{scenario}");
         assert_eq!(board.violations(), [""; 0]);
         // Once is enough.
         let erases = board.counts().option_erases;
-        assert!(!stand.flash(&request).expect("the job").options_written);
+        assert!(!setup.flash(&request).expect("the job").options_written);
         assert_eq!(board.counts().option_erases, erases);
     }
 }
 
 #[test]
 fn only_the_watchdog_s_bit_of_user_is_changed() {
-    let (board, stand) = Stand::scenario(Scenario::Open);
+    let (board, setup) = Setup::scenario(Scenario::Open);
     board.set_option_bytes(OptionBytes::from_values([0xA5, 0xF8, 1, 2, 0xFF, 0xFF, 0xFF, 0xFF]).0);
-    stand.flash(&FlashRequest { watchdog: Watchdog::Software, ..stand.request() }).expect("the job");
+    setup.flash(&FlashRequest { watchdog: Watchdog::Software, ..setup.request() }).expect("the job");
     assert_eq!(board.option_bytes(), OptionBytes::from_values([0xA5, 0xF9, 1, 2, 0xFF, 0xFF, 0xFF, 0xFF]).0);
 }
 
 #[test]
 fn unlock_says_it_and_changes_it_too() {
     for scenario in [Scenario::Locked, Scenario::Open] {
-        let unlock = |stand: &Stand, watchdog| {
+        let unlock = |setup: &Setup, watchdog| {
             let keep = Keep::nothing();
-            let (report, told) = stand.run_told(|job| ops::unlock(job, Some(EraseConsent), &keep, watchdog));
+            let (report, told) = setup.run_told(|job| ops::unlock(job, Some(EraseConsent), &keep, watchdog));
             report.expect("an unlocked board");
             told.len()
         };
-        let (board, stand) = watched(scenario);
-        assert_eq!(unlock(&stand, Watchdog::Keep), 1);
+        let (board, setup) = watched(scenario);
+        assert_eq!(unlock(&setup, Watchdog::Keep), 1);
         assert_eq!(board.option_bytes(), open_options(WATCHDOG).0);
-        assert_eq!(unlock(&stand, Watchdog::Software), 0);
+        assert_eq!(unlock(&setup, Watchdog::Software), 0);
         assert_eq!(board.option_bytes(), open_options(0xFF).0, "{scenario}");
     }
 }
 
 #[test]
 fn info_shows_it() {
-    let (_, stand) = watched(Scenario::Open);
-    assert!(stand.run(ops::info).expect("info").option_bytes.hardware_watchdog);
-    let (_, stand) = Stand::scenario(Scenario::Open);
-    assert!(!stand.run(ops::info).expect("info").option_bytes.hardware_watchdog);
+    let (_, setup) = watched(Scenario::Open);
+    assert!(setup.run(ops::info).expect("info").option_bytes.hardware_watchdog);
+    let (_, setup) = Setup::scenario(Scenario::Open);
+    assert!(!setup.run(ops::info).expect("info").option_bytes.hardware_watchdog);
 }
 
 #[test]
@@ -99,14 +99,14 @@ fn the_command_line_has_an_option_for_it() {
 
 /// Restores a backup of an open board in which the option bytes are these.
 fn restore_with(options: OptionBytes) -> (SimBoard, Result<RestoreReport, Ended>, Vec<(&'static str, String)>) {
-    let (board, stand) = Stand::scenario(Scenario::Open);
-    let path = stand.folder.path().join("edited.json");
-    let whole = stand.folder.path().join("whole.json");
-    stand.run(|job| ops::backup(job, &whole)).expect("a backup");
+    let (board, setup) = Setup::scenario(Scenario::Open);
+    let path = setup.folder.path().join("edited.json");
+    let whole = setup.folder.path().join("whole.json");
+    setup.run(|job| ops::backup(job, &whole)).expect("a backup");
     let backup = Backup { option_bytes: options, ..Backup::open(&whole).expect("a backup") };
     backup.save(&path).expect("a file");
     let keep = Keep::nothing();
-    let (result, told) = stand.run_told(|job| ops::restore(job, &path, Some(EraseConsent), &keep, &[]));
+    let (result, told) = setup.run_told(|job| ops::restore(job, &path, Some(EraseConsent), &keep, &[]));
     (board, result, told)
 }
 
@@ -137,8 +137,8 @@ fn restore_names_the_command_that_changes_the_watchdog_afterwards() {
 
 #[test]
 fn unlock_changes_the_watchdog_of_an_open_board_without_consent() {
-    let (board, stand) = watched(Scenario::Open);
-    stand.run(|job| ops::unlock(job, None, &Keep::nothing(), Watchdog::Software)).expect("an open board");
+    let (board, setup) = watched(Scenario::Open);
+    setup.run(|job| ops::unlock(job, None, &Keep::nothing(), Watchdog::Software)).expect("an open board");
     assert_eq!((board.option_bytes(), board.counts().mass_erases), (open_options(0xFF).0, 0));
 }
 
@@ -158,7 +158,7 @@ fn damaged_option_bytes_of_a_backup_are_repaired_and_named() {
 
 #[test]
 fn damaged_option_bytes_of_a_finished_board_are_said_and_repaired_by_unlock() {
-    let (board, stand) = Stand::scenario(Scenario::Open);
+    let (board, setup) = Setup::scenario(Scenario::Open);
     let mut options = open_options(0xFF);
     options.0[4] = 0x12;
     board.set_option_bytes(options.0);
@@ -166,17 +166,17 @@ fn damaged_option_bytes_of_a_finished_board_are_said_and_repaired_by_unlock() {
         "the option bytes are damaged ({}): the chip uses 0xff for a damaged one (unlock repairs them)",
         hex::encode(options.0)
     );
-    let request = FlashRequest { consent: None, ..stand.request() };
-    let (report, told) = stand.run_told(|job| ops::flash(job, &request));
+    let request = FlashRequest { consent: None, ..setup.request() };
+    let (report, told) = setup.run_told(|job| ops::flash(job, &request));
     assert!(report.expect("the job").verified);
     assert!(told.contains(&("option-bytes", words.clone())), "{told:?}");
-    let (report, told) = stand.run_told(|job| ops::verify(job, &request));
+    let (report, told) = setup.run_told(|job| ops::verify(job, &request));
     assert!(report.expect("the same board").verified);
     assert_eq!(told, [("option-bytes", words)]);
     assert_eq!(board.option_bytes(), options.0);
 
     let before = board.flash();
-    stand.run(|job| ops::unlock(job, Some(EraseConsent), &Keep::nothing(), Watchdog::Keep)).expect("an open board");
+    setup.run(|job| ops::unlock(job, Some(EraseConsent), &Keep::nothing(), Watchdog::Keep)).expect("an open board");
     assert_eq!(board.option_bytes(), open_options(0xFF).0);
     assert!(board.flash() == before && board.counts().mass_erases == 0);
 }

@@ -178,7 +178,7 @@ impl DataBlock {
     }
 
     /// Every known register with its value, in ascending order.
-    pub fn registers(&self) -> impl Iterator<Item = (&'static Register, Value)> + '_ {
+    pub fn registers(&self) -> impl Iterator<Item = (&'static Register, RegisterValue)> + '_ {
         REGISTERS.iter().map(|register| (register, self.value(register)))
     }
 
@@ -195,15 +195,15 @@ impl DataBlock {
         }
     }
 
-    fn value(&self, register: &Register) -> Value {
+    fn value(&self, register: &Register) -> RegisterValue {
         match register.shape {
-            Shape::U16 => Value::Number(self.u16(register).into()),
-            Shape::S16 => Value::Number(self.u16(register).cast_signed().into()),
-            Shape::U32 => Value::Number(self.u32(register).into()),
-            Shape::Uid => Value::Uid(self.uid()),
+            Shape::U16 => RegisterValue::Number(self.u16(register).into()),
+            Shape::S16 => RegisterValue::Number(self.u16(register).cast_signed().into()),
+            Shape::U32 => RegisterValue::Number(self.u32(register).into()),
+            Shape::Uid => RegisterValue::Uid(self.uid()),
             Shape::Text(_) => {
                 let bytes = self.bytes(register);
-                printable(bytes).map_or_else(|| Value::Bytes(hex::encode(bytes)), Value::Text)
+                printable(bytes).map_or_else(|| RegisterValue::Bytes(hex::encode(bytes)), RegisterValue::Text)
             }
         }
     }
@@ -241,7 +241,7 @@ impl fmt::Debug for DataBlock {
 /// The value of a register, read by the shape in its row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
-pub enum Value {
+pub enum RegisterValue {
     /// A number in the row's unit.
     Number(i64),
     /// Printable text.
@@ -252,7 +252,7 @@ pub enum Value {
     Uid(Uid),
 }
 
-impl fmt::Display for Value {
+impl fmt::Display for RegisterValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Number(number) => write!(f, "{number}"),
@@ -359,10 +359,10 @@ mod tests {
         bytes[2 * 0x3E..][..2].copy_from_slice(&(-55i16).to_le_bytes());
         let block = DataBlock::parse(&bytes).unwrap();
         let value = |number| block.registers().find(|(row, _)| row.number == number).unwrap().1;
-        assert_eq!(value(0x3E), Value::Number(-55));
-        assert_eq!(value(0x17), Value::Text("000000".into()));
-        assert_eq!(value(0x10), Value::Bytes("ff".repeat(14)));
-        assert_eq!(value(0x73), Value::Number(20_000));
+        assert_eq!(value(0x3E), RegisterValue::Number(-55));
+        assert_eq!(value(0x17), RegisterValue::Text("000000".into()));
+        assert_eq!(value(0x10), RegisterValue::Bytes("ff".repeat(14)));
+        assert_eq!(value(0x73), RegisterValue::Number(20_000));
         assert_eq!(serde_json::to_string(&value(0xDA)).unwrap(), "\"ffffffff-ffffffff-ffffffff\"");
         assert_eq!(block.registers().count(), REGISTERS.len());
     }

@@ -62,7 +62,7 @@ impl Serial {
     /// assert_eq!(serial.as_str(), "21886/00012345");
     /// ```
     pub fn parse(text: &str, pattern: &str) -> Result<Self, SerialError> {
-        let typed = Typed::of(text, pattern);
+        let typed = TypedSerial::of(text, pattern);
         let bytes = typed.in_form(pattern).and_then(|serial| <[u8; LEN]>::try_from(serial.as_bytes()).ok());
         if let Some(bytes) = bytes {
             return Self::from_bytes(bytes);
@@ -82,7 +82,7 @@ impl Serial {
         if let Some(answer) = answers.into_iter().find(|answer| !matches!(answer, Err(SerialError::Form { .. }))) {
             return answer;
         }
-        let foreign = |(pattern, _): &&(&str, &str)| Typed::of(text, pattern).foreign(pattern).count();
+        let foreign = |(pattern, _): &&(&str, &str)| TypedSerial::of(text, pattern).foreign(pattern).count();
         let (pattern, example) = forms.iter().min_by_key(foreign).copied().unwrap_or_default();
         Self::parse(text, pattern).map_err(|error| error.with_example(example))
     }
@@ -141,9 +141,9 @@ fn is_class(place: char) -> bool {
 
 /// The characters that were typed, without spaces: each with its position in the text, from 1, as it is read (in capitals,
 /// with the pattern's own separator) and as it was typed.
-struct Typed(Vec<(usize, char, char)>);
+struct TypedSerial(Vec<(usize, char, char)>);
 
-impl Typed {
+impl TypedSerial {
     fn of(text: &str, pattern: &str) -> Self {
         let separates = pattern.contains('/');
         let read = |c: char| if separates && SEPARATORS.contains(&c) { '/' } else { c.to_ascii_uppercase() };

@@ -9,7 +9,7 @@ use probe_rs::{
 
 use super::{
     Board, Error, ProbeEntry, Problem, Uid, Wait,
-    link::{Link, LinkError, SharedMeter},
+    link::{Link, LinkError, SharedQuality},
     probes::{Choice, Probes, Selector},
     progress::{self, Event, Need, Progress, Warning},
     registers::core::{CPUID, DEMCR, DEMCR_VC_CORERESET, DHCSR, DHCSR_C_DEBUGEN, DHCSR_C_HALT, DHCSR_DBGKEY},
@@ -108,8 +108,8 @@ pub(super) fn reach<'p>(
     limit: Option<u32>,
     progress: &mut dyn Progress,
 ) -> Result<Board<'p>, Error> {
-    let pace = probes.pace();
-    let began = pace.now();
+    let timer = probes.timer();
+    let began = timer.now();
     let mut options = options.clone();
     let (first, mut limit) = (limit, limit);
     let mut attempts = 0;
@@ -132,14 +132,14 @@ pub(super) fn reach<'p>(
             }
             Board::take(probes, &options, contact)
         });
-        let elapsed = pace.now().saturating_sub(began);
+        let elapsed = timer.now().saturating_sub(began);
         let (need, cause) = match taken {
             Ok(board) => {
                 progress.on(board.contact(None));
                 return Ok(board);
             }
             // Contact was there and did not last for twenty words: a slower clock is more robust.
-            Err(Failure::Lost { speed_khz, error }) => {
+            Err(AttemptError::Lost { speed_khz, error }) => {
                 let is_last = speed_khz <= SLOWEST || options.speed_khz.is_some();
                 if is_last && elapsed >= options.wait.limit(Need::Contact) {
                     return Err(error);
@@ -150,19 +150,19 @@ pub(super) fn reach<'p>(
                 if !is_last {
                     progress::warn(progress, slower(speed_khz));
                 }
-                pace.check()?;
+                timer.check()?;
                 continue;
             }
-            Err(Failure::Contact(error)) => (Need::Contact, Err(error)),
+            Err(AttemptError::Contact(error)) => (Need::Contact, Err(error)),
             // A clone that hangs comes back when it is plugged in again, and the user is asked to.
-            Err(Failure::Final(hung @ Error::ProbeAccess(Problem::Hung))) => (Need::Replug, Ok(hung)),
-            Err(Failure::Final(error)) if replugging && error.is_absence() => {
+            Err(AttemptError::Final(hung @ Error::ProbeAccess(Problem::Hung))) => (Need::Replug, Ok(hung)),
+            Err(AttemptError::Final(error)) if replugging && error.is_absence() => {
                 (Need::Replug, Ok(Error::ProbeAccess(Problem::Hung)))
             }
-            Err(Failure::Final(error)) if options.awaits(&error) => (Need::Probe, Ok(error)),
+            Err(AttemptError::Final(error)) if options.awaits(&error) => (Need::Probe, Ok(error)),
             // It was there a moment ago.
-            Err(Failure::Final(error)) if error.is_absence() => return Err(lost.unwrap_or(error)),
-            Err(Failure::Final(error)) => return Err(error),
+            Err(AttemptError::Final(error)) if error.is_absence() => return Err(lost.unwrap_or(error)),
+            Err(AttemptError::Final(error)) => return Err(error),
         };
         if elapsed >= options.wait.limit(need) {
             return Err(cause.unwrap_or_else(|last| {
@@ -177,7 +177,7 @@ pub(super) fn reach<'p>(
         }
         progress.on(Event::Waiting { attempts, elapsed, need });
         progress.on(probes.contact(None, Some(need)));
-        pace.pause(INTERVAL)?;
+        timer.pause(INTERVAL)?;
     }
 }
 
@@ -192,7 +192,7 @@ fn supply(probes: &Probes, options: &ConnectOptions) -> Option<f32> {
 }
 
 /// Why a try failed.
-pub(super) enum Failure {
+pub(super) enum AttemptError {
     /// The probe works and the board does not answer.
     Contact(LinkError),
     /// The board answered at this clock, and contact did not last until the chip was identified.
@@ -201,7 +201,7 @@ pub(super) enum Failure {
     Final(Error),
 }
 
-impl From<LinkError> for Failure {
+impl From<LinkError> for AttemptError {
     fn from(error: LinkError) -> Self {
         match error {
             LinkError::Probe { .. } => Self::Final(Error::ProbeGone),
@@ -218,8 +218,8 @@ fn round(
     limit: Option<u32>,
     attempts: &mut u32,
     found: &mut dyn FnMut(&ProbeEntry),
-) -> Result<Contact, Failure> {
-    let choice = probes.choose(options.selector.as_ref()).map_err(Failure::Final)?;
+) -> Result<Contact, AttemptError> {
+    let choice = probes.choose(options.selector.as_ref()).map_err(AttemptError::Final)?;
     found(&choice.entry);
     let speeds = ladder(&choice.entry.kind, options, limit);
     let methods: &[Method] = match options.method {
@@ -235,58 +235,58 @@ fn round(
             if middle && (options.wait != Wait::No || *method == Method::UnderReset) {
                 continue;
             }
-            probes.pace().check().map_err(Failure::Final)?;
+            probes.timer().check().map_err(AttemptError::Final)?;
             *attempts += 1;
             match attempt(probes, &choice, *speed, *method) {
-                Err(Failure::Contact(error)) => {
+                Err(AttemptError::Contact(error)) => {
                     probes.missed();
                     last = Some(error);
                 }
                 // Ours, not the user's: the next step of the ladder may do.
-                Err(Failure::Final(Error::UnsupportedSpeed { .. })) if options.speed_khz.is_none() => {}
+                Err(AttemptError::Final(Error::UnsupportedSpeed { .. })) if options.speed_khz.is_none() => {}
                 result => return result,
             }
         }
     }
-    Err(last.map_or(Failure::Final(Error::NoProbe), Failure::Contact))
+    Err(last.map_or(AttemptError::Final(Error::NoProbe), AttemptError::Contact))
 }
 
 /// Opens the probe and finds an ARM debug port with an ARM core behind it. The core's identification is read once more when
 /// everything else has been read.
-fn attempt(probes: &Probes, choice: &Choice, speed: u32, method: Method) -> Result<Contact, Failure> {
-    let mut probe = probes.open(choice).map_err(Failure::Final)?;
-    let driver = |error: DebugProbeError| Failure::from(LinkError::from_probe(error));
+fn attempt(probes: &Probes, choice: &Choice, speed: u32, method: Method) -> Result<Contact, AttemptError> {
+    let mut probe = probes.open(choice).map_err(AttemptError::Final)?;
+    let driver = |error: DebugProbeError| AttemptError::from(LinkError::from_probe(error));
     probe.select_protocol(WireProtocol::Swd).map_err(driver)?;
     probe.set_speed(speed).map_err(|error| match error {
-        DebugProbeError::UnsupportedSpeed(khz) => Failure::Final(Error::UnsupportedSpeed { khz }),
+        DebugProbeError::UnsupportedSpeed(khz) => AttemptError::Final(Error::UnsupportedSpeed { khz }),
         error => driver(error),
     })?;
     if method == Method::Normal {
-        return attach(probe, choice.entry.clone(), method, probes.meter()).map_err(Failure::from);
+        return attach(probe, choice.entry.clone(), method, probes.quality()).map_err(AttemptError::from);
     }
     probe.target_reset_assert().map_err(driver)?;
-    attach(probe, choice.entry.clone(), method, probes.meter()).map_err(|error| {
+    attach(probe, choice.entry.clone(), method, probes.quality()).map_err(|error| {
         // A probe keeps holding NRST low after it was closed, and then the chip cannot be reached without reset.
         if let Ok(mut probe) = probes.open(choice) {
             let _ = probe.target_reset_deassert();
         }
-        Failure::from(error)
+        AttemptError::from(error)
     })
 }
 
 /// Attaches over a probe that is open and has been attached before.
-pub(super) fn again(mut probe: Probe, entry: ProbeEntry, meter: SharedMeter) -> Result<Contact, LinkError> {
+pub(super) fn again(mut probe: Probe, entry: ProbeEntry, quality: SharedQuality) -> Result<Contact, LinkError> {
     probe.detach().map_err(LinkError::from_attach)?;
-    attach(probe, entry, Method::Normal, meter)
+    attach(probe, entry, Method::Normal, quality)
 }
 
-fn attach(mut probe: Probe, entry: ProbeEntry, method: Method, meter: SharedMeter) -> Result<Contact, LinkError> {
+fn attach(mut probe: Probe, entry: ProbeEntry, method: Method, quality: SharedQuality) -> Result<Contact, LinkError> {
     probe.attach_to_unspecified().map_err(LinkError::from_attach)?;
     let speed_khz = if probe.speed_khz() == SPEEDS[0] { FASTEST } else { probe.speed_khz() };
     let interface = probe
         .try_into_arm_debug_interface(DefaultArmSequence::create())
         .map_err(|(_, error)| LinkError::from_arm(Some(CPUID), error))?;
-    let mut link = Link::new(interface, speed_khz, meter)?;
+    let mut link = Link::new(interface, speed_khz, quality)?;
     if method == Method::UnderReset {
         hold(&mut link)?;
     }

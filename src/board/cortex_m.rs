@@ -5,12 +5,12 @@ use std::time::Duration;
 use super::{
     Error,
     link::{Link, LinkError},
-    pace::Pace,
     registers::core::{
         AIRCR, AIRCR_SYSRESETREQ, AIRCR_VECTKEY, DCRDR, DCRSR, DCRSR_PC, DCRSR_REGWNR, DCRSR_XPSR, DEMCR,
         DEMCR_VC_CORERESET, DHCSR, DHCSR_C_DEBUGEN, DHCSR_C_HALT, DHCSR_DBGKEY, DHCSR_S_HALT, DHCSR_S_REGRDY,
         DHCSR_S_RESET_ST, XPSR_T,
     },
+    timer::Timer,
 };
 
 /// A core that has not halted by then will not.
@@ -19,9 +19,9 @@ const HALT_LIMIT: Duration = Duration::from_millis(100);
 const RESET_LIMIT: Duration = Duration::from_millis(500);
 
 /// Stops the core where it is. A core in lock-up stops too.
-pub(super) fn halt(link: &mut Link, pace: &Pace) -> Result<(), Error> {
+pub(super) fn halt(link: &mut Link, timer: &Timer) -> Result<(), Error> {
     link.write(DHCSR, DHCSR_DBGKEY | DHCSR_C_DEBUGEN | DHCSR_C_HALT)?;
-    let halted = pace.poll(HALT_LIMIT, || {
+    let halted = timer.poll(HALT_LIMIT, || {
         let status = link.read(DHCSR)?;
         Ok((status & DHCSR_S_HALT != 0).then_some(()))
     })?;
@@ -30,16 +30,16 @@ pub(super) fn halt(link: &mut Link, pace: &Pace) -> Result<(), Error> {
 
 /// Resets the chip and stops the core before its first instruction. Debug has been enabled by [`halt`]; SRAM and the debug
 /// settings stay.
-pub(super) fn reset_and_halt(link: &mut Link, pace: &Pace) -> Result<(), Error> {
-    reset(link, pace, DEMCR_VC_CORERESET, |_, status| Ok(status & DHCSR_S_HALT != 0))
+pub(super) fn reset_and_halt(link: &mut Link, timer: &Timer) -> Result<(), Error> {
+    reset(link, timer, DEMCR_VC_CORERESET, |_, status| Ok(status & DHCSR_S_HALT != 0))
 }
 
 /// Resets the chip, whose core is halted, and lets it run without the debugger in its way.
 ///
 /// Out of the halt: a core that is resumed first continues what it was doing, if only for a moment, and may begin to erase a page.
 /// The reset would cut that.
-pub(super) fn reset_and_run(link: &mut Link, pace: &Pace, demcr: u32) -> Result<(), Error> {
-    reset(link, pace, demcr, |link, _| {
+pub(super) fn reset_and_run(link: &mut Link, timer: &Timer, demcr: u32) -> Result<(), Error> {
+    reset(link, timer, demcr, |link, _| {
         link.write(DHCSR, DHCSR_DBGKEY)?;
         link.flush()?;
         Ok(true)
@@ -49,7 +49,7 @@ pub(super) fn reset_and_run(link: &mut Link, pace: &Pace, demcr: u32) -> Result<
 /// Resets the chip, sees that it was reset, and calls `then` with DHCSR until that is done.
 fn reset(
     link: &mut Link,
-    pace: &Pace,
+    timer: &Timer,
     demcr: u32,
     mut then: impl FnMut(&mut Link, u32) -> Result<bool, LinkError>,
 ) -> Result<(), Error> {
@@ -64,7 +64,7 @@ fn reset(
         was_reset |= status & DHCSR_S_RESET_ST != 0;
         Ok(was_reset && then(link, status)?)
     };
-    let done = pace.poll(RESET_LIMIT, || match attempt() {
+    let done = timer.poll(RESET_LIMIT, || match attempt() {
         Ok(done) => Ok(done.then_some(())),
         Err(error @ LinkError::Probe { .. }) => Err(error.into()),
         // While the reset lasts the chip may not answer at all.
@@ -93,11 +93,11 @@ pub(super) fn run(link: &mut Link) -> Result<(), LinkError> {
 }
 
 /// Starts the core, which a reset has just halted, at `entry` in Thumb state. The reset has disabled all interrupts.
-pub(super) fn start(link: &mut Link, pace: &Pace, entry: u32) -> Result<(), Error> {
+pub(super) fn start(link: &mut Link, timer: &Timer, entry: u32) -> Result<(), Error> {
     for (register, value) in [(DCRSR_XPSR, XPSR_T), (DCRSR_PC, entry)] {
         link.write(DCRDR, value)?;
         link.write(DCRSR, DCRSR_REGWNR | register)?;
-        let ready = pace.poll(HALT_LIMIT, || Ok((link.read(DHCSR)? & DHCSR_S_REGRDY != 0).then_some(())))?;
+        let ready = timer.poll(HALT_LIMIT, || Ok((link.read(DHCSR)? & DHCSR_S_REGRDY != 0).then_some(())))?;
         ready.ok_or(Error::NotHalted)?;
     }
     run(link)?;

@@ -15,7 +15,7 @@ use probe_rs::{
 };
 use self_cell::{MutBorrow, self_cell};
 
-use super::meter::Meter;
+use super::link_quality::LinkQuality;
 use crate::block::Uid;
 
 /// The AHB-AP of every chip on these boards.
@@ -28,7 +28,7 @@ const MAX_WORDS: usize = 6 * 1024 / 4;
 /// takes longer, so that an interrupt is heard within a second at any clock.
 const WORDS_PER_KHZ: usize = 9;
 
-type Memory<'a> = Box<dyn ArmMemoryInterface + 'a>;
+type MemoryPort<'a> = Box<dyn ArmMemoryInterface + 'a>;
 
 self_cell!(
     /// A debug interface with the one memory access port in use. probe-rs lets the port borrow the interface; held
@@ -36,7 +36,7 @@ self_cell!(
     struct Port {
         owner: MutBorrow<Box<dyn ArmDebugInterface>>,
         #[not_covariant]
-        dependent: Memory,
+        dependent: MemoryPort,
     }
 );
 
@@ -44,11 +44,11 @@ self_cell!(
 pub(super) struct Link {
     port: Port,
     max_words: usize,
-    meter: SharedMeter,
+    quality: SharedQuality,
 }
 
-/// The meter of all connections that a program makes.
-pub(super) type SharedMeter = Arc<Mutex<Meter>>;
+/// The link quality over all connections that a program makes.
+pub(super) type SharedQuality = Arc<Mutex<LinkQuality>>;
 
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -114,18 +114,18 @@ impl Link {
     pub(super) fn new(
         mut interface: Box<dyn ArmDebugInterface>,
         speed_khz: u32,
-        meter: SharedMeter,
+        quality: SharedQuality,
     ) -> Result<Self, LinkError> {
         let max_words = (speed_khz as usize * WORDS_PER_KHZ).clamp(1, MAX_WORDS);
         interface.select_debug_port(DpAddress::Default).map_err(|e| LinkError::from_arm(None, e))?;
         Port::try_new(MutBorrow::new(interface), |interface| interface.borrow_mut().memory_interface(&AP))
-            .map(|port| Self { port, max_words, meter })
+            .map(|port| Self { port, max_words, quality })
             .map_err(|e| LinkError::from_arm(None, e))
     }
 
-    /// The meter that this connection writes.
-    pub(super) fn meter(&self) -> MutexGuard<'_, Meter> {
-        self.meter.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Where this connection records its accesses.
+    pub(super) fn quality(&self) -> MutexGuard<'_, LinkQuality> {
+        self.quality.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One access, counted.
@@ -136,7 +136,7 @@ impl Link {
     ) -> Result<T, LinkError> {
         let done = self.port.with_dependent_mut(|_, memory| access(&mut **memory));
         let done = done.map_err(|error| LinkError::from_arm(address.into(), error));
-        self.meter().record(matches!(done, Ok(_) | Err(LinkError::Refused { .. })));
+        self.quality().record(matches!(done, Ok(_) | Err(LinkError::Refused { .. })));
         done
     }
 

@@ -4,18 +4,17 @@
 //! not its sessions and flash loader: a session resets and resumes the core as it likes, and its loader halts the core
 //! and restarts it for every page.
 
-mod access;
-mod boot;
 mod chip;
 mod compare;
 mod connect;
 mod cortex_m;
+mod diagnosis;
 mod error;
+mod firmware_save;
 mod ledger;
 mod link;
-mod meter;
+mod link_quality;
 mod options;
-mod pace;
 mod patience;
 mod probe_entry;
 mod probes;
@@ -25,14 +24,14 @@ pub mod progress;
 mod protection;
 mod registers;
 mod rescue;
-mod save;
 mod size;
+mod startup;
 mod stlink;
+mod timer;
 mod unsupported;
 mod usb;
 
 pub use self::{
-    boot::Boot,
     chip::{Chip, ChipKind},
     compare::{Comparison, Part},
     connect::{ConnectOptions, Method},
@@ -47,19 +46,20 @@ pub use self::{
     program::{PageBefore, PageWrite},
     protection::{EraseConsent, Erasure, Protection, Status},
     rescue::{Rescue, Stranger},
-    size::Reach,
+    size::SecondHalf,
+    startup::Startup,
     unsupported::Unsupported,
 };
 
 use std::{ops::Range, time::Duration};
 
 use self::{
-    connect::{Contact, Failure},
+    connect::{AttemptError, Contact},
     link::Link,
-    pace::Pace,
     program::Loaded,
     progress::{Event, Need, Progress},
     registers::{core as scs, dbgmcu, system},
+    timer::Timer,
 };
 use crate::block::Uid;
 
@@ -70,7 +70,7 @@ pub struct Board<'p> {
     options: ConnectOptions,
     method: Method,
     link: Link,
-    pace: Pace,
+    timer: Timer,
     loaded: Loaded,
     /// The probe in use.
     pub probe: ProbeEntry,
@@ -92,17 +92,17 @@ impl<'p> Board<'p> {
     }
 
     /// Stops the core and identifies the chip; another board than the expected one goes on with what it was doing.
-    fn take(probes: &'p Probes, options: &ConnectOptions, contact: Contact) -> Result<Self, Failure> {
+    fn take(probes: &'p Probes, options: &ConnectOptions, contact: Contact) -> Result<Self, AttemptError> {
         let speed_khz = contact.speed_khz;
         let board = Self::identify(probes, options, contact).map_err(|error| match error {
-            error if error.is_link() => Failure::Lost { speed_khz, error },
-            error => Failure::Final(error),
+            error if error.is_link() => AttemptError::Lost { speed_khz, error },
+            error => AttemptError::Final(error),
         })?;
         match options.expect {
             Some(expected) if board.uid != expected => {
                 let found = board.uid;
                 let _ = board.resume();
-                Err(Failure::Final(Error::OtherBoard { expected, found }))
+                Err(AttemptError::Final(Error::OtherBoard { expected, found }))
             }
             _ => Ok(board),
         }
@@ -110,20 +110,20 @@ impl<'p> Board<'p> {
 
     fn identify(probes: &'p Probes, options: &ConnectOptions, contact: Contact) -> Result<Self, Error> {
         let Contact { mut link, probe, method, speed_khz, cpuid, dpidr } = contact;
-        let pace = probes.pace().clone();
+        let timer = probes.timer().clone();
         if chip::has_dbgmcu(cpuid) {
             link.write(dbgmcu::CR, dbgmcu::CR_WATCHDOGS_STOP | dbgmcu::CR_TIMERS_STOP)?;
         }
-        cortex_m::halt(&mut link, &pace)?;
+        cortex_m::halt(&mut link, &timer)?;
         let (chip, uid) = chip::identify(&mut link, cpuid).inspect_err(|error| {
             if !error.is_link() {
                 // A chip that is refused resumes what it was doing.
                 let _ = cortex_m::resume(&mut link);
             }
         })?;
-        save::let_end(&mut link, &pace)?;
+        firmware_save::let_finish(&mut link, &timer)?;
         let (options, loaded) = (options.clone(), Loaded::No);
-        Ok(Self { probes, options, method, link, pace, loaded, probe, speed_khz, dpidr, chip, uid })
+        Ok(Self { probes, options, method, link, timer, loaded, probe, speed_khz, dpidr, chip, uid })
     }
 
     /// What it takes to reach this same board again, should contact be lost.
@@ -144,43 +144,43 @@ impl<'p> Board<'p> {
 
     /// Attaches anew over the open probe, so that what is read from then on shares no state with what was done before.
     pub fn reattach(self) -> Result<Self, Error> {
-        let Self { probes, options, method, link, pace, probe, chip, uid, .. } = self;
+        let Self { probes, options, method, link, timer, probe, chip, uid, .. } = self;
         let Contact { mut link, probe, speed_khz, cpuid, dpidr, .. } =
-            connect::again(link.close(), probe, probes.meter())?;
-        cortex_m::halt(&mut link, &pace)?;
+            connect::again(link.close(), probe, probes.quality())?;
+        cortex_m::halt(&mut link, &timer)?;
         if chip::read_size_and_uid(&mut link)?.1 != uid || cpuid != chip.cpuid {
             // Either another board, or a wire that flipped a bit: connecting anew tells them apart.
             return Err(
                 LinkError::Unstable { what: "the UID", address: system::FLASH_SIZE + 4 * system::UID as u32 }.into()
             );
         }
-        Ok(Self { probes, options, method, link, pace, loaded: Loaded::No, probe, speed_khz, dpidr, chip, uid })
+        Ok(Self { probes, options, method, link, timer, loaded: Loaded::No, probe, speed_khz, dpidr, chip, uid })
     }
 
     /// Lets what runs come to the end of what it writes to flash; the core is halted before and after.
-    pub fn let_save_end(&mut self) -> Result<(), Error> {
-        save::let_end(&mut self.link, &self.pace)
+    pub fn let_firmware_save_finish(&mut self) -> Result<(), Error> {
+        firmware_save::let_finish(&mut self.link, &self.timer)
     }
 
     /// Stops the chip before its first instruction after a reset.
     pub fn reset_and_halt(&mut self) -> Result<(), Error> {
-        cortex_m::reset_and_halt(&mut self.link, &self.pace)
+        cortex_m::reset_and_halt(&mut self.link, &self.timer)
     }
 
     /// Proves that contact is good enough to erase by: nothing has failed lately, or else enough of fifty accesses were right.
     pub fn check_contact(&mut self) -> Result<(), Error> {
-        if self.link.meter().is_spotless() {
+        if self.link.quality().is_spotless() {
             return Ok(());
         }
-        // Dropouts that are over by now are left behind by as many accesses as the meter looks at.
+        // Dropouts that are over by now are left behind by as many accesses as count for the link quality.
         for _ in 0..PROOF {
-            if self.link.meter().is_good() {
+            if self.link.quality().is_good() {
                 return Ok(());
             }
             self.link.read(scs::CPUID)?;
-            self.pace.check()?;
+            self.timer.check()?;
         }
-        let (good, total) = self.link.meter().reading();
+        let (good, total) = self.link.quality().reading();
         Err(Error::PoorContact { good, total })
     }
 
@@ -190,7 +190,7 @@ impl<'p> Board<'p> {
         let chunk = self.link.max_bytes();
         for (bytes, address) in bytes.chunks_mut(chunk).zip((range.start..).step_by(chunk)) {
             self.link.read_bytes(address, bytes)?;
-            self.pace.check()?;
+            self.timer.check()?;
         }
         Ok(bytes)
     }
@@ -208,12 +208,12 @@ impl<'p> Board<'p> {
 
     /// The chip's clock since some moment, for durations in reports.
     pub fn now(&self) -> Duration {
-        self.pace.now()
+        self.timer.now()
     }
 }
 
-/// Accesses that have to show good contact: twice as many as the meter looks at.
-const PROOF: usize = 2 * meter::WINDOW;
+/// Accesses that have to show good contact: twice as many as count for the link quality.
+const PROOF: usize = 2 * link_quality::WINDOW;
 
 /// How to reach a board again that has been reached before.
 #[derive(Debug, Clone)]

@@ -14,11 +14,12 @@ use probe_rs::probe::{
 };
 
 use super::{
-    Error, Ledger, ProbeEntry, Problem, access,
-    link::SharedMeter,
-    pace::Pace,
+    Error, Ledger, ProbeEntry, Problem, diagnosis,
+    link::SharedQuality,
     progress::{Event, Need},
-    stlink, usb,
+    stlink,
+    timer::Timer,
+    usb,
 };
 use crate::clock::{Clock, SystemClock};
 
@@ -28,8 +29,8 @@ use crate::clock::{Clock, SystemClock};
 #[derive(Debug)]
 pub struct Probes {
     lister: Box<dyn ProbeLister>,
-    pace: Pace,
-    meter: SharedMeter,
+    timer: Timer,
+    quality: SharedQuality,
     ledger: Ledger,
 }
 
@@ -145,12 +146,12 @@ impl Probes {
 
     /// The probes of any lister, on any clock.
     pub fn new(lister: Box<dyn ProbeLister>, clock: Arc<dyn Clock>) -> Self {
-        Self { lister, pace: Pace::new(clock), meter: SharedMeter::default(), ledger: Ledger::default() }
+        Self { lister, timer: Timer::new(clock), quality: SharedQuality::default(), ledger: Ledger::default() }
     }
 
     /// Set it to true, and whatever is running ends within a second with [`Error::Interrupted`].
     pub fn interrupt(&self) -> Arc<AtomicBool> {
-        self.pace.interrupt()
+        self.timer.interrupt()
     }
 
     /// The account of what is done to boards over these probes.
@@ -158,24 +159,24 @@ impl Probes {
         &self.ledger
     }
 
-    pub(super) fn meter(&self) -> SharedMeter {
-        self.meter.clone()
+    pub(super) fn quality(&self) -> SharedQuality {
+        self.quality.clone()
     }
 
     /// An attempt to reach a board has failed.
     pub(super) fn missed(&self) {
-        self.meter.lock().unwrap_or_else(PoisonError::into_inner).missed();
+        self.quality.lock().unwrap_or_else(PoisonError::into_inner).missed();
     }
 
     /// How reliable contact has been.
     pub(super) fn contact(&self, volts: Option<f32>, need: Option<Need>) -> Event {
-        let (good, of) = self.meter.lock().unwrap_or_else(PoisonError::into_inner).shown();
+        let (good, of) = self.quality.lock().unwrap_or_else(PoisonError::into_inner).shown();
         let millivolts = |volts: f32| u16::try_from((volts * 1000.0).round() as i32).ok().map(u32::from);
         Event::Contact { good, of, voltage_mv: volts.and_then(millivolts), need }
     }
 
-    pub(crate) fn pace(&self) -> &Pace {
-        &self.pace
+    pub(crate) fn timer(&self) -> &Timer {
+        &self.timer
     }
 
     /// All supported probes, in a stable order. Each that nobody else uses is opened, so that the list says what will happen.
@@ -207,7 +208,7 @@ impl Probes {
             let has_twin = has_twin[index];
             let busy = || Some(Problem::Busy { program: Some(usb::holder(device.as_ref()?)?) });
             let problem = match permitted {
-                false => Some(access::permission(&item.info)),
+                false => Some(diagnosis::permission(&item.info)),
                 true if has_twin && !opens_by_place(&item.info, device.as_ref()) => Some(Problem::Twin),
                 true => busy(),
             };
@@ -253,7 +254,7 @@ impl Probes {
     /// Opens the chosen probe and never another one. probe-rs's drivers open the first probe with the right ids and serial
     /// number, so they are used only if there is exactly one, before and after.
     pub(super) fn open(&self, choice: &Choice) -> Result<Probe, Error> {
-        let diagnose = |error| access::diagnose(&choice.info, choice.device.as_ref(), &error);
+        let diagnose = |error| diagnosis::diagnose(&choice.info, choice.device.as_ref(), &error);
         let by_identity = || self.lister.open(&DebugProbeSelector::from(&choice.info)).map_err(diagnose);
         let Some(device) = &choice.device else { return by_identity() };
         match usb::kin(device) {
@@ -277,7 +278,7 @@ impl Probes {
         if !opens_by_place(&choice.info, Some(device)) {
             return Err(Error::ProbeAccess(Problem::Twin));
         }
-        stlink::open(device).map_err(|error| access::diagnose(&choice.info, Some(device), &error))
+        stlink::open(device).map_err(|error| diagnosis::diagnose(&choice.info, Some(device), &error))
     }
 }
 

@@ -9,8 +9,8 @@ use super::{
     Board, Error, Ledger, OptionBytes, cortex_m,
     ledger::Changing,
     link::Link,
-    pace::Pace,
     progress::{Event, PageState, Progress, Step},
+    timer::Timer,
 };
 use crate::target::{Algorithm, Target};
 
@@ -67,7 +67,7 @@ const STALL_LIMIT: Duration = Duration::from_secs(1);
 /// The algorithm in SRAM.
 struct Loader<'a> {
     link: &'a mut Link,
-    pace: &'a Pace,
+    timer: &'a Timer,
     ledger: &'a Ledger,
     loaded: &'a mut Loaded,
     algorithm: &'a Algorithm,
@@ -88,9 +88,9 @@ pub(super) enum Loaded {
 
 impl<'a> Loader<'a> {
     fn new(board: &'a mut Board<'_>, target: &'a Target) -> Self {
-        let Board { link, pace, loaded, probes, chip, .. } = board;
+        let Board { link, timer, loaded, probes, chip, .. } = board;
         let (algorithm, origin) = (&target.algorithm, target.sram.start + ORIGIN);
-        Self { link, pace, ledger: probes.ledger(), loaded, width: chip.kind.program_width(), algorithm, origin }
+        Self { link, timer, ledger: probes.ledger(), loaded, width: chip.kind.program_width(), algorithm, origin }
     }
 
     fn ring(&self) -> u32 {
@@ -119,7 +119,7 @@ impl<'a> Loader<'a> {
         }
         *self.loaded = Loaded::Yes;
         let changing = self.ledger.change();
-        cortex_m::start(self.link, self.pace, self.origin + entry)?;
+        cortex_m::start(self.link, self.timer, self.origin + entry)?;
         Ok(changing)
     }
 
@@ -145,7 +145,7 @@ impl Board<'_> {
     pub(super) fn run_options(&mut self, target: &Target, options: OptionBytes, limit: Duration) -> Result<(), Error> {
         const WHAT: &str = "writing the option bytes";
         let mut loader = Loader::new(self, target);
-        let pace = loader.pace;
+        let timer = loader.timer;
         let image = words(&options.0);
         let ring = loader.ring();
         loader.link.write_words(ring, &image)?;
@@ -155,7 +155,7 @@ impl Board<'_> {
             return Err(Error::Loader);
         }
         let _changing = loader.start(target.algorithm.options, 0)?;
-        let finished = pace.poll(limit, || Ok(loader.look(WHAT, 0)?.1.then_some(())))?;
+        let finished = timer.poll(limit, || Ok(loader.look(WHAT, 0)?.1.then_some(())))?;
         finished.ok_or(Error::Stuck { what: WHAT, limit })
     }
 
@@ -170,7 +170,7 @@ impl Board<'_> {
         let total = records.stream.len() as u32;
         let chunk = CHUNK.min(self.link.max_bytes() as u32);
         let mut loader = Loader::new(self, target);
-        let pace = loader.pace;
+        let timer = loader.timer;
         let ring = loader.ring();
         let mut sent = total.min(FIRST_CHUNK);
         loader.link.write_words(ring, &stream[..sent as usize / 4])?;
@@ -178,9 +178,9 @@ impl Board<'_> {
 
         let mut taken = 0;
         let mut told = 0;
-        let mut moved = pace.now();
+        let mut moved = timer.now();
         loop {
-            pace.check()?;
+            timer.check()?;
             let next = chunk.min(sent).min(total - sent);
             if next > 0 && next <= RING_BYTES - (sent - taken) {
                 // Up to the end of the ring; what is left goes to its beginning in the next turn.
@@ -197,7 +197,7 @@ impl Board<'_> {
             }
             if now_taken > taken {
                 taken = now_taken;
-                moved = pace.now();
+                moved = timer.now();
                 let (done_bytes, total_bytes) = (records.flash_bytes(taken), records.flash_bytes(total));
                 progress.on(Event::Advanced { step: Step::Program, done_bytes, total_bytes });
                 records.tell(taken, &mut told, progress);
@@ -212,7 +212,7 @@ impl Board<'_> {
                 records.tell(total, &mut told, progress);
                 return Ok(());
             }
-            if pace.now().saturating_sub(moved) > STALL_LIMIT {
+            if timer.now().saturating_sub(moved) > STALL_LIMIT {
                 return Err(Error::Stuck { what: WHAT, limit: STALL_LIMIT });
             }
         }

@@ -34,7 +34,8 @@ pub enum Step {
     /// Reset the chip and let it run.
     Reset,
     /// Watch the firmware start.
-    Boot,
+    #[serde(rename = "boot")]
+    Startup,
 }
 
 impl fmt::Display for Step {
@@ -50,7 +51,7 @@ impl fmt::Display for Step {
             Self::Verify => "verify",
             Self::Lock => "lock",
             Self::Reset => "reset",
-            Self::Boot => "boot",
+            Self::Startup => "boot",
         })
     }
 }

@@ -148,7 +148,7 @@ impl Board<'_> {
 
     /// Puts clock and peripherals into the state after a reset, for the flash algorithm.
     fn prepare_options(&mut self) -> Result<(), Error> {
-        self.pace.check()?;
+        self.timer.check()?;
         self.reset_and_halt()
     }
 
@@ -178,7 +178,7 @@ impl Board<'_> {
             }
             progress.on(Event::Waiting { attempts, elapsed, need: Need::PowerCycle });
             progress.on(board.contact(Some(Need::PowerCycle)));
-            board.pace.pause(Duration::from_millis(200))?;
+            board.timer.pause(Duration::from_millis(200))?;
             board = match board.status() {
                 Ok(status) if status.protection == Protection::None => {
                     board.reset_and_halt()?;

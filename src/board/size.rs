@@ -57,14 +57,14 @@ impl Board<'_> {
 
     /// Whether all the flash that this scooter needs is known to be there, on a chip that is readable: by the size register,
     /// or because the second half answers and does not repeat the first.
-    pub fn reach(&mut self, target: &Target) -> Result<Reach, Error> {
+    pub fn second_half(&mut self, target: &Target) -> Result<SecondHalf, Error> {
         if let Some(found) = self.chip.flash_kib {
             let needed = target.flash_kib();
-            return if found < needed { Err(Error::TooSmall { found, needed }) } else { Ok(Reach::Proved) };
+            return if found < needed { Err(Error::TooSmall { found, needed }) } else { Ok(SecondHalf::Proved) };
         }
         let start = target.flash.start;
         if target.flash.end <= start + HALF {
-            return Ok(Reach::Proved);
+            return Ok(SecondHalf::Proved);
         }
         let flash = self.read_flash(target)?;
         let (lower, upper) = flash.split_at(HALF as usize);
@@ -75,15 +75,15 @@ impl Board<'_> {
                 && self.read(address..address + SAMPLE as u32)? == lower
                 && self.read(address + HALF..address + HALF + SAMPLE as u32)? == upper
             {
-                return Ok(Reach::Proved);
+                return Ok(SecondHalf::Proved);
             }
         }
-        Ok(Reach::Undecided)
+        Ok(SecondHalf::Undecided)
     }
 
     /// Finds out by writing one of these pages on a chip that is blank: one that lies in the second half must not appear in
     /// the first.
-    pub fn reach_by_writing(
+    pub fn prove_second_half(
         &mut self,
         target: &Target,
         pages: &[PageWrite],
@@ -102,7 +102,7 @@ impl Board<'_> {
 
 /// What is known of the second half of flash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
+pub enum SecondHalf {
     /// It is there, or it is not needed.
     Proved,
     /// Both halves answer and are blank: the second may still be the first over again.

@@ -384,7 +384,7 @@ mod tests {
             address: 0, expected: 0, found: 0, bytes: 1,
         } => "differs from what was planned",
         ops::Error::Unreadable = ops::Error::Unreadable => "read-protected",
-        ops::Error::DoesNotStart { .. } = ops::Error::DoesNotStart { how: board::Boot::Lockup } => "does not start",
+        ops::Error::DoesNotStart { .. } = ops::Error::DoesNotStart { how: board::Startup::Lockup } => "does not start",
     });
 
     causes!(of_backup: BackupError {

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use m365_drv::{
-    board::{self, Boot, ProbeEntry},
-    image::{Catalog, Dump, Fit, Foreign, Image, ImageError, Kind, RehearsalImages, SavedError, gates},
+    board::{self, ProbeEntry, Startup},
+    image::{BackupFileError, Catalog, Dump, Fit, Foreign, Image, ImageError, Kind, RehearsalImages, gates},
     ops::{self, BackupError, Lack, OTHER_SCOOTER},
     target::Target,
 };
@@ -36,7 +36,7 @@ fn for_error(error: &anyhow::Error, typed: &Typed) -> Option<String> {
             _ => None,
         };
     }
-    if let Some(ImageError::Foreign(what) | ImageError::Backup(SavedError::Foreign(what))) =
+    if let Some(ImageError::Foreign(what) | ImageError::Backup(BackupFileError::Foreign(what))) =
         error.chain().find_map(|cause| cause.downcast_ref())
         && matches!(what, Foreign::WebPage | Foreign::LfsPointer | Foreign::Text(_))
     {
@@ -78,7 +78,7 @@ fn for_error(error: &anyhow::Error, typed: &Typed) -> Option<String> {
         ops::Error::NoImage { kind, .. } | ops::Error::SeveralImages { kind, .. } => {
             Some(typed.again_with(option_of(*kind), "FILE"))
         }
-        ops::Error::DoesNotStart { how: Boot::Resetting { .. } } if !typed.has("--software-watchdog") => {
+        ops::Error::DoesNotStart { how: Startup::Resetting { .. } } if !typed.has("--software-watchdog") => {
             Some(typed.again(&["--software-watchdog"]))
         }
         ops::Error::DoesNotStart { .. } => Some(typed.again_with("--drv", "FILE")),
@@ -270,12 +270,12 @@ mod tests {
         let next = |line: &str, how| {
             next(Exit::Verify, Some(&ops::Error::DoesNotStart { how }.into()), &typed(line)).expect("a hint")
         };
-        let resetting = Boot::Resetting { resets: 3 };
+        let resetting = Startup::Resetting { resets: 3 };
         let line = "m365-drv flash pro --drv a.bin";
         assert_eq!(next(line, resetting), format!("{line} --software-watchdog"));
         let again = format!("{line} --software-watchdog");
         assert_eq!(next(&again, resetting), "m365-drv flash pro --drv FILE --software-watchdog");
-        assert_eq!(next(line, Boot::Lockup), "m365-drv flash pro --drv FILE");
+        assert_eq!(next(line, Startup::Lockup), "m365-drv flash pro --drv FILE");
         assert!(advice(Exit::Verify).contains("`--software-watchdog`"));
     }
 

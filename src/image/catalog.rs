@@ -20,7 +20,7 @@ const MAX_PADDING: usize = 8;
 #[serde(deny_unknown_fields)]
 pub struct Catalog {
     pub(super) images: Vec<Entry>,
-    models: Vec<Model>,
+    models: Vec<ModelName>,
     devices: Vec<Named>,
     idents: Vec<Named>,
     others: Vec<Other>,
@@ -105,7 +105,7 @@ pub enum Protects {
 /// What an `info.json` calls a scooter.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Model {
+struct ModelName {
     name: String,
     board: String,
     scooters: Vec<String>,

@@ -6,7 +6,7 @@
 
 use std::{fmt, ops::Range, path::Path};
 
-use super::{Image, ImageError, Kind, Layout, inspect, inspect::FLASH, read_file, saved::Saved};
+use super::{Image, ImageError, Kind, Layout, backup_file::BackupFile, inspect, inspect::FLASH, read_file};
 use crate::{
     block::{DataBlock, LEN, Uid},
     target::Target,
@@ -59,7 +59,7 @@ impl Dump {
     /// Takes the bytes of a file.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ImageError> {
         if let Some(text) = super::backup_text(bytes) {
-            let saved = Saved::decode(text).map_err(ImageError::Backup)?;
+            let saved = BackupFile::decode(text).map_err(ImageError::Backup)?;
             let (uid, block) = (Some(saved.uid), saved.block.clone());
             let image = saved.flash.is_some().then(|| Image::of_backup(saved)).transpose()?;
             let upper = image.as_ref().map_or(Upper::Own, upper_half);
@@ -266,9 +266,14 @@ mod tests {
         let flash = flash();
         let saved = |flash: Option<&[u8]>| {
             let option_bytes = options();
-            Saved { uid: Uid([1, 2, 3]), option_bytes, flash: flash.map(Vec::from), block: Some(block("00012345")) }
-                .encode()
-                .into_bytes()
+            BackupFile {
+                uid: Uid([1, 2, 3]),
+                option_bytes,
+                flash: flash.map(Vec::from),
+                block: Some(block("00012345")),
+            }
+            .encode()
+            .into_bytes()
         };
         let page = &flash[0xF800..0xFC00];
         let forms: [(Vec<u8>, Option<u32>, &str); 13] = [
@@ -331,8 +336,12 @@ mod tests {
     #[test]
     fn a_rescued_block_goes_before_the_one_in_the_flash_of_a_backup() {
         let rescued = block("00000009");
-        let saved =
-            Saved { uid: Uid([1, 2, 3]), option_bytes: options(), flash: Some(flash()), block: Some(rescued.clone()) };
+        let saved = BackupFile {
+            uid: Uid([1, 2, 3]),
+            option_bytes: options(),
+            flash: Some(flash()),
+            block: Some(rescued.clone()),
+        };
         let found = read(saved.encode().as_bytes()).blocks(PLACE);
         assert_eq!((&found[0].block, found[1].address), (&rescued, Some(PLACE)));
     }

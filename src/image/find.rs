@@ -25,7 +25,7 @@ const MAX_DEPTH: usize = 12;
 
 /// A known image, and a file that holds it.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct FoundImage {
     /// Its row in the catalog.
     pub entry: &'static Entry,
     /// How exactly the file holds it.
@@ -61,7 +61,7 @@ pub enum FindError {
 /// The known images at hand, each once.
 #[derive(Debug, Clone, Default)]
 pub struct Shelf {
-    found: Vec<Found>,
+    found: Vec<FoundImage>,
 }
 
 /// Looks into every file below the given folders, packages and dumps included. Hidden folders, links to folders, files
@@ -84,10 +84,10 @@ pub fn find(folders: &[PathBuf], stop: &AtomicBool) -> Result<Shelf, FindError> 
 }
 
 /// Each image once: the one with the least against it, and of equal ones the first.
-fn each_once(found: Vec<Found>) -> Vec<Found> {
-    let mut best: BTreeMap<_, Found> = BTreeMap::new();
+fn each_once(found: Vec<FoundImage>) -> Vec<FoundImage> {
+    let mut best: BTreeMap<_, FoundImage> = BTreeMap::new();
     for found in found {
-        let worse = |kept: &Found| found.faults() < kept.faults();
+        let worse = |kept: &FoundImage| found.faults() < kept.faults();
         if best.get(&found.entry.sha256).is_none_or(worse) {
             best.insert(found.entry.sha256, found);
         }
@@ -112,7 +112,7 @@ impl Image {
     }
 }
 
-impl Found {
+impl FoundImage {
     /// What is against it, the gravest first: a package that a gate refuses whatever the scooter, or an image without its
     /// last bytes; any package, which a gate may refuse for its scooter; what stands behind the image.
     fn faults(&self) -> (bool, bool, u8) {
@@ -125,12 +125,12 @@ impl Found {
 
 impl Shelf {
     /// Everything found, by kind and then oldest first.
-    pub fn all(&self) -> &[Found] {
+    pub fn all(&self) -> &[FoundImage] {
         &self.found
     }
 
     /// What may be flashed to a scooter, newest last; to any chip where none is named.
-    pub fn suitable(&self, scooter: &str, kind: Kind, chip: Option<&str>) -> Vec<&Found> {
+    pub fn suitable(&self, scooter: &str, kind: Kind, chip: Option<&str>) -> Vec<&FoundImage> {
         let fits = |entry: &Entry| {
             entry.kind == kind
                 && entry.is_for(scooter)
@@ -176,7 +176,7 @@ fn files(folder: &Path, stop: &AtomicBool) -> Result<Vec<PathBuf>, FindError> {
 }
 
 /// The known images in one file: one, or in a dump or a zip several.
-fn known_in(path: &Path) -> Vec<Found> {
+fn known_in(path: &Path) -> Vec<FoundImage> {
     let usable = |data: fs::Metadata| {
         data.is_file() && data.len() <= MAX_FILE as u64 && (data.len() <= MAX_PLAIN || may_be_longer(path))
     };
@@ -200,7 +200,7 @@ fn known_in(path: &Path) -> Vec<Found> {
     let found = |image: Image| {
         let known = Catalog::builtin().identify(&image.bytes)?;
         let image = Image { place: Some(0), file: Some(path.into()), ..image };
-        Some(Found { entry: known.entry, exactness: known.exactness, path: path.into(), image })
+        Some(FoundImage { entry: known.entry, exactness: known.exactness, path: path.into(), image })
     };
     images.into_iter().flat_map(parts).filter_map(found).collect()
 }
@@ -219,7 +219,7 @@ mod tests {
     use super::*;
     use crate::image::{
         md5,
-        package::sample::{Raw, zip},
+        package::sample::{ZipMember, zip},
         sample::Sample,
     };
 
@@ -269,8 +269,9 @@ mod tests {
     #[test]
     fn a_package_that_is_refused_does_not_hide_the_same_image_elsewhere() {
         let drv = crate::sim::APP_64;
-        let info = |digest| Raw::new("info.txt", format!("dev: ES;\nenc: N;\ntyp: DRV;\nmd5: {digest};\n").as_bytes());
-        let package = |digest| zip(&[Raw::new("FIRM.bin", drv), info(digest)]);
+        let info =
+            |digest| ZipMember::new("info.txt", format!("dev: ES;\nenc: N;\ntyp: DRV;\nmd5: {digest};\n").as_bytes());
+        let package = |digest| zip(&[ZipMember::new("FIRM.bin", drv), info(digest)]);
         let (bad, good) = (package(md5(b"")), package(md5(drv)));
         let padded = [drv, &[0xFF; 8]].concat();
         let found = |files: &[(&str, &[u8])]| {
@@ -289,11 +290,12 @@ mod tests {
     fn every_known_image_in_a_zip_with_several_files_is_found() {
         let (boot, drv) = (crate::sim::BOOT, crate::sim::APP_64);
         let info = format!("dev: ES;\nenc: N;\ntyp: DRV;\nmd5: {};\n", md5(drv));
-        let package = zip(&[Raw::new("FIRM.bin", drv), Raw::new("info.txt", info.as_bytes())]);
-        let boot_file = Raw::new("repo-main/boot.bin", boot);
-        let dashboard = Raw::new("repo-main/BLE072.bin", &vec![7; 60_000]);
-        let others = [Raw::new("repo-main/README.md", b"# Firmware"), Raw::new("repo-main/a.png", b"\x89PNG")];
-        let of = |more: &[Raw]| {
+        let package = zip(&[ZipMember::new("FIRM.bin", drv), ZipMember::new("info.txt", info.as_bytes())]);
+        let boot_file = ZipMember::new("repo-main/boot.bin", boot);
+        let dashboard = ZipMember::new("repo-main/BLE072.bin", &vec![7; 60_000]);
+        let others =
+            [ZipMember::new("repo-main/README.md", b"# Firmware"), ZipMember::new("repo-main/a.png", b"\x89PNG")];
+        let of = |more: &[ZipMember]| {
             let members = [&[boot_file.clone(), dashboard.clone()], &others[..], more].concat();
             let folder = folder_of(&[("repo.zip", &zip(&members))]);
             let shelf = find(&[folder.path().into()], &GO_ON).unwrap();
@@ -301,17 +303,17 @@ mod tests {
         };
         let loose = |kind, name: &str| (kind, Some(name.to_owned()));
         let boot = loose(Kind::Boot, "repo-main/boot.bin");
-        let drv_file = Raw::new("repo-main/DRV155.bin", drv);
+        let drv_file = ZipMember::new("repo-main/DRV155.bin", drv);
         assert_eq!(of(std::slice::from_ref(&drv_file)), [boot.clone(), loose(Kind::Drv, "repo-main/DRV155.bin")]);
-        let note = Raw::new("repo-main/info.txt", b"where it comes from");
+        let note = ZipMember::new("repo-main/info.txt", b"where it comes from");
         assert_eq!(of(&[note, drv_file]), [boot.clone(), loose(Kind::Drv, "repo-main/DRV155.bin")]);
-        assert_eq!(of(&[Raw::new("repo-main/1.5.5.zip", &package)]), [boot, (Kind::Drv, None)]);
+        assert_eq!(of(&[ZipMember::new("repo-main/1.5.5.zip", &package)]), [boot, (Kind::Drv, None)]);
     }
 
     #[test]
     fn of_several_firmware_files_in_a_zip_only_a_single_known_one_is_taken() {
         let opened = |members: &[(&str, &[u8])], kind| {
-            let members: Vec<_> = members.iter().map(|(name, bytes)| Raw::new(name, bytes)).collect();
+            let members: Vec<_> = members.iter().map(|(name, bytes)| ZipMember::new(name, bytes)).collect();
             let folder = folder_of(&[("a.zip", &zip(&members))]);
             Image::open_as(&folder.path().join("a.zip"), kind).map(|image| image.member)
         };

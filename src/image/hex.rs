@@ -56,7 +56,7 @@ pub enum HexError {
 
 /// The data of a HEX file as one run of bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Data {
+pub(super) struct HexFile {
     /// Address of the first byte.
     pub(super) base: u32,
     /// The bytes; erased flash (0xFF) in the gaps.
@@ -68,7 +68,7 @@ pub(super) struct Data {
 }
 
 /// Reads the records.
-pub(super) fn read(text: &str) -> Result<Data, HexError> {
+pub(super) fn read(text: &str) -> Result<HexFile, HexError> {
     let mut runs = runs(text)?;
     if let Some(&address) = runs.keys().find(|address| NORDIC.contains(address)) {
         return Err(HexError::Nordic(address));
@@ -99,7 +99,7 @@ pub(super) fn read(text: &str) -> Result<Data, HexError> {
         filled = start + run.len();
         bytes[start..filled].copy_from_slice(&run);
     }
-    Ok(Data { base, bytes, gaps, options })
+    Ok(HexFile { base, bytes, gaps, options })
 }
 
 /// Takes out the records of the option bytes; none if there are not all of them.
@@ -170,7 +170,7 @@ mod tests {
         (bytes[0], bytes[1], bytes[16], bytes[17], bytes[18]) = (1, 2, 3, 4, 5);
         assert_eq!(
             read(&text),
-            Ok(Data { base: 0x0800_1000, bytes, gaps: std::iter::once(2..16).collect(), options: None })
+            Ok(HexFile { base: 0x0800_1000, bytes, gaps: std::iter::once(2..16).collect(), options: None })
         );
     }
 

@@ -162,10 +162,10 @@ fn version(bytes: &[u8], is_plain_drv: bool) -> Option<Version> {
         found.retain(|value| (1..0x1000).contains(value));
         found
     };
-    let wide = stored(thumb::Width::Wide);
+    let wide = stored(thumb::Encoding::Wide);
     let value = match wide[..] {
         // Below 0.1.0 (Mi 3) the constant fits a 16-bit instruction, which is too common to look for first.
-        [] => only_repeated(&stored(thumb::Width::Narrow)),
+        [] => only_repeated(&stored(thumb::Encoding::Narrow)),
         [once] if is_plain_drv => Some(once),
         _ => only_repeated(&wide),
     };

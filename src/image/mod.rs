@@ -4,6 +4,7 @@
 //! (zip), a data block, a backup, a dump of flash in any of its forms ([`Dump`]). What an image is comes from the
 //! [`Catalog`] if it is known, and from the code itself ([`inspect()`]) in any case.
 
+mod backup_file;
 mod catalog;
 pub mod cipher;
 mod derived_from;
@@ -17,12 +18,11 @@ mod hex;
 mod inspect;
 mod origin;
 mod package;
-mod raw;
+mod plain_bytes;
 mod reach;
 mod report;
 #[cfg(test)]
 pub(crate) mod sample;
-mod saved;
 mod sources;
 mod thumb;
 
@@ -40,11 +40,12 @@ use self::package::Unpacked;
 use crate::block::LEN;
 
 pub use self::{
+    backup_file::{BackupFile, BackupFileError},
     catalog::{Catalog, Entry, Exactness, Identified, Protects, PublishedFile},
     derived_from::{Change, DerivedFrom},
     digest::{DigestError, Md5Digest, Sha256Digest, md5, sha256},
     dump::{Block, Dump},
-    find::{FindError, Found, Shelf, find},
+    find::{FindError, FoundImage, Shelf, find},
     foreign::Foreign,
     gates::{Fit, GATES, Gate, RehearsalImages, gates},
     hex::HexError,
@@ -52,7 +53,6 @@ pub use self::{
     origin::{Origin, drv_region, origin},
     package::{DirectoryError, FirmwareType, Generation, InfoError, Model, Package, PackageError},
     report::{PartReport, Report},
-    saved::{Saved, SavedError},
     sources::Source,
 };
 
@@ -174,7 +174,7 @@ pub enum ImageError {
     Package(#[source] PackageError),
     /// JSON that is not a backup.
     #[error("not an m365-drv backup")]
-    Backup(#[source] SavedError),
+    Backup(#[source] BackupFileError),
     /// A backup of a board whose flash could not be read.
     #[error("the backup contains no flash: the board was read-protected when it was made")]
     NoFlash,
@@ -226,21 +226,21 @@ impl Image {
             return Self::unpacked(package::read(bytes).map_err(ImageError::Package)?);
         }
         if let Some(text) = backup_text(bytes) {
-            return Self::of_backup(Saved::decode(text).map_err(ImageError::Backup)?);
+            return Self::of_backup(BackupFile::decode(text).map_err(ImageError::Backup)?);
         }
         if let Some(text) = hex_text(bytes) {
-            let hex::Data { base, mut bytes, mut gaps, options } = hex::read(text).map_err(ImageError::Hex)?;
-            if raw::read(&bytes).format == Format::Data {
+            let hex::HexFile { base, mut bytes, mut gaps, options } = hex::read(text).map_err(ImageError::Hex)?;
+            if plain_bytes::read(&bytes).format == Format::Data {
                 // The rest of the page, as in plain bytes.
                 bytes.truncate(LEN);
                 gaps = gaps_within(&gaps, 0, LEN);
             }
-            let options = options.filter(raw::options_are_right);
+            let options = options.filter(plain_bytes::options_are_right);
             // What was made from a binary without its address begins at 0; these chips have no flash there.
-            let base = if base == 0 { raw::read(&bytes).base } else { Some(base) };
+            let base = if base == 0 { plain_bytes::read(&bytes).base } else { Some(base) };
             return Ok(Self { gaps, options, ..Self::new(bytes, base, Format::Hex) });
         }
-        let raw = raw::read(bytes);
+        let raw = plain_bytes::read(bytes);
         if raw.format == Format::Bin {
             // The checksum inside makes this certain; plain code passes for encrypted once in 2^32.
             if let Ok(plain) = cipher::decrypt(bytes) {
@@ -272,9 +272,9 @@ impl Image {
     }
 
     /// The flash in a backup.
-    fn of_backup(saved: Saved) -> Result<Self, ImageError> {
+    fn of_backup(saved: BackupFile) -> Result<Self, ImageError> {
         let flash = saved.flash.ok_or(ImageError::NoFlash)?;
-        let options = Some(saved.option_bytes).filter(raw::options_are_right);
+        let options = Some(saved.option_bytes).filter(plain_bytes::options_are_right);
         Ok(Self { options, ..Self::new(flash, Some(inspect::FLASH), Format::Backup) })
     }
 
@@ -317,7 +317,7 @@ impl Image {
         match (Catalog::builtin().identify(&self.bytes), self.format) {
             (Some(known), _) => known.entry.kind,
             _ if self.is_dump() => Kind::Unknown,
-            (None, _) if raw::read(&self.bytes).format == Format::Data => Kind::Data,
+            (None, _) if plain_bytes::read(&self.bytes).format == Format::Data => Kind::Data,
             (None, _) => match thumb::word(&self.bytes, 4) {
                 Some(reset) if (inspect::FLASH..inspect::DRV).contains(&reset) => Kind::Boot,
                 // Firmware of batteries begins at the same address.

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::{
     inspect::{DRV, FLASH, StartUp},
-    thumb::{self, Step},
+    thumb::{self, Flow},
 };
 
 /// Vectors behind the sixteen of the core that are looked at: the largest chip here has 68 interrupts.
@@ -130,35 +130,35 @@ impl Walk<'_> {
                 _ => return,
             }
             self.needed.push((at, Way::Code));
-            let Some((length, step)) = thumb::step(self.bytes, at) else { return };
+            let Some((length, step)) = thumb::flow_at(self.bytes, at) else { return };
             let before = loaded.take();
             match step {
-                Step::Next => {}
-                Step::Blank => return,
-                Step::Skips(count) => conditional = count + 1,
-                Step::Branch(target) => self.todo.extend(target),
-                Step::Jump(target) => {
+                Flow::Next => {}
+                Flow::Blank => return,
+                Flow::Skips(count) => conditional = count + 1,
+                Flow::Branch(target) => self.todo.extend(target),
+                Flow::Jump(target) => {
                     self.todo.extend(target);
                     if conditional == 0 {
                         return;
                     }
                 }
-                Step::Leave => {
+                Flow::Leave => {
                     if conditional == 0 {
                         return;
                     }
                 }
-                Step::JumpTo(register) | Step::Call(register) => {
+                Flow::JumpTo(register) | Flow::Call(register) => {
                     if let Some((_, value)) = before.filter(|(loaded, _)| *loaded == register) {
                         self.todo.extend(self.offset(value & !1));
                     }
-                    if matches!(step, Step::JumpTo(_)) && conditional == 0 {
+                    if matches!(step, Flow::JumpTo(_)) && conditional == 0 {
                         return;
                     }
                 }
-                Step::Constant { register, place } => loaded = self.constant(place).map(|value| (register, value)),
-                Step::Address(place) => self.needed.push((place, Way::Address)),
-                Step::Table { place, wide } => {
+                Flow::Constant { register, place } => loaded = self.constant(place).map(|value| (register, value)),
+                Flow::Address(place) => self.needed.push((place, Way::Address)),
+                Flow::Table { place, wide } => {
                     self.table(place, wide);
                     return;
                 }

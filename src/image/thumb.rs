@@ -2,7 +2,7 @@
 
 /// Length of the instruction that loads a constant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Width {
+pub(super) enum Encoding {
     /// `MOVS Rd, #imm8`.
     Narrow,
     /// `MOVW Rd, #imm16` or `MOV.W Rd, #const`.
@@ -71,7 +71,7 @@ fn modified_immediate(first: u16, second: u16) -> Option<(u16, u32)> {
 
 /// Every constant that is loaded into a register and, within three half-words, stored as a half-word at `offset` of
 /// some structure.
-pub(super) fn constants_stored_at(bytes: &[u8], offset: u16, width: Width) -> Vec<u16> {
+pub(super) fn constants_stored_at(bytes: &[u8], offset: u16, width: Encoding) -> Vec<u16> {
     let mut found = Vec::new();
     for at in (0..bytes.len()).step_by(2) {
         let Some((length, register, value)) = load(bytes, at, width) else { continue };
@@ -84,11 +84,11 @@ pub(super) fn constants_stored_at(bytes: &[u8], offset: u16, width: Width) -> Ve
 }
 
 /// The load at an offset: its length in bytes, the register, the constant.
-fn load(bytes: &[u8], at: usize, width: Width) -> Option<(usize, u16, u32)> {
+fn load(bytes: &[u8], at: usize, width: Encoding) -> Option<(usize, u16, u32)> {
     let first = half(bytes, at)?;
     match width {
-        Width::Narrow => (first >> 11 == 0b00100).then(|| (2, first >> 8 & 7, u32::from(first & 0xFF))),
-        Width::Wide => {
+        Encoding::Narrow => (first >> 11 == 0b00100).then(|| (2, first >> 8 & 7, u32::from(first & 0xFF))),
+        Encoding::Wide => {
             let second = half(bytes, at + 2)?;
             match immediate16(first, second) {
                 Some((0xF240, register, value)) => Some((4, register, value.into())),
@@ -111,7 +111,7 @@ fn stores(bytes: &[u8], at: usize, register: u16, offset: u16) -> bool {
 /// What an instruction does to the flow, and where it finds constants. Places are offsets into the image, and are missing
 /// if they lie before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum Flow {
     /// The next instruction follows.
     Next,
     /// Erased flash or zeros: no instruction of any compiler.
@@ -147,14 +147,14 @@ pub(super) enum Step {
 }
 
 /// The instruction at an even offset: its length and what it does; none behind the end.
-pub(super) fn step(bytes: &[u8], at: usize) -> Option<(usize, Step)> {
+pub(super) fn flow_at(bytes: &[u8], at: usize) -> Option<(usize, Flow)> {
     let first = half(bytes, at)?;
     if first >> 11 < 0b11101 {
         let blank = first == 0 && half(bytes, at + 2) == Some(0);
-        return Some((2, if blank { Step::Blank } else { narrow(first, at) }));
+        return Some((2, if blank { Flow::Blank } else { narrow(first, at) }));
     }
     let second = half(bytes, at + 2)?;
-    Some((4, if first == 0xFFFF { Step::Blank } else { wide(first, second, at) }))
+    Some((4, if first == 0xFFFF { Flow::Blank } else { wide(first, second, at) }))
 }
 
 /// Where a branch leads, relative to the instruction behind the next.
@@ -168,38 +168,38 @@ fn signed(value: u32, bits: u32) -> i32 {
 }
 
 /// A5.2: 16-bit instructions.
-fn narrow(first: u16, at: usize) -> Step {
+fn narrow(first: u16, at: usize) -> Flow {
     let pool = (at + 4) & !3;
     let low = usize::from(first & 0xFF);
     match first {
         // B T1; 0b1110 is UDF, 0b1111 SVC.
-        0xD000..=0xDDFF => Step::Branch(target(at, signed(u32::from(first) << 1, 9))),
-        0xDE00..=0xDEFF | 0xBE00..=0xBEFF => Step::Leave,
-        0xE000..=0xE7FF => Step::Jump(target(at, signed(u32::from(first) << 1, 12))),
+        0xD000..=0xDDFF => Flow::Branch(target(at, signed(u32::from(first) << 1, 9))),
+        0xDE00..=0xDEFF | 0xBE00..=0xBEFF => Flow::Leave,
+        0xE000..=0xE7FF => Flow::Jump(target(at, signed(u32::from(first) << 1, 12))),
         // CBZ, CBNZ.
         _ if first & 0xF500 == 0xB100 => {
-            Step::Branch(target(at, i32::from(first >> 9 & 1) << 6 | i32::from(first >> 3 & 0x1F) << 1))
+            Flow::Branch(target(at, i32::from(first >> 9 & 1) << 6 | i32::from(first >> 3 & 0x1F) << 1))
         }
         // BX, BLX.
         _ if first & 0xFF87 == 0x4700 => match first >> 3 & 0xF {
-            14 => Step::Leave,
-            register => Step::JumpTo(register),
+            14 => Flow::Leave,
+            register => Flow::JumpTo(register),
         },
-        _ if first & 0xFF87 == 0x4780 => Step::Call(first >> 3 & 0xF),
+        _ if first & 0xFF87 == 0x4780 => Flow::Call(first >> 3 & 0xF),
         // POP with PC; MOV and ADD to PC.
-        0xBD00..=0xBDFF => Step::Leave,
-        _ if first & 0xFF87 == 0x4687 || first & 0xFF87 == 0x4487 => Step::Leave,
+        0xBD00..=0xBDFF => Flow::Leave,
+        _ if first & 0xFF87 == 0x4687 || first & 0xFF87 == 0x4487 => Flow::Leave,
         // LDR T1, ADR T1.
-        0x4800..=0x4FFF => Step::Constant { register: first >> 8 & 7, place: pool + 4 * low },
-        0xA000..=0xA7FF => Step::Address(pool + 4 * low),
+        0x4800..=0x4FFF => Flow::Constant { register: first >> 8 & 7, place: pool + 4 * low },
+        0xA000..=0xA7FF => Flow::Address(pool + 4 * low),
         // IT: the lowest bit set of the mask tells how many of four it is for.
-        0xBF00..=0xBFFF if first & 0xF != 0 => Step::Skips(4 - (first & 0xF).trailing_zeros().cast_signed()),
-        _ => Step::Next,
+        0xBF00..=0xBFFF if first & 0xF != 0 => Flow::Skips(4 - (first & 0xF).trailing_zeros().cast_signed()),
+        _ => Flow::Next,
     }
 }
 
 /// A5.3: 32-bit instructions.
-fn wide(first: u16, second: u16, at: usize) -> Step {
+fn wide(first: u16, second: u16, at: usize) -> Flow {
     let pool = (at + 4) & !3;
     let register = second >> 12;
     match first {
@@ -209,20 +209,20 @@ fn wide(first: u16, second: u16, at: usize) -> Step {
             let distance = usize::from(second & 0xFFF);
             let place = if first == 0xF8DF { Some(pool + distance) } else { pool.checked_sub(distance) };
             match place {
-                Some(place) => Step::Constant { register, place },
-                None => Step::Next,
+                Some(place) => Flow::Constant { register, place },
+                None => Flow::Next,
             }
         }
         // LDR to PC; LDM and POP with PC.
-        _ if first & 0xFF70 == 0xF850 && register == 15 => Step::Leave,
-        _ if first & 0xFFD0 == 0xE890 && second & 0x8000 != 0 => Step::Leave,
-        0xE8DF if second & 0xFFE0 == 0xF000 => Step::Table { place: at + 4, wide: second & 0x10 != 0 },
-        _ => Step::Next,
+        _ if first & 0xFF70 == 0xF850 && register == 15 => Flow::Leave,
+        _ if first & 0xFFD0 == 0xE890 && second & 0x8000 != 0 => Flow::Leave,
+        0xE8DF if second & 0xFFE0 == 0xF000 => Flow::Table { place: at + 4, wide: second & 0x10 != 0 },
+        _ => Flow::Next,
     }
 }
 
 /// A5.3.4: branches and miscellaneous control.
-fn branch(first: u16, second: u16, at: usize) -> Step {
+fn branch(first: u16, second: u16, at: usize) -> Flow {
     let (first, second) = (u32::from(first), u32::from(second));
     let sign = first >> 10 & 1;
     let (j1, j2) = (second >> 13 & 1, second >> 11 & 1);
@@ -232,14 +232,14 @@ fn branch(first: u16, second: u16, at: usize) -> Step {
         target(at, signed(distance, 25))
     };
     match second & 0xD000 {
-        0xD000 => Step::Branch(far()),
-        0x9000 => Step::Jump(far()),
+        0xD000 => Flow::Branch(far()),
+        0x9000 => Flow::Jump(far()),
         0x8000 if first >> 6 & 0xF < 14 => {
             let distance = sign << 20 | j2 << 19 | j1 << 18 | (first & 0x3F) << 12 | (second & 0x7FF) << 1;
-            Step::Branch(target(at, signed(distance, 21)))
+            Flow::Branch(target(at, signed(distance, 21)))
         }
         // Hints, barriers, MSR and MRS.
-        _ => Step::Next,
+        _ => Flow::Next,
     }
 }
 
@@ -280,33 +280,33 @@ mod tests {
     }
 
     /// The flow of an instruction at 0x100.
-    fn flow(code: &[u16]) -> (usize, Step) {
+    fn flow(code: &[u16]) -> (usize, Flow) {
         let mut bytes = vec![0; 0x100];
         bytes.extend(code.iter().flat_map(|half| half.to_le_bytes()));
         bytes.resize(0x200, 0x55);
-        step(&bytes, 0x100).unwrap()
+        flow_at(&bytes, 0x100).unwrap()
     }
 
     #[test]
     fn branches_lead_where_the_assembler_says() {
         // GNU as: each line's instruction, placed at 0x100, with its target as objdump prints it.
         for (code, length, expected) in [
-            (&[0xD0FE][..], 2, Step::Branch(Some(0x100))),
-            (&[0xDD02], 2, Step::Branch(Some(0x108))),
-            (&[0xE7FE], 2, Step::Jump(Some(0x100))),
-            (&[0xE3FF], 2, Step::Jump(Some(0x902))),
-            (&[0xB120], 2, Step::Branch(Some(0x10C))),
-            (&[0xBB08], 2, Step::Branch(Some(0x146))),
-            (&[0xF000, 0xF835], 4, Step::Branch(Some(0x16E))),
-            (&[0xF7FF, 0xFFFE], 4, Step::Branch(Some(0x100))),
-            (&[0xF000, 0xB802], 4, Step::Jump(Some(0x108))),
-            (&[0xF43F, 0xAFFE], 4, Step::Branch(Some(0x100))),
-            (&[0xF7FF, 0xBEFE], 4, Step::Jump(None)),
+            (&[0xD0FE][..], 2, Flow::Branch(Some(0x100))),
+            (&[0xDD02], 2, Flow::Branch(Some(0x108))),
+            (&[0xE7FE], 2, Flow::Jump(Some(0x100))),
+            (&[0xE3FF], 2, Flow::Jump(Some(0x902))),
+            (&[0xB120], 2, Flow::Branch(Some(0x10C))),
+            (&[0xBB08], 2, Flow::Branch(Some(0x146))),
+            (&[0xF000, 0xF835], 4, Flow::Branch(Some(0x16E))),
+            (&[0xF7FF, 0xFFFE], 4, Flow::Branch(Some(0x100))),
+            (&[0xF000, 0xB802], 4, Flow::Jump(Some(0x108))),
+            (&[0xF43F, 0xAFFE], 4, Flow::Branch(Some(0x100))),
+            (&[0xF7FF, 0xBEFE], 4, Flow::Jump(None)),
         ] {
-            let (expected, code_of) = (if matches!(expected, Step::Jump(None)) { None } else { Some(expected) }, code);
+            let (expected, code_of) = (if matches!(expected, Flow::Jump(None)) { None } else { Some(expected) }, code);
             match expected {
                 Some(expected) => assert_eq!(flow(code_of), (length, expected), "{code:04x?}"),
-                None => assert!(matches!(flow(code_of), (4, Step::Jump(_)))),
+                None => assert!(matches!(flow(code_of), (4, Flow::Jump(_)))),
             }
         }
     }
@@ -314,30 +314,30 @@ mod tests {
     #[test]
     fn returns_and_tables_end_the_flow() {
         for code in [&[0x4770][..], &[0xBD10], &[0xE8BD, 0x8FF0], &[0xF85D, 0xFB04], &[0x4687], &[0xDE00]] {
-            assert_eq!(flow(code).1, Step::Leave, "{code:04x?}");
+            assert_eq!(flow(code).1, Flow::Leave, "{code:04x?}");
         }
-        assert_eq!(flow(&[0x4718]).1, Step::JumpTo(3));
-        assert_eq!(flow(&[0x4798]).1, Step::Call(3));
-        assert_eq!(flow(&[0xE8DF, 0xF000]).1, Step::Table { place: 0x104, wide: false });
-        assert_eq!(flow(&[0xE8DF, 0xF011]).1, Step::Table { place: 0x104, wide: true });
-        assert_eq!(flow(&[0xBF08]).1, Step::Skips(1));
-        assert_eq!(flow(&[0xBF01]).1, Step::Skips(4));
-        assert_eq!(flow(&[0xBF00]).1, Step::Next);
+        assert_eq!(flow(&[0x4718]).1, Flow::JumpTo(3));
+        assert_eq!(flow(&[0x4798]).1, Flow::Call(3));
+        assert_eq!(flow(&[0xE8DF, 0xF000]).1, Flow::Table { place: 0x104, wide: false });
+        assert_eq!(flow(&[0xE8DF, 0xF011]).1, Flow::Table { place: 0x104, wide: true });
+        assert_eq!(flow(&[0xBF08]).1, Flow::Skips(1));
+        assert_eq!(flow(&[0xBF01]).1, Flow::Skips(4));
+        assert_eq!(flow(&[0xBF00]).1, Flow::Next);
     }
 
     #[test]
     fn constants_are_loaded_from_the_pool() {
-        assert_eq!(flow(&[0x4901]).1, Step::Constant { register: 1, place: 0x108 });
-        assert_eq!(flow(&[0xF8DF, 0x2010]).1, Step::Constant { register: 2, place: 0x114 });
-        assert_eq!(flow(&[0xF85F, 0x3004]).1, Step::Constant { register: 3, place: 0x100 });
-        assert_eq!(flow(&[0xA002]).1, Step::Address(0x10C));
+        assert_eq!(flow(&[0x4901]).1, Flow::Constant { register: 1, place: 0x108 });
+        assert_eq!(flow(&[0xF8DF, 0x2010]).1, Flow::Constant { register: 2, place: 0x114 });
+        assert_eq!(flow(&[0xF85F, 0x3004]).1, Flow::Constant { register: 3, place: 0x100 });
+        assert_eq!(flow(&[0xA002]).1, Flow::Address(0x10C));
     }
 
     #[test]
     fn blank_bytes_are_no_instructions() {
-        assert_eq!(flow(&[0xFFFF, 0xFFFF]).1, Step::Blank);
-        assert_eq!(flow(&[0, 0]).1, Step::Blank);
-        assert_eq!(flow(&[0, 0x4770]).1, Step::Next);
-        assert_eq!(step(&[], 0), None);
+        assert_eq!(flow(&[0xFFFF, 0xFFFF]).1, Flow::Blank);
+        assert_eq!(flow(&[0, 0]).1, Flow::Blank);
+        assert_eq!(flow(&[0, 0x4770]).1, Flow::Next);
+        assert_eq!(flow_at(&[], 0), None);
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     block::{DataBlock, Uid},
     board::OptionBytes,
-    image::{Saved, SavedError},
+    image::{BackupFile, BackupFileError},
     printable::quoted_path,
 };
 
@@ -63,12 +63,12 @@ impl Backup {
     /// The text of the file.
     fn encode(&self) -> String {
         let Self { uid, option_bytes: OptionBytes(option_bytes), flash, block } = self.clone();
-        Saved { uid, option_bytes, flash, block }.encode()
+        BackupFile { uid, option_bytes, flash, block }.encode()
     }
 
     /// Reads the text of a backup file.
-    pub fn decode(text: &str) -> Result<Self, SavedError> {
-        let Saved { uid, option_bytes, flash, block } = Saved::decode(text)?;
+    pub fn decode(text: &str) -> Result<Self, BackupFileError> {
+        let BackupFile { uid, option_bytes, flash, block } = BackupFile::decode(text)?;
         Ok(Self { uid, option_bytes: OptionBytes(option_bytes), flash, block })
     }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{BackupError, Findings, Obstacle, Stake};
 use crate::{
     block::{SerialError, Uid},
-    board::{self, Boot},
+    board::{self, Startup},
     count::count,
     image::{ImageError, Kind},
 };
@@ -168,7 +168,7 @@ pub enum Error {
     #[error("firmware written and verified, but it does not start: {how}")]
     DoesNotStart {
         /// What it does instead.
-        how: Boot,
+        how: Startup,
     },
 }
 

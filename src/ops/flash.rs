@@ -15,7 +15,7 @@ use super::{
 use crate::{
     block::{Mileage, Serial, Uid},
     board::{
-        Board, Boot, ChipKind, Status,
+        Board, ChipKind, Startup, Status,
         progress::{Event, Step},
     },
 };
@@ -66,7 +66,8 @@ pub struct FlashReport {
     /// How often contact was lost and made again.
     pub reconnects: u32,
     /// How the firmware started; `None` if it was not started.
-    pub boot_check: Option<Boot>,
+    #[serde(rename = "boot_check")]
+    pub startup: Option<Startup>,
     /// The backup made before anything was erased.
     #[serde(serialize_with = "report::some_path")]
     pub backup: Option<std::path::PathBuf>,
@@ -200,7 +201,7 @@ impl FlashReport {
             preview: request.intent == Intent::Preview,
             needs_consent: None,
             reconnects: 0,
-            boot_check: None,
+            startup: None,
             backup: None,
             speed_khz: board.speed_khz,
             took_ms: 0,
@@ -241,28 +242,28 @@ impl FlashReport {
         self.verified = true;
         if request.after == After::Stop {
             free_contact(job);
-            job.skip(Step::Boot);
+            job.skip(Step::Startup);
             return Ok(());
         }
-        let boot = match job.step(Step::Boot, |_| board.boot(request.target)) {
-            Ok(boot) => boot,
-            Err(error) if error.is_link() => Boot::Unseen,
+        let startup = match job.step(Step::Startup, |_| board.start(request.target)) {
+            Ok(startup) => startup,
+            Err(error) if error.is_link() => Startup::Unseen,
             Err(error) => return Err(error.into()),
         };
-        self.boot_check = Some(boot);
-        match boot {
-            Boot::Running { error, .. } if error == 0 || Boot::is_normal_on_a_bench(error) => {}
-            Boot::Running { error, .. } => {
+        self.startup = Some(startup);
+        match startup {
+            Startup::Running { error, .. } if error == 0 || Startup::is_normal_on_a_bench(error) => {}
+            Startup::Running { error, .. } => {
                 job.warn("firmware-error", format!("the firmware is running, but shows error {error}"));
             }
-            Boot::NoBlock { .. } => job.warn(
+            Startup::NoBlock { .. } => job.warn(
                 "boot-unconfirmed",
                 format!(
                     "could not confirm that the firmware \
-                                              started: {boot}"
+                                              started: {startup}"
                 ),
             ),
-            Boot::Unseen => job.warn("boot-unseen", "contact was lost before the firmware started"),
+            Startup::Unseen => job.warn("boot-unseen", "contact was lost before the firmware started"),
             other => return Err(Error::DoesNotStart { how: other }),
         }
         if request.after == After::LockAndRun {
@@ -270,7 +271,7 @@ impl FlashReport {
             // connection to the next power-on.
             job.persist(board, |job, board| {
                 let mut board = board.reattach()?;
-                board.let_save_end()?;
+                board.let_firmware_save_finish()?;
                 let status = board.status()?;
                 // The firmware may have written them meanwhile, and then without USER.
                 protect::set(job, board, &status, status.option_bytes.with_user(user))

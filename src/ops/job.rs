@@ -110,7 +110,7 @@ impl<'a> Job<'a> {
     }
 
     pub(super) fn now(&self) -> Duration {
-        self.probes.pace().now()
+        self.probes.timer().now()
     }
 
     /// Reaches the board and does this with it, from the beginning whenever contact is lost on the way.

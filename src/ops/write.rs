@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     board::{
-        Board, BoardState, Comparison, EraseConsent, Erasure, Error as BoardError, Protection, Reach, Status,
+        Board, BoardState, Comparison, EraseConsent, Erasure, Error as BoardError, Protection, SecondHalf, Status,
         progress::{Progress, Step},
     },
     target::Target,
@@ -214,8 +214,8 @@ impl Run<'_> {
             // The algorithm needs the clock and the peripherals as a reset leaves them.
             board.reset_and_halt()?;
         }
-        if !work.is_empty() && board.reach(target)? == Reach::Undecided {
-            board.reach_by_writing(target, &work.pages, job.progress)?;
+        if !work.is_empty() && board.second_half(target)? == SecondHalf::Undecided {
+            board.prove_second_half(target, &work.pages, job.progress)?;
             work = job.step(Step::Examine, |_| examine(&mut board, plan, Extent::Changes))?;
         }
         if work.pages.len() < self.left {

@@ -52,10 +52,10 @@ const LIMIT: usize = 1000;
 
 /// A handle to the record of one board.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Record(Arc<Entries>);
+pub(super) struct Record(Arc<Books>);
 
 #[derive(Debug, Default)]
-struct Entries {
+struct Books {
     counts: Mutex<Counts>,
     violations: Mutex<Violations>,
     in_flash: AtomicBool,

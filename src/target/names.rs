@@ -33,12 +33,12 @@ pub enum NameError {
 /// Names of scooters that are not supported.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Unsupported {
+struct UnsupportedNames {
     makers: Vec<String>,
     names: Vec<String>,
 }
 
-static UNSUPPORTED: LazyLock<Unsupported> = LazyLock::new(|| {
+static UNSUPPORTED: LazyLock<UnsupportedNames> = LazyLock::new(|| {
     yaml_serde::from_str(include_str!("../../targets/unsupported.yaml")).expect("a test reads the names")
 });
 

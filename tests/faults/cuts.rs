@@ -6,10 +6,10 @@ use m365_drv::{
 };
 
 use super::{
-    again, points,
-    scene::{AWAY, Clean, End, Power, Rules, SCENES, Scene, Trial},
-    strike,
-    tally::Tally,
+    again,
+    counts::FaultCounts,
+    fault_case::{AWAY, Clean, End, FAULT_CASES, FaultCase, Power, Rules, Trial},
+    points, strike,
 };
 
 /// The kinds of flash operation in a run, with their triggers.
@@ -33,65 +33,69 @@ struct Operation {
     count: u64,
 }
 
-fn each_operation(scene: &'static Scene, tally: &mut Tally, mut strike: impl FnMut(&mut Tally, &'static str, Trigger)) {
-    for Operation { name, trigger, all, count } in operations(&Trial::clean(scene)) {
+fn each_operation(
+    case: &'static FaultCase,
+    counts: &mut FaultCounts,
+    mut strike: impl FnMut(&mut FaultCounts, &'static str, Trigger),
+) {
+    for Operation { name, trigger, all, count } in operations(&Trial::clean(case)) {
         for nth in points(all, count) {
-            strike(tally, name, trigger(nth));
+            strike(counts, name, trigger(nth));
         }
     }
 }
 
 #[test]
 fn a_board_survives_power_lost_inside_any_operation() {
-    let mut tally = Tally::new("power lost inside an operation");
-    for scene in SCENES {
-        each_operation(scene, &mut tally, |tally, name, trigger| {
+    let mut counts = FaultCounts::new("power lost inside an operation");
+    for case in FAULT_CASES {
+        each_operation(case, &mut counts, |counts, name, trigger| {
             let kind = FaultKind::PowerLost { returns_after: None };
-            strike(scene, tally, name, Fault { trigger, kind }, Power::Lost);
+            strike(case, counts, name, Fault { trigger, kind }, Power::Lost);
         });
     }
-    tally.conclude();
+    counts.conclude();
 }
 
 /// Tries the half-words of the data page, which is written last, more densely than the other operations.
 #[test]
 fn a_board_survives_power_lost_anywhere_in_its_data_block() {
-    let mut tally = Tally::new("power lost inside the data block");
-    for scene in SCENES {
-        let programs = Trial::clean(scene).programs;
+    let mut counts = FaultCounts::new("power lost inside the data block");
+    for case in FAULT_CASES {
+        let programs = Trial::clean(case).programs;
         let step = if super::stride().is_some() { 1 } else { 19 };
         for nth in (programs.saturating_sub(256)..=programs).rev().step_by(step) {
             let fault = Fault { trigger: Trigger::HalfWord(nth), kind: FaultKind::PowerLost { returns_after: None } };
-            strike(scene, &mut tally, "programming", fault, Power::Lost);
+            strike(case, &mut counts, "programming", fault, Power::Lost);
         }
     }
-    tally.conclude();
+    counts.conclude();
 }
 
 /// The chip finishes an operation that it has begun, even without a probe.
 #[test]
 fn a_board_survives_the_probe_gone_during_any_operation() {
-    let mut tally = Tally::new("probe gone during an operation");
+    let mut counts = FaultCounts::new("probe gone during an operation");
     let mut turn = 0;
-    for scene in SCENES {
-        each_operation(scene, &mut tally, |tally, name, trigger| {
+    for case in FAULT_CASES {
+        each_operation(case, &mut counts, |counts, name, trigger| {
             turn += 1;
             if super::stride().is_some() || turn % 4 == 0 {
                 let kind = FaultKind::ProbeGone { returns_after: Some(AWAY) };
-                strike(scene, tally, name, Fault { trigger, kind }, Power::On);
+                strike(case, counts, name, Fault { trigger, kind }, Power::On);
             }
         });
     }
-    tally.conclude();
+    counts.conclude();
 }
 
 /// A page that is worn out must be reported as such every time.
 #[test]
 fn an_operation_without_effect_is_noticed() {
-    let mut tally = Tally::new("operations that do nothing");
-    for scene in SCENES {
-        each_operation(scene, &mut tally, |tally, name, trigger| {
-            let mut trial = Trial::new(scene);
+    let mut counts = FaultCounts::new("operations that do nothing");
+    for case in FAULT_CASES {
+        each_operation(case, &mut counts, |counts, name, trigger| {
+            let mut trial = Trial::new(case);
             trial.rules = Rules::Off;
             if trial.board.is_protected() && matches!(trigger, Trigger::MassErase(_) | Trigger::OptionProgram(1)) {
                 // The chip performs both as one operation.
@@ -99,7 +103,7 @@ fn an_operation_without_effect_is_noticed() {
             }
             let armed = trial.board.inject(Fault { trigger, kind: FaultKind::NoEffect });
             let outcome = trial.run().and_then(|end| {
-                tally.ended(name, end);
+                counts.ended(name, end);
                 trial.mend(Power::On);
                 let is_worn = matches!(trigger, Trigger::PageErase(_) | Trigger::HalfWord(_));
                 match (end, is_worn) {
@@ -110,13 +114,13 @@ fn an_operation_without_effect_is_noticed() {
                     },
                     (End::Success, true) => Err("a worn-out page was not noticed".into()),
                     (end, true) => Err(format!("a worn-out page ended in {end:?}")),
-                    (end, false) => again(&mut trial, end, tally),
+                    (end, false) => again(&mut trial, end, counts),
                 }
             });
             if let Err(what) = outcome {
-                tally.failed(format!("{}, {name} at {trigger:?}: {what}", scene.name));
+                counts.failed(format!("{}, {name} at {trigger:?}: {what}", case.name));
             }
         });
     }
-    tally.conclude();
+    counts.conclude();
 }

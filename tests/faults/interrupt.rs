@@ -11,17 +11,18 @@ use m365_drv::{
     ops::{self, Category, Job, Known},
 };
 
-use crate::stand::Ended;
+use crate::setup::Ended;
 
 use super::{
-    again, points,
-    scene::{End, LOCKED, OPEN, Power, RELOCKED, Scene, Trial},
-    tally::Tally,
+    again,
+    counts::FaultCounts,
+    fault_case::{End, FaultCase, LOCKED, OPEN, Power, RELOCKED, Trial},
+    points,
 };
 
 /// Runs the job, interrupts it at the given time, and returns how long it continued after that.
 fn run_until(trial: &mut Trial, at: Duration) -> Result<(End, Duration), String> {
-    let probes = trial.stand.probes();
+    let probes = trial.setup.probes();
     let (interrupt, board, over) = (probes.interrupt(), trial.board.clone(), AtomicBool::new(false));
     let now = || board.counts().time;
     let (result, late) = thread::scope(|scope| {
@@ -35,7 +36,7 @@ fn run_until(trial: &mut Trial, at: Duration) -> Result<(End, Duration), String>
         });
         let mut known = Known::default();
         let mut silent = ();
-        let mut job = Job::new(&probes, trial.stand.connect.clone(), &mut silent, &mut known);
+        let mut job = Job::new(&probes, trial.setup.connect.clone(), &mut silent, &mut known);
         let result = ops::flash(&mut job, &trial.request());
         let result = result.map_err(|error| Ended { error, board: probes.ledger().board() });
         let ended = now();
@@ -46,18 +47,18 @@ fn run_until(trial: &mut Trial, at: Duration) -> Result<(End, Duration), String>
     Ok((trial.judge(&result)?, late))
 }
 
-fn at_any_moment(scene: &'static Scene, tally: &mut Tally, set: impl Fn(&mut Trial)) {
-    let mut trial = Trial::new(scene);
+fn at_any_moment(case: &'static FaultCase, counts: &mut FaultCounts, set: impl Fn(&mut Trial)) {
+    let mut trial = Trial::new(case);
     set(&mut trial);
     let began = trial.board.counts().time;
     assert_eq!(trial.run(), Ok(End::Success));
     let took = trial.board.counts().time.saturating_sub(began);
     for millisecond in points(u64::try_from(took.as_millis()).expect("seconds"), 12) {
         let at = began + Duration::from_millis(millisecond);
-        let mut trial = Trial::new(scene);
+        let mut trial = Trial::new(case);
         set(&mut trial);
         let outcome = run_until(&mut trial, at).and_then(|(end, late)| {
-            tally.ended("Ctrl-C", end);
+            counts.ended("Ctrl-C", end);
             if late > Duration::from_secs(1) {
                 return Err(format!("it took {late:?} to end"));
             }
@@ -65,32 +66,32 @@ fn at_any_moment(scene: &'static Scene, tally: &mut Tally, set: impl Fn(&mut Tri
                 // A run may already be finished when the interrupt arrives.
                 End::Success | End::Failure(Category::Interrupted, _) => {
                     trial.mend(Power::On);
-                    again(&mut trial, end, tally)
+                    again(&mut trial, end, counts)
                 }
                 end @ End::Failure(..) => Err(format!("ended in {end:?}")),
             }
         });
         if let Err(what) = outcome {
-            tally.failed(format!("{} after {millisecond} ms: {what}", scene.name));
+            counts.failed(format!("{} after {millisecond} ms: {what}", case.name));
         }
     }
 }
 
 #[test]
 fn an_interrupt_at_any_moment_ends_the_run_and_the_next_run_finishes() {
-    let mut tally = Tally::new("Ctrl-C at any moment");
-    for scene in [&LOCKED, &OPEN, &RELOCKED] {
-        at_any_moment(scene, &mut tally, |_| {});
+    let mut counts = FaultCounts::new("Ctrl-C at any moment");
+    for case in [&LOCKED, &OPEN, &RELOCKED] {
+        at_any_moment(case, &mut counts, |_| {});
     }
-    tally.conclude();
+    counts.conclude();
 }
 
 #[test]
 fn an_interrupt_is_noticed_at_a_low_clock_rate() {
-    let mut tally = Tally::new("Ctrl-C at 125 kHz");
-    at_any_moment(&OPEN, &mut tally, |trial| trial.stand.connect.speed_khz = Some(125));
-    at_any_moment(&LOCKED, &mut tally, |trial| trial.stand.connect.speed_khz = Some(125));
-    tally.conclude();
+    let mut counts = FaultCounts::new("Ctrl-C at 125 kHz");
+    at_any_moment(&OPEN, &mut counts, |trial| trial.setup.connect.speed_khz = Some(125));
+    at_any_moment(&LOCKED, &mut counts, |trial| trial.setup.connect.speed_khz = Some(125));
+    counts.conclude();
 }
 
 #[test]

@@ -9,9 +9,10 @@ use m365_drv::{
 };
 
 use super::{
-    again, points,
-    scene::{End, Power, SCENES, Scene, Trial},
-    tally::Tally,
+    again,
+    counts::FaultCounts,
+    fault_case::{End, FAULT_CASES, FaultCase, Power, Trial},
+    points,
 };
 
 const LIES: [(&str, FaultKind); 7] = [
@@ -26,46 +27,46 @@ const LIES: [(&str, FaultKind); 7] = [
 
 #[test]
 fn a_corrupting_link_never_leads_to_an_undetected_wrong_board() {
-    let mut tally = Tally::new("lies from any transfer on");
-    for scene in SCENES {
-        let clean = Trial::clean(scene);
+    let mut counts = FaultCounts::new("lies from any transfer on");
+    for case in FAULT_CASES {
+        let clean = Trial::clean(case);
         for nth in points(clean.transfers, 6) {
             for (name, kind) in LIES {
-                let mut trial = Trial::new(scene);
+                let mut trial = Trial::new(case);
                 let armed = trial.board.inject(Fault { trigger: Trigger::Transfer(nth), kind });
                 let outcome = trial.run().and_then(|end| {
                     // If there was nothing left to corrupt, this run does not count.
                     if armed.fired() {
-                        tally.ended(name, end);
+                        counts.ended(name, end);
                     }
                     trial.mend(Power::On);
-                    again(&mut trial, end, &mut tally)
+                    again(&mut trial, end, &mut counts)
                 });
                 if let Err(what) = outcome {
-                    tally.failed(format!("{}, {name} at {nth}: {what}", scene.name));
+                    counts.failed(format!("{}, {name} at {nth}: {what}", case.name));
                 }
             }
         }
     }
-    tally.conclude();
+    counts.conclude();
 }
 
 #[test]
 fn another_board_on_the_wires_is_not_changed() {
-    let mut tally = Tally::new("another board from any transfer on");
-    for scene in SCENES {
-        let (clean, contact) = (Trial::clean(scene), transfers_to_contact(scene));
+    let mut counts = FaultCounts::new("another board from any transfer on");
+    for case in FAULT_CASES {
+        let (clean, contact) = (Trial::clean(case), transfers_to_contact(case));
         for nth in points(clean.transfers, 40) {
-            let mut trial = Trial::new(scene);
+            let mut trial = Trial::new(case);
             let gap = Duration::from_millis(400);
             let kind = FaultKind::AnotherBoard { uid: [1, 2, 3], gap };
             let armed = trial.board.inject(Fault { trigger: Trigger::Transfer(nth), kind });
-            let result = trial.stand.flash(&trial.request());
+            let result = trial.setup.flash(&trial.request());
             let other = trial.board.counts();
             let changes = other.page_erases.iter().sum::<u32>() + other.mass_erases + other.option_erases;
             trial.board.swap_back();
             let outcome = trial.judge(&result).and_then(|end| {
-                tally.ended("another board", end);
+                counts.ended("another board", end);
                 match end {
                     _ if !armed.fired() => Err("the fault never fired".into()),
                     _ if changes > 0 || other.half_words_programmed > 0 => Err("the other board was changed".into()),
@@ -73,24 +74,24 @@ fn another_board_on_the_wires_is_not_changed() {
                     End::Failure(Category::WrongBoard | Category::NoContact, _) | End::Success => {
                         trial.board.clock().sleep(gap);
                         trial.mend(Power::On);
-                        again(&mut trial, end, &mut tally)
+                        again(&mut trial, end, &mut counts)
                     }
                     end @ End::Failure(..) => Err(format!("ended in {end:?}")),
                 }
             });
             if let Err(what) = outcome {
-                tally.failed(format!("{} at {nth}: {what}", scene.name));
+                counts.failed(format!("{} at {nth}: {what}", case.name));
             }
         }
     }
-    tally.conclude();
+    counts.conclude();
 }
 
 /// Counts the transfers until the board is connected and identified.
-fn transfers_to_contact(scene: &'static Scene) -> u64 {
-    let trial = Trial::new(scene);
+fn transfers_to_contact(case: &'static FaultCase) -> u64 {
+    let trial = Trial::new(case);
     let began = trial.board.counts().transfers;
-    let probes = trial.stand.probes();
-    Board::connect(&probes, &trial.stand.connect, &mut ()).expect("the board is there");
+    let probes = trial.setup.probes();
+    Board::connect(&probes, &trial.setup.connect, &mut ()).expect("the board is there");
     trial.board.counts().transfers - began
 }

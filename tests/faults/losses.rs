@@ -3,10 +3,9 @@
 use m365_drv::sim::{Fault, FaultKind, Trigger};
 
 use super::{
-    points,
-    scene::{AWAY, AWAY_FOR_A_MOMENT, GD32E103, HALF_FLASHED, LOCKED, OPEN, Power, RELOCKED, Scene, Trial},
-    strike,
-    tally::Tally,
+    counts::FaultCounts,
+    fault_case::{AWAY, AWAY_FOR_A_MOMENT, FaultCase, GD32E103, HALF_FLASHED, LOCKED, OPEN, Power, RELOCKED, Trial},
+    points, strike,
 };
 
 /// Losses of the link, the probe or the board's power, brief or lasting.
@@ -21,15 +20,15 @@ pub(super) const LOSSES: [(&str, FaultKind, Power); 6] = [
 
 const GONE: FaultKind = FaultKind::ProbeGone { returns_after: Some(AWAY) };
 
-fn every_transfer(scene: &'static Scene) {
-    let clean = Trial::clean(scene);
-    let mut tally = Tally::new(format!("{}, lost at {} transfers", scene.name, clean.transfers));
+fn every_transfer(case: &'static FaultCase) {
+    let clean = Trial::clean(case);
+    let mut counts = FaultCounts::new(format!("{}, lost at {} transfers", case.name, clean.transfers));
     for nth in points(clean.transfers, 50) {
         for (name, kind, power) in LOSSES {
-            strike(scene, &mut tally, name, Fault { trigger: Trigger::Transfer(nth), kind }, power);
+            strike(case, &mut counts, name, Fault { trigger: Trigger::Transfer(nth), kind }, power);
         }
     }
-    tally.conclude();
+    counts.conclude();
 }
 
 #[test]

@@ -7,21 +7,21 @@ use m365_drv::{
 };
 
 use super::{
+    counts::FaultCounts,
+    fault_case::{AWAY, AWAY_FOR_A_MOMENT, End, Power},
     losses::LOSSES,
     points,
-    scene::{AWAY, AWAY_FOR_A_MOMENT, End, Power},
-    tally::Tally,
 };
-use crate::stand::{Contents, Ended, Stand};
+use crate::setup::{Contents, Ended, Setup};
 
 const USER: u8 = 0xFD;
 
-fn board(scenario: Scenario) -> (SimBoard, Stand) {
-    let (board, stand) = Stand::scenario(scenario);
+fn board(scenario: Scenario) -> (SimBoard, Setup) {
+    let (board, setup) = Setup::scenario(scenario);
     let mut options = OptionBytes(board.option_bytes()).values();
     options[1] = USER;
     board.set_option_bytes(OptionBytes::from_values(options).0);
-    (board, stand)
+    (board, setup)
 }
 
 /// What a run reported about the board.
@@ -37,17 +37,17 @@ impl Says {
     }
 }
 
-fn unlock(stand: &Stand) -> Result<Says, Ended> {
-    let keep = Keep::in_folder(stand.folder.path());
-    let (report, state) = stand.run_to_state(|job| ops::unlock(job, Some(EraseConsent), &keep, Watchdog::Keep));
+fn unlock(setup: &Setup) -> Result<Says, Ended> {
+    let keep = Keep::in_folder(setup.folder.path());
+    let (report, state) = setup.run_to_state(|job| ops::unlock(job, Some(EraseConsent), &keep, Watchdog::Keep));
     let report = report?;
     assert_eq!(report.erased, report.options_written, "unlocking a locked board erases it");
     assert_eq!(state, if report.erased { BoardState::Erased } else { BoardState::Untouched });
     Ok(Says::changed(report.erased))
 }
 
-fn lock(stand: &Stand) -> Result<Says, Ended> {
-    let (report, state) = stand.run_to_state(ops::lock);
+fn lock(setup: &Setup) -> Result<Says, Ended> {
+    let (report, state) = setup.run_to_state(ops::lock);
     let report = report?;
     assert_eq!(state, if report.options_written { BoardState::Written } else { BoardState::Untouched });
     Ok(Says::changed(report.options_written))
@@ -58,23 +58,23 @@ fn lock(stand: &Stand) -> Result<Says, Ended> {
 fn survive(
     name: &str,
     scenario: Scenario,
-    command: fn(&Stand) -> Result<Says, Ended>,
+    command: fn(&Setup) -> Result<Says, Ended>,
     is_right: fn(&SimBoard) -> bool,
     is_kept: fn(&Contents, &Contents) -> bool,
 ) {
-    let (clean, stand) = board(scenario);
+    let (clean, setup) = board(scenario);
     let before = clean.counts().transfers;
-    command(&stand).expect("a run without a fault");
+    command(&setup).expect("a run without a fault");
     assert!(is_right(&clean), "{name}");
     let transfers = clean.counts().transfers - before;
-    let mut tally = Tally::new(format!("{name}, {transfers} transfers"));
+    let mut counts = FaultCounts::new(format!("{name}, {transfers} transfers"));
     for nth in points(transfers, 24) {
         for (fault, kind, power) in LOSSES {
-            let (board, stand) = board(scenario);
-            let before = stand.contents();
+            let (board, setup) = board(scenario);
+            let before = setup.contents();
             let armed = board.inject(Fault { trigger: Trigger::Transfer(nth), kind });
-            let result = command(&stand);
-            let after = stand.contents();
+            let result = command(&setup);
+            let after = setup.contents();
             let lies = match &result {
                 Ok(says) => !is_right(&board) || *says != Says::changed(after != before),
                 Err(error) => {
@@ -86,32 +86,32 @@ fn survive(
                 Ok(_) => End::Success,
                 Err(error) => End::Failure(error.category(), error.board()),
             };
-            tally.ended(fault, end);
+            counts.ended(fault, end);
             board.clear_faults();
             match power {
                 Power::On => board.clock().sleep(AWAY),
                 Power::Returns => board.clock().sleep(AWAY_FOR_A_MOMENT),
                 Power::Lost => board.power_cycle(),
             }
-            let again = command(&stand);
+            let again = command(&setup);
             let failure = match again {
                 _ if !armed.fired() => Some("the fault never fired".into()),
                 _ if lies => Some(format!("FALSE SUCCESS or a false report: {result:?}")),
                 _ if !is_kept(&before, &after) => Some("something was lost".into()),
                 Err(error) => Some(format!("run again: {error}")),
-                Ok(_) if !is_right(&board) || !is_kept(&before, &stand.contents()) => {
+                Ok(_) if !is_right(&board) || !is_kept(&before, &setup.contents()) => {
                     Some(format!("run again, the option bytes are {}", hex::encode(board.option_bytes())))
                 }
                 Ok(_) => None,
             };
             match failure {
-                Some(what) => tally.failed(format!("{fault} at {nth}: {what}")),
-                None if end != End::Success => tally.recovered(),
+                Some(what) => counts.failed(format!("{fault} at {nth}: {what}")),
+                None if end != End::Success => counts.recovered(),
                 None => {}
             }
         }
     }
-    tally.conclude();
+    counts.conclude();
 }
 
 #[test]

@@ -6,10 +6,10 @@ use std::time::Duration;
 use m365_drv::sim::{Fault, FaultKind, Lie, Trigger};
 
 use super::{
+    counts::FaultCounts,
+    fault_case::{Clean, End, FAULT_CASES, Power, Rules, Trial},
     losses::LOSSES,
-    scene::{Clean, End, Power, Rules, SCENES, Trial},
     stride,
-    tally::Tally,
 };
 
 /// The longest time for which the link is silent.
@@ -49,10 +49,10 @@ impl Chance {
 }
 
 /// Runs with faults, then a run without; returns whether any fault fired.
-fn trial(seed: u64, cleans: &[Clean], tally: &mut Tally) -> Result<bool, String> {
+fn trial(seed: u64, cleans: &[Clean], counts: &mut FaultCounts) -> Result<bool, String> {
     let mut chance = Chance(seed);
-    let index = chance.below(SCENES.len() as u64) as usize;
-    let mut trial = Trial::new(SCENES[index]);
+    let index = chance.below(FAULT_CASES.len() as u64) as usize;
+    let mut trial = Trial::new(FAULT_CASES[index]);
     let count = 2 + chance.below(2);
     // All faults in one run, or some in the later runs that repair the damage.
     let runs = 1 + chance.below(count);
@@ -68,36 +68,36 @@ fn trial(seed: u64, cleans: &[Clean], tally: &mut Tally) -> Result<bool, String>
             armed.push(trial.board.inject(fault));
         }
         last = trial.run()?;
-        tally.ended(SCENES[index].name, last);
+        counts.ended(FAULT_CASES[index].name, last);
         trial.board.clock().sleep(SILENCE);
         trial.mend(Power::Lost);
     }
     trial.run_again()?;
     if last != End::Success {
-        tally.recovered();
+        counts.recovered();
     }
     if trial.has_lost_user() {
-        tally.user_lost();
+        counts.user_lost();
     }
     Ok(armed.iter().any(m365_drv::sim::Armed::fired))
 }
 
 #[test]
 fn several_random_faults_lose_nothing() {
-    let cleans = SCENES.map(Trial::clean);
+    let cleans = FAULT_CASES.map(Trial::clean);
     let seeds = match std::env::var("M365_DRV_SEED") {
         Ok(seed) => vec![seed.parse().expect("M365_DRV_SEED is a number")],
         Err(_) => (1..=if stride().is_some() { 1000 } else { 120 }).collect(),
     };
-    let mut tally = Tally::new(format!("double and triple faults, {} seeds from {}", seeds.len(), seeds[0]));
+    let mut counts = FaultCounts::new(format!("double and triple faults, {} seeds from {}", seeds.len(), seeds[0]));
     let mut idle = 0;
     for seed in &seeds {
-        match trial(*seed, &cleans, &mut tally) {
+        match trial(*seed, &cleans, &mut counts) {
             Ok(fired) => idle += usize::from(!fired),
-            Err(what) => tally.failed(format!("seed {seed}: {what}")),
+            Err(what) => counts.failed(format!("seed {seed}: {what}")),
         }
     }
-    tally.conclude();
+    counts.conclude();
     // A trial without any fired fault is possible only if the faults are for operations that the run does not reach.
     assert!(idle * 10 <= seeds.len(), "in {idle} of {} trials no fault fired", seeds.len());
 }

@@ -144,7 +144,7 @@ impl ArmDebugInterface for StLink {
         match self.read_raw_ap_register(access_port, IDR::ADDRESS)? {
             0 => Err(ArmError::ApDoesNotExist(PORT)),
             idr if idr >> 13 & 0xF != CLASS_MEMORY => Err(ArmError::WrongApType),
-            _ => Ok(Box::new(Memory { probe: self })),
+            _ => Ok(Box::new(StlinkMemory { probe: self })),
         }
     }
 }
@@ -236,11 +236,11 @@ impl SwoAccess for StLink {
 }
 
 /// The memory behind the access port, in words only, because `board::link` uses nothing else.
-struct Memory<'probe> {
+struct StlinkMemory<'probe> {
     probe: &'probe mut StLink,
 }
 
-impl SwdSequence for Memory<'_> {
+impl SwdSequence for StlinkMemory<'_> {
     fn swj_sequence(&mut self, bit_len: u8, bits: u64) -> Result<(), DebugProbeError> {
         self.probe.swj_sequence(bit_len, bits)
     }
@@ -250,7 +250,7 @@ impl SwdSequence for Memory<'_> {
     }
 }
 
-impl MemoryInterface<ArmError> for Memory<'_> {
+impl MemoryInterface<ArmError> for StlinkMemory<'_> {
     fn supports_native_64bit_access(&mut self) -> bool {
         false
     }
@@ -296,7 +296,7 @@ impl MemoryInterface<ArmError> for Memory<'_> {
     }
 }
 
-impl ArmMemoryInterface for Memory<'_> {
+impl ArmMemoryInterface for StlinkMemory<'_> {
     fn fully_qualified_address(&self) -> FullyQualifiedApAddress {
         PORT
     }
@@ -326,7 +326,7 @@ mod tests {
         super::script::{ASK_STATUS, Script, memory_status},
         *,
     };
-    use crate::board::link::{Link, LinkError, SharedMeter};
+    use crate::board::link::{Link, LinkError, SharedQuality};
 
     const READ_FLASH: [u8; 9] = [0xF2, 0x07, 0, 0, 0, 0x08, 4, 0, 0];
 
@@ -340,7 +340,7 @@ mod tests {
     fn link(script: Script) -> (Result<Link, LinkError>, Script) {
         let (commands, script) = script.opened();
         let probe = Box::new(StLink::new(commands).unwrap());
-        (Link::new(probe, 4000, SharedMeter::default()), script)
+        (Link::new(probe, 4000, SharedQuality::default()), script)
     }
 
     #[test]

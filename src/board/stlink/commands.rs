@@ -93,7 +93,7 @@ pub(super) enum Nrst {
 
 /// What a probe is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Version {
+pub(super) struct StlinkVersion {
     pub(super) hardware: u8,
     /// Of the debug firmware, the number after the J.
     pub(super) firmware: u8,
@@ -103,7 +103,7 @@ pub(super) struct Version {
 #[derive(Debug)]
 pub(super) struct Commands {
     wire: Box<dyn Wire>,
-    version: Version,
+    version: StlinkVersion,
     ap_is_open: bool,
 }
 
@@ -118,11 +118,11 @@ impl Commands {
         }
         commands.version = commands.ask_version()?;
         match commands.version {
-            Version { firmware: 0, .. } => Err(StlinkError::JTAGNotSupportedOnProbe),
-            Version { hardware: ..3, firmware } if firmware < OLDEST.0 => {
+            StlinkVersion { firmware: 0, .. } => Err(StlinkError::JTAGNotSupportedOnProbe),
+            StlinkVersion { hardware: ..3, firmware } if firmware < OLDEST.0 => {
                 Err(StlinkError::ProbeFirmwareOutdated(OLDEST.0))
             }
-            Version { hardware: 3.., firmware } if firmware < OLDEST.1 => {
+            StlinkVersion { hardware: 3.., firmware } if firmware < OLDEST.1 => {
                 Err(StlinkError::ProbeFirmwareOutdated(OLDEST.1))
             }
             _ => Ok(commands),
@@ -130,29 +130,29 @@ impl Commands {
     }
 
     /// Only asks for the version.
-    pub(super) fn version_of(wire: Box<dyn Wire>) -> Result<Version, StlinkError> {
+    pub(super) fn version_of(wire: Box<dyn Wire>) -> Result<StlinkVersion, StlinkError> {
         Self::unknown(wire).ask_version()
     }
 
     fn unknown(wire: Box<dyn Wire>) -> Self {
-        Self { wire, version: Version::default(), ap_is_open: false }
+        Self { wire, version: StlinkVersion::default(), ap_is_open: false }
     }
 
-    fn ask_version(&mut self) -> Result<Version, StlinkError> {
+    fn ask_version(&mut self) -> Result<StlinkVersion, StlinkError> {
         let mut answer = [0; 6];
         self.send(&[GET_VERSION], &[], &mut answer)?;
         // Four bits of hardware, six of debug firmware, six of the rest.
         let packed = u16::from_be_bytes([answer[0], answer[1]]);
         let (hardware, firmware) = ((packed >> 12) as u8, (packed >> 6 & 0x3F) as u8);
         if hardware < 3 {
-            return Ok(Version { hardware, firmware });
+            return Ok(StlinkVersion { hardware, firmware });
         }
         let mut answer = [0; 12];
         self.send(&[GET_VERSION_EXTENDED], &[], &mut answer)?;
-        Ok(Version { hardware, firmware: answer[2] })
+        Ok(StlinkVersion { hardware, firmware: answer[2] })
     }
 
-    pub(super) fn version(&self) -> Version {
+    pub(super) fn version(&self) -> StlinkVersion {
         self.version
     }
 

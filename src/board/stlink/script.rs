@@ -11,11 +11,11 @@ use probe_rs::probe::stlink::StlinkError;
 use super::commands::{Commands, Wire};
 
 /// A command with its data, and the answer to it.
-type Step = (Vec<u8>, Vec<u8>, Result<Vec<u8>, io::ErrorKind>);
+type Exchange = (Vec<u8>, Vec<u8>, Result<Vec<u8>, io::ErrorKind>);
 
 /// Expects commands in this order and no others.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Script(Arc<Mutex<VecDeque<Step>>>);
+pub(super) struct Script(Arc<Mutex<VecDeque<Exchange>>>);
 
 impl Script {
     pub(super) fn then(self, command: &[u8], data: &[u8], answer: &[u8]) -> Self {

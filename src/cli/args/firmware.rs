@@ -3,7 +3,7 @@
 use std::{env, path::PathBuf, sync::atomic::AtomicBool};
 
 use clap::Args;
-use m365_drv::image::{self, FindError, Found, Image, Kind, Shelf};
+use m365_drv::image::{self, FindError, FoundImage, Image, Kind, Shelf};
 
 use crate::cli::{
     exit::{Meaning, refuse},
@@ -41,15 +41,15 @@ impl FirmwareArgs {
 }
 
 /// Images for the simulated board are not at hand for any scooter.
-fn for_scooters<'s>(shelf: &'s Shelf, scooter: &str, kind: Kind) -> impl Iterator<Item = &'s Found> + use<'s> {
+fn for_scooters<'s>(shelf: &'s Shelf, scooter: &str, kind: Kind) -> impl Iterator<Item = &'s FoundImage> + use<'s> {
     shelf.suitable(scooter, kind, None).into_iter().filter(|found| !found.entry.is_rehearsal())
 }
 
 impl AtHand {
     /// What may be flashed to a scooter, newest last, with one chip or another. What earlier places have for every chip of
     /// an image hides it.
-    pub(crate) fn suitable(&self, scooter: &str, kind: Kind) -> Vec<&Found> {
-        let mut suitable: Vec<&Found> = Vec::new();
+    pub(crate) fn suitable(&self, scooter: &str, kind: Kind) -> Vec<&FoundImage> {
+        let mut suitable: Vec<&FoundImage> = Vec::new();
         for shelf in &self.0 {
             let served = |chip: &String| suitable.iter().any(|earlier| earlier.entry.runs_on(chip));
             let more: Vec<_> =

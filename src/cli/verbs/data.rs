@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use m365_drv::{
-    block::{DataBlock, Mileage, Register, Serial, Summary, Uid, Value},
+    block::{DataBlock, Mileage, Register, RegisterValue, Serial, Summary, Uid},
     image::Format,
     ops::DataSource,
     target::Target,
@@ -192,7 +192,7 @@ struct Shown {
 struct RegisterRow {
     /// Number of the first register, in hex as the protocol's documents write it.
     register: String,
-    value: Value,
+    value: RegisterValue,
     unit: &'static str,
     meaning: &'static str,
     source: &'static str,
@@ -201,7 +201,7 @@ struct RegisterRow {
 impl Shown {
     fn of(path: &Path, opened: &Opened) -> Self {
         let block = &opened.taken.block;
-        let row = |(register, value): (&Register, Value)| RegisterRow {
+        let row = |(register, value): (&Register, RegisterValue)| RegisterRow {
             register: format!("{:02x}", register.number),
             value,
             unit: register.unit,

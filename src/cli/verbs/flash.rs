@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::Args;
 use m365_drv::{
     block::{Mileage, Serial, Uid},
-    board::{Boot, ChipKind},
+    board::{ChipKind, Startup},
     count::count,
     ops::{
         self, After, DataSource, Extent, Firmware, FlashReport, FlashRequest, ForcedGate, Intent, Obstacle, Watchdog,
@@ -197,14 +197,14 @@ impl Report for FlashReport {
         page.row("erased", erased_in_words(self.mass_erased, self.pages_erased));
         page.row("programmed", programmed_in_words(self.bytes_programmed, self.pages_skipped, "were"));
         page.toned("verified", if self.verified { "yes" } else { "no" }, Tone::Good);
-        match self.boot_check {
+        match self.startup {
             None => page.row("started", "not tried"),
-            Some(Boot::Running { error: 0, .. }) => page.toned("started", "yes", Tone::Good),
-            Some(Boot::Running { error, .. }) if Boot::is_normal_on_a_bench(error) => {
+            Some(Startup::Running { error: 0, .. }) => page.toned("started", "yes", Tone::Good),
+            Some(Startup::Running { error, .. }) if Startup::is_normal_on_a_bench(error) => {
                 let started = format!("yes; shows error {error}, which is normal without motor, battery and dashboard");
                 page.toned("started", started, Tone::Good)
             }
-            Some(Boot::Running { error, .. }) => {
+            Some(Startup::Running { error, .. }) => {
                 page.toned("started", format!("yes, but the firmware shows error {error}"), Tone::Remark)
             }
             Some(other) => page.toned("started", other, Tone::Remark),

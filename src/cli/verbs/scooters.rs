@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, ops::Range, sync::atomic::AtomicBool};
 
 use m365_drv::{
-    image::{Catalog, Entry, Found, Kind, Sha256Digest},
+    image::{Catalog, Entry, FoundImage, Kind, Sha256Digest},
     target::{SerialRule, Target},
     version::Version,
 };
@@ -92,7 +92,7 @@ fn known(scooter: &str, kind: Kind) -> impl Iterator<Item = Known> + use<> {
 }
 
 fn held(at_hand: &AtHand, scooter: &str, kind: Kind) -> impl Iterator<Item = Held> + use<> {
-    let held = |found: &Found| Held {
+    let held = |found: &FoundImage| Held {
         image: Known::of(found.entry),
         chips: &found.entry.chips,
         file: found.path.display().to_string(),

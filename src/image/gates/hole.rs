@@ -8,7 +8,7 @@ use super::{
         derived_from::PAGE,
         reach::{Reach, Way},
     },
-    Answer, Case, fail, pass,
+    Case, Verdict, fail, pass,
 };
 
 /// The shortest run that counts: one record of an Intel HEX file. The vendor's images have runs of 12 bytes at most, but
@@ -22,13 +22,13 @@ const UNSEEN: usize = 64;
 
 /// Bytes that stand for nothing, or are not in the file at all.
 #[derive(Debug)]
-struct Run {
+struct BlankRun {
     place: Range<usize>,
     /// None in a gap.
     value: Option<u8>,
 }
 
-pub(super) fn hole(case: &Case) -> Answer {
+pub(super) fn hole(case: &Case) -> Verdict {
     if !case.is_code() || case.image.is_dump() {
         return None;
     }
@@ -36,7 +36,7 @@ pub(super) fn hole(case: &Case) -> Answer {
         return pass("no part is missing");
     }
     let found = runs(case);
-    let is_missing = |run: &&Run| run.value.is_none() && run.place.len() >= RECORD && !case.is_as_known(run);
+    let is_missing = |run: &&BlankRun| run.value.is_none() && run.place.len() >= RECORD && !case.is_as_known(run);
     if let Some(gap) = found.iter().find(is_missing) {
         return fail(case.words(gap, " are not in the file"));
     }
@@ -54,20 +54,20 @@ pub(super) fn hole(case: &Case) -> Answer {
 }
 
 /// A page with nothing in it that the known image has something in: its last one may be shorter than any run that counts.
-fn blank_page<'a>(case: &'a Case) -> Option<(&'a DerivedFrom, Run)> {
+fn blank_page<'a>(case: &'a Case) -> Option<(&'a DerivedFrom, BlankRun)> {
     let near = case.near.as_ref().filter(|near| near.is_modified() || near.is_incomplete())?;
     let blank = near.changed_pages.iter().find_map(|page| {
         let place = page * PAGE..near.entry.size.min((page + 1) * PAGE);
         let bytes = case.bytes().get(place.clone())?;
         let value = bytes.first().copied().filter(|value| matches!(value, 0x00 | 0xFF))?;
-        bytes.iter().all(|byte| *byte == value).then_some(Run { place, value: Some(value) })
+        bytes.iter().all(|byte| *byte == value).then_some(BlankRun { place, value: Some(value) })
     });
     blank.map(|run| (near, run))
 }
 
 /// The gaps, then the runs of one blank value.
-fn runs(case: &Case) -> Vec<Run> {
-    let gaps = case.image.gaps.iter().map(|gap| Run { place: gap.clone(), value: None });
+fn runs(case: &Case) -> Vec<BlankRun> {
+    let gaps = case.image.gaps.iter().map(|gap| BlankRun { place: gap.clone(), value: None });
     let is_in_gap =
         |place: &Range<usize>| case.image.gaps.iter().any(|gap| gap.start <= place.start && place.end <= gap.end);
     let mut at = 0;
@@ -75,14 +75,14 @@ fn runs(case: &Case) -> Vec<Run> {
         let place = at..at + chunk.len();
         at = place.end;
         let is_long = place.len() >= RECORD && matches!(chunk[0], 0x00 | 0xFF);
-        (is_long && !is_in_gap(&place)).then_some(Run { place, value: Some(chunk[0]) })
+        (is_long && !is_in_gap(&place)).then_some(BlankRun { place, value: Some(chunk[0]) })
     });
     gaps.chain(blank).collect()
 }
 
 /// The shortest run that counts without code that reaches it: there are zeros between and behind vectors, and erased
 /// flash behind an ident at 0x400.
-fn shortest(run: &Run) -> usize {
+fn shortest(run: &BlankRun) -> usize {
     match (run.value, run.place.start) {
         (Some(0x00), 0..0x180) | (Some(0xFF), 0x400..0x440) => LONG,
         _ => RECORD,
@@ -91,12 +91,12 @@ fn shortest(run: &Run) -> usize {
 
 impl Case<'_> {
     /// True if the known image that this was made from has the same there.
-    fn is_as_known(&self, run: &Run) -> bool {
+    fn is_as_known(&self, run: &BlankRun) -> bool {
         self.near.as_ref().is_some_and(|near| near.is_unchanged(&run.place))
     }
 
     /// What tells that something should stand in a run; none if nothing does.
-    fn what_is_missing(&self, run: &Run, reach: &Reach) -> Option<String> {
+    fn what_is_missing(&self, run: &BlankRun, reach: &Reach) -> Option<String> {
         let near = self.near.as_ref();
         if self.is_as_known(run) {
             return None;
@@ -128,7 +128,7 @@ impl Case<'_> {
         self.bytes().iter().rposition(|byte| !matches!(byte, 0x00 | 0xFF)).map_or(0, |last| last + 1)
     }
 
-    fn words(&self, run: &Run, what: &str) -> String {
+    fn words(&self, run: &BlankRun, what: &str) -> String {
         let base = self.image.base.unwrap_or(self.fit.region.start);
         let (len, address) = (run.place.len(), base + run.place.start as u32);
         match run.value {

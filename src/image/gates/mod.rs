@@ -4,7 +4,7 @@
 //! that they changed themselves, but a bootloader decides whether the scooter ever starts again.
 
 mod hole;
-mod origin;
+mod made_for;
 mod package;
 
 use std::ops::Range;
@@ -76,9 +76,9 @@ struct Case<'a> {
 }
 
 /// `Ok` passes, `Err` fails, none where the question does not arise.
-type Answer = Option<Result<String, String>>;
+type Verdict = Option<Result<String, String>>;
 
-type Ask = fn(&Case) -> Answer;
+type Ask = fn(&Case) -> Verdict;
 
 /// Every gate, the most telling first: the first that fails says best what is wrong.
 const ALL: [(&str, Ask); 22] = [
@@ -91,9 +91,9 @@ const ALL: [(&str, Ask); 22] = [
     ("package-model", package::model),
     ("package-compatible", package::compatible),
     ("rehearsal", rehearsal),
-    ("scooter", origin::scooter),
-    ("ident", origin::ident),
-    ("layout", origin::layout),
+    ("scooter", made_for::scooter),
+    ("ident", made_for::ident),
+    ("layout", made_for::layout),
     ("chip", chip),
     ("gd32", gd32),
     ("size", size),
@@ -151,16 +151,16 @@ impl Case<'_> {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it is the answer of a gate")]
-fn pass(detail: impl Into<String>) -> Answer {
+fn pass(detail: impl Into<String>) -> Verdict {
     Some(Ok(detail.into()))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it is the answer of a gate")]
-fn fail(detail: impl Into<String>) -> Answer {
+fn fail(detail: impl Into<String>) -> Verdict {
     Some(Err(detail.into()))
 }
 
-fn blank(case: &Case) -> Answer {
+fn blank(case: &Case) -> Verdict {
     for value in [0xFF, 0x00] {
         if case.bytes().iter().all(|&byte| byte == value) {
             return fail(format!("all {} bytes are {value:#04x}", case.bytes().len()));
@@ -169,7 +169,7 @@ fn blank(case: &Case) -> Answer {
     pass("not blank")
 }
 
-fn kind(case: &Case) -> Answer {
+fn kind(case: &Case) -> Verdict {
     let wanted = case.fit.kind;
     if case.image.is_dump() {
         return fail(format!("a dump of {} bytes of flash, not a {wanted}", case.bytes().len()));
@@ -183,7 +183,7 @@ fn kind(case: &Case) -> Answer {
     }
 }
 
-fn encrypted(case: &Case) -> Answer {
+fn encrypted(case: &Case) -> Verdict {
     if case.image.format == Format::Encrypted {
         return pass("decrypted, checksum right");
     }
@@ -194,7 +194,7 @@ fn encrypted(case: &Case) -> Answer {
     pass(format!("{entropy:.2} bits of entropy a byte"))
 }
 
-fn rehearsal(case: &Case) -> Answer {
+fn rehearsal(case: &Case) -> Verdict {
     let entry = case.known.map(|known| known.entry).or(case.near.as_ref().map(|near| near.entry))?;
     if !entry.is_rehearsal() {
         return None;
@@ -205,7 +205,7 @@ fn rehearsal(case: &Case) -> Answer {
     }
 }
 
-fn chip(case: &Case) -> Answer {
+fn chip(case: &Case) -> Verdict {
     let chip = case.fit.chip?;
     // What a DRV can do with a GD32 is seen in its code, by the next gate.
     if case.fit.kind == Kind::Drv && chip.starts_with("gd32") {
@@ -224,7 +224,7 @@ fn made_for_other_chips(near: &DerivedFrom, chip: &str) -> String {
     format!("made from {}, which is for {}, not for {chip}", near.source(), near.chips().join(", "))
 }
 
-fn gd32(case: &Case) -> Answer {
+fn gd32(case: &Case) -> Verdict {
     let chip = case.fit.chip.filter(|chip| chip.starts_with("gd32") && case.fit.kind == Kind::Drv)?;
     let near = case.near.as_ref();
     if case.seen.gd32_aware
@@ -241,7 +241,7 @@ fn gd32(case: &Case) -> Answer {
     fail(format!("{what} a {chip}: it does not support the GD32 chips"))
 }
 
-fn size(case: &Case) -> Answer {
+fn size(case: &Case) -> Verdict {
     let (len, room) = (case.bytes().len(), (case.fit.region.end - case.fit.region.start) as usize);
     if len > room {
         return fail(format!("{len} bytes do not fit the region's {room}"));
@@ -249,7 +249,7 @@ fn size(case: &Case) -> Answer {
     pass(format!("{len} of {room} bytes"))
 }
 
-fn truncated(case: &Case) -> Answer {
+fn truncated(case: &Case) -> Verdict {
     let len = case.bytes().len();
     match (&case.known, case.seen.length, &case.near) {
         (Some(Identified { entry, .. }), ..) if entry.missing > 0 => {
@@ -268,7 +268,7 @@ fn truncated(case: &Case) -> Answer {
     }
 }
 
-fn address(case: &Case) -> Answer {
+fn address(case: &Case) -> Verdict {
     let (base, wanted) = (case.image.base?, case.fit.region.start);
     if base == wanted {
         pass(format!("begins at {base:#010x}"))
@@ -277,7 +277,7 @@ fn address(case: &Case) -> Answer {
     }
 }
 
-fn stack_pointer(case: &Case) -> Answer {
+fn stack_pointer(case: &Case) -> Verdict {
     if !case.is_code() {
         return None;
     }
@@ -293,7 +293,7 @@ fn stack_pointer(case: &Case) -> Answer {
     pass(format!("the stack begins at {stack:#010x}"))
 }
 
-fn reset_vector(case: &Case) -> Answer {
+fn reset_vector(case: &Case) -> Verdict {
     if !case.is_code() {
         return None;
     }
@@ -309,7 +309,7 @@ fn reset_vector(case: &Case) -> Answer {
     pass(format!("starts at {reset:#010x}"))
 }
 
-fn boot_known(case: &Case) -> Answer {
+fn boot_known(case: &Case) -> Verdict {
     if case.fit.kind != Kind::Boot {
         return None;
     }
@@ -321,7 +321,7 @@ fn boot_known(case: &Case) -> Answer {
     }
 }
 
-fn data_block(case: &Case) -> Answer {
+fn data_block(case: &Case) -> Verdict {
     if case.fit.kind != Kind::Data {
         return None;
     }

@@ -2,25 +2,25 @@
 
 use super::{
     super::{Catalog, FirmwareType, Model},
-    Answer, Case, fail, pass,
+    Case, Verdict, fail, pass,
 };
 
-pub(super) fn firmware_type(case: &Case) -> Answer {
+pub(super) fn firmware_type(case: &Case) -> Verdict {
     let firmware = case.image.package.as_ref()?.firmware;
     if firmware == FirmwareType::Drv { pass(firmware.to_string()) } else { fail(firmware.to_string()) }
 }
 
-pub(super) fn members(case: &Case) -> Answer {
+pub(super) fn members(case: &Case) -> Verdict {
     let faults = &case.image.package.as_ref()?.member_faults;
     if faults.is_empty() { pass("the files in the package match") } else { fail(faults.join(", ")) }
 }
 
-pub(super) fn md5(case: &Case) -> Answer {
+pub(super) fn md5(case: &Case) -> Verdict {
     let faults = &case.image.package.as_ref()?.md5_faults;
     if faults.is_empty() { pass("all MD5s match") } else { fail(faults.join(", ")) }
 }
 
-pub(super) fn model(case: &Case) -> Answer {
+pub(super) fn model(case: &Case) -> Verdict {
     let package = case.image.package.as_ref()?;
     let wanted = case.fit.scooter;
     let ask = |model: &Model| {
@@ -39,7 +39,7 @@ pub(super) fn model(case: &Case) -> Answer {
 }
 
 /// The list names controllers as `mi_DRV_GD32E103CxT6`: maker or model, board, chip.
-pub(super) fn compatible(case: &Case) -> Answer {
+pub(super) fn compatible(case: &Case) -> Verdict {
     let package = case.image.package.as_ref()?;
     if package.compatible.is_empty() {
         // An info.txt knows no chips; the gate `gd32` looks at the code itself.
@@ -69,7 +69,7 @@ mod tests {
     use super::super::{Fit, RehearsalImages, gates};
     use crate::image::{
         Image, Kind, cipher, md5,
-        package::sample::{Raw, zip},
+        package::sample::{ZipMember, zip},
         sample::Sample,
     };
 
@@ -86,12 +86,16 @@ mod tests {
             "type": "{firmware}", "compatible": {compatible}, "encryption": "plain", "md5": {{"bin": "{}"}}}}}}"#,
             md5(&drv)
         );
-        zip(&[Raw::new("FIRM.bin", &drv), Raw::new("info.json", info.as_bytes())])
+        zip(&[ZipMember::new("FIRM.bin", &drv), ZipMember::new("info.json", info.as_bytes())])
     }
 
     fn v2(device: &str, md5: &str, encrypted: &[u8]) -> Vec<u8> {
         let info = format!("dev: {device};\nnam: x;\nenc: B;\ntyp: DRV;\nmd5: {md5};\n");
-        zip(&[Raw::new("FIRM.bin", &drv()), Raw::new("FIRM.bin.enc", encrypted), Raw::new("info.txt", info.as_bytes())])
+        zip(&[
+            ZipMember::new("FIRM.bin", &drv()),
+            ZipMember::new("FIRM.bin.enc", encrypted),
+            ZipMember::new("info.txt", info.as_bytes()),
+        ])
     }
 
     fn failed(zip: &[u8], scooter: &str, chip: Option<&str>) -> Vec<(&'static str, String)> {
@@ -139,7 +143,7 @@ mod tests {
             );
             let text = format!("dev: {device};\nnam: x;\nenc: N;\ntyp: DRV;\nmd5: {digest};\n");
             let infos = [("info.json", json.as_bytes()), ("info.txt", text.as_bytes()), ("FIRM.bin", &drv)];
-            zip(&infos.map(|(name, bytes)| Raw::new(name, bytes)))
+            zip(&infos.map(|(name, bytes)| ZipMember::new(name, bytes)))
         };
         assert_eq!(failed(&package("pro", "M365"), "pro", None), []);
         let fault = ("package-model", "made for ES only, not for pro".to_owned());

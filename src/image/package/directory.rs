@@ -116,11 +116,11 @@ pub(super) struct Member {
     is_encrypted: bool,
     is_link: bool,
     /// Header and packed bytes; none if they are not in the file or the header differs.
-    place: Option<Place>,
+    place: Option<Location>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Place {
+struct Location {
     whole: Range<usize>,
     data: Range<usize>,
 }
@@ -313,7 +313,7 @@ fn member<'t>(zip: &[u8], table: &'t [u8]) -> Result<(Member, &'t [u8]), Directo
 }
 
 /// The place of a member; `None` if its header is not there or differs from the entry in the table.
-fn place(zip: &[u8], entry: &[u8], raw_name: &[u8], member: &Member, start: u64) -> Option<Place> {
+fn place(zip: &[u8], entry: &[u8], raw_name: &[u8], member: &Member, start: u64) -> Option<Location> {
     let start = usize::try_from(start).ok()?;
     let local = zip.get(start..)?;
     if local.len() < LOCAL_SIZE || !local.starts_with(b"PK\x03\x04") {
@@ -336,7 +336,7 @@ fn place(zip: &[u8], entry: &[u8], raw_name: &[u8], member: &Member, start: u64)
         && same(u32_at(local, 14).into(), member.crc.into())
         && same(size, member.size)
         && same(packed, member.packed);
-    is_same.then(|| Place { whole: start..start + len, data: start + header..start + len })
+    is_same.then(|| Location { whole: start..start + len, data: start + header..start + len })
 }
 
 /// The 64-bit sizes of an extra field: one for each size that is all ones in its own place, in their order.
@@ -382,10 +382,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::image::package::sample::{Raw, zip};
+    use crate::image::package::sample::{ZipMember, zip};
 
-    fn file(name: &str) -> Raw {
-        Raw::new(name, b"firmware")
+    fn file(name: &str) -> ZipMember {
+        ZipMember::new(name, b"firmware")
     }
 
     /// All members, unpacked.
@@ -395,7 +395,7 @@ mod tests {
         members.iter().map(|member| Ok((member.name.clone(), directory.unpack(member, 131_072)?))).collect()
     }
 
-    fn refused(members: &[Raw]) -> DirectoryError {
+    fn refused(members: &[ZipMember]) -> DirectoryError {
         read(&zip(members)).unwrap_err()
     }
 
@@ -428,15 +428,21 @@ mod tests {
 
     #[test]
     fn links_passwords_and_strange_packing_are_refused() {
-        assert_eq!(refused(&[Raw { mode: 0o120_777, ..file("FIRM.bin") }]), DirectoryError::Link("FIRM.bin".into()));
-        assert_eq!(refused(&[Raw { flags: 1, ..file("FIRM.bin") }]), DirectoryError::Encrypted("FIRM.bin".into()));
+        assert_eq!(
+            refused(&[ZipMember { mode: 0o120_777, ..file("FIRM.bin") }]),
+            DirectoryError::Link("FIRM.bin".into())
+        );
+        assert_eq!(
+            refused(&[ZipMember { flags: 1, ..file("FIRM.bin") }]),
+            DirectoryError::Encrypted("FIRM.bin".into())
+        );
         let lzma = DirectoryError::Method { name: "FIRM.bin".into(), method: 14 };
-        assert_eq!(refused(&[Raw { method: 14, ..file("FIRM.bin") }]), lzma);
+        assert_eq!(refused(&[ZipMember { method: 14, ..file("FIRM.bin") }]), lzma);
     }
 
     #[test]
     fn sizes_that_no_board_has_are_refused_by_their_claim_alone() {
-        let size = |size| Raw { size, method: 8, ..file("FIRM.bin") };
+        let size = |size| ZipMember { size, method: 8, ..file("FIRM.bin") };
         let too_large = |size| DirectoryError::Size { name: "FIRM.bin".into(), size, limit: 131_072 };
         assert_eq!(refused(&[size(3 << 30)]), too_large(3 << 30));
         assert_eq!(refused(&[size(u32::MAX)]), too_large(0xFFFF_FFFF), "zip64 without its field");
@@ -444,17 +450,17 @@ mod tests {
         assert_eq!(refused(&[size(900)]), DirectoryError::Ratio { name: "FIRM.bin".into(), times: 112 });
         let many: Vec<_> = (0..17).map(|at| file(&format!("{at}"))).collect();
         assert_eq!(refused(&many), DirectoryError::Members(17));
-        let large: Vec<_> = (0..9).map(|at| Raw::new(&format!("{at}"), &vec![7; 131_072])).collect();
+        let large: Vec<_> = (0..9).map(|at| ZipMember::new(&format!("{at}"), &vec![7; 131_072])).collect();
         assert_eq!(refused(&large), DirectoryError::Total(9 * 131_072));
     }
 
     #[test]
     fn a_member_that_is_not_read_may_be_anything() {
         let beside = [
-            Raw { flags: 1, ..file("secret") },
-            Raw { mode: 0o120_777, ..file("link") },
-            Raw { method: 14, ..file("lzma") },
-            Raw { size: 3 << 30, method: 8, ..file("film") },
+            ZipMember { flags: 1, ..file("secret") },
+            ZipMember { mode: 0o120_777, ..file("link") },
+            ZipMember { method: 14, ..file("lzma") },
+            ZipMember { size: 3 << 30, method: 8, ..file("film") },
             file("photo"),
             file("PHOTO"),
         ];
@@ -486,7 +492,7 @@ mod tests {
 
     #[test]
     fn sizes_behind_a_member_may_stand_before_it_too() {
-        let zip = zip(&[Raw { flags: SIZES_BEHIND, ..file("FIRM.bin") }]);
+        let zip = zip(&[ZipMember { flags: SIZES_BEHIND, ..file("FIRM.bin") }]);
         for field in [14, 18, 22] {
             let mut none = zip.clone();
             none[field..field + 4].fill(0);
@@ -501,11 +507,11 @@ mod tests {
         let wide = [&[1, 0, 16, 0][..], &8u64.to_le_bytes(), &8u64.to_le_bytes()].concat();
         let plain = file("FIRM.bin");
         for (local, central) in [(&wide[..], &b""[..]), (b"", &wide), (&wide, &wide)] {
-            let zip = zip(&[Raw { wide_local: local.into(), wide_central: central.into(), ..plain.clone() }]);
+            let zip = zip(&[ZipMember { wide_local: local.into(), wide_central: central.into(), ..plain.clone() }]);
             assert_eq!(read(&zip).unwrap()[0].1, b"firmware");
         }
         let lying = [&wide[..4], &9u64.to_le_bytes(), &8u64.to_le_bytes()].concat();
-        let lying = Raw { wide_local: lying, ..plain.clone() };
+        let lying = ZipMember { wide_local: lying, ..plain.clone() };
         assert_eq!(refused(&[lying]), DirectoryError::Header("FIRM.bin".into()));
 
         let short = zip(&[plain]);

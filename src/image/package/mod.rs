@@ -4,21 +4,21 @@
 //! both. People zip packages again with the folder around them, and images without a description: that is read too.
 //! Members are read in memory; nothing is extracted.
 
-mod contents;
 mod directory;
 mod info;
 #[cfg(test)]
 pub(crate) mod sample;
+mod zip_contents;
 
 use serde::Serialize;
 
-use self::{
-    contents::{Contents, Files, Firmware},
-    info::{Info, Members, Stated},
-};
 pub use self::{
     directory::DirectoryError,
     info::{FirmwareType, InfoError, Model},
+};
+use self::{
+    info::{Info, Members, Stated},
+    zip_contents::{Files, PackedFirmware, ZipContents},
 };
 use super::{
     Foreign,
@@ -139,15 +139,17 @@ pub(super) enum Unpacked {
 
 /// Reads a zip.
 pub(super) fn read(zip: &[u8]) -> Result<Unpacked, PackageError> {
-    match contents::read(zip)? {
-        Contents::Described(files) => described(files).map(|(firmware, package)| Unpacked::Package(firmware, package)),
-        Contents::Loose { name, bytes } => Ok(Unpacked::Loose { name, bytes }),
+    match zip_contents::read(zip)? {
+        ZipContents::Described(files) => {
+            described(files).map(|(firmware, package)| Unpacked::Package(firmware, package))
+        }
+        ZipContents::Loose { name, bytes } => Ok(Unpacked::Loose { name, bytes }),
     }
 }
 
 /// Finds everything in a zip that may be firmware, whether there is one file of that kind or many.
 pub(super) fn all(zip: &[u8]) -> Vec<Unpacked> {
-    contents::all(zip)
+    zip_contents::all(zip)
 }
 
 /// The firmware of a package, plain, and what the package has about it.
@@ -161,7 +163,7 @@ fn described(files: Files) -> Result<(Vec<u8>, Package), PackageError> {
     }
     let about = json.as_ref().or(text.as_ref()).ok_or(PackageError::NoFirmware)?;
     // A dashboard has more flash than a controller, so its firmware may be refused for its size; what it is comes first.
-    let Firmware { plain, encrypted } = files.firmware.map_err(|error| match about.firmware {
+    let PackedFirmware { plain, encrypted } = files.firmware.map_err(|error| match about.firmware {
         FirmwareType::Drv => error,
         other => PackageError::OtherBoard(other),
     })?;
@@ -244,7 +246,7 @@ fn same(plain: &[u8], decrypted: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{
-        sample::{Raw, zip},
+        sample::{ZipMember, zip},
         *,
     };
 
@@ -255,13 +257,13 @@ mod tests {
         }
     }
 
-    fn text(members: &str, md5s: &str) -> Raw {
-        Raw::new("info.txt", format!("dev: M365;\nnam: Test;\nenc: {members};\ntyp: DRV;\n{md5s}").as_bytes())
+    fn text(members: &str, md5s: &str) -> ZipMember {
+        ZipMember::new("info.txt", format!("dev: M365;\nnam: Test;\nenc: {members};\ntyp: DRV;\n{md5s}").as_bytes())
     }
 
-    fn both(plain: &[u8], encrypted: &[u8]) -> Vec<Raw> {
+    fn both(plain: &[u8], encrypted: &[u8]) -> Vec<ZipMember> {
         let md5s = format!("md5: {};\nmd5e: {};\n", md5(plain), md5(encrypted));
-        vec![Raw::new(PLAIN, plain), Raw::new(ENCRYPTED, encrypted), text("B", &md5s)]
+        vec![ZipMember::new(PLAIN, plain), ZipMember::new(ENCRYPTED, encrypted), text("B", &md5s)]
     }
 
     #[test]
@@ -281,7 +283,7 @@ mod tests {
     fn an_encrypted_member_alone_is_decrypted() {
         let plain = b"some firmware!!!".repeat(64);
         let encrypted = cipher::encrypt(&plain);
-        let member = Raw::new(ENCRYPTED, &encrypted);
+        let member = ZipMember::new(ENCRYPTED, &encrypted);
         let (firmware, package) =
             read(&zip(&[member.clone(), text("Y", &format!("md5e: {};", md5(&encrypted)))])).unwrap();
         assert_eq!(firmware, [&plain[..], &[0; 4]].concat());
@@ -289,7 +291,7 @@ mod tests {
 
         let (_, package) = read(&zip(&[member, text("Y", "")])).unwrap();
         assert_eq!(package.md5_faults, ["the package lists no MD5 of FIRM.bin.enc"]);
-        let garbage = Raw::new(ENCRYPTED, &[7; 64]);
+        let garbage = ZipMember::new(ENCRYPTED, &[7; 64]);
         assert!(matches!(read(&zip(&[garbage, text("Y", "")])), Err(PackageError::Cipher(_))));
     }
 
@@ -297,7 +299,7 @@ mod tests {
     fn a_wrong_md5_is_a_fault() {
         let plain = b"some firmware";
         let (_, package) =
-            read(&zip(&[Raw::new(PLAIN, plain), text("N", &format!("md5: {};", md5(b"other")))])).unwrap();
+            read(&zip(&[ZipMember::new(PLAIN, plain), text("N", &format!("md5: {};", md5(b"other")))])).unwrap();
         assert_eq!(package.generation, Generation::V1);
         assert_eq!(package.md5_faults.len(), 1);
         assert!(package.md5_faults[0].contains(&md5(plain).to_string()));
@@ -306,15 +308,16 @@ mod tests {
     #[test]
     fn a_promised_member_that_is_missing_is_a_fault() {
         let plain = b"some firmware";
-        let (_, package) = read(&zip(&[Raw::new(PLAIN, plain), text("B", &format!("md5: {};", md5(plain)))])).unwrap();
+        let (_, package) =
+            read(&zip(&[ZipMember::new(PLAIN, plain), text("B", &format!("md5: {};", md5(plain)))])).unwrap();
         assert_eq!(package.member_faults, ["FIRM.bin.enc is missing"]);
     }
 
     #[test]
     fn a_package_of_another_board_is_called_so_though_it_is_too_large() {
         let large = vec![7; 140_000];
-        let info = |kind| Raw::new("info.txt", format!("dev: M365;\nenc: N;\ntyp: {kind};\n").as_bytes());
-        let of = |large: &[u8], kind| read(&zip(&[Raw::new(PLAIN, large), info(kind)]));
+        let info = |kind| ZipMember::new("info.txt", format!("dev: M365;\nenc: N;\ntyp: {kind};\n").as_bytes());
+        let of = |large: &[u8], kind| read(&zip(&[ZipMember::new(PLAIN, large), info(kind)]));
         let (_, package) = of(&large, "BLE").expect("the Max G2's dashboard has firmware of that length");
         assert_eq!(package.firmware, FirmwareType::Ble);
         let message = |kind| of(&vec![7; if kind == "DRV" { 140_000 } else { 600_000 }], kind).unwrap_err().to_string();
@@ -330,17 +333,18 @@ mod tests {
     fn a_package_may_be_in_a_folder_with_other_things_beside() {
         let plain = b"some firmware";
         let info = text("N", &format!("md5: {};", md5(plain)));
-        let named = |name: &str, raw: &Raw| Raw { name: name.into(), ..raw.clone() };
-        let firm = Raw::new(PLAIN, plain);
+        let named = |name: &str, raw: &ZipMember| ZipMember { name: name.into(), ..raw.clone() };
+        let firm = ZipMember::new(PLAIN, plain);
         let junk = [
-            Raw::new("__MACOSX/1.5.5/._FIRM.bin", b"junk"),
-            Raw::new("1.5.5/.DS_Store", b"junk"),
-            Raw::new("1.5.5/Anleitung f\u{fc}r alle.txt", b"junk"),
-            Raw { size: 5_000_000, method: 8, ..Raw::new("photo.jpg", &deflated(&vec![7; 60_000])) },
+            ZipMember::new("__MACOSX/1.5.5/._FIRM.bin", b"junk"),
+            ZipMember::new("1.5.5/.DS_Store", b"junk"),
+            ZipMember::new("1.5.5/Anleitung f\u{fc}r alle.txt", b"junk"),
+            ZipMember { size: 5_000_000, method: 8, ..ZipMember::new("photo.jpg", &deflated(&vec![7; 60_000])) },
         ];
         for (folder, separator) in [("1.5.5", "/"), ("a/b", "/"), ("1.5.5", "\\")] {
             let inside = |name: &str| format!("{folder}{separator}{name}");
-            let members = [named(&inside(PLAIN), &firm), named(&inside("info.txt"), &info), Raw::new("1.5.5/", b"")];
+            let members =
+                [named(&inside(PLAIN), &firm), named(&inside("info.txt"), &info), ZipMember::new("1.5.5/", b"")];
             let (firmware, package) = read(&zip(&[&members[..], &junk].concat())).unwrap();
             assert_eq!((&firmware[..], package.faults().count()), (&plain[..], 0), "{folder}");
         }
@@ -355,8 +359,8 @@ mod tests {
 
     #[test]
     fn an_image_without_a_description_is_taken_if_it_is_the_only_one() {
-        let file = |name: &str| Raw::new(name, name.as_bytes());
-        let image = |members: &[Raw]| match super::read(&zip(members)) {
+        let file = |name: &str| ZipMember::new(name, name.as_bytes());
+        let image = |members: &[ZipMember]| match super::read(&zip(members)) {
             Ok(Unpacked::Loose { name, bytes }) if bytes == name.as_bytes() => Ok(name),
             Ok(_) => panic!("another member"),
             Err(error) => Err(error.to_string()),
@@ -375,9 +379,9 @@ mod tests {
     fn a_zip_that_was_zipped_again_is_opened_once() {
         let plain = b"some firmware".repeat(100);
         let inner = zip(&both(&plain, &cipher::encrypt(&plain)));
-        let outer = zip(&[Raw::new("package.zip", &inner)]);
+        let outer = zip(&[ZipMember::new("package.zip", &inner)]);
         assert_eq!(read(&outer).unwrap().0, plain);
-        let message = read(&zip(&[Raw::new("outer.zip", &outer)])).unwrap_err().to_string();
+        let message = read(&zip(&[ZipMember::new("outer.zip", &outer)])).unwrap_err().to_string();
         assert_eq!(message, "the zip contains another zip (\"outer.zip\"): unpack it and use that one");
     }
 
@@ -389,19 +393,22 @@ mod tests {
             let text = format!(
                 r#"{{"schemaVersion": 2, "firmware": {{"type": "drv", "md5": "{digest}", "models": ["pro"]}}}}"#
             );
-            Raw::new("info.json", text.as_bytes())
+            ZipMember::new("info.json", text.as_bytes())
         };
-        let faults = |members: &[Raw]| read(&zip(members)).unwrap().1.md5_faults.len();
-        assert_eq!(faults(&[Raw::new(PLAIN, &plain), info(md5(&plain))]), 0);
-        assert_eq!(faults(&[Raw::new(ENCRYPTED, &encrypted), info(md5(&encrypted))]), 0);
-        assert_eq!(faults(&[Raw::new(PLAIN, &plain), Raw::new(ENCRYPTED, &encrypted), info(md5(&plain))]), 0);
-        assert_eq!(faults(&[Raw::new(PLAIN, &plain), info(md5(b""))]), 1);
+        let faults = |members: &[ZipMember]| read(&zip(members)).unwrap().1.md5_faults.len();
+        assert_eq!(faults(&[ZipMember::new(PLAIN, &plain), info(md5(&plain))]), 0);
+        assert_eq!(faults(&[ZipMember::new(ENCRYPTED, &encrypted), info(md5(&encrypted))]), 0);
+        assert_eq!(
+            faults(&[ZipMember::new(PLAIN, &plain), ZipMember::new(ENCRYPTED, &encrypted), info(md5(&plain))]),
+            0
+        );
+        assert_eq!(faults(&[ZipMember::new(PLAIN, &plain), info(md5(b""))]), 1);
     }
 
     #[test]
     fn firmware_of_a_dashboard_is_called_so_whatever_else_is_wrong() {
-        let info = Raw::new("info.txt", b"dev: M365;\nnam: x;\nenc: N;\ntyp: BLE;\nmd5: No_MD5;\n");
-        let (_, package) = read(&zip(&[Raw::new(PLAIN, b"x"), info])).unwrap();
+        let info = ZipMember::new("info.txt", b"dev: M365;\nnam: x;\nenc: N;\ntyp: BLE;\nmd5: No_MD5;\n");
+        let (_, package) = read(&zip(&[ZipMember::new(PLAIN, b"x"), info])).unwrap();
         assert_eq!(package.firmware, FirmwareType::Ble);
         assert_eq!(package.md5_faults, ["the package lists \"No_MD5\" as the MD5 of FIRM.bin"]);
     }
@@ -436,7 +443,7 @@ mod tests {
     #[test]
     fn a_member_longer_than_it_says_is_refused() {
         let long = deflated(&[0x55; 100]);
-        let lying = Raw { size: 50, method: 8, data: long, ..Raw::new(PLAIN, &[0x55; 100]) };
+        let lying = ZipMember { size: 50, method: 8, data: long, ..ZipMember::new(PLAIN, &[0x55; 100]) };
         let error = read(&zip(&[lying, text("N", "")])).unwrap_err();
         assert_eq!(error.to_string(), "the zip's member \"FIRM.bin\" is damaged");
     }

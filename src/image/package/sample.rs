@@ -4,7 +4,7 @@ use crc::{CRC_32_ISO_HDLC, Crc};
 
 /// One member as it stands in the archive; what the fields claim need not be true.
 #[derive(Clone)]
-pub(crate) struct Raw {
+pub(crate) struct ZipMember {
     pub(crate) name: String,
     /// As packed.
     pub(crate) data: Vec<u8>,
@@ -20,7 +20,7 @@ pub(crate) struct Raw {
     pub(crate) wide_central: Vec<u8>,
 }
 
-impl Raw {
+impl ZipMember {
     /// A stored member without a lie.
     pub(crate) fn new(name: &str, data: &[u8]) -> Self {
         let crc = Crc::<u32>::new(&CRC_32_ISO_HDLC).checksum(data);
@@ -48,12 +48,12 @@ impl Raw {
 }
 
 /// An archive of these members.
-pub(crate) fn zip(members: &[Raw]) -> Vec<u8> {
+pub(crate) fn zip(members: &[ZipMember]) -> Vec<u8> {
     let mut archive = Vec::new();
     let mut table = Vec::new();
     for member in members {
         let start = archive.len() as u32;
-        let Raw { name, data, wide_local, wide_central, .. } = member;
+        let ZipMember { name, data, wide_local, wide_central, .. } = member;
         let header = member.common(wide_local);
         archive.extend([&b"PK\x03\x04\x14\x00"[..], &header, name.as_bytes(), wide_local, data].concat());
         table.extend(b"PK\x01\x02\x14\x03\x14\x00");

@@ -12,7 +12,7 @@ fn a_probe_is_taken_out_of_the_mode_it_was_left_in() {
     for (mode, command) in [(0, [0xF3, 0x07]), (2, [0xF2, 0x21]), (3, [0xF4, 0x01])] {
         let script = Script::default().then(&[0xF5], &[], &[mode, 0]).then(&command, &[], &[]);
         let (commands, script) = script.then(&[0xF1], &[], &[0x29, 0x40, 0, 0, 0, 0]).opened();
-        assert_eq!(commands.version(), Version { hardware: 2, firmware: 37 });
+        assert_eq!(commands.version(), StlinkVersion { hardware: 2, firmware: 37 });
         assert!(script.is_over());
     }
     let (refused, _) = Script::default().then(&[0xF5], &[], &[4, 0]).open();
@@ -56,7 +56,7 @@ fn a_v3_tells_its_version_and_its_clocks_at_length() {
         .then(&[0xF2, 0x61, 0, 0, 0xE4, 0x0C, 0, 0], &[], &set)
         .then(&[0xF2, 0x62, 0], &[], &clocks)
         .opened();
-    assert_eq!(commands.version(), Version { hardware: 3, firmware: 9 });
+    assert_eq!(commands.version(), StlinkVersion { hardware: 3, firmware: 9 });
     assert_eq!(commands.clock().unwrap(), 3300);
     assert_eq!(commands.set_clock(4000).unwrap(), 3300);
     // 77 is behind the end of the list.

@@ -16,12 +16,12 @@ const SLICE: Duration = Duration::from_millis(50);
 
 /// A clock and a flag that the user sets to interrupt.
 #[derive(Debug, Clone)]
-pub(crate) struct Pace {
+pub(crate) struct Timer {
     clock: Arc<dyn Clock>,
     interrupt: Arc<AtomicBool>,
 }
 
-impl Pace {
+impl Timer {
     pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, interrupt: Arc::default() }
     }

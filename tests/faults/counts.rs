@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, fmt, time::Instant};
 
-use super::scene::End;
+use super::fault_case::End;
 
 /// The counts of one campaign.
 #[derive(Debug)]
-pub(crate) struct Tally {
+pub(crate) struct FaultCounts {
     name: String,
     began: Instant,
     tried: BTreeMap<&'static str, u32>,
@@ -18,7 +18,7 @@ pub(crate) struct Tally {
     failures: Vec<String>,
 }
 
-impl Tally {
+impl FaultCounts {
     pub(crate) fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -73,7 +73,7 @@ impl Tally {
     }
 }
 
-impl fmt::Display for Tally {
+impl fmt::Display for FaultCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |map: Vec<(String, u32)>| {
             let items: Vec<_> = map.into_iter().map(|(name, count)| format!("{name} {count}")).collect();

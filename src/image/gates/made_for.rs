@@ -2,10 +2,10 @@
 
 use super::{
     super::{Catalog, Kind},
-    Answer, Case, fail, pass,
+    Case, Verdict, fail, pass,
 };
 
-pub(super) fn scooter(case: &Case) -> Answer {
+pub(super) fn scooter(case: &Case) -> Verdict {
     let wanted = case.fit.scooter;
     let (what, scooters) = match (&case.known, &case.near) {
         (Some(known), _) => (known.entry.to_string(), known.entry.scooters.iter().map(String::as_str).collect()),
@@ -37,7 +37,7 @@ fn in_words(scooters: &[&str]) -> String {
     scooters.iter().map(|name| catalog.other(name).unwrap_or(name)).collect::<Vec<_>>().join(", ")
 }
 
-pub(super) fn ident(case: &Case) -> Answer {
+pub(super) fn ident(case: &Case) -> Verdict {
     if case.fit.kind != Kind::Drv {
         return None;
     }
@@ -52,7 +52,7 @@ pub(super) fn ident(case: &Case) -> Answer {
     fail(format!("its ident {text} is that of {}, not of {}", in_words(&scooters), a_supported(wanted)))
 }
 
-pub(super) fn layout(case: &Case) -> Answer {
+pub(super) fn layout(case: &Case) -> Verdict {
     let wanted = case.layout.filter(|_| case.is_code())?;
     let unnamed = &case.seen.unnamed;
     match (case.seen.layout, case.fit.kind) {

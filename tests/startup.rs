@@ -4,12 +4,12 @@ use std::{slice::from_ref, time::Duration};
 
 use m365_drv::{
     block::Uid,
-    board::{BoardState, Boot, OptionBytes},
+    board::{BoardState, OptionBytes, Startup},
     ops::{self, After, Category, Error, FlashRequest},
     sim::{self, Scenario, SimBoard},
 };
 
-use crate::stand::{Ended, Stand, image};
+use crate::setup::{Ended, Setup, image};
 
 /// Offset in our application behind all of its code; the image lies at 0x08001000.
 const FREE: usize = 0x2000;
@@ -63,21 +63,21 @@ const WAIT_FOR_INTERRUPT: u16 = 0xBF30;
 const AGAIN: u16 = 0xE7FD;
 
 /// Flashes this application and lets it run.
-fn start(board: &SimBoard, stand: &Stand, app: &[u8]) -> (Result<Boot, Ended>, Vec<(&'static str, String)>) {
+fn start(board: &SimBoard, setup: &Setup, app: &[u8]) -> (Result<Startup, Ended>, Vec<(&'static str, String)>) {
     let drv = image(app);
-    let request = FlashRequest { drv: from_ref(&drv), after: After::Run, ..stand.request_with_data() };
-    let (report, told) = stand.run_told(|job| ops::flash(job, &request));
+    let request = FlashRequest { drv: from_ref(&drv), after: After::Run, ..setup.request_with_data() };
+    let (report, told) = setup.run_told(|job| ops::flash(job, &request));
     assert_eq!(board.violations(), [""; 0]);
-    (report.map(|report| report.boot_check.expect("it was let run")), told)
+    (report.map(|report| report.startup.expect("it was let run")), told)
 }
 
-fn started(app: &[u8]) -> Result<Boot, Ended> {
-    let (board, stand) = Stand::scenario(Scenario::Open);
-    start(&board, &stand, app).0
+fn started(app: &[u8]) -> Result<Startup, Ended> {
+    let (board, setup) = Setup::scenario(Scenario::Open);
+    start(&board, &setup, app).0
 }
 
 #[track_caller]
-fn assert_does_not_start(result: Result<Boot, Ended>, expected: &str) {
+fn assert_does_not_start(result: Result<Startup, Ended>, expected: &str) {
     let error = result.expect_err("a failure");
     let Error::DoesNotStart { how } = &error.error else { panic!("{error}") };
     assert!(how.to_string().contains(expected), "{how}");
@@ -99,21 +99,21 @@ fn a_fault_right_after_a_save_is_seen() {
     let shows_18 = [&load(0, 0x2000_0744)[..], &[0x2112, 0x8001]].concat();
     for (before, ms) in [(shows_18, 85), (vec![], 985)] {
         let app = app(&[before, delay(ms), erase_a_page(), vec![UNDEFINED]].concat());
-        let (board, stand) = Stand::scenario(Scenario::Open);
+        let (board, setup) = Setup::scenario(Scenario::Open);
         board.set_erase_times(Duration::from_millis(40), Duration::from_millis(40));
-        assert_does_not_start(start(&board, &stand, &app).0, "fault handler of a HardFault");
+        assert_does_not_start(start(&board, &setup, &app).0, "fault handler of a HardFault");
     }
 }
 
 #[test]
 fn a_fault_right_after_a_save_is_seen_over_a_slow_link() {
-    let (board, stand) = Stand::scenario(Scenario::Open);
+    let (board, setup) = Setup::scenario(Scenario::Open);
     board.set_erase_times(Duration::from_millis(200), Duration::from_millis(200));
     board.set_round_trip(Duration::from_millis(10));
     // To the handler without an exception, so that only its place gives it away: ldr r0,[r0]; bx r0.
     let to_handler = [&load(0, 0x0800_100C)[..], &[0x6800, 0x4700]].concat();
     let app = app(&[delay(600), erase_a_page(), to_handler].concat());
-    assert_does_not_start(start(&board, &stand, &app).0, "fault handler of a HardFault");
+    assert_does_not_start(start(&board, &setup, &app).0, "fault handler of a HardFault");
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn firmware_that_stays_at_one_instruction_is_stuck() {
 #[test]
 fn firmware_that_sleeps_runs() {
     let boot = started(&app(&[WAIT_FOR_INTERRUPT, AGAIN])).expect("a start");
-    assert!(matches!(boot, Boot::Running { error: 0, .. }), "{boot}");
+    assert!(matches!(boot, Startup::Running { error: 0, .. }), "{boot}");
 }
 
 /// Writes 0xCCCC to `IWDG_KR` at 0x40003000, and so starts a watchdog that nobody feeds.
@@ -138,10 +138,10 @@ fn a_watchdog_that_is_not_fed_is_a_loop_of_resets() {
 
 #[test]
 fn a_watchdog_of_the_option_bytes_that_is_not_fed_is_a_loop_of_resets() {
-    let (board, stand) = Stand::scenario(Scenario::Open);
+    let (board, setup) = Setup::scenario(Scenario::Open);
     board.set_option_bytes(OptionBytes::from_values([0xA5, 0xFE, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]).0);
     // A bench error ends the watching early, and must not do so here.
-    let (result, _) = start(&board, &stand, &shows(18));
+    let (result, _) = start(&board, &setup, &shows(18));
     assert_does_not_start(result, "keeps resetting (3 times");
 }
 
@@ -154,9 +154,9 @@ fn shows(error: u16) -> Vec<u8> {
 #[test]
 fn the_error_that_the_firmware_shows_is_reported() {
     for (error, warnings) in [(18, 0), (24, 0), (10, 0), (27, 1), (35, 1)] {
-        let (board, stand) = Stand::scenario(Scenario::Open);
-        let (result, told) = start(&board, &stand, &shows(error));
-        assert!(matches!(result, Ok(Boot::Running { error: shown, .. }) if shown == error), "{error}: {result:?}");
+        let (board, setup) = Setup::scenario(Scenario::Open);
+        let (result, told) = start(&board, &setup, &shows(error));
+        assert!(matches!(result, Ok(Startup::Running { error: shown, .. }) if shown == error), "{error}: {result:?}");
         let errors = told.iter().filter(|(name, _)| *name == "firmware-error").count();
         assert_eq!(errors, warnings, "{told:?}");
     }
@@ -164,35 +164,35 @@ fn the_error_that_the_firmware_shows_is_reported() {
 
 #[test]
 fn firmware_without_a_live_data_block_is_not_called_started() {
-    let (board, stand) = Stand::scenario(Scenario::Locked);
+    let (board, setup) = Setup::scenario(Scenario::Locked);
     // It writes another UID into its live block; the one of the firmware before it must not be taken for it.
     // movw r0,#0x8C2 (UID); movt r0,#0x2000; strh r1,[r0]; then adds r1,#1 for ever.
     let code = [0xF640, 0x00C2, 0xF2C2, 0x0000, 0x8001, 0x3101, AGAIN];
-    let (result, told) = start(&board, &stand, &app(&code));
-    assert!(matches!(result, Ok(Boot::NoBlock { .. })), "{result:?}");
+    let (result, told) = start(&board, &setup, &app(&code));
+    assert!(matches!(result, Ok(Startup::NoBlock { .. })), "{result:?}");
     assert!(told.iter().any(|(name, _)| *name == "boot-unconfirmed"), "{told:?}");
     assert_eq!(Uid(board.uid()), Uid(sim::UID));
 }
 
 #[test]
 fn the_wires_are_let_go_only_when_the_firmware_was_seen_to_start() {
-    let (board, stand) = Stand::scenario(Scenario::Open);
-    let request = FlashRequest { after: After::Run, ..stand.request_with_data() };
+    let (board, setup) = Setup::scenario(Scenario::Open);
+    let request = FlashRequest { after: After::Run, ..setup.request_with_data() };
     let before = board.counts().time;
-    let report = stand.flash(&request).expect("the job");
+    let report = setup.flash(&request).expect("the job");
     let took = board.counts().time.saturating_sub(before);
     assert!(u128::from(report.contact_ms) + 50 >= took.as_millis(), "{} of {took:?}", report.contact_ms);
-    assert!(matches!(report.boot_check, Some(Boot::Running { error: 0, .. })));
+    assert!(matches!(report.startup, Some(Startup::Running { error: 0, .. })));
 }
 
 #[test]
 fn a_board_on_a_bench_is_watched_for_a_fifth_of_a_second() {
     let cost = |after| {
-        let (board, stand) = Stand::scenario(Scenario::Open);
+        let (board, setup) = Setup::scenario(Scenario::Open);
         let drv = image(&shows(18));
-        let request = FlashRequest { drv: from_ref(&drv), after, ..stand.request_with_data() };
+        let request = FlashRequest { drv: from_ref(&drv), after, ..setup.request_with_data() };
         let before = board.counts().time;
-        stand.flash(&request).expect("the job");
+        setup.flash(&request).expect("the job");
         board.counts().time.saturating_sub(before)
     };
     let boot = cost(After::Run).saturating_sub(cost(After::Stop));

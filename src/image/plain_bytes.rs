@@ -16,7 +16,7 @@ const WHOLE: [usize; 2] = [0x1_0000, 0x2_0000];
 
 /// What a file of plain bytes is.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Raw<'b> {
+pub(super) struct PlainBytes<'b> {
     /// Without what stands behind: option bytes, or the rest of the data block's page.
     pub(super) bytes: &'b [u8],
     pub(super) base: Option<u32>,
@@ -25,8 +25,8 @@ pub(super) struct Raw<'b> {
 }
 
 /// Looks at plain bytes. An image of one region gets no address: plain bytes do not have one.
-pub(super) fn read(bytes: &[u8]) -> Raw<'_> {
-    let raw = |bytes, base, format| Raw { bytes, base, format, options: None };
+pub(super) fn read(bytes: &[u8]) -> PlainBytes<'_> {
+    let raw = |bytes, base, format| PlainBytes { bytes, base, format, options: None };
     // 512 bytes may have the magic alone, which is all that the firmware asks for.
     if bytes.len() == LEN && bytes.starts_with(&MAGIC.to_le_bytes())
         || bytes.len() > LEN && bytes.starts_with(&SIGNATURE)
@@ -35,7 +35,7 @@ pub(super) fn read(bytes: &[u8]) -> Raw<'_> {
     }
     let (flash, options) = without_options(bytes);
     match base(flash) {
-        Some(base) => Raw { options, ..raw(flash, Some(base), Format::Dump) },
+        Some(base) => PlainBytes { options, ..raw(flash, Some(base), Format::Dump) },
         None => raw(bytes, None, Format::Bin),
     }
 }

@@ -1,5 +1,5 @@
 //! Setup for the tests of the procedures: a board and the firmware to write. The board is simulated or, in `hardware`,
-//! real; tests that take a [`Stand`] work with both.
+//! real; tests that take a [`Setup`] work with both.
 
 use std::{fmt, ops::Deref, slice::from_ref};
 
@@ -16,9 +16,9 @@ use m365_drv::{
 };
 
 /// A board, its scooter and the firmware to write.
-pub(crate) struct Stand {
+pub(crate) struct Setup {
     probes: Box<dyn Fn() -> Probes>,
-    look: Box<dyn Fn(&Stand) -> Contents>,
+    look: Box<dyn Fn(&Setup) -> Contents>,
     pub(crate) connect: ConnectOptions,
     pub(crate) target: &'static Target,
     pub(crate) boot: Image,
@@ -70,15 +70,15 @@ impl Deref for Ended {
     }
 }
 
-impl Stand {
-    /// A stand with the board that `probes` find, usually a real one.
+impl Setup {
+    /// A setup with the board that `probes` find, usually a real one.
     pub(crate) fn new(probes: impl Fn() -> Probes + 'static, target: &'static Target, boot: Image, drv: Image) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (probes, look) = (Box::new(probes), Box::new(Self::read));
         Self { probes, look, connect: ConnectOptions::default(), target, boot, drv, folder }
     }
 
-    /// A stand with a simulated board and our own firmware; its contents are read directly from the simulation.
+    /// A setup with a simulated board and our own firmware; its contents are read directly from the simulation.
     pub(crate) fn simulated(board: &SimBoard, scooter: &str) -> Self {
         let target = target(scooter);
         let app = if target.flash_kib() == 128 { sim::APP_128 } else { sim::APP_64 };
@@ -95,8 +95,8 @@ impl Stand {
     /// A simulated board in the given scenario, with a 64 KiB flash map.
     pub(crate) fn scenario(scenario: Scenario) -> (SimBoard, Self) {
         let board = SimBoard::new(scenario, target("pro"));
-        let stand = Self::simulated(&board, "pro");
-        (board, stand)
+        let setup = Self::simulated(&board, "pro");
+        (board, setup)
     }
 
     /// Reads the contents of the board with `backup`.
@@ -208,7 +208,7 @@ impl Stand {
         self.expected(&vec![0xFF; self.target.flash.len()], block)
     }
 
-    /// The data block template with the UID and with the serial number and mileage of [`Stand::request_with_data`].
+    /// The data block template with the UID and with the serial number and mileage of [`Setup::request_with_data`].
     pub(crate) fn fresh_block(&self, uid: Uid) -> DataBlock {
         DataBlock::template().with_serial(self.serial()).with_mileage(mileage(1234)).with_uid(uid)
     }

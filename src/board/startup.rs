@@ -5,9 +5,8 @@ use std::{fmt, time::Duration};
 use serde::Serialize;
 
 use super::{
-    Board, Error, cortex_m,
+    Board, Error, cortex_m, firmware_save,
     link::{Link, LinkError},
-    pace::Pace,
     progress::hexadecimal,
     registers::{
         core::{
@@ -16,14 +15,15 @@ use super::{
         },
         fpec::{ACR, OBR, OBR_WDG_SW},
     },
-    rescue, save,
+    rescue,
+    timer::Timer,
 };
 use crate::target::Target;
 
 /// How the firmware started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "state")]
-pub enum Boot {
+pub enum Startup {
     /// The DRV firmware runs, and its live data block is in SRAM.
     Running {
         /// A sample of its program counter.
@@ -72,7 +72,7 @@ pub enum Boot {
     Unseen,
 }
 
-impl Boot {
+impl Startup {
     /// Whether a board on a bench, without motor, battery and dashboard, shows this error however well it was flashed: 18
     /// without hall sensors, 24 without supply voltage, 10 without dashboard (every vendor image, run in an emulator).
     pub fn is_normal_on_a_bench(error: u16) -> bool {
@@ -80,7 +80,7 @@ impl Boot {
     }
 }
 
-impl fmt::Display for Boot {
+impl fmt::Display for Startup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Running { error: 0, .. } => f.write_str("the DRV firmware is running"),
@@ -144,50 +144,50 @@ const LOOKS_AFTER_SAVE: u32 = SAME_IN_HANDLER + 2;
 impl Board<'_> {
     /// Resets the chip, lets it run and watches it: by samples of its program counter, by the exception it is in, and by the
     /// data block that it copies to SRAM.
-    pub fn boot(&mut self, target: &Target) -> Result<Boot, Error> {
+    pub fn start(&mut self, target: &Target) -> Result<Startup, Error> {
         // A live block that is found afterwards is a new one.
         rescue::forget(&mut self.link, target)?;
         let obr = self.link.read(ACR + 4 * OBR as u32)?;
         let handlers = fault_handlers(&mut self.link, target)?;
-        cortex_m::reset_and_run(&mut self.link, &self.pace, DEMCR_TRCENA)?;
+        cortex_m::reset_and_run(&mut self.link, &self.timer, DEMCR_TRCENA)?;
         let mut seen = self.watch(target, handlers.clone(), obr & OBR_WDG_SW == 0)?;
-        if matches!(seen, Boot::Running { .. } | Boot::NoBlock { .. }) {
-            save::await_end(&mut self.link, &self.pace, SAVE_LIMIT)?;
+        if matches!(seen, Startup::Running { .. } | Startup::NoBlock { .. }) {
+            firmware_save::await_finish(&mut self.link, &self.timer, SAVE_LIMIT)?;
             // While flash was busy the core stood still: what it does next has not been seen yet.
-            let (link, pace) = (&mut self.link, &self.pace);
+            let (link, timer) = (&mut self.link, &self.timer);
             let mut watched = Watched { handlers, ..Watched::default() };
             let mut looks = 0;
-            let mut stopped = pace.poll(AFTER_SAVE, || {
+            let mut stopped = timer.poll(AFTER_SAVE, || {
                 looks += 1;
-                watched.look(link, pace, target)
+                watched.look(link, timer, target)
             })?;
             while stopped.is_none() && looks < LOOKS_AFTER_SAVE {
                 looks += 1;
-                stopped = watched.look(link, pace, target)?;
+                stopped = watched.look(link, timer, target)?;
             }
             seen = stopped.unwrap_or(seen);
             // Hands may take the supply away as soon as this is over.
-            save::await_end(&mut self.link, &self.pace, SAVE_LIMIT)?;
+            firmware_save::await_finish(&mut self.link, &self.timer, SAVE_LIMIT)?;
         }
         self.link.write(DEMCR, 0)?;
         self.link.flush()?;
         Ok(seen)
     }
 
-    fn watch(&mut self, target: &Target, handlers: Vec<(u32, u32)>, is_watchdog_on: bool) -> Result<Boot, Error> {
-        let (link, pace, uid) = (&mut self.link, &self.pace, self.uid);
+    fn watch(&mut self, target: &Target, handlers: Vec<(u32, u32)>, is_watchdog_on: bool) -> Result<Startup, Error> {
+        let (link, timer, uid) = (&mut self.link, &self.timer, self.uid);
         let mut watched = Watched { handlers, ..Watched::default() };
         let mut needed = if is_watchdog_on { LONG_WATCH } else { WATCH };
-        let seen = pace.poll(LIMIT, || {
-            if let Some(stopped) = watched.look(link, pace, target)? {
+        let seen = timer.poll(LIMIT, || {
+            if let Some(stopped) = watched.look(link, timer, target)? {
                 return Ok(Some(stopped));
             }
-            let Some((pc, ran)) = watched.ran(pace.now()) else { return Ok(None) };
+            let Some((pc, ran)) = watched.ran(timer.now()) else { return Ok(None) };
             if ran < needed {
                 return Ok(None);
             }
             if watched.same >= SAME && branches_to_itself(link, pc)? {
-                return Ok(Some(Boot::Stuck { pc }));
+                return Ok(Some(Startup::Stuck { pc }));
             }
             let live = rescue::live(link, target, uid)?;
             let error = live.as_ref().map(|(_, block)| block.error());
@@ -196,23 +196,23 @@ impl Board<'_> {
                 return Ok(None);
             }
             let (Some((address, _)), Some(error)) = (live, error) else {
-                return Ok(Some(Boot::NoBlock { pc }));
+                return Ok(Some(Startup::NoBlock { pc }));
             };
             // One wrong bit would be another error.
             let again = rescue::live_at(link, address)?.map(|block| block.error());
-            Ok((again == Some(error)).then_some(Boot::Running { pc, error }))
+            Ok((again == Some(error)).then_some(Startup::Running { pc, error }))
         })?;
         Ok(seen.unwrap_or(match (watched.resets, watched.last) {
             // It came and went.
-            (0, Boot::Running { .. }) => Boot::Unseen,
+            (0, Startup::Running { .. }) => Startup::Unseen,
             (0, last) => last,
-            (resets, _) => Boot::Resetting { resets },
+            (resets, _) => Startup::Resetting { resets },
         }))
     }
 
     /// Resets the chip and lets it run.
     pub fn reset(mut self) -> Result<(), Error> {
-        cortex_m::reset_and_run(&mut self.link, &self.pace, 0)
+        cortex_m::reset_and_run(&mut self.link, &self.timer, 0)
     }
 
     /// Resumes the core at the place where it was halted.
@@ -232,24 +232,24 @@ struct Watched {
     pc: u32,
     same: u32,
     resets: u32,
-    last: Boot,
+    last: Startup,
 }
 
 impl Default for Watched {
     fn default() -> Self {
-        Self { handlers: Vec::new(), since: None, pc: 0, same: 0, resets: 0, last: Boot::Unseen }
+        Self { handlers: Vec::new(), since: None, pc: 0, same: 0, resets: 0, last: Startup::Unseen }
     }
 }
 
 impl Watched {
     /// Takes a sample; gives what the core does not come out of.
-    fn look(&mut self, link: &mut Link, pace: &Pace, target: &Target) -> Result<Option<Boot>, Error> {
+    fn look(&mut self, link: &mut Link, timer: &Timer, target: &Target) -> Result<Option<Startup>, Error> {
         let status = link.read(DHCSR)?;
         if status & DHCSR_S_RESET_ST != 0 {
             self.resets += 1;
             (self.since, self.same) = (None, 0);
             if self.resets == RESETS {
-                return Ok(Some(Boot::Resetting { resets: RESETS }));
+                return Ok(Some(Startup::Resetting { resets: RESETS }));
             }
         }
         if let Some(stopped) = stopped_by(link, status)? {
@@ -267,17 +267,17 @@ impl Watched {
             && let Some(&(_, exception)) =
                 self.handlers.iter().find(|(handler, _)| (*handler..handler + HANDLER).contains(&pc))
         {
-            return Ok(Some(Boot::Fault { exception }));
+            return Ok(Some(Startup::Fault { exception }));
         }
         match locate(pc, target) {
-            seen @ Boot::Running { .. } => {
-                self.since.get_or_insert(pace.now());
+            seen @ Startup::Running { .. } => {
+                self.since.get_or_insert(timer.now());
                 self.last = seen;
             }
             // It may give no samples while it sleeps.
-            Boot::Unseen if is_asleep => {
-                self.since.get_or_insert(pace.now());
-                self.last = Boot::Running { pc, error: 0 };
+            Startup::Unseen if is_asleep => {
+                self.since.get_or_insert(timer.now());
+                self.last = Startup::Running { pc, error: 0 };
             }
             seen => {
                 self.since = None;
@@ -290,7 +290,7 @@ impl Watched {
     /// How long the firmware has been running, and where it was last.
     fn ran(&self, now: Duration) -> Option<(u32, Duration)> {
         match (self.since, self.last) {
-            (Some(since), Boot::Running { pc, .. }) => Some((pc, now.saturating_sub(since))),
+            (Some(since), Startup::Running { pc, .. }) => Some((pc, now.saturating_sub(since))),
             _ => None,
         }
     }
@@ -323,23 +323,23 @@ fn branches_to_itself(link: &mut Link, pc: u32) -> Result<bool, LinkError> {
 const FAULTS: [u32; 4] = [3, 4, 5, 6];
 
 /// Whether the core, whose DHCSR is `status`, has run into something that it does not come out of.
-fn stopped_by(link: &mut Link, status: u32) -> Result<Option<Boot>, LinkError> {
+fn stopped_by(link: &mut Link, status: u32) -> Result<Option<Startup>, LinkError> {
     if status & DHCSR_S_LOCKUP != 0 {
-        return Ok(Some(Boot::Lockup));
+        return Ok(Some(Startup::Lockup));
     }
     let exception = link.read(ICSR)? & ICSR_VECTACTIVE;
-    Ok(FAULTS.contains(&exception).then_some(Boot::Fault { exception }))
+    Ok(FAULTS.contains(&exception).then_some(Startup::Fault { exception }))
 }
 
-fn locate(pc: u32, target: &Target) -> Boot {
+fn locate(pc: u32, target: &Target) -> Startup {
     // All ones from a core that does not run (DDI 0403E C1.8.5), zero if there are no samples.
     if [0, u32::MAX].contains(&pc) {
-        Boot::Unseen
+        Startup::Unseen
     } else if target.regions.drv.contains(&pc) {
-        Boot::Running { pc, error: 0 }
+        Startup::Running { pc, error: 0 }
     } else if target.regions.boot.contains(&pc) {
-        Boot::Bootloader { pc }
+        Startup::Bootloader { pc }
     } else {
-        Boot::Lost { pc }
+        Startup::Lost { pc }
     }
 }

@@ -9,7 +9,7 @@ const ENOUGH_PERCENT: usize = 95;
 
 /// Results of the last accesses, over all connections of a run.
 #[derive(Debug, Default)]
-pub(super) struct Meter {
+pub(super) struct LinkQuality {
     recent: VecDeque<bool>,
     /// The same with failed attempts to reach the board among them, for somebody who is looking for contact.
     shown: VecDeque<bool>,
@@ -22,7 +22,7 @@ fn push(window: &mut VecDeque<bool>, right: bool) {
     window.push_back(right);
 }
 
-impl Meter {
+impl LinkQuality {
     pub(super) fn record(&mut self, right: bool) {
         push(&mut self.recent, right);
         push(&mut self.shown, right);
@@ -59,11 +59,11 @@ impl Meter {
 mod tests {
     use super::*;
 
-    fn after(failures: usize, successes: usize) -> Meter {
-        let mut meter = Meter::default();
-        (0..failures).for_each(|_| meter.record(false));
-        (0..successes).for_each(|_| meter.record(true));
-        meter
+    fn after(failures: usize, successes: usize) -> LinkQuality {
+        let mut quality = LinkQuality::default();
+        (0..failures).for_each(|_| quality.record(false));
+        (0..successes).for_each(|_| quality.record(true));
+        quality
     }
 
     #[test]
@@ -74,10 +74,10 @@ mod tests {
 
     #[test]
     fn failed_attempts_are_shown_and_prove_nothing_against_contact_that_is_there() {
-        let mut meter = after(0, 10);
-        meter.missed();
-        assert_eq!((meter.shown(), meter.reading()), ((10, 11), (10, 10)));
-        assert!(meter.is_spotless());
+        let mut quality = after(0, 10);
+        quality.missed();
+        assert_eq!((quality.shown(), quality.reading()), ((10, 11), (10, 10)));
+        assert!(quality.is_spotless());
     }
 
     #[test]

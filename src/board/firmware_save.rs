@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::{
     Error, cortex_m,
     link::{Link, LinkError},
-    pace::Pace,
     protection::OPTIONS_LIMIT,
     registers::fpec::{ACR, CR_LOCK, SR, SR_BSY},
+    timer::Timer,
 };
 
 /// Number of consecutive reads that must find flash idle: it is also briefly idle between two half-words.
@@ -17,24 +17,24 @@ const LOOKS: u32 = 3;
 /// Resumes the halted core until it has finished writing to flash. Most firmware locks flash after writing; the
 /// vendor's bootloader leaves it unlocked, with an operation selected but none in progress. The time limit is that of
 /// the longest flash operation of any chip.
-pub(super) fn let_end(link: &mut Link, pace: &Pace) -> Result<(), Error> {
+pub(super) fn let_finish(link: &mut Link, timer: &Timer) -> Result<(), Error> {
     if look(link)?.1 & CR_LOCK != 0 {
         return Ok(());
     }
     cortex_m::run(link)?;
     let mut idle = 0;
-    let ended = pace.poll(OPTIONS_LIMIT, || {
+    let ended = timer.poll(OPTIONS_LIMIT, || {
         idle = if look(link)?.0 & SR_BSY == 0 { idle + 1 } else { 0 };
         Ok((idle == LOOKS).then_some(()))
     })?;
     ended.ok_or(Error::SaveStuck { limit: OPTIONS_LIMIT })?;
-    cortex_m::halt(link, pace)
+    cortex_m::halt(link, timer)
 }
 
 /// Waits until a running core has finished writing to flash, at most for this long.
-pub(super) fn await_end(link: &mut Link, pace: &Pace, limit: Duration) -> Result<(), Error> {
+pub(super) fn await_finish(link: &mut Link, timer: &Timer, limit: Duration) -> Result<(), Error> {
     let mut idle = 0;
-    pace.poll(limit, || {
+    timer.poll(limit, || {
         idle = if look(link)?.0 & SR_BSY == 0 { idle + 1 } else { 0 };
         Ok((idle == LOOKS).then_some(()))
     })?;

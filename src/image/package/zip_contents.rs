@@ -14,7 +14,7 @@ const MAX_INFO: u64 = 64 * 1024;
 const FIRMWARE_ENDINGS: [&str; 5] = [".bin", ".enc", ".hex", ".ihex", ".ihx"];
 
 /// What a zip holds.
-pub(super) enum Contents {
+pub(super) enum ZipContents {
     /// A package.
     Described(Files),
     /// An image without a description.
@@ -25,23 +25,23 @@ pub(super) enum Contents {
 pub(super) struct Files {
     pub(super) json: Option<Vec<u8>>,
     pub(super) text: Option<Vec<u8>>,
-    pub(super) firmware: Result<Firmware, PackageError>,
+    pub(super) firmware: Result<PackedFirmware, PackageError>,
 }
 
 /// The firmware of a package; either may be missing.
-pub(super) struct Firmware {
+pub(super) struct PackedFirmware {
     pub(super) plain: Option<Vec<u8>>,
     pub(super) encrypted: Option<Vec<u8>>,
 }
 
 /// Finds out what a zip holds, and unpacks it. A zip that holds nothing but a zip is opened too.
-pub(super) fn read(zip: &[u8]) -> Result<Contents, PackageError> {
+pub(super) fn read(zip: &[u8]) -> Result<ZipContents, PackageError> {
     let (name, bytes) = match open(zip)? {
-        Contents::Loose { name, bytes } if is_zip(&bytes) => (name, bytes),
+        ZipContents::Loose { name, bytes } if is_zip(&bytes) => (name, bytes),
         contents => return Ok(contents),
     };
     match open(&bytes)? {
-        Contents::Loose { bytes, .. } if is_zip(&bytes) => Err(PackageError::Nested(name)),
+        ZipContents::Loose { bytes, .. } if is_zip(&bytes) => Err(PackageError::Nested(name)),
         contents => Ok(contents),
     }
 }
@@ -50,20 +50,20 @@ fn is_zip(bytes: &[u8]) -> bool {
     bytes.starts_with(b"PK\x03\x04")
 }
 
-fn open(zip: &[u8]) -> Result<Contents, PackageError> {
+fn open(zip: &[u8]) -> Result<ZipContents, PackageError> {
     let mut directory = Directory::open(zip)?;
     let files = files(&directory);
     let folders = described_folders(&files);
     match folders[..] {
         [] => {}
         // The top folder wins over what lies deeper.
-        ["", ..] => return package(&mut directory, &files, "").map(Contents::Described),
-        [folder] => return package(&mut directory, &files, folder).map(Contents::Described),
+        ["", ..] => return package(&mut directory, &files, "").map(ZipContents::Described),
+        [folder] => return package(&mut directory, &files, folder).map(ZipContents::Described),
         ref several => return Err(PackageError::Several(several.iter().map(|name| format!("{name:?}")).collect())),
     }
     let image = loose(&files)?;
     let bytes = directory.unpack(image, MAX_MEMBER)?;
-    Ok(Contents::Loose { name: image.name.clone(), bytes })
+    Ok(ZipContents::Loose { name: image.name.clone(), bytes })
 }
 
 /// Finds every package and every other file in a zip that may be firmware, also in zips inside it. What cannot be unpacked
@@ -88,10 +88,10 @@ pub(super) fn all(zip: &[u8]) -> Vec<Unpacked> {
         let Ok(bytes) = directory.unpack(member, MAX_MEMBER) else { continue };
         match open(&bytes) {
             _ if !is_zip(&bytes) => found.push(Unpacked::Loose { name: member.name.clone(), bytes }),
-            Ok(Contents::Described(files)) => {
+            Ok(ZipContents::Described(files)) => {
                 found.extend(described(files).ok().map(|(firmware, package)| Unpacked::Package(firmware, package)));
             }
-            Ok(Contents::Loose { name, bytes }) if !is_zip(&bytes) => found.push(Unpacked::Loose { name, bytes }),
+            Ok(ZipContents::Loose { name, bytes }) if !is_zip(&bytes) => found.push(Unpacked::Loose { name, bytes }),
             _ => {}
         }
     }
@@ -127,7 +127,7 @@ fn package(directory: &mut Directory<'_>, files: &[Member], folder: &str) -> Res
     let mut unpack = |member: Option<&Member>, limit| member.map(|member| directory.unpack(member, limit)).transpose();
     let (json, text) = (unpack(find("info.json"), MAX_INFO)?, unpack(find("info.txt"), MAX_INFO)?);
     let plain = unpack(plain, MAX_MEMBER);
-    let firmware = plain.and_then(|plain| Ok(Firmware { plain, encrypted: unpack(encrypted, MAX_MEMBER)? }));
+    let firmware = plain.and_then(|plain| Ok(PackedFirmware { plain, encrypted: unpack(encrypted, MAX_MEMBER)? }));
     Ok(Files { json, text, firmware: firmware.map_err(PackageError::Directory) })
 }
 

@@ -9,11 +9,11 @@ use m365_drv::{
     sim::{self, Scenario, SimBoard},
 };
 
-use crate::stand::{Contents, Ended, Stand, image, live_block, mileage};
+use crate::setup::{Contents, Ended, Setup, image, live_block, mileage};
 
 /// A board and the job to run on it.
 #[derive(Debug)]
-pub(crate) struct Scene {
+pub(crate) struct FaultCase {
     pub(crate) name: &'static str,
     scenario: Scenario,
     /// Offsets at which the DRV image differs from the one on the board.
@@ -35,7 +35,7 @@ enum Data {
 }
 
 /// Read-protected with the application running: the data block is rescued, and all of flash is erased and written.
-pub(crate) const LOCKED: Scene = Scene {
+pub(crate) const LOCKED: FaultCase = FaultCase {
     name: "locked",
     scenario: Scenario::Locked,
     changed: &[],
@@ -45,7 +45,7 @@ pub(crate) const LOCKED: Scene = Scene {
     rdp: 0xA5,
 };
 /// Programmed and readable; some pages have to be changed, including the data page.
-pub(crate) const OPEN: Scene = Scene {
+pub(crate) const OPEN: FaultCase = FaultCase {
     name: "open",
     scenario: Scenario::Open,
     changed: &[0x1E0, 0x1300, 0x1700, 0x2FFF],
@@ -55,7 +55,7 @@ pub(crate) const OPEN: Scene = Scene {
     rdp: 0xA5,
 };
 /// Unlocked, with half of the DRV written and no data block.
-pub(crate) const HALF_FLASHED: Scene = Scene {
+pub(crate) const HALF_FLASHED: FaultCase = FaultCase {
     name: "half-flashed",
     scenario: Scenario::HalfFlashed,
     changed: &[0x40],
@@ -65,21 +65,21 @@ pub(crate) const HALF_FLASHED: Scene = Scene {
     rdp: 0xA5,
 };
 /// The Cortex-M4 chip that programs whole words.
-pub(crate) const GD32E103: Scene =
-    Scene { name: "gd32e103", scenario: Scenario::Gd32e103, after: After::Stop, ..LOCKED };
+pub(crate) const GD32E103: FaultCase =
+    FaultCase { name: "gd32e103", scenario: Scenario::Gd32e103, after: After::Stop, ..LOCKED };
 /// Locked again at the end of the job.
-pub(crate) const RELOCKED: Scene = Scene { name: "relocked", after: After::LockAndRun, rdp: 0x00, ..LOCKED };
+pub(crate) const RELOCKED: FaultCase = FaultCase { name: "relocked", after: After::LockAndRun, rdp: 0x00, ..LOCKED };
 
-pub(crate) const SCENES: [&Scene; 5] = [&LOCKED, &OPEN, &HALF_FLASHED, &GD32E103, &RELOCKED];
+pub(crate) const FAULT_CASES: [&FaultCase; 5] = [&LOCKED, &OPEN, &HALF_FLASHED, &GD32E103, &RELOCKED];
 
 /// USER of every board in these tests; differs from the value of erased option bytes.
 const USER: u8 = 0xFD;
 
 /// One board and one job, which may take several runs.
 pub(crate) struct Trial {
-    scene: &'static Scene,
+    case: &'static FaultCase,
     pub(crate) board: SimBoard,
-    pub(crate) stand: Stand,
+    pub(crate) setup: Setup,
     /// The last error message of a run.
     pub(crate) said: String,
     /// Whether violations of the manuals count as failures; they do not if the flash itself is broken.
@@ -107,60 +107,60 @@ pub(crate) enum End {
 }
 
 impl Trial {
-    pub(crate) fn new(scene: &'static Scene) -> Self {
-        let (board, mut stand) = Stand::scenario(scene.scenario);
+    pub(crate) fn new(case: &'static FaultCase) -> Self {
+        let (board, mut setup) = Setup::scenario(case.scenario);
         let mut options = OptionBytes(board.option_bytes()).values();
         options[1] = USER;
         board.set_option_bytes(OptionBytes::from_values(options).0);
         let mut drv = sim::APP_64.to_vec();
-        for &at in scene.changed {
+        for &at in case.changed {
             drv[at] ^= 0x04;
         }
-        stand.drv = image(&drv);
+        setup.drv = image(&drv);
 
-        let before = stand.contents();
+        let before = setup.contents();
         let flash = before.flash.as_deref().expect("the simulation shows its flash");
-        let block = match scene.data {
+        let block = match case.data {
             Data::Board => live_block(&board),
-            Data::Given => stand.fresh_block(before.uid),
+            Data::Given => setup.fresh_block(before.uid),
             Data::GivenMileage => {
                 DataBlock::parse(&flash[0xF800..0xFA00]).expect("a data block").with_mileage(mileage(1234))
             }
         };
         let unlocked = board.is_protected();
         let flash =
-            if unlocked { stand.expected_on_blank(block.as_bytes()) } else { stand.expected(flash, block.as_bytes()) };
-        let options = OptionBytes::from_values([scene.rdp, USER, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]);
+            if unlocked { setup.expected_on_blank(block.as_bytes()) } else { setup.expected(flash, block.as_bytes()) };
+        let options = OptionBytes::from_values([case.rdp, USER, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]);
         let expected = Contents { uid: before.uid, options, flash: Some(flash) };
-        let live = (scene.data == Data::GivenMileage).then(|| live_block(&board).with_mileage(mileage(1234)));
-        Self { scene, board, stand, said: String::new(), rules: Rules::Kept, live, before, expected }
+        let live = (case.data == Data::GivenMileage).then(|| live_block(&board).with_mileage(mileage(1234)));
+        Self { case, board, setup, said: String::new(), rules: Rules::Kept, live, before, expected }
     }
 
     pub(crate) fn waiting(mut self) -> Self {
-        self.stand.connect.wait = Wait::Forever;
+        self.setup.connect.wait = Wait::Forever;
         self
     }
 
     pub(crate) fn request(&self) -> FlashRequest<'_> {
-        let given = self.scene.data != Data::Board;
+        let given = self.case.data != Data::Board;
         FlashRequest {
-            serial: (self.scene.data == Data::Given).then(|| self.stand.serial()),
+            serial: (self.case.data == Data::Given).then(|| self.setup.serial()),
             mileage: given.then(|| mileage(1234)),
-            after: self.scene.after,
-            consent: self.scene.consent,
-            ..self.stand.request()
+            after: self.case.after,
+            consent: self.case.consent,
+            ..self.setup.request()
         }
     }
 
     /// Runs the job once and checks whether the report is true.
     pub(crate) fn run(&mut self) -> Result<End, String> {
-        let result = self.stand.flash(&self.request());
+        let result = self.setup.flash(&self.request());
         self.judge(&result)
     }
 
     /// Compares the report of a run with the contents of the board.
     pub(crate) fn judge(&mut self, result: &Result<FlashReport, Ended>) -> Result<End, String> {
-        let now = self.stand.contents();
+        let now = self.setup.contents();
         let before = std::mem::replace(&mut self.before, now.clone());
         if let Err(error) = result {
             self.said = error.to_string();
@@ -217,7 +217,7 @@ impl Trial {
             values[1] = 0xFF;
             values
         });
-        if now.options == self.expected.options || now.options == lost && self.scene.consent.is_some() {
+        if now.options == self.expected.options || now.options == lost && self.case.consent.is_some() {
             Ok(())
         } else {
             Err(format!(
@@ -235,7 +235,7 @@ impl Trial {
 
     /// Checks that nothing outside the planned pages has changed, unless the job unlocks the board.
     fn check_outside(&self, flash: &[u8]) -> Result<(), String> {
-        if self.scene.consent.is_some() {
+        if self.case.consent.is_some() {
             return Ok(());
         }
         let expected = self.expected.flash.as_deref().unwrap_or_default();
@@ -255,12 +255,12 @@ impl Trial {
             Power::Returns => self.board.clock().sleep(AWAY_FOR_A_MOMENT),
             Power::Lost => self.board.power_cycle(),
         }
-        while self.stand.probes().list().is_empty() {
+        while self.setup.probes().list().is_empty() {
             self.board.clock().sleep(Duration::from_millis(250));
         }
         // Gives the application, if there is one, time to start.
         self.board.clock().sleep(Duration::from_millis(20));
-        self.before = self.stand.contents();
+        self.before = self.setup.contents();
     }
 
     /// Repeats the same command without faults.
@@ -274,13 +274,13 @@ impl Trial {
     }
 
     /// Runs the job without a fault and returns its counts.
-    pub(crate) fn clean(scene: &'static Scene) -> Clean {
-        let mut trial = Self::new(scene);
+    pub(crate) fn clean(case: &'static FaultCase) -> Clean {
+        let mut trial = Self::new(case);
         let began = trial.board.counts();
-        assert_eq!(trial.run(), Ok(End::Success), "{}", scene.name);
-        assert!(!trial.has_lost_user(), "{}", scene.name);
+        assert_eq!(trial.run(), Ok(End::Success), "{}", case.name);
+        assert!(!trial.has_lost_user(), "{}", case.name);
         let ended = trial.board.counts();
-        let granule = if scene.scenario == Scenario::Gd32e103 { 2 } else { 1 };
+        let granule = if case.scenario == Scenario::Gd32e103 { 2 } else { 1 };
         Clean {
             transfers: ended.transfers - began.transfers,
             programs: ended.half_words_programmed / granule,

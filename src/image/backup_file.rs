@@ -12,7 +12,7 @@ const MARK: &str = "\"option_bytes\"";
 
 /// What a backup file holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Saved {
+pub struct BackupFile {
     /// UID of the chip.
     pub uid: Uid,
     /// The 16 option bytes from 0x1FFFF800: values and complements in turn.
@@ -25,7 +25,7 @@ pub struct Saved {
 
 /// Why a text is not a backup.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SavedError {
+pub enum BackupFileError {
     /// Another text, such as the answer of a web server.
     #[error("{0}")]
     Foreign(Foreign),
@@ -35,7 +35,7 @@ pub enum SavedError {
     /// A form of a later version of this program.
     #[error("it has schema {0}, but this version reads only schema {SCHEMA}")]
     Schema(u32),
-    /// Bytes that were changed after they were saved.
+    /// Bytes that were changed after the backup was made.
     #[error("the sha256 of its {0} does not match")]
     Hash(&'static str),
     /// Hexadecimal digits that are not.
@@ -76,13 +76,13 @@ impl Bytes {
         Self { sha256: sha256(bytes).to_string(), hex: hex::encode(bytes) }
     }
 
-    fn decode(&self, what: &'static str) -> Result<Vec<u8>, SavedError> {
-        let bytes = hex::decode(&self.hex).map_err(|_| SavedError::Digits(what))?;
-        if sha256(&bytes).to_string() == self.sha256 { Ok(bytes) } else { Err(SavedError::Hash(what)) }
+    fn decode(&self, what: &'static str) -> Result<Vec<u8>, BackupFileError> {
+        let bytes = hex::decode(&self.hex).map_err(|_| BackupFileError::Digits(what))?;
+        if sha256(&bytes).to_string() == self.sha256 { Ok(bytes) } else { Err(BackupFileError::Hash(what)) }
     }
 }
 
-impl Saved {
+impl BackupFile {
     /// The text of the file.
     #[expect(clippy::missing_panics_doc, reason = "strings and numbers always serialise")]
     pub fn encode(&self) -> String {
@@ -99,23 +99,24 @@ impl Saved {
     }
 
     /// Reads the text of a backup file, and checks every hash in it.
-    pub fn decode(text: &str) -> Result<Self, SavedError> {
+    pub fn decode(text: &str) -> Result<Self, BackupFileError> {
         let document: Document = serde_json::from_str(text).map_err(|error| match foreign(text.as_bytes()) {
-            Some(foreign) if !text.contains(MARK) => SavedError::Foreign(foreign),
-            _ => SavedError::Json(error.line()),
+            Some(foreign) if !text.contains(MARK) => BackupFileError::Foreign(foreign),
+            _ => BackupFileError::Json(error.line()),
         })?;
         if document.schema != SCHEMA {
-            return Err(SavedError::Schema(document.schema));
+            return Err(BackupFileError::Schema(document.schema));
         }
         let options = document.option_bytes.decode("option bytes")?;
-        let options = options.try_into().map_err(|bytes: Vec<u8>| SavedError::Length("option bytes", bytes.len()))?;
+        let options =
+            options.try_into().map_err(|bytes: Vec<u8>| BackupFileError::Length("option bytes", bytes.len()))?;
         let flash = document.flash.map(|bytes| bytes.decode("flash")).transpose()?;
         if let Some(len) = flash.as_ref().map(Vec::len).filter(|len| ![0x1_0000, 0x2_0000].contains(len)) {
-            return Err(SavedError::Length("flash", len));
+            return Err(BackupFileError::Length("flash", len));
         }
         let block = document.block.map(|bytes| bytes.decode("data block")).transpose()?;
         let block = block.map(|bytes| DataBlock::parse(&bytes)).transpose()?;
-        let uid = document.uid.parse().map_err(|_| SavedError::Uid(document.uid.clone()))?;
+        let uid = document.uid.parse().map_err(|_| BackupFileError::Uid(document.uid.clone()))?;
         Ok(Self { uid, option_bytes: options, flash, block })
     }
 }
@@ -124,8 +125,8 @@ impl Saved {
 mod tests {
     use super::*;
 
-    fn saved() -> Saved {
-        Saved {
+    fn backup() -> BackupFile {
+        BackupFile {
             uid: Uid([1, 2, 3]),
             option_bytes: [0xFF; 16],
             flash: Some(vec![0x5A; 0x1_0000]),
@@ -135,30 +136,33 @@ mod tests {
 
     #[test]
     fn a_backup_is_read_as_it_was_written() {
-        assert_eq!(Saved::decode(&saved().encode()), Ok(saved()));
-        let locked = Saved { flash: None, ..saved() };
-        assert_eq!(Saved::decode(&locked.encode()), Ok(locked));
+        assert_eq!(BackupFile::decode(&backup().encode()), Ok(backup()));
+        let locked = BackupFile { flash: None, ..backup() };
+        assert_eq!(BackupFile::decode(&locked.encode()), Ok(locked));
     }
 
     #[test]
     fn a_changed_backup_is_refused_by_what_was_changed() {
-        let text = saved().encode();
-        let message = |from: &str, to: &str| Saved::decode(&text.replacen(from, to, 1)).unwrap_err().to_string();
+        let text = backup().encode();
+        let message = |from: &str, to: &str| BackupFile::decode(&text.replacen(from, to, 1)).unwrap_err().to_string();
         assert_eq!(message("5a5a5a5a", "5a5b5a5a"), "the sha256 of its flash does not match");
         assert_eq!(message("5a5a5a5a", "5a5x5a5a"), "the field with its flash is not hexadecimal");
         assert_eq!(message("\"schema\": 1", "\"schema\": 9"), "it has schema 9, but this version reads only schema 1");
         assert_eq!(message("00000001-", "0000000x-"), "its UID is invalid: \"0000000x-00000002-00000003\"");
-        let short = Saved { flash: Some(vec![0; 1000]), ..saved() };
-        assert_eq!(Saved::decode(&short.encode()).unwrap_err().to_string(), "the field with its flash has 1000 bytes");
+        let short = BackupFile { flash: Some(vec![0; 1000]), ..backup() };
+        assert_eq!(
+            BackupFile::decode(&short.encode()).unwrap_err().to_string(),
+            "the field with its flash has 1000 bytes"
+        );
     }
 
     #[test]
     fn another_json_file_is_called_a_text_and_a_damaged_backup_damaged() {
-        let message = |text: &str| Saved::decode(text).unwrap_err().to_string();
+        let message = |text: &str| BackupFile::decode(text).unwrap_err().to_string();
         let answer = r#"{"message":"Not Found"}"#;
         assert_eq!(message(answer), format!("a text file, not firmware: {answer:?}"));
         assert_eq!(message("{}"), "a text file, not firmware: \"{}\"");
-        let text = saved().encode();
+        let text = backup().encode();
         let begin = &text[..text.len() / 2];
         let line = begin.lines().count();
         assert_eq!(message(begin), format!("its JSON is damaged or incomplete in line {line}"));
