@@ -21,7 +21,7 @@
 //! use m365_drv::{
 //!     board::{ConnectOptions, EraseConsent, Probes},
 //!     image::{Image, RehearsalImages},
-//!     ops::{After, Extent, FlashRequest, Intent, Job, Keep, Known, Watchdog, flash},
+//!     ops::{After, Extent, FlashRequest, Intent, Job, BackupStore, Known, Watchdog, flash},
 //!     sim::{APP_64, BOOT, Scenario, SimBoard},
 //!     target::Target,
 //! };
@@ -44,7 +44,7 @@
 //!     intent: Intent::Write,
 //!     after: After::Run,
 //!     watchdog: Watchdog::Keep,
-//!     keep: Keep::nothing(),
+//!     backups: BackupStore::none(),
 //!     forced: vec![],
 //!     rehearsal: RehearsalImages::Allowed,
 //! };

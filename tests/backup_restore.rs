@@ -5,15 +5,15 @@ use std::{fs, path::Path, time::Duration};
 use m365_drv::{
     block::{DataBlock, Uid},
     board::{BoardState, EraseConsent, OptionBytes},
-    ops::{self, After, Backup, Category, DataSource, FlashRequest, Keep, RestoreReport},
+    ops::{self, After, Backup, Category, DataSource, FlashRequest, BackupStore, RestoreReport},
     sim::{Fault, FaultKind, Lie, Scenario, SimBoard, Trigger},
 };
 
 use crate::setup::{Contents, Ended, Setup, assert_same, live_block, mileage, target};
 
 fn restore(setup: &Setup, path: &Path, consent: Option<EraseConsent>) -> Result<RestoreReport, Ended> {
-    let keep = Keep::in_folder(setup.folder.path());
-    setup.run(|job| ops::restore(job, path, consent, &keep, &[]))
+    let backups = BackupStore::in_folder(setup.folder.path());
+    setup.run(|job| ops::restore(job, path, consent, &backups, &[]))
 }
 
 fn backup(setup: &Setup) -> std::path::PathBuf {
@@ -138,7 +138,7 @@ fn a_backup_is_never_overwritten() {
     let path = setup.folder.path().join("mine");
     fs::write(&path, "something else").unwrap();
     let before = setup.contents();
-    let request = FlashRequest { keep: Keep::in_file(path.clone()), ..setup.request() };
+    let request = FlashRequest { backups: BackupStore::in_file(path.clone()), ..setup.request() };
     let error = setup.flash(&request).unwrap_err();
     assert_eq!((error.category(), error.board()), (Category::Backup, BoardState::Untouched));
     let error = setup.run(|job| ops::backup(job, &path)).unwrap_err();
@@ -170,8 +170,8 @@ fn nothing_is_erased_if_no_backup_can_be_written() {
         let file = setup.folder.path().join("a file");
         fs::write(&file, "").unwrap();
         let before = setup.contents();
-        for keep in [Keep::in_folder(file.join("folder")), Keep::in_file(file.join("folder/file"))] {
-            let request = FlashRequest { keep: keep.clone(), ..setup.request_with_data() };
+        for backups in [BackupStore::in_folder(file.join("folder")), BackupStore::in_file(file.join("folder/file"))] {
+            let request = FlashRequest { backups: backups.clone(), ..setup.request_with_data() };
             let error = setup.flash(&request).unwrap_err();
             assert_eq!((error.category(), error.board()), (Category::Backup, BoardState::Untouched));
         }
@@ -216,15 +216,15 @@ fn the_same_command_finishes_the_job_wherever_its_backup_is() {
         board.set_option_bytes(OptionBytes::from_values(options).0);
         let live = live_block(&board);
         let file = setup.folder.path().join("mine.json");
-        let keep = if named {
-            Keep::in_file(&file)
+        let backups = if named {
+            BackupStore::in_file(&file)
         } else {
             backup(&setup);
             let path = setup.folder.path().join("before.json");
             fs::rename(path, setup.folder.path().join(format!("{}-0.json", setup.contents().uid))).unwrap();
-            Keep::nothing().with_earlier(Some(setup.folder.path().to_owned()))
+            BackupStore::none().with_earlier(Some(setup.folder.path().to_owned()))
         };
-        let request = FlashRequest { keep, ..setup.request() };
+        let request = FlashRequest { backups, ..setup.request() };
         let cut = Fault { trigger: Trigger::HalfWord(1), kind: FaultKind::PowerLost { returns_after: None } };
         board.inject(cut);
         setup.flash(&request).unwrap_err();
@@ -292,8 +292,8 @@ fn an_erased_board_without_its_backup_needs_a_serial() {
     cut_after_the_mass_erase(&board, &setup);
     let before = setup.contents();
     let elsewhere = tempfile::tempdir().unwrap();
-    let keep = Keep::in_folder(elsewhere.path().to_owned());
-    let error = setup.flash(&FlashRequest { keep, ..setup.request() }).unwrap_err();
+    let backups = BackupStore::in_folder(elsewhere.path().to_owned());
+    let error = setup.flash(&FlashRequest { backups, ..setup.request() }).unwrap_err();
     assert_eq!((error.category(), error.board()), (Category::Data, BoardState::Untouched));
     assert!(setup.contents() == before);
 }

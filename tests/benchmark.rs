@@ -12,7 +12,7 @@ use m365_drv::{
         progress::{Event, Progress, Step},
     },
     image::{GATES, Image, RehearsalImages},
-    ops::{After, Extent, FlashRequest, Intent, Job, Keep, Known, Watchdog, flash},
+    ops::{After, BackupStore, Extent, FlashRequest, Intent, Job, Known, Watchdog, flash},
     sim::{APP_64, APP_128, BOOT, Counts, Scenario, SimBoard, SimChip},
     target::Target,
 };
@@ -81,7 +81,7 @@ fn run(scooter: &str, drv: &[u8], khz: u32, round_trip: Duration) {
         intent: Intent::Write,
         after: After::Stop,
         watchdog: Watchdog::Keep,
-        keep: Keep::nothing(),
+        backups: BackupStore::none(),
         forced: GATES.iter().map(ToString::to_string).collect(),
         rehearsal: RehearsalImages::Allowed,
     };

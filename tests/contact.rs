@@ -29,8 +29,8 @@ fn a_few_dropouts_of_a_millisecond_do_not_end_a_job() {
             assert!(report.verified && report.mass_erased);
 
             let setup = with_dropouts(gap, every);
-            let (consent, keep) = (Some(EraseConsent), setup.request().keep);
-            let unlock = setup.run(|job| ops::unlock(job, consent, &keep, Watchdog::Keep));
+            let (consent, backups) = (Some(EraseConsent), setup.request().backups);
+            let unlock = setup.run(|job| ops::unlock(job, consent, &backups, Watchdog::Keep));
             assert!(unlock.unwrap_or_else(|error| panic!("{gap:?}, {every}: {error}")).erased);
         }
     }

@@ -9,7 +9,7 @@ use m365_drv::{
     block::{DataBlock, Uid},
     board::{BoardState, EraseConsent, OptionBytes},
     image::Kind,
-    ops::{self, Category, Error, FlashRequest, Keep, Lack, RestoreReport},
+    ops::{self, Category, Error, FlashRequest, BackupStore, Lack, RestoreReport},
     sim::{self, Scenario, SimBoard},
 };
 
@@ -19,8 +19,8 @@ use crate::{
 };
 
 fn restore(setup: &Setup, path: &Path, consent: Option<EraseConsent>) -> Result<RestoreReport, Ended> {
-    let keep = Keep::in_folder(setup.folder.path().join("kept"));
-    setup.run(|job| ops::restore(job, path, consent, &keep, &[]))
+    let backups = BackupStore::in_folder(setup.folder.path().join("kept"));
+    setup.run(|job| ops::restore(job, path, consent, &backups, &[]))
 }
 
 fn write(setup: &Setup, name: &str, bytes: &[u8]) -> PathBuf {
@@ -317,8 +317,8 @@ fn a_dump_with_a_changed_bootloader_is_put_back_only_if_that_is_forced() {
     let error = restore(&setup, &path, None).expect_err("a changed bootloader");
     assert_eq!((error.category(), error.board()), (Category::Image, BoardState::Untouched));
     assert!(matches!(error.error, Error::Gate { kind: Kind::Boot, gate: "boot-known", .. }), "{error}");
-    let (keep, forced) = (Keep::in_folder(setup.folder.path().join("kept")), ["boot-known".to_owned()]);
-    let (report, told) = setup.run_told(|job| ops::restore(job, &path, None, &keep, &forced));
+    let (backups, forced) = (BackupStore::in_folder(setup.folder.path().join("kept")), ["boot-known".to_owned()]);
+    let (report, told) = setup.run_told(|job| ops::restore(job, &path, None, &backups, &forced));
     assert!(report.expect("a restore").verified);
     assert!(told.iter().any(|(name, what)| *name == "forced-gate" && what.contains("bootloader")), "{told:?}");
 }

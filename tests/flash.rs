@@ -9,7 +9,7 @@ use m365_drv::{
         BoardState, EraseConsent, Error as BoardError, Method, OptionBytes, Protection, Startup, Unsupported, Wait,
     },
     image::Image,
-    ops::{self, After, Category, DataSource, Error, Extent, FlashReport, FlashRequest, Intent, Keep},
+    ops::{self, After, Category, DataSource, Error, Extent, FlashReport, FlashRequest, Intent, BackupStore},
     sim::{self, Fault, FaultKind, Scenario, SimBoard, SimChip, Trigger},
 };
 
@@ -134,7 +134,7 @@ pub(crate) fn a_locked_board_is_not_erased_without_consent(setup: &Setup) {
 #[test]
 fn a_bricked_board_gets_exactly_the_images_and_the_block() {
     let (board, setup) = Setup::scenario(Scenario::Bricked);
-    let request = FlashRequest { keep: Keep::nothing(), ..setup.request_with_data() };
+    let request = FlashRequest { backups: BackupStore::none(), ..setup.request_with_data() };
     let report = setup.flash(&request).unwrap();
 
     let vectors: serde_json::Value = serde_json::from_str(include_str!("data/data_block_vectors.json")).unwrap();

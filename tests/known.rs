@@ -173,8 +173,8 @@ fn unlock_reads_the_serial_before_it_asks_and_reports_it() {
     let lines = bench.m365("--simulate=B:locked unlock").exit(3).json();
     assert_eq!((&lines.report()["serial"], &lines.report()["data_source"]), (&"21886/00012345".into(), &"sram".into()));
     let (_, setup) = Setup::scenario(Scenario::Locked);
-    let keep = ops::Keep::nothing();
-    let (error, _) = failing(&setup, |job| ops::unlock(job, None, &keep, ops::Watchdog::Keep));
+    let backups = ops::BackupStore::none();
+    let (error, _) = failing(&setup, |job| ops::unlock(job, None, &backups, ops::Watchdog::Keep));
     let Error::Consent { stake, .. } = error else { panic!("{error}") };
     let held = stake.held.and_then(|(serial, _)| serial).map(|serial| serial.to_string());
     assert_eq!((held.as_deref(), stake.written), (Some("21886/00012345"), None));

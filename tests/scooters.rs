@@ -4,7 +4,7 @@ use std::fs;
 
 use m365_drv::{
     block::{DataBlock, Serial},
-    ops::{self, Category, Error, FlashRequest, Intent, Keep, OTHER_SCOOTER},
+    ops::{self, Category, Error, FlashRequest, Intent, BackupStore, OTHER_SCOOTER},
     sim::{Scenario, SimBoard},
     target::Target,
 };
@@ -118,8 +118,8 @@ fn a_dump_of_another_scooter_is_refused() {
     let (board, setup, path) = dump_with("16133/00012345");
     let before = setup.contents();
     let restore = |forced: &[String]| {
-        let keep = Keep::in_folder(setup.folder.path().join("kept"));
-        setup.run_told(|job| ops::restore(job, &path, None, &keep, forced))
+        let backups = BackupStore::in_folder(setup.folder.path().join("kept"));
+        setup.run_told(|job| ops::restore(job, &path, None, &backups, forced))
     };
     let words = "the board has the serial 21886/00012345, so it is not a Xiaomi M365 (classic)";
     let error = assert_refused(&setup, &before, restore(&[]).0, Category::WrongBoard);
@@ -136,8 +136,8 @@ fn a_dump_of_another_scooter_is_refused() {
 #[test]
 fn a_dump_of_the_same_scooter_is_put_back() {
     let (_, setup, path) = dump_with("21886/00054321");
-    let keep = Keep::in_folder(setup.folder.path().join("kept"));
-    let (report, told) = setup.run_told(|job| ops::restore(job, &path, None, &keep, &[]));
+    let backups = BackupStore::in_folder(setup.folder.path().join("kept"));
+    let (report, told) = setup.run_told(|job| ops::restore(job, &path, None, &backups, &[]));
     report.expect("a restore");
     assert!(told.iter().all(|(name, _)| *name == "data-replaced"), "{told:?}");
 }

@@ -10,7 +10,7 @@ use m365_drv::{
         progress::{Event, Progress, Warning},
     },
     image::{Image, RehearsalImages},
-    ops::{self, After, Backup, Error, Extent, FlashReport, FlashRequest, Intent, Job, Keep, Known, Watchdog},
+    ops::{self, After, Backup, BackupStore, Error, Extent, FlashReport, FlashRequest, Intent, Job, Known, Watchdog},
     sim::{self, Scenario, SimBoard},
     target::Target,
 };
@@ -155,7 +155,7 @@ impl Setup {
             intent: Intent::Write,
             after: After::Stop,
             watchdog: Watchdog::Keep,
-            keep: Keep::in_folder(self.folder.path().to_owned()),
+            backups: BackupStore::in_folder(self.folder.path().to_owned()),
             forced: vec![],
             rehearsal: RehearsalImages::Allowed,
         }

@@ -2,7 +2,7 @@
 
 use m365_drv::{
     board::{BoardState, EraseConsent, OptionBytes},
-    ops::{self, Backup, Category, FlashRequest, Intent, Keep, RestoreReport, Watchdog},
+    ops::{self, Backup, Category, FlashRequest, Intent, BackupStore, RestoreReport, Watchdog},
     sim::{Scenario, SimBoard},
 };
 
@@ -68,8 +68,8 @@ fn only_the_watchdog_s_bit_of_user_is_changed() {
 fn unlock_says_it_and_changes_it_too() {
     for scenario in [Scenario::Locked, Scenario::Open] {
         let unlock = |setup: &Setup, watchdog| {
-            let keep = Keep::nothing();
-            let (report, told) = setup.run_told(|job| ops::unlock(job, Some(EraseConsent), &keep, watchdog));
+            let backups = BackupStore::none();
+            let (report, told) = setup.run_told(|job| ops::unlock(job, Some(EraseConsent), &backups, watchdog));
             report.expect("an unlocked board");
             told.len()
         };
@@ -105,8 +105,8 @@ fn restore_with(options: OptionBytes) -> (SimBoard, Result<RestoreReport, Ended>
     setup.run(|job| ops::backup(job, &whole)).expect("a backup");
     let backup = Backup { option_bytes: options, ..Backup::open(&whole).expect("a backup") };
     backup.save(&path).expect("a file");
-    let keep = Keep::nothing();
-    let (result, told) = setup.run_told(|job| ops::restore(job, &path, Some(EraseConsent), &keep, &[]));
+    let backups = BackupStore::none();
+    let (result, told) = setup.run_told(|job| ops::restore(job, &path, Some(EraseConsent), &backups, &[]));
     (board, result, told)
 }
 
@@ -138,7 +138,7 @@ fn restore_names_the_command_that_changes_the_watchdog_afterwards() {
 #[test]
 fn unlock_changes_the_watchdog_of_an_open_board_without_consent() {
     let (board, setup) = watched(Scenario::Open);
-    setup.run(|job| ops::unlock(job, None, &Keep::nothing(), Watchdog::Software)).expect("an open board");
+    setup.run(|job| ops::unlock(job, None, &BackupStore::none(), Watchdog::Software)).expect("an open board");
     assert_eq!((board.option_bytes(), board.counts().mass_erases), (open_options(0xFF).0, 0));
 }
 
@@ -176,7 +176,7 @@ fn damaged_option_bytes_of_a_finished_board_are_said_and_repaired_by_unlock() {
     assert_eq!(board.option_bytes(), options.0);
 
     let before = board.flash();
-    setup.run(|job| ops::unlock(job, Some(EraseConsent), &Keep::nothing(), Watchdog::Keep)).expect("an open board");
+    setup.run(|job| ops::unlock(job, Some(EraseConsent), &BackupStore::none(), Watchdog::Keep)).expect("an open board");
     assert_eq!(board.option_bytes(), open_options(0xFF).0);
     assert!(board.flash() == before && board.counts().mass_erases == 0);
 }

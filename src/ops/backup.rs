@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{BackupError, Error, Job, Keep, Place, contents::Contents, report};
+use super::{BackupError, BackupStore, Destination, Error, Job, contents::Contents, report};
 use crate::{
     block::Uid,
     board::{
@@ -35,14 +35,14 @@ pub struct BackupReport {
 
 /// Saves everything readable to a new file: this one, or one in this folder.
 pub fn backup(job: &mut Job<'_>, path: &Path) -> Result<BackupReport, Error> {
-    let keep = Keep::at(path);
-    if matches!(keep.place(), Place::File(_)) && path.exists() {
+    let backups = BackupStore::at(path);
+    if matches!(backups.destination(), Destination::File(_)) && path.exists() {
         return Err(BackupError::Exists(path.to_owned()).into());
     }
-    job.account(|job| save(job, &keep))
+    job.account(|job| save(job, &backups))
 }
 
-fn save(job: &mut Job<'_>, keep: &Keep) -> Result<BackupReport, Error> {
+fn save(job: &mut Job<'_>, backups: &BackupStore) -> Result<BackupReport, Error> {
     let (uid, status, held) = job.insist(|job, mut board| {
         let status = job.identify(&mut board)?;
         let target = Target::for_chip(board.chip.flash_kib);
@@ -59,10 +59,10 @@ fn save(job: &mut Job<'_>, keep: &Keep) -> Result<BackupReport, Error> {
         Ok((uid, status, held))
     })?;
     let backup = held.backup(uid, &status);
-    let path = job.step(Step::Backup, |_| match keep.place() {
+    let path = job.step(Step::Backup, |_| match backups.destination() {
         // One that is there by now is another's.
-        Place::File(path) => backup.save(path).map(|()| path.clone()),
-        _ => keep.save(&backup).map(Option::unwrap_or_default),
+        Destination::File(path) => backup.save(path).map(|()| path.clone()),
+        _ => backups.save(&backup).map(Option::unwrap_or_default),
     })?;
     job.known.backup = Some(path.clone());
     job.progress.on(Event::Backup { path: path.clone() });

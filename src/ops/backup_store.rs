@@ -16,15 +16,15 @@ use crate::{
 
 /// Where to keep a backup, and where to look for earlier ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Keep {
-    place: Place,
+pub struct BackupStore {
+    destination: Destination,
     /// Folders.
     earlier: Vec<PathBuf>,
 }
 
 /// Where a new backup goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum Destination {
     /// Into this folder, in a new file named after the board and the time.
     Folder(PathBuf),
     /// Into this file. If an interrupted run has left one there with the board's data, the next goes beside it; any other
@@ -48,13 +48,13 @@ fn is_folder(path: &Path) -> bool {
     path.is_dir() || path.to_string_lossy().ends_with(is_separator)
 }
 
-impl Keep {
+impl BackupStore {
     /// Where a user's path says: in this file, or in a new one in this folder.
     ///
     /// ```
-    /// use m365_drv::ops::{Keep, Place};
-    /// assert!(matches!(Keep::at("boards/").place(), Place::Folder(_)));
-    /// assert!(matches!(Keep::at("board.json").place(), Place::File(_)));
+    /// use m365_drv::ops::{BackupStore, Destination};
+    /// assert!(matches!(BackupStore::at("boards/").destination(), Destination::Folder(_)));
+    /// assert!(matches!(BackupStore::at("board.json").destination(), Destination::File(_)));
     /// ```
     pub fn at(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
@@ -64,17 +64,17 @@ impl Keep {
     /// In this folder, with all the others.
     pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
         let folder = folder.into();
-        Self { place: Place::Folder(folder.clone()), earlier: vec![folder] }
+        Self { destination: Destination::Folder(folder.clone()), earlier: vec![folder] }
     }
 
     /// In this file.
     pub fn in_file(path: impl Into<PathBuf>) -> Self {
-        Self { place: Place::File(path.into()), earlier: vec![] }
+        Self { destination: Destination::File(path.into()), earlier: vec![] }
     }
 
     /// Not at all.
-    pub fn nothing() -> Self {
-        Self { place: Place::Nowhere, earlier: vec![] }
+    pub fn none() -> Self {
+        Self { destination: Destination::Nowhere, earlier: vec![] }
     }
 
     /// With another folder that may hold those of earlier runs.
@@ -86,30 +86,30 @@ impl Keep {
     }
 
     /// Where a new one goes.
-    pub fn place(&self) -> &Place {
-        &self.place
+    pub fn destination(&self) -> &Destination {
+        &self.destination
     }
 
     /// Whether anything is kept.
-    pub(super) fn keeps(&self) -> bool {
-        self.place != Place::Nowhere
+    pub(super) fn saves(&self) -> bool {
+        self.destination != Destination::Nowhere
     }
 
     /// Writes the backup; `None` if nothing is to be saved.
     pub(super) fn save(&self, backup: &Backup) -> Result<Option<PathBuf>, BackupError> {
-        match &self.place {
-            Place::Nowhere => Ok(None),
-            Place::File(path) => match backup.save(path) {
+        match &self.destination {
+            Destination::Nowhere => Ok(None),
+            Destination::File(path) => match backup.save(path) {
                 Err(BackupError::Exists(_)) if continues(path, backup) => save_beside(path, backup).map(Some),
                 saved => saved.map(|()| Some(path.clone())),
             },
-            Place::Folder(folder) => save_in(folder, backup).map(Some),
+            Destination::Folder(folder) => save_in(folder, backup).map(Some),
         }
     }
 
     /// The same as a step of a job, which is skipped if nothing is to be saved.
     pub(super) fn save_for(&self, job: &mut Job<'_>, backup: &Backup) -> Result<Option<PathBuf>, BackupError> {
-        if self.place == Place::Nowhere {
+        if self.destination == Destination::Nowhere {
             job.skip(Step::Backup);
             return Ok(None);
         }
@@ -124,7 +124,7 @@ impl Keep {
     /// What earlier runs have saved of this board.
     pub(super) fn earlier(&self, uid: Uid) -> Earlier {
         let mut earlier = Earlier::default();
-        if let Place::File(path) = &self.place
+        if let Destination::File(path) = &self.destination
             && path.exists()
         {
             earlier.take(path.clone(), uid);
@@ -246,33 +246,33 @@ mod tests {
     #[test]
     fn the_newest_backup_with_a_data_block_of_this_board_is_found() {
         let folder = tempfile::tempdir().unwrap();
-        let keep = Keep::in_folder(folder.path());
-        keep.save(&backup()).unwrap();
-        let second = keep.save(&backup()).unwrap().unwrap();
-        keep.save(&Backup { block: None, ..backup() }).unwrap();
-        keep.save(&Backup { uid: Uid([9, 9, 9]), ..backup() }).unwrap();
-        let (path, block) = keep.earlier(UID).block(|_| true).unwrap();
+        let backups = BackupStore::in_folder(folder.path());
+        backups.save(&backup()).unwrap();
+        let second = backups.save(&backup()).unwrap().unwrap();
+        backups.save(&Backup { block: None, ..backup() }).unwrap();
+        backups.save(&Backup { uid: Uid([9, 9, 9]), ..backup() }).unwrap();
+        let (path, block) = backups.earlier(UID).block(|_| true).unwrap();
         assert_eq!((path, Some(block)), (second, backup().block));
-        assert_eq!(keep.earlier(UID).user(), Some(0xFE));
+        assert_eq!(backups.earlier(UID).user(), Some(0xFE));
     }
 
     #[test]
     fn a_whole_block_is_found_behind_newer_ones_that_are_not() {
         let folder = tempfile::tempdir().unwrap();
-        let keep = Keep::in_folder(folder.path());
-        let first = keep.save(&Backup { block: Some(whole()), ..backup() }).unwrap().unwrap();
-        keep.save(&backup()).unwrap();
-        assert_eq!(keep.earlier(UID).block(is_whole), Some((first, whole())));
+        let backups = BackupStore::in_folder(folder.path());
+        let first = backups.save(&Backup { block: Some(whole()), ..backup() }).unwrap().unwrap();
+        backups.save(&backup()).unwrap();
+        assert_eq!(backups.earlier(UID).block(is_whole), Some((first, whole())));
     }
 
     #[test]
     fn a_damaged_backup_is_passed_over_and_told() {
         let folder = tempfile::tempdir().unwrap();
-        let keep = Keep::in_folder(folder.path());
-        let first = keep.save(&Backup { block: Some(whole()), ..backup() }).unwrap().unwrap();
-        let second = keep.save(&backup()).unwrap().unwrap();
+        let backups = BackupStore::in_folder(folder.path());
+        let first = backups.save(&Backup { block: Some(whole()), ..backup() }).unwrap().unwrap();
+        let second = backups.save(&backup()).unwrap().unwrap();
         fs::write(&second, "{").unwrap();
-        let earlier = keep.earlier(UID);
+        let earlier = backups.earlier(UID);
         assert_eq!(earlier.block(is_whole), Some((first, whole())));
         assert_eq!(earlier.unreadable.len(), 1);
     }
@@ -281,45 +281,46 @@ mod tests {
     fn a_file_of_the_same_run_is_gone_on_with_and_never_written_over() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("board.json");
-        let keep = Keep::in_file(&path);
+        let backups = BackupStore::in_file(&path);
         let first = Backup { block: Some(whole()), ..backup() };
-        assert_eq!(keep.save(&first).unwrap().as_ref(), Some(&path));
+        assert_eq!(backups.save(&first).unwrap().as_ref(), Some(&path));
         let text = fs::read(&path).unwrap();
         // The board was erased on the way, then it was written again.
         let erased = Backup { block: None, ..backup() };
-        assert_eq!(keep.save(&erased).unwrap(), Some(folder.path().join("board-2.json")));
-        assert_eq!(keep.save(&first).unwrap(), Some(folder.path().join("board-3.json")));
-        assert_eq!(keep.earlier(UID).block(is_whole), Some((path.clone(), whole())));
+        assert_eq!(backups.save(&erased).unwrap(), Some(folder.path().join("board-2.json")));
+        assert_eq!(backups.save(&first).unwrap(), Some(folder.path().join("board-3.json")));
+        assert_eq!(backups.earlier(UID).block(is_whole), Some((path.clone(), whole())));
 
         let newer = whole().with_mileage(crate::block::Mileage::from_km(5).unwrap());
-        assert!(matches!(keep.save(&Backup { block: Some(newer), ..backup() }), Err(BackupError::Exists(_))));
+        assert!(matches!(backups.save(&Backup { block: Some(newer), ..backup() }), Err(BackupError::Exists(_))));
         let other = Backup { uid: Uid([9, 9, 9]), block: None, ..backup() };
-        assert!(matches!(keep.save(&other), Err(BackupError::Exists(_))));
+        assert!(matches!(backups.save(&other), Err(BackupError::Exists(_))));
         assert_eq!(fs::read(&path).unwrap(), text);
     }
 
     #[test]
     fn without_a_new_backup_earlier_ones_are_found_all_the_same() {
         let folder = tempfile::tempdir().unwrap();
-        Keep::in_folder(folder.path()).save(&Backup { block: Some(whole()), ..backup() }).unwrap();
-        let keep = Keep::nothing().with_earlier(Some(folder.path().to_owned()));
-        assert_eq!(keep.save(&backup()).unwrap(), None);
-        assert!(keep.earlier(UID).block(is_whole).is_some());
+        BackupStore::in_folder(folder.path()).save(&Backup { block: Some(whole()), ..backup() }).unwrap();
+        let backups = BackupStore::none().with_earlier(Some(folder.path().to_owned()));
+        assert_eq!(backups.save(&backup()).unwrap(), None);
+        assert!(backups.earlier(UID).block(is_whole).is_some());
     }
 
     #[test]
     fn a_folder_that_a_user_gives_gets_a_new_file_and_the_others_are_found_too() {
         let (mine, usual) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let first = Keep::in_folder(usual.path()).save(&Backup { block: Some(whole()), ..backup() }).unwrap().unwrap();
-        let keep = Keep::at(mine.path()).with_earlier(Some(usual.path().into()));
-        assert_eq!(keep.earlier(UID).block(is_whole), Some((first, whole())));
+        let first =
+            BackupStore::in_folder(usual.path()).save(&Backup { block: Some(whole()), ..backup() }).unwrap().unwrap();
+        let backups = BackupStore::at(mine.path()).with_earlier(Some(usual.path().into()));
+        assert_eq!(backups.earlier(UID).block(is_whole), Some((first, whole())));
         let newer = whole().with_mileage(crate::block::Mileage::from_km(5).unwrap());
-        let second = keep.save(&Backup { block: Some(newer.clone()), ..backup() }).unwrap().unwrap();
+        let second = backups.save(&Backup { block: Some(newer.clone()), ..backup() }).unwrap().unwrap();
         assert_eq!(second.parent(), Some(mine.path()));
-        assert_eq!(keep.earlier(UID).block(is_whole), Some((second, newer)), "the newest of all folders");
-        let below = Keep::at(format!("{}/new/", mine.path().display())).save(&backup()).unwrap().unwrap();
+        assert_eq!(backups.earlier(UID).block(is_whole), Some((second, newer)), "the newest of all folders");
+        let below = BackupStore::at(format!("{}/new/", mine.path().display())).save(&backup()).unwrap().unwrap();
         assert_eq!(below.parent(), Some(&*mine.path().join("new")));
-        assert!(matches!(Keep::at(mine.path().join("b.json")).place(), Place::File(_)));
+        assert!(matches!(BackupStore::at(mine.path().join("b.json")).destination(), Destination::File(_)));
     }
 
     #[test]
@@ -327,7 +328,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         fs::write(&file, "").unwrap();
-        assert!(Keep::in_folder(file.join("below")).save(&backup()).is_err());
-        Keep::in_folder(folder.path().join("a/b/c")).save(&backup()).unwrap();
+        assert!(BackupStore::in_folder(file.join("below")).save(&backup()).is_err());
+        BackupStore::in_folder(folder.path().join("a/b/c")).save(&backup()).unwrap();
     }
 }

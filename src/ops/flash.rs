@@ -101,7 +101,7 @@ fn whole_job(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
             Ok(prepared) => prepared,
             Err(error) => return Err(refused(board, error)),
         };
-        if request.intent == Intent::Write && request.keep.keeps() {
+        if request.intent == Intent::Write && request.backups.saves() {
             prepared.held.confirm(&mut board, request.target, &prepared.work(request))?;
         }
         Ok((board, status, prepared))
@@ -116,7 +116,7 @@ fn whole_job(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
         job.warn("forced-gate", format!("a check failed and was overridden: {gate}"));
     }
     let mut report = FlashReport::new(request, &prepared, &board);
-    let user = status.option_bytes.known_user().or_else(|| request.keep.earlier(report.uid).user()).unwrap_or(0xFF);
+    let user = status.option_bytes.known_user().or_else(|| request.backups.earlier(report.uid).user()).unwrap_or(0xFF);
     let user = request.watchdog.applied_to(user);
     watchdog::warn_of_damage(job, &status);
     let changes_user = request.watchdog == Watchdog::Software && status.option_bytes.user() != user;
@@ -140,7 +140,7 @@ fn whole_job(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
     let locks = request.after == After::LockAndRun;
     if obstacle.is_some() || unfinished || locks || changes_user || !prepared.work(request).is_empty() {
         let backup = prepared.held.backup(board.uid, &status);
-        match request.keep.save_for(job, &backup) {
+        match request.backups.save_for(job, &backup) {
             Ok(path) => report.backup = path,
             Err(error) => return Err(refused(board, error)),
         }

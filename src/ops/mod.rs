@@ -30,7 +30,7 @@ mod write;
 pub use self::{
     backup::{BackupReport, backup},
     backup_file::{Backup, BackupError},
-    backup_store::{Keep, Place},
+    backup_store::{BackupStore, Destination},
     choice::fit,
     error::{Category, Error, Lack},
     evidence::OTHER_SCOOTER,

@@ -134,7 +134,7 @@ impl FlashRequest<'_> {
         let own = held.block_for(self.target).cloned();
         let base = self.given(job, held.block.as_ref().map(|(block, _)| block));
         let base = base.or_else(|| own.clone().filter(|(block, _)| block.is_whole(uid)));
-        let base = base.or_else(|| next_best(job, own, &self.keep.earlier(uid), uid));
+        let base = base.or_else(|| next_best(job, own, &self.backups.earlier(uid), uid));
         let (mut block, source) = if let Some(base) = base {
             base
         } else {

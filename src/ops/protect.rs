@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::{
-    Error, Job, Keep, Obstacle,
+    BackupStore, Error, Job, Obstacle,
     contents::Contents,
     job::refused,
     report,
@@ -99,25 +99,25 @@ impl Begun {
 pub fn unlock(
     job: &mut Job<'_>,
     consent: Option<EraseConsent>,
-    keep: &Keep,
+    backups: &BackupStore,
     watchdog: Watchdog,
 ) -> Result<UnlockReport, Error> {
     let mut begun = None;
-    job.account(|job| job.insist(|job, board| remove(job, board, (consent, watchdog), keep, &mut begun)))
+    job.account(|job| job.insist(|job, board| remove(job, board, (consent, watchdog), backups, &mut begun)))
 }
 
 fn remove<'p>(
     job: &mut Job<'p>,
     mut board: Board<'p>,
     (consent, watchdog): (Option<EraseConsent>, Watchdog),
-    keep: &Keep,
+    backups: &BackupStore,
     begun: &mut Option<Begun>,
 ) -> Result<UnlockReport, Error> {
     let uid = board.uid;
     let status = job.identify(&mut board)?;
     let begun = begun.get_or_insert_with(|| Begun::new(status));
     let now = status.protection;
-    let user = begun.status.option_bytes.known_user().or_else(|| keep.earlier(uid).user()).unwrap_or(0xFF);
+    let user = begun.status.option_bytes.known_user().or_else(|| backups.earlier(uid).user()).unwrap_or(0xFF);
     let user = watchdog.applied_to(user);
     watchdog::warn(job, user, "--software-watchdog");
     let target = Target::for_chip(board.chip.flash_kib);
@@ -152,7 +152,7 @@ fn remove<'p>(
         return Err(refused(board, Error::Consent { uid, obstacle, stake }));
     };
     if let Some(held) = held {
-        match keep.save_for(job, &held.backup(uid, &status)) {
+        match backups.save_for(job, &held.backup(uid, &status)) {
             Ok(path) => begun.backup = path,
             Err(error) => return Err(refused(board, error)),
         }

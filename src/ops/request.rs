@@ -1,6 +1,6 @@
 //! What `flash` is asked for. `verify` is asked for the same.
 
-use super::{Extent, Keep, Watchdog};
+use super::{BackupStore, Extent, Watchdog};
 use crate::{
     block::{DataBlock, Mileage, Serial},
     board::EraseConsent,
@@ -31,7 +31,7 @@ pub struct FlashRequest<'a> {
     /// Whether to write at all.
     pub intent: Intent,
     /// Where to save what the board holds.
-    pub keep: Keep,
+    pub backups: BackupStore,
     /// What to do when everything is verified.
     pub after: After,
     /// Gates that may fail.

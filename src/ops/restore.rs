@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::{
-    DataSource, Error, Extent, Job, Keep, Obstacle, Work,
+    BackupStore, DataSource, Error, Extent, Job, Obstacle, Work,
     contents::Contents,
     goal::Goal,
     job::refused,
@@ -59,17 +59,17 @@ pub fn restore(
     job: &mut Job<'_>,
     path: &Path,
     consent: Option<EraseConsent>,
-    keep: &Keep,
+    backups: &BackupStore,
     forced: &[String],
 ) -> Result<RestoreReport, Error> {
-    job.account(|job| put_back(job, path, consent, keep, forced))
+    job.account(|job| put_back(job, path, consent, backups, forced))
 }
 
 fn put_back(
     job: &mut Job<'_>,
     path: &Path,
     consent: Option<EraseConsent>,
-    keep: &Keep,
+    backups: &BackupStore,
     forced: &[String],
 ) -> Result<RestoreReport, Error> {
     if job.known.files.is_empty() {
@@ -106,7 +106,7 @@ fn put_back(
             // The bootloader would copy what is staged over the firmware at its first start.
             plan.blank(target.regions.update.start);
         }
-        if let Some(now) = held.flash.as_deref().filter(|_| keep.keeps()) {
+        if let Some(now) = held.flash.as_deref().filter(|_| backups.saves()) {
             let work = plan.work_on_flash(target, now, Extent::Changes);
             held.confirm(&mut board, target, &work)?;
         }
@@ -137,14 +137,14 @@ fn put_back(
         let written = goal.block().and_then(|block| Some((block.serial()?, block.mileage())));
         return Err(refused(board, Error::Consent { uid, obstacle, stake: held.stake(written) }));
     }
-    match keep.save_for(job, &held.backup(uid, &status)) {
+    match backups.save_for(job, &held.backup(uid, &status)) {
         Ok(path) => report.backup = path,
         Err(error) => return Err(refused(board, error)),
     }
 
     // Up to here nothing has been changed.
     let known = Known { status, flash: held.flash.as_deref() };
-    let own_user = || status.option_bytes.known_user().or_else(|| keep.earlier(uid).user()).unwrap_or(0xFF);
+    let own_user = || status.option_bytes.known_user().or_else(|| backups.earlier(uid).user()).unwrap_or(0xFF);
     let user = goal.options.map_or_else(own_user, |options| options.user());
     watchdog::warn(job, user, "unlock --software-watchdog");
     let permit = Permit { target, consent, extent: Extent::Changes, user, known };

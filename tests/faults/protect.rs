@@ -2,7 +2,7 @@
 
 use m365_drv::{
     board::{BoardState, EraseConsent, OptionBytes},
-    ops::{self, Category, Keep, Watchdog},
+    ops::{self, Category, BackupStore, Watchdog},
     sim::{Fault, Scenario, SimBoard, Trigger},
 };
 
@@ -38,8 +38,8 @@ impl Says {
 }
 
 fn unlock(setup: &Setup) -> Result<Says, Ended> {
-    let keep = Keep::in_folder(setup.folder.path());
-    let (report, state) = setup.run_to_state(|job| ops::unlock(job, Some(EraseConsent), &keep, Watchdog::Keep));
+    let backups = BackupStore::in_folder(setup.folder.path());
+    let (report, state) = setup.run_to_state(|job| ops::unlock(job, Some(EraseConsent), &backups, Watchdog::Keep));
     let report = report?;
     assert_eq!(report.erased, report.options_written, "unlocking a locked board erases it");
     assert_eq!(state, if report.erased { BoardState::Erased } else { BoardState::Untouched });

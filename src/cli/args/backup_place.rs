@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use m365_drv::{
-    ops::{Backup, Keep, Place},
+    ops::{Backup, BackupStore, Destination},
     printable::quoted_path,
 };
 
@@ -17,7 +17,7 @@ use crate::cli::{
 
 /// Where to keep what the board holds before it is changed.
 #[derive(Debug, Args)]
-pub(crate) struct KeepArgs {
+pub(crate) struct BackupArgs {
     /// Save what the board holds in this new file, or in a new file in this folder; by default in the user's data folder
     #[arg(long, value_name = "FILE|DIR", conflicts_with = "no_backup")]
     backup: Option<PathBuf>,
@@ -27,16 +27,16 @@ pub(crate) struct KeepArgs {
     no_backup: bool,
 }
 
-impl KeepArgs {
+impl BackupArgs {
     /// What was chosen.
-    pub(crate) fn keep(&self, context: &Context) -> anyhow::Result<Keep> {
+    pub(crate) fn store(&self, context: &Context) -> anyhow::Result<BackupStore> {
         Ok(match &self.backup {
-            _ if self.no_backup => Keep::nothing().with_earlier(context.backups()),
+            _ if self.no_backup => BackupStore::none().with_earlier(context.backups()),
             Some(path) => {
                 check(path)?;
-                Keep::at(path).with_earlier(context.backups())
+                BackupStore::at(path).with_earlier(context.backups())
             }
-            None => context.keep()?,
+            None => context.backup_store()?,
         })
     }
 }
@@ -44,7 +44,7 @@ impl KeepArgs {
 /// Finds out whether a backup can be written before anybody holds wires for it. A file that is there may be of an
 /// interrupted run of the same command, which only the board can tell.
 pub(crate) fn check(file: &Path) -> anyhow::Result<()> {
-    if let Place::Folder(folder) = Keep::at(file).place() {
+    if let Destination::Folder(folder) = BackupStore::at(file).destination() {
         // The folder is made if it is missing, and those above it.
         let above = folder.ancestors().find(|above| above.is_dir()).unwrap_or(Path::new("."));
         return files::try_new(&above.join("x"))

@@ -14,7 +14,7 @@ use clap::Args;
 use m365_drv::{
     block::{Mileage, Serial},
     board::{self, EraseConsent},
-    ops::{self, Keep, Obstacle, Place, Stake},
+    ops::{self, BackupStore, Destination, Obstacle, Stake},
     printable::quoted_path,
 };
 
@@ -40,7 +40,7 @@ impl ConsentArg {
     pub(crate) fn or_ask<T>(
         self,
         context: &mut Context,
-        keep: &Keep,
+        backups: &BackupStore,
         mut work: impl FnMut(&mut Context, Option<EraseConsent>) -> Result<T, ops::Error>,
     ) -> Result<T, ops::Error> {
         let ended = work(context, self.erase_all.then_some(EraseConsent));
@@ -48,7 +48,7 @@ impl ConsentArg {
         if !context.audience().answers() {
             return ended;
         }
-        context.say(&question(*obstacle, *stake, keep));
+        context.say(&question(*obstacle, *stake, backups));
         if !agrees(&answer(context)?) {
             return ended;
         }
@@ -58,15 +58,15 @@ impl ConsentArg {
 }
 
 /// What is lost, what is kept, and how to agree.
-fn question(obstacle: Obstacle, stake: Stake, keep: &Keep) -> String {
+fn question(obstacle: Obstacle, stake: Stake, backups: &BackupStore) -> String {
     let mut lines = vec![String::new()];
     lines.push(format!("The chip is {obstacle}. {}", removing(obstacle)));
     lines.extend(at_stake(obstacle, stake));
-    lines.push(match keep.place() {
-        Place::Folder(path) | Place::File(path) => {
+    lines.push(match backups.destination() {
+        Destination::Folder(path) | Destination::File(path) => {
             format!("A backup of what can be read is saved first, in {}.", quoted_path(path))
         }
-        Place::Nowhere => "No backup is saved first.".into(),
+        Destination::Nowhere => "No backup is saved first.".into(),
     });
     lines.push(format!("Type `{WORD}` to continue, or anything else to stop:"));
     lines.join("\n")
@@ -154,7 +154,7 @@ mod tests {
         let mileage = Mileage::from_km(1234).unwrap();
         let held = held.map(|text| (Some(serial(text)), mileage));
         let stake = Stake { held, written: written.map(|text| (serial(text), mileage)) };
-        Width::of(columns).message(&question(Obstacle::ReadProtected, stake, &Keep::in_folder("backups")), "  ")
+        Width::of(columns).message(&question(Obstacle::ReadProtected, stake, &BackupStore::in_folder("backups")), "  ")
     }
 
     const OWN: Option<&str> = Some("21886/00012345");
@@ -212,7 +212,7 @@ Type `erase` to continue, or anything\n  else to stop:";
             let text = format!(
                 "\nThe chip is {obstacle}. {words}\nNo backup is saved first.\nType `erase` to continue, or anything else to stop:"
             );
-            assert_eq!(question(obstacle, Stake::default(), &Keep::nothing()), text);
+            assert_eq!(question(obstacle, Stake::default(), &BackupStore::none()), text);
         }
     }
 }

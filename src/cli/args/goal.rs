@@ -6,7 +6,7 @@ use clap::Args;
 use m365_drv::{
     block::{DataBlock, Mileage, Serial},
     image::{Catalog, Image, Kind, RehearsalImages},
-    ops::{After, Extent, FlashRequest, Intent, Keep, Known, Watchdog},
+    ops::{After, BackupStore, Extent, FlashRequest, Intent, Known, Watchdog},
     printable::quoted_path,
     target::Target,
 };
@@ -166,7 +166,7 @@ impl Wanted {
             consent: None,
             extent: Extent::Changes,
             intent: Intent::Preview,
-            keep: Keep::nothing(),
+            backups: BackupStore::none(),
             after: After::Stop,
             watchdog: Watchdog::Keep,
             forced: self.forced.clone(),

@@ -18,7 +18,7 @@ use m365_drv::{
     },
     clock::{Clock, SystemClock},
     image::{Image, Kind, RehearsalImages},
-    ops::{Job, Keep, Known},
+    ops::{BackupStore, Job, Known},
     target::Target,
 };
 
@@ -88,11 +88,11 @@ impl Context {
     }
 
     /// Where backups go if no file was given.
-    pub(crate) fn keep(&self) -> anyhow::Result<Keep> {
+    pub(crate) fn backup_store(&self) -> anyhow::Result<BackupStore> {
         match (&self.rehearsal, self.backups()) {
-            (_, Some(folder)) => Ok(Keep::in_folder(folder)),
+            (_, Some(folder)) => Ok(BackupStore::in_folder(folder)),
             // A board that is forgotten at the end needs no backup.
-            (Some(_), None) => Ok(Keep::nothing()),
+            (Some(_), None) => Ok(BackupStore::none()),
             (None, None) => Err(refuse(
                 Exit::Backup,
                 "no folder for backups, because no home folder was found: use \

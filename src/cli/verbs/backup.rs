@@ -11,7 +11,7 @@ use m365_drv::{
 use crate::cli::{
     Context,
     args::{
-        backup_place::{self, KeepArgs},
+        backup_place::{self, BackupArgs},
         consent::ConsentArg,
         values::gate_parser,
     },
@@ -26,7 +26,7 @@ pub(crate) struct RestoreArgs {
     #[command(flatten)]
     consent: ConsentArg,
     #[command(flatten)]
-    keep: KeepArgs,
+    backups: BackupArgs,
 
     /// Continue although this check (gate) fails, on the board or on the firmware in a dump; repeatable
     #[arg(long, value_name = "GATE", value_parser = gate_parser(), hide_possible_values = true)]
@@ -41,11 +41,11 @@ pub(crate) fn backup(context: &mut Context, file: &Path) -> Answer {
 }
 
 pub(crate) fn restore(context: &mut Context, args: &RestoreArgs) -> Answer {
-    let keep = args.keep.keep(context)?;
+    let backups = args.backups.store(context)?;
     context.known = Known::given(None, vec![args.file.clone()], None, None);
     let restore =
-        |context: &mut Context, consent| ops::restore(&mut context.job(), &args.file, consent, &keep, &args.force);
-    let report = args.consent.or_ask(context, &keep, restore)?;
+        |context: &mut Context, consent| ops::restore(&mut context.job(), &args.file, consent, &backups, &args.force);
+    let report = args.consent.or_ask(context, &backups, restore)?;
     Outcome::new(&report)
 }
 

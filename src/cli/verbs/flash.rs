@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::cli::{
     Context,
-    args::{backup_place::KeepArgs, consent::ConsentArg, goal::WantedArgs},
+    args::{backup_place::BackupArgs, consent::ConsentArg, goal::WantedArgs},
     exit_codes::Exit,
     files::NewFile,
     screen::{Answer, Outcome, Page, Report, Tone, lines::seconds},
@@ -35,7 +35,7 @@ pub(crate) struct FlashArgs {
     consent: ConsentArg,
 
     #[command(flatten)]
-    keep: KeepArgs,
+    backups: BackupArgs,
 
     /// Only read, and print the plan
     #[arg(long)]
@@ -76,7 +76,7 @@ pub(crate) fn watchdog(software: bool) -> Watchdog {
 
 pub(crate) fn run(context: &mut Context, args: &FlashArgs) -> Answer {
     let wanted = args.wanted.read(context)?;
-    let keep = args.keep.keep(context)?;
+    let backups = args.backups.store(context)?;
     let len = args.scooter().flash.len();
     let image_out = args.image_out.as_deref().map(|path| NewFile::reserve(path, len, Exit::Usage)).transpose()?;
     let after = match (args.no_run, args.lock) {
@@ -87,12 +87,12 @@ pub(crate) fn run(context: &mut Context, args: &FlashArgs) -> Answer {
     let mut request = FlashRequest {
         extent: if args.full { Extent::Everything } else { Extent::Changes },
         intent: if args.dry_run { Intent::Preview } else { Intent::Write },
-        keep: keep.clone(),
+        backups: backups.clone(),
         after,
         watchdog: watchdog(args.software_watchdog),
         ..wanted.request()
     };
-    let report = args.consent.or_ask(context, &keep, |context, consent| {
+    let report = args.consent.or_ask(context, &backups, |context, consent| {
         request.consent = consent;
         ops::flash(&mut context.job(), &request)
     })?;

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::cli::{
     Context,
-    args::{backup_place::KeepArgs, consent::ConsentArg},
+    args::{backup_place::BackupArgs, consent::ConsentArg},
     screen::{Answer, Outcome, Page, Report, Tone},
     verbs::{flash::watchdog, info::protection_row},
 };
@@ -19,7 +19,7 @@ pub(crate) struct UnlockArgs {
     #[command(flatten)]
     consent: ConsentArg,
     #[command(flatten)]
-    keep: KeepArgs,
+    backups: BackupArgs,
 
     /// Set the option byte USER so that only software starts the watchdog
     #[arg(long)]
@@ -27,10 +27,10 @@ pub(crate) struct UnlockArgs {
 }
 
 pub(crate) fn unlock(context: &mut Context, args: &UnlockArgs) -> Answer {
-    let keep = args.keep.keep(context)?;
+    let backups = args.backups.store(context)?;
     let watchdog = watchdog(args.software_watchdog);
-    let unlock = |context: &mut Context, consent| ops::unlock(&mut context.job(), consent, &keep, watchdog);
-    let report = args.consent.or_ask(context, &keep, unlock)?;
+    let unlock = |context: &mut Context, consent| ops::unlock(&mut context.job(), consent, &backups, watchdog);
+    let report = args.consent.or_ask(context, &backups, unlock)?;
     Outcome::new(&report)
 }
 

@@ -2,7 +2,7 @@
 
 use m365_drv::{
     count::count,
-    ops::{self, FlashRequest, Keep, VerifyReport},
+    ops::{self, BackupStore, FlashRequest, VerifyReport},
 };
 
 use crate::cli::{
@@ -18,8 +18,8 @@ use crate::cli::{
 pub(crate) fn run(context: &mut Context, args: &WantedArgs) -> Answer {
     let wanted = args.read(context)?;
     // What `flash` would find in an earlier backup, it finds too.
-    let keep = Keep::nothing().with_earlier(context.backups());
-    Outcome::new(&ops::verify(&mut context.job(), &FlashRequest { keep, ..wanted.request() })?)
+    let backups = BackupStore::none().with_earlier(context.backups());
+    Outcome::new(&ops::verify(&mut context.job(), &FlashRequest { backups, ..wanted.request() })?)
 }
 
 impl Report for VerifyReport {
