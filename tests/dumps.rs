@@ -104,8 +104,8 @@ fn a_dump_on_a_locked_board_needs_consent_and_keeps_what_was_there() {
     let path = write(&setup, "dump", &flash);
     let error = restore(&setup, &path, None).expect_err("no consent");
     assert_eq!((error.category(), error.board()), (Category::Consent, BoardState::Untouched));
-    let Error::Consent { stake, .. } = error.error else { panic!("{error}") };
-    assert_eq!(stake.written.map(|(serial, _)| serial), Some(setup.serial()));
+    let Error::Consent { data, .. } = error.error else { panic!("{error}") };
+    assert_eq!(data.written.map(|(serial, _)| serial), Some(setup.serial()));
     let report = restore(&setup, &path, Some(EraseConsent)).expect("a restore");
     assert!(report.mass_erased && report.backup.is_some());
     assert_same(&board.flash(), &flash);

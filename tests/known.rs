@@ -175,9 +175,9 @@ fn unlock_reads_the_serial_before_it_asks_and_reports_it() {
     let (_, setup) = Setup::scenario(Scenario::Locked);
     let backups = ops::BackupStore::none();
     let (error, _) = failing(&setup, |job| ops::unlock(job, None, &backups, ops::Watchdog::Keep));
-    let Error::Consent { stake, .. } = error else { panic!("{error}") };
-    let held = stake.held.and_then(|(serial, _)| serial).map(|serial| serial.to_string());
-    assert_eq!((held.as_deref(), stake.written), (Some("21886/00012345"), None));
+    let Error::Consent { data, .. } = error else { panic!("{error}") };
+    let held = data.on_board.and_then(|(serial, _)| serial).map(|serial| serial.to_string());
+    assert_eq!((held.as_deref(), data.written), (Some("21886/00012345"), None));
     let lines = bench.m365("--simulate=B unlock --erase-all").json();
     assert_eq!(lines.report()["serial"], "21886/00012345");
     assert_eq!(lines.report()["mileage_m"], sim::MILEAGE_M);

@@ -274,7 +274,7 @@ mod tests {
         block::{SerialError, Uid},
         board::{self, LinkError, Problem, Unsupported},
         image::{ImageError, Kind},
-        ops::{self, BackupError, Findings, Lack, Obstacle, Stake},
+        ops::{self, BackupError, DataChange, Findings, Lack, Obstacle},
     };
     use probe_rs::architecture::arm::ArmError;
 
@@ -356,7 +356,7 @@ mod tests {
         ops::Error::Board(_) = board::Error::ProbeGone.into() => "unplugged",
         ops::Error::Lost(_) = ops::Error::Lost(board::Error::NoProbe) => "unplugged",
         ops::Error::Consent { .. } =
-            ops::Error::Consent { uid: UID, obstacle: Obstacle::WriteProtected, stake: Stake::default() } => "write-protected",
+            ops::Error::Consent { uid: UID, obstacle: Obstacle::WriteProtected, data: DataChange::default() } => "write-protected",
         ops::Error::Backup(_) = BackupError::Exists(path()).into() => "already exists",
         ops::Error::BackupWithoutFlash = ops::Error::BackupWithoutFlash => "contains no flash",
         ops::Error::Dump { .. } = ops::Error::Dump { path: path(), source: ImageError::Empty } =>

@@ -43,11 +43,11 @@ pub fn backup(job: &mut Job<'_>, path: &Path) -> Result<BackupReport, Error> {
 }
 
 fn save(job: &mut Job<'_>, backups: &BackupStore) -> Result<BackupReport, Error> {
-    let (uid, status, held) = job.insist(|job, mut board| {
+    let (uid, status, contents) = job.with_board(|job, mut board| {
         let status = job.identify(&mut board)?;
         let target = Target::for_chip(board.chip.flash_kib);
-        let held = job.step(Step::Rescue, |_| Contents::read(&mut board, &status, target))?;
-        if let Some(bytes) = held.flash.clone() {
+        let contents = job.step(Step::Rescue, |_| Contents::read(&mut board, &status, target))?;
+        if let Some(bytes) = contents.flash.clone() {
             let parts = [Part { address: target.flash.start, bytes }];
             let again = job.step(Step::Verify, |progress| board.compare(&parts, Step::Verify, progress));
             if let Comparison::Differs { address, .. } = again? {
@@ -56,9 +56,9 @@ fn save(job: &mut Job<'_>, backups: &BackupStore) -> Result<BackupReport, Error>
         }
         let uid = board.uid;
         board.resume()?;
-        Ok((uid, status, held))
+        Ok((uid, status, contents))
     })?;
-    let backup = held.backup(uid, &status);
+    let backup = contents.backup(uid, &status);
     let path = job.step(Step::Backup, |_| match backups.destination() {
         // One that is there by now is another's.
         Destination::File(path) => backup.save(path).map(|()| path.clone()),

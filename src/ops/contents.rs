@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Backup, DataSource, Firmware, Known, Stake, Work, tell};
+use super::{Backup, DataChange, DataSource, Firmware, Known, Work, events};
 use crate::{
     block::{DataBlock, LEN, Mileage, Serial, Uid},
     board::{Board, Error, LinkError, PageBefore, Protection, Status, Stranger, progress::Progress},
@@ -58,12 +58,12 @@ impl Contents {
 
     /// Tells what was found; the firmware has been noted.
     pub(super) fn tell(&self, progress: &mut dyn Progress, known: &Known) {
-        tell::found(progress, known.found_boot.as_ref(), known.found_drv.as_ref(), self.block.as_ref());
+        events::found(progress, known.found_boot.as_ref(), known.found_drv.as_ref(), self.block.as_ref());
     }
 
     /// What is at stake if all of it is erased and this is written.
-    pub(super) fn stake(&self, written: Option<(Serial, Mileage)>) -> Stake {
-        Stake { held: self.block.as_ref().map(|(block, _)| (block.serial(), block.mileage())), written }
+    pub(super) fn data_change(&self, written: Option<(Serial, Mileage)>) -> DataChange {
+        DataChange { on_board: self.block.as_ref().map(|(block, _)| (block.serial(), block.mileage())), written }
     }
 
     /// Looks for the data block where this map has it, and then where the others do.
@@ -122,8 +122,8 @@ impl Contents {
                 continue;
             }
             let range = first..last + target.page;
-            let held = &flash[(range.start - target.flash.start) as usize..(range.end - target.flash.start) as usize];
-            if board.read(range)? != held {
+            let saved = &flash[(range.start - target.flash.start) as usize..(range.end - target.flash.start) as usize];
+            if board.read(range)? != saved {
                 return Err(LinkError::Unstable { what: "flash", address: first }.into());
             }
         }

@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use serde::Serialize;
 
-use super::{BackupError, Findings, Obstacle, Stake};
+use super::{BackupError, DataChange, Findings, Obstacle};
 use crate::{
     block::{SerialError, Uid},
     board::{self, Startup},
@@ -65,7 +65,7 @@ pub enum Error {
         /// What would be removed.
         obstacle: Obstacle,
         /// What is lost and what is written afterwards.
-        stake: Stake,
+        data: DataChange,
     },
     /// The backup cannot be written, or read back.
     #[error(transparent)]

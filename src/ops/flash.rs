@@ -4,13 +4,13 @@ use serde::Serialize;
 
 use super::{
     After, DataSource, Error, FlashRequest, Intent, Job, Obstacle,
+    change::{self, Permit, Reading, Written},
+    events::Pages,
+    goal::{Prepared, prepare},
     job::refused,
-    prepare::{Prepared, prepare},
-    protect,
+    protection,
     report::{self, Firmware, ForcedGate},
-    tell::Pages,
     watchdog::{self, Watchdog},
-    write::{self, Known, Permit, Written},
 };
 use crate::{
     block::{Mileage, Serial, Uid},
@@ -95,18 +95,18 @@ pub fn flash(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
 
 fn whole_job(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashReport, Error> {
     request.warn_of_serial(job);
-    let (board, status, prepared) = job.insist(|job, mut board| {
+    let (board, status, prepared) = job.with_board(|job, mut board| {
         let status = job.identify(&mut board)?;
         let prepared = match prepare(job, &mut board, &status, request) {
             Ok(prepared) => prepared,
             Err(error) => return Err(refused(board, error)),
         };
         if request.intent == Intent::Write && request.backups.saves() {
-            prepared.held.confirm(&mut board, request.target, &prepared.work(request))?;
+            prepared.contents.confirm(&mut board, request.target, &prepared.work(request))?;
         }
         Ok((board, status, prepared))
     })?;
-    let own = prepared.held.block.as_ref().and_then(|(block, _)| block.serial());
+    let own = prepared.contents.block.as_ref().and_then(|(block, _)| block.serial());
     let rule = &request.target.serial;
     if let Some(message) = rule.change_of_region(own.as_ref().map(Serial::prefix), prepared.serial.prefix()) {
         job.warn("region", message);
@@ -122,7 +122,7 @@ fn whole_job(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
     let changes_user = request.watchdog == Watchdog::Software && status.option_bytes.user() != user;
     watchdog::warn(job, user, "--software-watchdog");
 
-    let obstacle = write::obstacle(&status, &prepared.plan, request.target);
+    let obstacle = change::obstacle(&status, &prepared.plan, request.target);
     let erases = obstacle.is_some_and(Obstacle::erases);
     Pages::of(request.target, &board.chip).plan(job.progress, erases, Some((&prepared.plan, &prepared.work(request))));
 
@@ -133,13 +133,13 @@ fn whole_job(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
         return Ok(report);
     }
     if let Some(obstacle) = obstacle.filter(|_| request.consent.is_none()) {
-        let stake = prepared.held.stake(Some((prepared.serial, prepared.mileage)));
-        return Err(refused(board, Error::Consent { uid: report.uid, obstacle, stake }));
+        let data = prepared.contents.data_change(Some((prepared.serial, prepared.mileage)));
+        return Err(refused(board, Error::Consent { uid: report.uid, obstacle, data }));
     }
-    let unfinished = write::is_unfinished(&status, request.consent);
+    let unfinished = change::is_unfinished(&status, request.consent);
     let locks = request.after == After::LockAndRun;
     if obstacle.is_some() || unfinished || locks || changes_user || !prepared.work(request).is_empty() {
-        let backup = prepared.held.backup(board.uid, &status);
+        let backup = prepared.contents.backup(board.uid, &status);
         match request.backups.save_for(job, &backup) {
             Ok(path) => report.backup = path,
             Err(error) => return Err(refused(board, error)),
@@ -149,9 +149,9 @@ fn whole_job(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
     }
 
     // Up to here nothing has been changed.
-    let known = Known { status, flash: prepared.held.flash.as_deref() };
+    let known = Reading { status, flash: prepared.contents.flash.as_deref() };
     let permit = Permit { target: request.target, consent: request.consent, extent: request.extent, user, known };
-    let mut written = write::write(job, board, &prepared.plan, &permit)?;
+    let mut written = change::write(job, board, &prepared.plan, &permit)?;
     if changes_user {
         written.set_user(job, request.target, user)?;
     }
@@ -162,7 +162,7 @@ fn whole_job(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<FlashRepor
 impl FlashRequest<'_> {
     /// Warns if a serial number or a mileage that was given replaces another one of the board's own.
     fn warn_of_replaced(&self, job: &mut Job<'_>, prepared: &Prepared) {
-        let Some((own, _)) = &prepared.held.block else { return };
+        let Some((own, _)) = &prepared.contents.block else { return };
         let mut replaced = Vec::new();
         if let Some(old) = own.serial().filter(|old| self.serial.is_some_and(|given| given != *old)) {
             replaced.push(format!("serial {} replaces the board's own {old}", prepared.serial));
@@ -212,11 +212,11 @@ impl FlashReport {
 
     /// Fills in what would be done.
     fn foresee(&mut self, request: &FlashRequest<'_>, prepared: &Prepared, status: &Status) {
-        let obstacle = write::obstacle(status, &prepared.plan, request.target);
+        let obstacle = change::obstacle(status, &prepared.plan, request.target);
         self.needs_consent = obstacle.filter(|_| request.consent.is_none());
         self.mass_erased = obstacle.is_some_and(Obstacle::erases);
         self.options_written =
-            obstacle.is_some() || write::is_unfinished(status, request.consent) || request.after == After::LockAndRun;
+            obstacle.is_some() || change::is_unfinished(status, request.consent) || request.after == After::LockAndRun;
         let work = if self.mass_erased { prepared.plan.work_on_blank() } else { prepared.work(request) };
         self.pages_erased = work.erases();
         self.pages_skipped = work.skipped;
@@ -231,13 +231,13 @@ impl FlashReport {
         request: &FlashRequest<'_>,
         user: u8,
     ) -> Result<(), Error> {
-        let Written { mut board, tally } = written;
-        self.mass_erased = tally.mass_erased;
-        self.options_written = tally.options_written;
-        self.pages_erased = tally.pages_erased;
-        self.pages_skipped = tally.pages_skipped;
-        self.bytes_programmed = tally.bytes_programmed;
-        self.reconnects = tally.reconnects;
+        let Written { mut board, done } = written;
+        self.mass_erased = done.mass_erased;
+        self.options_written = done.options_written;
+        self.pages_erased = done.pages_erased;
+        self.pages_skipped = done.pages_skipped;
+        self.bytes_programmed = done.bytes_programmed;
+        self.reconnects = done.reconnects;
         self.speed_khz = board.speed_khz;
         self.verified = true;
         if request.after == After::Stop {
@@ -274,7 +274,7 @@ impl FlashReport {
                 board.let_firmware_save_finish()?;
                 let status = board.status()?;
                 // The firmware may have written them meanwhile, and then without USER.
-                protect::set(job, board, &status, status.option_bytes.with_user(user))
+                protection::set(job, board, &status, status.option_bytes.with_user(user))
             })?;
             self.options_written = true;
         }

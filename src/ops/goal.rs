@@ -1,242 +1,185 @@
-//! What `restore` puts back: a backup of this program, or a dump that somebody made with another one.
+//! What is decided before anything is changed: what the board holds, and what it is to hold.
 
-use std::path::Path;
-
-use super::{Backup, Error, FlashPlan, ForcedGate, Lack, Placed};
+use super::{
+    DataSource, Error, Firmware, FlashPlan, FlashRequest, ForcedGate, Job, Placed, Work,
+    backup_store::Earlier,
+    contents::{Contents, region_of},
+};
 use crate::{
-    block::{DataBlock, LEN, Uid},
-    board::{ChipKind, OptionBytes},
-    image::{Dump, Fit, Gate, Image, Kind, RehearsalImages, gates, origin},
-    target::Target,
+    block::{DataBlock, Mileage, SIGNATURE, Serial, Uid},
+    board::{self, Board, ChipKind, Status, progress::Step},
+    image::{Catalog, Image, Kind},
+    printable::quoted_path,
 };
 
-/// Gates that do not matter to what was on a board already.
-const NOT_ASKED: [&str; 3] = ["rehearsal", "package-model", "package-compatible"];
-
-/// What to put back.
-pub(super) struct Goal {
-    pub(super) target: &'static Target,
-    /// The only chip that it may go to, if it is a backup.
-    pub(super) uid: Option<Uid>,
-    /// The option bytes to write; none to leave those of the board.
-    pub(super) options: Option<OptionBytes>,
-    /// Those in the file, if they are damaged.
-    pub(super) damaged: Option<OptionBytes>,
-    /// The gates that firmware in a dump failed and that were forced.
+/// Everything that is decided before anything is changed.
+pub(super) struct Prepared {
+    pub(super) plan: FlashPlan,
+    pub(super) serial: Serial,
+    pub(super) mileage: Mileage,
+    pub(super) data_source: DataSource,
+    pub(super) boot: Option<Firmware>,
+    pub(super) drv: Option<Firmware>,
     pub(super) forced: Vec<ForcedGate>,
-    content: Content,
+    pub(super) contents: Contents,
 }
 
-enum Content {
-    /// All of flash, of the same chip.
-    Flash(Vec<u8>, Option<Box<DataBlock>>),
-    /// What makes a board run; the block gets the UID of the chip that it goes to.
-    Parts(Box<Parts>),
+impl Prepared {
+    /// Whether the data block was left in SRAM by firmware that cannot start again.
+    pub(super) fn is_left_in_sram(&self) -> bool {
+        self.data_source == DataSource::Sram && self.contents.is_left_in_sram()
+    }
+
+    /// What there is to do. Flash that cannot be read is blank once it is unlocked.
+    pub(super) fn work(&self, request: &FlashRequest<'_>) -> Work {
+        match &self.contents.flash {
+            Some(flash) => self.plan.work_on_flash(request.target, flash, request.extent),
+            None => self.plan.work_on_blank(),
+        }
+    }
 }
 
-struct Parts {
-    boot: Image,
-    drv: Image,
-    block: DataBlock,
+/// Finds out what the board holds and what it is to hold.
+pub(super) fn prepare(
+    job: &mut Job<'_>,
+    board: &mut Board<'_>,
+    status: &Status,
+    request: &FlashRequest<'_>,
+) -> Result<Prepared, Error> {
+    let target = request.target;
+    job.check_size(board, target)?;
+    let chip = board.chip.kind;
+    let (boot, drv) = (request.choose(Kind::Boot, chip)?, request.choose(Kind::Drv, chip)?);
+    let mut forced: Vec<_> = boot.iter().chain(&drv).flat_map(|chosen| chosen.forced.clone()).collect();
+    let (boot, drv) = (boot.map(|chosen| chosen.image), drv.map(|chosen| chosen.image));
+    let source = drv.and_then(|image| Catalog::builtin().source(&image.bytes));
+    if let Some((entry, caution)) = source.and_then(|entry| Some((entry, entry.caution(chip.firmware_name())?))) {
+        job.warn("drv-on-chip", format!("{entry}: {caution}"));
+    }
+
+    let contents = job.step(Step::Rescue, |_| Contents::read(board, status, target))?;
+    contents.note(job.known, target);
+    contents.tell(job.progress, job.known);
+    forced.extend(contents.check_scooter(job, request)?);
+    for stranger in &contents.strangers {
+        let board::Stranger { uid, serial } = stranger;
+        job.warn(
+            "data-of-another-chip",
+            format!("SRAM contains the data block of another chip, serial {serial}, UID {uid}; it is not used"),
+        );
+    }
+    let boot = contents.image(request, Kind::Boot, boot, chip)?;
+    let drv = contents.image(request, Kind::Drv, drv, chip)?;
+    let (block, data_source) = request.block(job, &contents, board.uid)?;
+    let (serial, mileage) = (block.serial().ok_or(Error::NoSerial)?, block.mileage());
+    job.known.writes(&block, Some(data_source));
+    if contents.is_left_in_sram() && data_source == DataSource::Sram {
+        job.warn(
+            "data-in-sram",
+            "serial number and mileage are only in SRAM, from before the reset: lost when the board loses power",
+        );
+    }
+
+    let images = [
+        Placed { address: target.regions.boot.start, bytes: &boot },
+        Placed { address: target.regions.drv.start, bytes: &drv },
+    ];
+    let mut plan = FlashPlan::new(target, &images, &block).map_err(|overlap| {
+        let kind = if overlap.address == target.regions.boot.start { Kind::Boot } else { Kind::Drv };
+        Error::Gate { kind, gate: "size", detail: overlap.to_string() }
+    })?;
+    if contents.has_pending_update(target) {
+        // The bootloader would copy what is staged over the firmware at its first start.
+        plan.blank(target.regions.update.start);
+    }
+    let (boot, drv) = (Firmware::of(&boot), Firmware::of(&drv));
+    Ok(Prepared { plan, serial, mileage, data_source, boot, drv, forced, contents })
 }
 
-impl Goal {
-    /// Reads a file, and refuses what cannot be put back to any board.
-    pub(super) fn open(path: &Path, forced: &[String]) -> Result<Self, Error> {
-        let dump = Dump::open(path).map_err(|source| Error::Dump { path: path.to_owned(), source })?;
-        let is_backup = dump.uid().is_some();
-        let mut goal =
-            if is_backup { Self::of_backup(Backup::open(path)?) } else { Self::of_dump(&dump, path, forced) }?;
-        if goal.options.is_some_and(|options| options.protects_for_good()) {
-            return Err(Error::PermanentOptions);
+impl Contents {
+    /// The image to plan: the chosen one, else the board's own if that is known to be good.
+    fn image(
+        &self,
+        request: &FlashRequest<'_>,
+        kind: Kind,
+        chosen: Option<&Image>,
+        chip: ChipKind,
+    ) -> Result<Vec<u8>, Error> {
+        if let Some(image) = chosen {
+            return Ok(image.bytes.clone());
         }
-        goal.damaged = goal.options.filter(|options| !options.complements_right());
-        goal.options = goal.options.map(OptionBytes::repaired);
-        Ok(goal)
-    }
-
-    fn of_backup(backup: Backup) -> Result<Self, Error> {
-        let flash = backup.flash.ok_or(Error::BackupWithoutFlash)?;
-        let target = Target::for_chip(flash.len() as u32 / 1024);
-        let options = Some(backup.option_bytes);
-        // The flash map of the block shows the scooter, not the size of the chip.
-        let place = |map: &Target| (map.regions.data.start - map.flash.start) as usize;
-        let mut maps = std::iter::once(target).chain(Target::all()).map(place);
-        let block = maps.find_map(|at| DataBlock::parse(flash.get(at..at + LEN)?).ok()).or(backup.block).map(Box::new);
-        let content = Content::Flash(flash, block);
-        Ok(Self { target, uid: Some(backup.uid), options, damaged: None, forced: Vec::new(), content })
-    }
-
-    fn of_dump(dump: &Dump, path: &Path, forced: &[String]) -> Result<Self, Error> {
-        let place = dump.layout().data_block();
-        let same_map = || Target::all().iter().filter(|target| target.regions.data.start == place);
-        let target = same_map().next().unwrap_or(&Target::all()[0]);
-        let (boot, drv) = (dump.part(&target.regions.boot), dump.part(&target.regions.drv));
-        // The scooter that the firmware is of; with any other one the gates and messages would be about the wrong one.
-        let origin = drv.as_ref().and_then(|drv| origin(&drv.bytes, Kind::Drv));
-        let is_of = |target: &&Target| origin.as_ref().is_some_and(|origin| origin.scooters.contains(&target.name));
-        let target = same_map().find(is_of).unwrap_or(target);
-        let block = dump.blocks(place).into_iter().find(|found| found.address.is_none_or(|address| address == place));
-        let block = block.map(|found| found.block);
-        // A file of one region has no address to go by.
-        let is_it = |kind| dump.image().is_some_and(|image| image.kind() == kind);
-        let boot = boot.filter(|_| dump.is_flash() || is_it(Kind::Boot));
-        let drv = drv.filter(|_| dump.is_flash() || is_it(Kind::Drv));
-        // What is damaged comes before what is missing: nobody is to bring the rest for a file that is refused in the end.
-        if let Some(block) = &block {
-            check_block(block, target)?;
+        let scooter = &request.target.name;
+        let refuse = |reason| Error::NoImage { kind, scooter: scooter.clone(), chip: chip.firmware_name(), reason };
+        let flash = self.flash.as_ref().ok_or(refuse("the chip is read-protected, and unlocking erases it"))?;
+        let regions = &request.target.regions;
+        let region = region_of(request.target, flash, if kind == Kind::Boot { &regions.boot } else { &regions.drv });
+        let known = Catalog::builtin().identify(region).ok_or(refuse("it is unknown"))?;
+        if !known.is_whole() {
+            return Err(refuse("its end is missing"));
         }
-        let overridden = check_firmware(target, boot.as_ref(), drv.as_ref(), None, forced)?;
-        let has = |is_so: fn(&DataBlock) -> bool| block.as_ref().is_none_or(is_so);
-        let lacks = [
-            (Lack::Boot, boot.is_some()),
-            (Lack::Drv, drv.is_some()),
-            (Lack::Block, block.is_some()),
-            (Lack::Serial, has(|block| block.serial().is_some())),
-            (Lack::Mileage, has(|block| block.mileage().is_known())),
-        ];
-        let lacks: Vec<_> = lacks.into_iter().filter_map(|(lack, has_it)| (!has_it).then_some(lack)).collect();
-        let (true, true, Some(boot), Some(drv), Some(block)) =
-            (dump.is_flash(), lacks.is_empty(), &boot, &drv, block.clone())
-        else {
-            return Err(Error::DumpLacks { path: path.to_owned(), form: dump.to_string(), lacks });
-        };
-        let content = Content::Parts(Box::new(Parts { boot: boot.clone(), drv: drv.clone(), block }));
-        let options = dump.option_bytes().map(OptionBytes);
-        Ok(Self { target, uid: None, options, damaged: None, forced: overridden, content })
-    }
-
-    /// Refuses firmware that the chip cannot run.
-    pub(super) fn check(&self, chip: Option<ChipKind>, forced: &[String]) -> Result<(), Error> {
-        let Content::Parts(parts) = &self.content else { return Ok(()) };
-        check_firmware(self.target, Some(&parts.boot), Some(&parts.drv), chip, forced).map(drop)
-    }
-
-    /// The plan for this chip.
-    pub(super) fn plan(&self, uid: Uid) -> Result<FlashPlan, Error> {
-        match &self.content {
-            Content::Flash(flash, _) => Ok(FlashPlan::whole(self.target, flash)),
-            Content::Parts(parts) => {
-                let Parts { boot, drv, block } = &**parts;
-                let regions = &self.target.regions;
-                let images = [
-                    Placed { address: regions.boot.start, bytes: &boot.bytes },
-                    Placed { address: regions.drv.start, bytes: &drv.bytes },
-                ];
-                FlashPlan::new(self.target, &images, &block.clone().with_uid(uid)).map_err(|overlap| {
-                    let kind = if overlap.address == regions.boot.start { Kind::Boot } else { Kind::Drv };
-                    Error::Gate { kind, gate: "size", detail: overlap.to_string() }
-                })
-            }
+        let entry = known.entry;
+        if entry.kind != kind || !entry.is_for(&request.target.name) || !entry.runs_on(chip.firmware_name()) {
+            return Err(refuse("it is not for this scooter"));
         }
+        // With the update cipher's checksum behind it, if it came with one: what is correct is not changed.
+        let end = region.iter().rposition(|byte| *byte != 0xFF).map_or(0, |last| last + 1);
+        Ok(region[..end].to_vec())
     }
+}
 
-    /// The data block, as it is in the file.
-    pub(super) fn block(&self) -> Option<&DataBlock> {
-        match &self.content {
-            Content::Flash(_, block) => block.as_deref(),
-            Content::Parts(parts) => Some(&parts.block),
-        }
-    }
-
-    /// The firmware in a dump, and whose serial number its data block has, if they are not of one scooter.
-    pub(super) fn mixed(&self) -> Option<(String, String)> {
-        let Content::Parts(parts) = &self.content else { return None };
-        let (serial, origin) = (parts.block.serial()?, origin(&parts.drv.bytes, Kind::Drv)?);
-        let is_of = |target: &Target| origin.scooters.contains(&target.name);
-        let owners: Vec<_> = Target::owners(serial).collect();
-        let same_map = Target::all().iter().filter(|target| target.regions == self.target.regions);
-        let fitting = same_map.filter(|target| target.serial.fits(serial));
-        let (owners, is_mixed) = if owners.is_empty() {
-            let fitting: Vec<_> = fitting.collect();
-            let is_mixed = !fitting.iter().any(|target| is_of(target));
-            (fitting, is_mixed)
+impl FlashRequest<'_> {
+    /// The data block to write: the one from the user's file, else the board's own, with the serial number and mileage that the
+    /// user gave.
+    fn block(&self, job: &mut Job<'_>, contents: &Contents, uid: Uid) -> Result<(DataBlock, DataSource), Error> {
+        let own = contents.block_for(self.target).cloned();
+        let base = self.given(job, contents.block.as_ref().map(|(block, _)| block));
+        let base = base.or_else(|| own.clone().filter(|(block, _)| block.is_whole(uid)));
+        let base = base.or_else(|| next_best(job, own, &self.backups.earlier(uid), uid));
+        let (mut block, source) = if let Some(base) = base {
+            base
         } else {
-            let is_mixed = !owners.iter().any(|target| is_of(target));
-            (owners, is_mixed)
+            self.serial.as_ref().ok_or(Error::NoSerial)?;
+            self.mileage.ok_or(Error::NoMileage)?;
+            (DataBlock::template(), DataSource::Template)
         };
-        let titles: Vec<_> = owners.iter().map(|target| &*target.title).collect();
-        is_mixed.then(|| (origin.name, format!("its serial {serial} is of a {}", titles.join(" or "))))
-    }
-
-    /// What to call the file.
-    pub(super) fn form(&self) -> &'static str {
-        if self.uid.is_some() { "backup" } else { "dump" }
-    }
-
-    /// The scooters that a dump may be of: those that everything in it belongs to, else those that some of it does. Each has
-    /// the flash map of the dump. Empty for a backup, which goes to its own board.
-    pub(super) fn scooters(&self) -> Vec<&'static Target> {
-        let Content::Parts(parts) = &self.content else { return Vec::new() };
-        let regions = &self.target.regions;
-        let origins = [origin(&parts.boot.bytes, Kind::Boot), origin(&parts.drv.bytes, Kind::Drv)];
-        let of_serial = parts
-            .block
-            .serial()
-            .map(|serial| Target::owners(serial).map(|target| target.name.clone()).collect::<Vec<_>>());
-        let named: Vec<Vec<String>> = origins.into_iter().flatten().map(|origin| origin.scooters).collect();
-        let same_map = || Target::all().iter().filter(|target| target.regions == *regions);
-        // What every one of them has tells nothing.
-        let tells = |names: &Vec<String>| !names.is_empty() && !same_map().all(|target| names.contains(&target.name));
-        let named: Vec<_> = named.into_iter().chain(of_serial).filter(tells).collect();
-        let all: Vec<_> = same_map().filter(|target| named.iter().all(|names| names.contains(&target.name))).collect();
-        if all.is_empty() {
-            return same_map().filter(|target| named.iter().any(|names| names.contains(&target.name))).collect();
+        if block.serial().is_none() {
+            // A factory default counts as none: with it the firmware always shows error 35.
+            let serial = self.serial.map_or_else(|| block.read_serial(), Ok).map_err(Error::BadSerial)?;
+            block = block.with_serial(serial).with_activation();
         }
-        all
-    }
-}
-
-/// Refuses the data block of a scooter that has another flash map than this one, or is not known.
-fn check_block(block: &DataBlock, target: &Target) -> Result<(), Error> {
-    let Some(serial) = block.serial() else { return Ok(()) };
-    let mut same_map = Target::all().iter().filter(|other| other.regions.data.start == target.regions.data.start);
-    if same_map.any(|target| target.serial.fits(serial)) {
-        return Ok(());
-    }
-    target.serial.read(serial.as_str()).map(drop).map_err(Error::OtherBlock)
-}
-
-/// Refuses firmware that is damaged, for no scooter with this flash map, or that the chip cannot run. Returns the gates that
-/// failed and were forced.
-fn check_firmware(
-    target: &Target,
-    boot: Option<&Image>,
-    drv: Option<&Image>,
-    chip: Option<ChipKind>,
-    forced: &[String],
-) -> Result<Vec<ForcedGate>, Error> {
-    let regions = &target.regions;
-    let mut overridden = Vec::new();
-    for (kind, image, region) in [(Kind::Boot, boot, &regions.boot), (Kind::Drv, drv, &regions.drv)] {
-        let Some(image) = image else { continue };
-        let fit = Fit {
-            kind,
-            region: region.clone(),
-            sram: target.sram.clone(),
-            data_block: regions.data.start,
-            scooter: &target.name,
-            chip: chip.map(ChipKind::firmware_name),
-            rehearsal: RehearsalImages::Allowed,
-        };
-        let failed = gates(image, &fit).into_iter().filter(|gate| !gate.passed && !NOT_ASKED.contains(&gate.name));
-        for Gate { name: gate, detail, .. } in failed {
-            // Those who put a dump back swap firmware between scooters with one controller.
-            let suits_a_sibling = ["scooter", "ident"].contains(&gate)
-                && origin(&image.bytes, kind).is_some_and(|origin| is_of_map(&origin.scooters, target));
-            if suits_a_sibling {
-                continue;
-            }
-            if !forced.iter().any(|name| name == gate) {
-                return Err(Error::Gate { kind, gate, detail });
-            }
-            overridden.push(ForcedGate { kind: Some(kind), gate, detail });
+        if let Some(serial) = self.serial {
+            block = block.with_serial(serial);
         }
+        if let Some(mileage) = self.mileage {
+            block = block.with_mileage(mileage);
+        }
+        if !block.mileage().is_known() {
+            return Err(Error::NoMileage);
+        }
+        Ok((block.with_uid(uid), source))
     }
-    Ok(overridden)
 }
 
-/// Whether one of these scooters has the flash map of this one.
-fn is_of_map(scooters: &[String], target: &Target) -> bool {
-    Target::all().iter().any(|other| other.regions == target.regions && scooters.contains(&other.name))
+/// What to go by where the board's own block is not whole: without a serial number, or with another chip's UID, it is what an
+/// interrupted write left, or what the firmware put in its place when it found none.
+fn next_best(
+    job: &mut Job<'_>,
+    own: Option<(DataBlock, DataSource)>,
+    earlier: &Earlier,
+    uid: Uid,
+) -> Option<(DataBlock, DataSource)> {
+    for error in &earlier.unreadable {
+        job.warn("backup-unreadable", format!("skipping an unreadable backup: {error}"));
+    }
+    // What has the magic and not the word that follows it was cut short.
+    let begins_well = |block: &DataBlock| block.as_bytes().starts_with(&SIGNATURE);
+    let own = own.filter(|(block, _)| begins_well(block));
+    let saved = match &own {
+        Some((block, _)) if block.serial().is_some() => earlier.block(|block| block.is_whole(uid)),
+        _ => earlier.block(|block| block.is_whole(uid)).or_else(|| earlier.block(begins_well)),
+    };
+    let Some((path, block)) = saved else { return own };
+    let name = quoted_path(&path);
+    job.warn("data-from-backup", format!("using the data block from this board's backup {name}"));
+    Some((block, DataSource::Backup))
 }

@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::{
     Error, Job,
     contents::{Contents, region_of},
+    events,
     report::{Data, Firmware},
-    tell,
     watchdog::starts_at_reset,
 };
 use crate::{
@@ -85,7 +85,7 @@ impl From<OptionBytes> for Options {
 
 /// Reads everything there is to know, and lets the board go on as it was.
 pub fn info(job: &mut Job<'_>) -> Result<InfoReport, Error> {
-    job.account(|job| job.insist(look))
+    job.account(|job| job.with_board(look))
 }
 
 fn look<'p>(job: &mut Job<'p>, mut board: Board<'p>) -> Result<InfoReport, Error> {
@@ -98,7 +98,7 @@ fn look<'p>(job: &mut Job<'p>, mut board: Board<'p>) -> Result<InfoReport, Error
         |region: &Range<u32>| contents.flash.as_deref().and_then(|flash| Firmware::of(region_of(map, flash, region)));
     let boot = firmware(&map.regions.boot);
     let drv = contents.flash.as_deref().and_then(|flash| Firmware::of(&flash[drv_region(flash, &map.regions.drv)]));
-    tell::found(job.progress, boot.as_ref(), drv.as_ref(), contents.block.as_ref());
+    events::found(job.progress, boot.as_ref(), drv.as_ref(), contents.block.as_ref());
     let data = contents.block.as_ref().map(|(block, source)| Data::new(*source, block));
     let Board { chip, uid, dpidr, speed_khz, .. } = board;
     let report = InfoReport {

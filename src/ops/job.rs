@@ -114,7 +114,10 @@ impl<'a> Job<'a> {
     }
 
     /// Reaches the board and does this with it, from the beginning whenever contact is lost on the way.
-    pub(super) fn insist<T>(&mut self, work: impl FnMut(&mut Self, Board<'a>) -> Result<T, Error>) -> Result<T, Error> {
+    pub(super) fn with_board<T>(
+        &mut self,
+        work: impl FnMut(&mut Self, Board<'a>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let (probes, options) = (self.probes, self.connect.clone());
         let board = self.step(Step::Connect, |progress| Board::connect(probes, &options, progress))?;
         self.persist(board, work)

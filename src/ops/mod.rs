@@ -3,35 +3,35 @@
 mod backup;
 mod backup_file;
 mod backup_store;
-mod choice;
+mod change;
 mod contents;
+mod data_change;
 mod error;
+mod events;
 mod evidence;
 mod findings;
 mod flash;
-mod given;
 mod goal;
 mod info;
 mod job;
 mod known;
 mod obstacle;
 mod plan;
-mod prepare;
-mod protect;
+mod protection;
 mod report;
-mod request;
 mod restore;
-mod stake;
-mod tell;
+mod restore_file;
 mod verify;
+mod wanted;
+mod wanted_data;
+mod wanted_images;
 mod watchdog;
-mod write;
 
 pub use self::{
     backup::{BackupReport, backup},
     backup_file::{Backup, BackupError},
     backup_store::{BackupStore, Destination},
-    choice::fit,
+    data_change::DataChange,
     error::{Category, Error, Lack},
     evidence::OTHER_SCOOTER,
     findings::Findings,
@@ -41,11 +41,11 @@ pub use self::{
     known::Known,
     obstacle::Obstacle,
     plan::{Extent, FlashPlan, Overlap, Placed, Work},
-    protect::{LockReport, UnlockReport, lock, reset, unlock},
+    protection::{LockReport, UnlockReport, lock, reset, unlock},
     report::{Data, DataSource, Firmware, ForcedGate},
-    request::{After, FlashRequest, Intent},
     restore::{RestoreReport, restore},
-    stake::Stake,
     verify::{VerifyReport, verify},
+    wanted::{After, FlashRequest, Intent},
+    wanted_images::fit,
     watchdog::Watchdog,
 };

@@ -6,13 +6,13 @@ use serde::Serialize;
 
 use super::{
     BackupStore, DataSource, Error, Extent, Job, Obstacle, Work,
+    change::{self, Permit, Reading},
     contents::Contents,
-    goal::Goal,
+    events::{self, Pages},
     job::refused,
     report,
-    tell::{self, Pages},
+    restore_file::RestoreFile,
     watchdog,
-    write::{self, Known, Permit},
 };
 use crate::{
     block::{DataBlock, Mileage, Serial, Uid},
@@ -75,13 +75,13 @@ fn put_back(
     if job.known.files.is_empty() {
         job.known.files.push(path.to_owned());
     }
-    let goal = Goal::open(path, forced)?;
+    let goal = RestoreFile::open(path, forced)?;
     let (target, scooters) = (goal.target, goal.scooters());
     if let Some(block) = goal.block() {
         job.known.writes(block, None);
     }
     warn_of_doubts(job, &goal);
-    let (board, status, held, plan) = job.insist(|job, mut board| {
+    let (board, status, contents, plan) = job.with_board(|job, mut board| {
         let found = board.uid;
         if let Some(expected) = goal.uid.filter(|expected| *expected != found) {
             return Err(refused(board, BoardError::OtherBoard { expected, found }));
@@ -94,62 +94,63 @@ fn put_back(
             Ok(plan) => plan,
             Err(error) => return Err(refused(board, error)),
         };
-        let held = job.step(Step::Rescue, |_| Contents::read(&mut board, &status, target))?;
-        held.note(job.known, target);
-        held.tell(job.progress, job.known);
-        match held.judge(job, &scooters, goal.block().and_then(DataBlock::serial), forced) {
+        let contents = job.step(Step::Rescue, |_| Contents::read(&mut board, &status, target))?;
+        contents.note(job.known, target);
+        contents.tell(job.progress, job.known);
+        match contents.judge(job, &scooters, goal.block().and_then(DataBlock::serial), forced) {
             Ok(None) => {}
             Ok(Some(gate)) => job.warn("forced-gate", format!("a check failed and was overridden: {gate}")),
             Err(error) => return Err(refused(board, error)),
         }
-        if goal.uid.is_none() && held.has_pending_update(target) {
+        if goal.uid.is_none() && contents.has_pending_update(target) {
             // The bootloader would copy what is staged over the firmware at its first start.
             plan.blank(target.regions.update.start);
         }
-        if let Some(now) = held.flash.as_deref().filter(|_| backups.saves()) {
+        if let Some(now) = contents.flash.as_deref().filter(|_| backups.saves()) {
             let work = plan.work_on_flash(target, now, Extent::Changes);
-            held.confirm(&mut board, target, &work)?;
+            contents.confirm(&mut board, target, &work)?;
         }
-        Ok((board, status, held, plan))
+        Ok((board, status, contents, plan))
     })?;
     let uid = board.uid;
     if let Some(block) = goal.block() {
         job.known.writes(block, Some(DataSource::File));
-        warn_of_replaced(job, block, &held, &goal, uid);
+        warn_of_replaced(job, block, &contents, &goal, uid);
     }
     let options = goal.options.unwrap_or_else(|| status.option_bytes.mended());
-    let is_right = |held: &[u8]| {
-        plan.work_on_flash(target, held, Extent::Changes).is_empty()
+    let is_right = |contents: &[u8]| {
+        plan.work_on_flash(target, contents, Extent::Changes).is_empty()
             && goal.options.is_none_or(|options| status.option_bytes == options)
     };
     let mut report = RestoreReport::unchanged(uid, &goal, plan.pages_planned(), options);
-    let obstacle = write::obstacle(&status, &plan, target);
-    let work = held.flash.as_deref().map_or_else(Work::default, |now| plan.work_on_flash(target, now, Extent::Changes));
+    let obstacle = change::obstacle(&status, &plan, target);
+    let work =
+        contents.flash.as_deref().map_or_else(Work::default, |now| plan.work_on_flash(target, now, Extent::Changes));
     Pages::of(target, &board.chip).plan(job.progress, obstacle.is_some_and(Obstacle::erases), Some((&plan, &work)));
-    if held.flash.as_deref().is_some_and(is_right) {
+    if contents.flash.as_deref().is_some_and(is_right) {
         // All of it has just been read.
-        tell::skipped(job.progress, &plan, &work);
+        events::skipped(job.progress, &plan, &work);
         job.skip(Step::Program);
         board.resume()?;
         return Ok(RestoreReport { option_bytes: status.option_bytes, ..report });
     }
     if let Some(obstacle) = obstacle.filter(|_| consent.is_none()) {
         let written = goal.block().and_then(|block| Some((block.serial()?, block.mileage())));
-        return Err(refused(board, Error::Consent { uid, obstacle, stake: held.stake(written) }));
+        return Err(refused(board, Error::Consent { uid, obstacle, data: contents.data_change(written) }));
     }
-    match backups.save_for(job, &held.backup(uid, &status)) {
+    match backups.save_for(job, &contents.backup(uid, &status)) {
         Ok(path) => report.backup = path,
         Err(error) => return Err(refused(board, error)),
     }
 
     // Up to here nothing has been changed.
-    let known = Known { status, flash: held.flash.as_deref() };
+    let known = Reading { status, flash: contents.flash.as_deref() };
     let own_user = || status.option_bytes.known_user().or_else(|| backups.earlier(uid).user()).unwrap_or(0xFF);
     let user = goal.options.map_or_else(own_user, |options| options.user());
     watchdog::warn(job, user, "unlock --software-watchdog");
     let permit = Permit { target, consent, extent: Extent::Changes, user, known };
-    let mut written = write::write(job, board, &plan, &permit)?;
-    report.options_written = written.tally.options_written;
+    let mut written = change::write(job, board, &plan, &permit)?;
+    report.options_written = written.done.options_written;
     let found = written.board.status()?.option_bytes;
     match goal.options {
         Some(options) if found != options => {
@@ -166,14 +167,14 @@ fn put_back(
             job.skip(Step::Lock);
         }
     }
-    let write::Tally { pages_erased, pages_skipped, bytes_programmed, mass_erased, .. } = written.tally;
+    let change::Done { pages_erased, pages_skipped, bytes_programmed, mass_erased, .. } = written.done;
     job.step(Step::Reset, |_| written.board.reset())?;
     Ok(RestoreReport { pages_erased, pages_skipped, bytes_programmed, mass_erased, ..report })
 }
 
 impl RestoreReport {
     /// Of a board that holds all of this already.
-    fn unchanged(uid: Uid, goal: &Goal, pages: u32, options: OptionBytes) -> Self {
+    fn unchanged(uid: Uid, goal: &RestoreFile, pages: u32, options: OptionBytes) -> Self {
         Self {
             uid,
             serial: goal.block().and_then(DataBlock::serial),
@@ -191,7 +192,7 @@ impl RestoreReport {
 }
 
 /// Says which checks a dump failed, whether it is of several scooters, and what becomes of damaged option bytes in the file.
-fn warn_of_doubts(job: &mut Job<'_>, goal: &Goal) {
+fn warn_of_doubts(job: &mut Job<'_>, goal: &RestoreFile) {
     for gate in &goal.forced {
         job.warn("forced-gate", format!("a check failed and was overridden: {gate}"));
     }
@@ -205,7 +206,7 @@ fn warn_of_doubts(job: &mut Job<'_>, goal: &Goal) {
 }
 
 /// Says whose data the board gets, if it is another's than the chip's or replaces what the board has.
-fn warn_of_replaced(job: &mut Job<'_>, block: &DataBlock, held: &Contents, goal: &Goal, uid: Uid) {
+fn warn_of_replaced(job: &mut Job<'_>, block: &DataBlock, contents: &Contents, goal: &RestoreFile, uid: Uid) {
     let in_words = |block: &DataBlock| {
         let serial = block.serial().map_or("no serial".to_owned(), |serial| format!("serial {serial}"));
         format!("{serial}, {}", block.mileage())
@@ -221,7 +222,7 @@ fn warn_of_replaced(job: &mut Job<'_>, block: &DataBlock, held: &Contents, goal:
             ),
         );
     }
-    let own = held.block.as_ref().map(|(own, _)| own);
+    let own = contents.block.as_ref().map(|(own, _)| own);
     if let Some(own) = own.filter(|own| own.serial() != block.serial() || own.mileage() != block.mileage()) {
         let (given, own) = (in_words(block), in_words(own));
         job.warn("data-replaced", format!("the data block of the {form} ({given}) replaces the board's own ({own})"));

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{DataSource, Error, FlashRequest, Job, job::refused, prepare::prepare, report::Firmware, tell, watchdog};
+use super::{DataSource, Error, FlashRequest, Job, events, goal::prepare, job::refused, report::Firmware, watchdog};
 use crate::{
     block::{Mileage, Serial, Uid},
     board::{Board, Comparison, Protection, progress::Step},
@@ -37,7 +37,7 @@ pub fn verify(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<VerifyRep
     job.account(|job| {
         request.check(job)?;
         request.warn_of_serial(job);
-        job.insist(|job, board| compare(job, board, request))
+        job.with_board(|job, board| compare(job, board, request))
     })
 }
 
@@ -54,7 +54,7 @@ fn compare<'p>(job: &mut Job<'p>, mut board: Board<'p>, request: &FlashRequest<'
     let parts = prepared.plan.parts();
     let comparison = job.step(Step::Verify, |progress| board.compare(parts, Step::Verify, progress))?;
     if comparison == Comparison::Same {
-        tell::verified(job.progress, &prepared.plan);
+        events::verified(job.progress, &prepared.plan);
     }
     let uid = board.uid;
     board.resume()?;

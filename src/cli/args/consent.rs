@@ -14,7 +14,7 @@ use clap::Args;
 use m365_drv::{
     block::{Mileage, Serial},
     board::{self, EraseConsent},
-    ops::{self, BackupStore, Destination, Obstacle, Stake},
+    ops::{self, BackupStore, DataChange, Destination, Obstacle},
     printable::quoted_path,
 };
 
@@ -44,11 +44,11 @@ impl ConsentArg {
         mut work: impl FnMut(&mut Context, Option<EraseConsent>) -> Result<T, ops::Error>,
     ) -> Result<T, ops::Error> {
         let ended = work(context, self.erase_all.then_some(EraseConsent));
-        let Err(ops::Error::Consent { uid, obstacle, stake }) = &ended else { return ended };
+        let Err(ops::Error::Consent { uid, obstacle, data }) = &ended else { return ended };
         if !context.audience().answers() {
             return ended;
         }
-        context.say(&question(*obstacle, *stake, backups));
+        context.say(&question(*obstacle, *data, backups));
         if !agrees(&answer(context)?) {
             return ended;
         }
@@ -58,10 +58,10 @@ impl ConsentArg {
 }
 
 /// What is lost, what is kept, and how to agree.
-fn question(obstacle: Obstacle, stake: Stake, backups: &BackupStore) -> String {
+fn question(obstacle: Obstacle, data: DataChange, backups: &BackupStore) -> String {
     let mut lines = vec![String::new()];
     lines.push(format!("The chip is {obstacle}. {}", removing(obstacle)));
-    lines.extend(at_stake(obstacle, stake));
+    lines.extend(at_stake(obstacle, data));
     lines.push(match backups.destination() {
         Destination::Folder(path) | Destination::File(path) => {
             format!("A backup of what can be read is saved first, in {}.", quoted_path(path))
@@ -73,14 +73,14 @@ fn question(obstacle: Obstacle, stake: Stake, backups: &BackupStore) -> String {
 }
 
 /// What becomes of serial number and mileage.
-fn at_stake(obstacle: Obstacle, Stake { held, written }: Stake) -> Vec<String> {
+fn at_stake(obstacle: Obstacle, DataChange { on_board, written }: DataChange) -> Vec<String> {
     let data = |serial: Option<Serial>, mileage: Mileage| {
         let serial = serial.map_or("no serial number".to_owned(), |serial| format!("serial number {serial}"));
         let mileage = if mileage.is_known() { format!("mileage {mileage}") } else { "mileage unknown".into() };
         format!("{serial}, {mileage}.")
     };
     let kept = |(serial, mileage)| data(Some(serial), mileage);
-    match (held, written) {
+    match (on_board, written) {
         (Some((Some(serial), mileage)), Some(new)) if new == (serial, mileage) => {
             vec![format!("Known, and written back afterwards: {}", kept(new))]
         }
@@ -150,11 +150,11 @@ mod tests {
     }
 
     /// The question about a board of which this is at stake.
-    fn asked(held: Option<&str>, written: Option<&str>, columns: usize) -> String {
+    fn asked(on_board: Option<&str>, written: Option<&str>, columns: usize) -> String {
         let mileage = Mileage::from_km(1234).unwrap();
-        let held = held.map(|text| (Some(serial(text)), mileage));
-        let stake = Stake { held, written: written.map(|text| (serial(text), mileage)) };
-        Width::of(columns).message(&question(Obstacle::ReadProtected, stake, &BackupStore::in_folder("backups")), "  ")
+        let on_board = on_board.map(|text| (Some(serial(text)), mileage));
+        let data = DataChange { on_board, written: written.map(|text| (serial(text), mileage)) };
+        Width::of(columns).message(&question(Obstacle::ReadProtected, data, &BackupStore::in_folder("backups")), "  ")
     }
 
     const OWN: Option<&str> = Some("21886/00012345");
@@ -189,7 +189,7 @@ Type `erase` to continue, or anything\n  else to stop:";
 
     #[test]
     fn a_serial_that_gets_lost_is_named() {
-        let lines = |held, written| asked(held, written, 200).lines().map(str::to_owned).collect::<Vec<_>>();
+        let lines = |on_board, written| asked(on_board, written, 200).lines().map(str::to_owned).collect::<Vec<_>>();
         let other = Some("16133/00000001");
         assert_eq!(
             lines(OWN, other)[2..4],
@@ -212,7 +212,7 @@ Type `erase` to continue, or anything\n  else to stop:";
             let text = format!(
                 "\nThe chip is {obstacle}. {words}\nNo backup is saved first.\nType `erase` to continue, or anything else to stop:"
             );
-            assert_eq!(question(obstacle, Stake::default(), &BackupStore::none()), text);
+            assert_eq!(question(obstacle, DataChange::default(), &BackupStore::none()), text);
         }
     }
 }

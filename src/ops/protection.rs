@@ -7,10 +7,10 @@ use serde::Serialize;
 use super::{
     BackupStore, Error, Job, Obstacle,
     contents::Contents,
+    data_change::DataChange,
+    events::Pages,
     job::refused,
     report,
-    stake::Stake,
-    tell::Pages,
     watchdog::{self, Watchdog},
 };
 use crate::{
@@ -103,7 +103,7 @@ pub fn unlock(
     watchdog: Watchdog,
 ) -> Result<UnlockReport, Error> {
     let mut begun = None;
-    job.account(|job| job.insist(|job, board| remove(job, board, (consent, watchdog), backups, &mut begun)))
+    job.account(|job| job.with_board(|job, board| remove(job, board, (consent, watchdog), backups, &mut begun)))
 }
 
 fn remove<'p>(
@@ -121,14 +121,14 @@ fn remove<'p>(
     let user = watchdog.applied_to(user);
     watchdog::warn(job, user, "--software-watchdog");
     let target = Target::for_chip(board.chip.flash_kib);
-    let mut held = None;
+    let mut contents = None;
     if begun.backup.is_none() && !begun.wrote {
         // Before the question is asked: it says what would be lost.
         let read = job.step(Step::Rescue, |_| Contents::read(&mut board, &status, target))?;
         read.note(job.known, target);
         read.tell(job.progress, job.known);
         begun.data = (job.known.serial, job.known.mileage_m);
-        held = Some(read);
+        contents = Some(read);
     }
     let pages = Pages::of(target, &board.chip);
     let obstacle = Obstacle::to_openness(&status);
@@ -148,11 +148,11 @@ fn remove<'p>(
         return Ok(begun.unlocked(job, &pages, uid, Erasure::Nothing));
     };
     let Some(consent) = consent else {
-        let stake = held.map_or_else(Stake::default, |held| held.stake(None));
-        return Err(refused(board, Error::Consent { uid, obstacle, stake }));
+        let data = contents.map_or_else(DataChange::default, |contents| contents.data_change(None));
+        return Err(refused(board, Error::Consent { uid, obstacle, data }));
     };
-    if let Some(held) = held {
-        match backups.save_for(job, &held.backup(uid, &status)) {
+    if let Some(contents) = contents {
+        match backups.save_for(job, &contents.backup(uid, &status)) {
             Ok(path) => begun.backup = path,
             Err(error) => return Err(refused(board, error)),
         }
@@ -173,7 +173,7 @@ fn remove<'p>(
 /// Turns read-out protection on. The chip is reset, which puts it in force.
 pub fn lock(job: &mut Job<'_>) -> Result<LockReport, Error> {
     let mut begun = None;
-    job.account(|job| job.insist(|job, board| lock_again(job, board, &mut begun)))
+    job.account(|job| job.with_board(|job, board| lock_again(job, board, &mut begun)))
 }
 
 fn lock_again<'p>(job: &mut Job<'p>, mut board: Board<'p>, begun: &mut Option<Begun>) -> Result<LockReport, Error> {
@@ -228,7 +228,7 @@ pub(super) fn set<'p>(
 /// Resets the chip and lets it run.
 pub fn reset(job: &mut Job<'_>) -> Result<Uid, Error> {
     job.account(|job| {
-        job.insist(|job, board| {
+        job.with_board(|job, board| {
             let uid = board.uid;
             job.step(Step::Reset, |_| board.reset())?;
             Ok(uid)

@@ -1,9 +1,9 @@
 //! The part of `flash` that changes the board, and that continues after contact was lost.
 
 use super::{
-    Error, Extent, FlashPlan, Job, Obstacle, Stake, Work,
+    DataChange, Error, Extent, FlashPlan, Job, Obstacle, Work,
+    events::{self, Pages},
     job::refused,
-    tell::{self, Pages},
 };
 use crate::{
     board::{
@@ -24,12 +24,12 @@ pub(super) struct Permit<'a> {
     /// The option byte USER as it was before anything was changed.
     pub(super) user: u8,
     /// What has been read since the core was halted.
-    pub(super) known: Known<'a>,
+    pub(super) known: Reading<'a>,
 }
 
 /// What is known of a board whose core has not run since it was read.
 #[derive(Clone, Copy)]
-pub(super) struct Known<'a> {
+pub(super) struct Reading<'a> {
     /// The protections.
     pub(super) status: Status,
     /// Main flash.
@@ -39,7 +39,7 @@ pub(super) struct Known<'a> {
 /// What was done to reach the plan, and the board in the state in which it was verified.
 pub(super) struct Written<'p> {
     pub(super) board: Board<'p>,
-    pub(super) tally: Tally,
+    pub(super) done: Done,
 }
 
 impl Written<'_> {
@@ -48,7 +48,7 @@ impl Written<'_> {
         let options = self.board.status()?.option_bytes;
         let wanted = options.with_user(user);
         if options != wanted {
-            self.tally.options_written = true;
+            self.done.options_written = true;
             let write = |_: &mut dyn Progress| self.board.restore_options(target, wanted);
             job.step(Step::Lock, write)?;
             job.probes.ledger().matches_plan();
@@ -59,7 +59,7 @@ impl Written<'_> {
 
 /// What was done, over all passes.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Tally {
+pub(super) struct Done {
     pub(super) mass_erased: bool,
     pub(super) options_written: bool,
     pub(super) pages_erased: u32,
@@ -78,7 +78,7 @@ pub(super) fn write<'p>(
     plan: &FlashPlan,
     permit: &Permit<'_>,
 ) -> Result<Written<'p>, Error> {
-    let mut run = Run { tally: Tally::default(), left: usize::MAX, known: Some(permit.known), told_erased: false };
+    let mut run = Run { done: Done::default(), left: usize::MAX, known: Some(permit.known), told_erased: false };
     let mut wrong = 0;
     let before = job.reconnects;
     let board = job.persist(board, |job, board| {
@@ -88,7 +88,7 @@ pub(super) fn write<'p>(
             (board, comparison) = run.pass(job, board, plan, permit)?;
             match comparison {
                 Comparison::Same => {
-                    tell::verified(job.progress, plan);
+                    events::verified(job.progress, plan);
                     return Ok(board);
                 }
                 Comparison::Differs { address, expected, found, bytes } => {
@@ -101,7 +101,7 @@ pub(super) fn write<'p>(
         }
     })?;
     job.probes.ledger().matches_plan();
-    Ok(Written { board, tally: Tally { reconnects: job.reconnects - before, ..run.tally } })
+    Ok(Written { board, done: Done { reconnects: job.reconnects - before, ..run.done } })
 }
 
 /// What has to be removed before the plan can be written.
@@ -134,10 +134,10 @@ fn examine(board: &mut Board<'_>, plan: &FlashPlan, extent: Extent) -> Result<Wo
 }
 
 struct Run<'k> {
-    tally: Tally,
+    done: Done,
     /// Pages that were wrong when last looked at.
     left: usize,
-    known: Option<Known<'k>>,
+    known: Option<Reading<'k>>,
     /// Whether it was told that the chip has erased every page.
     told_erased: bool,
 }
@@ -169,8 +169,8 @@ impl Run<'_> {
                 return Err(locked_meanwhile(job, board, obstacle));
             };
             job.check_contact(&mut board)?;
-            self.tally.options_written = true;
-            self.tally.mass_erased |= status.protection == Protection::Read;
+            self.done.options_written = true;
+            self.done.mass_erased |= status.protection == Protection::Read;
             job.known.protection = None;
             // If the option bytes have been erased meanwhile, only this run knows what USER was.
             let unlock = |progress: &mut dyn Progress| {
@@ -183,7 +183,7 @@ impl Run<'_> {
             }
             board.settle_size()?;
             if erasure == Erasure::Everything {
-                self.tally.mass_erased = true;
+                self.done.mass_erased = true;
             }
             job.progress.on(board.event(Protection::None));
         } else {
@@ -194,7 +194,7 @@ impl Run<'_> {
             }
         }
 
-        if self.tally.mass_erased && !self.told_erased {
+        if self.done.mass_erased && !self.told_erased {
             Pages::of(target, &board.chip).erased(job.progress);
             self.told_erased = true;
         }
@@ -222,13 +222,13 @@ impl Run<'_> {
             self.left = work.pages.len();
             job.achieved();
         }
-        self.tally.pages_skipped = work.skipped;
-        tell::skipped(job.progress, plan, &work);
+        self.done.pages_skipped = work.skipped;
+        events::skipped(job.progress, plan, &work);
         if work.is_empty() {
             job.skip(Step::Program);
         } else {
-            self.tally.pages_erased += work.erases();
-            self.tally.bytes_programmed += work.programmed_bytes();
+            self.done.pages_erased += work.erases();
+            self.done.bytes_programmed += work.programmed_bytes();
             job.step(Step::Program, |progress| board.program(target, &work.pages, progress))?;
         }
 
@@ -247,5 +247,5 @@ fn locked_meanwhile(job: &Job<'_>, board: Board<'_>, obstacle: Obstacle) -> Erro
         return BoardError::StillProtected.into();
     }
     let uid = board.uid;
-    refused(board, Error::Consent { uid, obstacle, stake: Stake::default() })
+    refused(board, Error::Consent { uid, obstacle, data: DataChange::default() })
 }

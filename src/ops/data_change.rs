@@ -4,9 +4,9 @@ use crate::block::{Mileage, Serial};
 
 /// Serial numbers and mileages that are lost and written. They are asked about before anything is erased.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Stake {
+pub struct DataChange {
     /// What the board holds; `None` if no data block was found. A block may have no serial number.
-    pub held: Option<(Option<Serial>, Mileage)>,
+    pub on_board: Option<(Option<Serial>, Mileage)>,
     /// What will be written afterwards.
     pub written: Option<(Serial, Mileage)>,
 }

@@ -1,0 +1,242 @@
+//! What `restore` puts back: a backup of this program, or a dump that somebody made with another one.
+
+use std::path::Path;
+
+use super::{Backup, Error, FlashPlan, ForcedGate, Lack, Placed};
+use crate::{
+    block::{DataBlock, LEN, Uid},
+    board::{ChipKind, OptionBytes},
+    image::{Dump, Fit, Gate, Image, Kind, RehearsalImages, gates, origin},
+    target::Target,
+};
+
+/// Gates that do not matter to what was on a board already.
+const NOT_ASKED: [&str; 3] = ["rehearsal", "package-model", "package-compatible"];
+
+/// What to put back.
+pub(super) struct RestoreFile {
+    pub(super) target: &'static Target,
+    /// The only chip that it may go to, if it is a backup.
+    pub(super) uid: Option<Uid>,
+    /// The option bytes to write; none to leave those of the board.
+    pub(super) options: Option<OptionBytes>,
+    /// Those in the file, if they are damaged.
+    pub(super) damaged: Option<OptionBytes>,
+    /// The gates that firmware in a dump failed and that were forced.
+    pub(super) forced: Vec<ForcedGate>,
+    content: Content,
+}
+
+enum Content {
+    /// All of flash, of the same chip.
+    Flash(Vec<u8>, Option<Box<DataBlock>>),
+    /// What makes a board run; the block gets the UID of the chip that it goes to.
+    Parts(Box<Parts>),
+}
+
+struct Parts {
+    boot: Image,
+    drv: Image,
+    block: DataBlock,
+}
+
+impl RestoreFile {
+    /// Reads a file, and refuses what cannot be put back to any board.
+    pub(super) fn open(path: &Path, forced: &[String]) -> Result<Self, Error> {
+        let dump = Dump::open(path).map_err(|source| Error::Dump { path: path.to_owned(), source })?;
+        let is_backup = dump.uid().is_some();
+        let mut goal =
+            if is_backup { Self::of_backup(Backup::open(path)?) } else { Self::of_dump(&dump, path, forced) }?;
+        if goal.options.is_some_and(|options| options.protects_for_good()) {
+            return Err(Error::PermanentOptions);
+        }
+        goal.damaged = goal.options.filter(|options| !options.complements_right());
+        goal.options = goal.options.map(OptionBytes::repaired);
+        Ok(goal)
+    }
+
+    fn of_backup(backup: Backup) -> Result<Self, Error> {
+        let flash = backup.flash.ok_or(Error::BackupWithoutFlash)?;
+        let target = Target::for_chip(flash.len() as u32 / 1024);
+        let options = Some(backup.option_bytes);
+        // The flash map of the block shows the scooter, not the size of the chip.
+        let place = |map: &Target| (map.regions.data.start - map.flash.start) as usize;
+        let mut maps = std::iter::once(target).chain(Target::all()).map(place);
+        let block = maps.find_map(|at| DataBlock::parse(flash.get(at..at + LEN)?).ok()).or(backup.block).map(Box::new);
+        let content = Content::Flash(flash, block);
+        Ok(Self { target, uid: Some(backup.uid), options, damaged: None, forced: Vec::new(), content })
+    }
+
+    fn of_dump(dump: &Dump, path: &Path, forced: &[String]) -> Result<Self, Error> {
+        let place = dump.layout().data_block();
+        let same_map = || Target::all().iter().filter(|target| target.regions.data.start == place);
+        let target = same_map().next().unwrap_or(&Target::all()[0]);
+        let (boot, drv) = (dump.part(&target.regions.boot), dump.part(&target.regions.drv));
+        // The scooter that the firmware is of; with any other one the gates and messages would be about the wrong one.
+        let origin = drv.as_ref().and_then(|drv| origin(&drv.bytes, Kind::Drv));
+        let is_of = |target: &&Target| origin.as_ref().is_some_and(|origin| origin.scooters.contains(&target.name));
+        let target = same_map().find(is_of).unwrap_or(target);
+        let block = dump.blocks(place).into_iter().find(|found| found.address.is_none_or(|address| address == place));
+        let block = block.map(|found| found.block);
+        // A file of one region has no address to go by.
+        let is_it = |kind| dump.image().is_some_and(|image| image.kind() == kind);
+        let boot = boot.filter(|_| dump.is_flash() || is_it(Kind::Boot));
+        let drv = drv.filter(|_| dump.is_flash() || is_it(Kind::Drv));
+        // What is damaged comes before what is missing: nobody is to bring the rest for a file that is refused in the end.
+        if let Some(block) = &block {
+            check_block(block, target)?;
+        }
+        let overridden = check_firmware(target, boot.as_ref(), drv.as_ref(), None, forced)?;
+        let has = |is_so: fn(&DataBlock) -> bool| block.as_ref().is_none_or(is_so);
+        let lacks = [
+            (Lack::Boot, boot.is_some()),
+            (Lack::Drv, drv.is_some()),
+            (Lack::Block, block.is_some()),
+            (Lack::Serial, has(|block| block.serial().is_some())),
+            (Lack::Mileage, has(|block| block.mileage().is_known())),
+        ];
+        let lacks: Vec<_> = lacks.into_iter().filter_map(|(lack, has_it)| (!has_it).then_some(lack)).collect();
+        let (true, true, Some(boot), Some(drv), Some(block)) =
+            (dump.is_flash(), lacks.is_empty(), &boot, &drv, block.clone())
+        else {
+            return Err(Error::DumpLacks { path: path.to_owned(), form: dump.to_string(), lacks });
+        };
+        let content = Content::Parts(Box::new(Parts { boot: boot.clone(), drv: drv.clone(), block }));
+        let options = dump.option_bytes().map(OptionBytes);
+        Ok(Self { target, uid: None, options, damaged: None, forced: overridden, content })
+    }
+
+    /// Refuses firmware that the chip cannot run.
+    pub(super) fn check(&self, chip: Option<ChipKind>, forced: &[String]) -> Result<(), Error> {
+        let Content::Parts(parts) = &self.content else { return Ok(()) };
+        check_firmware(self.target, Some(&parts.boot), Some(&parts.drv), chip, forced).map(drop)
+    }
+
+    /// The plan for this chip.
+    pub(super) fn plan(&self, uid: Uid) -> Result<FlashPlan, Error> {
+        match &self.content {
+            Content::Flash(flash, _) => Ok(FlashPlan::whole(self.target, flash)),
+            Content::Parts(parts) => {
+                let Parts { boot, drv, block } = &**parts;
+                let regions = &self.target.regions;
+                let images = [
+                    Placed { address: regions.boot.start, bytes: &boot.bytes },
+                    Placed { address: regions.drv.start, bytes: &drv.bytes },
+                ];
+                FlashPlan::new(self.target, &images, &block.clone().with_uid(uid)).map_err(|overlap| {
+                    let kind = if overlap.address == regions.boot.start { Kind::Boot } else { Kind::Drv };
+                    Error::Gate { kind, gate: "size", detail: overlap.to_string() }
+                })
+            }
+        }
+    }
+
+    /// The data block, as it is in the file.
+    pub(super) fn block(&self) -> Option<&DataBlock> {
+        match &self.content {
+            Content::Flash(_, block) => block.as_deref(),
+            Content::Parts(parts) => Some(&parts.block),
+        }
+    }
+
+    /// The firmware in a dump, and whose serial number its data block has, if they are not of one scooter.
+    pub(super) fn mixed(&self) -> Option<(String, String)> {
+        let Content::Parts(parts) = &self.content else { return None };
+        let (serial, origin) = (parts.block.serial()?, origin(&parts.drv.bytes, Kind::Drv)?);
+        let is_of = |target: &Target| origin.scooters.contains(&target.name);
+        let owners: Vec<_> = Target::owners(serial).collect();
+        let same_map = Target::all().iter().filter(|target| target.regions == self.target.regions);
+        let fitting = same_map.filter(|target| target.serial.fits(serial));
+        let (owners, is_mixed) = if owners.is_empty() {
+            let fitting: Vec<_> = fitting.collect();
+            let is_mixed = !fitting.iter().any(|target| is_of(target));
+            (fitting, is_mixed)
+        } else {
+            let is_mixed = !owners.iter().any(|target| is_of(target));
+            (owners, is_mixed)
+        };
+        let titles: Vec<_> = owners.iter().map(|target| &*target.title).collect();
+        is_mixed.then(|| (origin.name, format!("its serial {serial} is of a {}", titles.join(" or "))))
+    }
+
+    /// What to call the file.
+    pub(super) fn form(&self) -> &'static str {
+        if self.uid.is_some() { "backup" } else { "dump" }
+    }
+
+    /// The scooters that a dump may be of: those that everything in it belongs to, else those that some of it does. Each has
+    /// the flash map of the dump. Empty for a backup, which goes to its own board.
+    pub(super) fn scooters(&self) -> Vec<&'static Target> {
+        let Content::Parts(parts) = &self.content else { return Vec::new() };
+        let regions = &self.target.regions;
+        let origins = [origin(&parts.boot.bytes, Kind::Boot), origin(&parts.drv.bytes, Kind::Drv)];
+        let of_serial = parts
+            .block
+            .serial()
+            .map(|serial| Target::owners(serial).map(|target| target.name.clone()).collect::<Vec<_>>());
+        let named: Vec<Vec<String>> = origins.into_iter().flatten().map(|origin| origin.scooters).collect();
+        let same_map = || Target::all().iter().filter(|target| target.regions == *regions);
+        // What every one of them has tells nothing.
+        let tells = |names: &Vec<String>| !names.is_empty() && !same_map().all(|target| names.contains(&target.name));
+        let named: Vec<_> = named.into_iter().chain(of_serial).filter(tells).collect();
+        let all: Vec<_> = same_map().filter(|target| named.iter().all(|names| names.contains(&target.name))).collect();
+        if all.is_empty() {
+            return same_map().filter(|target| named.iter().any(|names| names.contains(&target.name))).collect();
+        }
+        all
+    }
+}
+
+/// Refuses the data block of a scooter that has another flash map than this one, or is not known.
+fn check_block(block: &DataBlock, target: &Target) -> Result<(), Error> {
+    let Some(serial) = block.serial() else { return Ok(()) };
+    let mut same_map = Target::all().iter().filter(|other| other.regions.data.start == target.regions.data.start);
+    if same_map.any(|target| target.serial.fits(serial)) {
+        return Ok(());
+    }
+    target.serial.read(serial.as_str()).map(drop).map_err(Error::OtherBlock)
+}
+
+/// Refuses firmware that is damaged, for no scooter with this flash map, or that the chip cannot run. Returns the gates that
+/// failed and were forced.
+fn check_firmware(
+    target: &Target,
+    boot: Option<&Image>,
+    drv: Option<&Image>,
+    chip: Option<ChipKind>,
+    forced: &[String],
+) -> Result<Vec<ForcedGate>, Error> {
+    let regions = &target.regions;
+    let mut overridden = Vec::new();
+    for (kind, image, region) in [(Kind::Boot, boot, &regions.boot), (Kind::Drv, drv, &regions.drv)] {
+        let Some(image) = image else { continue };
+        let fit = Fit {
+            kind,
+            region: region.clone(),
+            sram: target.sram.clone(),
+            data_block: regions.data.start,
+            scooter: &target.name,
+            chip: chip.map(ChipKind::firmware_name),
+            rehearsal: RehearsalImages::Allowed,
+        };
+        let failed = gates(image, &fit).into_iter().filter(|gate| !gate.passed && !NOT_ASKED.contains(&gate.name));
+        for Gate { name: gate, detail, .. } in failed {
+            // Those who put a dump back swap firmware between scooters with one controller.
+            let suits_a_sibling = ["scooter", "ident"].contains(&gate)
+                && origin(&image.bytes, kind).is_some_and(|origin| is_of_map(&origin.scooters, target));
+            if suits_a_sibling {
+                continue;
+            }
+            if !forced.iter().any(|name| name == gate) {
+                return Err(Error::Gate { kind, gate, detail });
+            }
+            overridden.push(ForcedGate { kind: Some(kind), gate, detail });
+        }
+    }
+    Ok(overridden)
+}
+
+/// Whether one of these scooters has the flash map of this one.
+fn is_of_map(scooters: &[String], target: &Target) -> bool {
+    Target::all().iter().any(|other| other.regions == target.regions && scooters.contains(&other.name))
+}
