@@ -5,7 +5,7 @@ use std::{fs, path::Path, time::Duration};
 use m365_drv::{
     block::{DataBlock, Uid},
     board::{BoardState, EraseConsent, OptionBytes},
-    ops::{self, After, Backup, Category, DataSource, FlashRequest, BackupStore, RestoreReport},
+    ops::{self, After, Backup, BackupStore, Category, DataSource, FlashRequest, RestoreReport},
     sim::{Fault, FaultKind, Lie, Scenario, SimBoard, Trigger},
 };
 

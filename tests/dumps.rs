@@ -9,7 +9,7 @@ use m365_drv::{
     block::{DataBlock, Uid},
     board::{BoardState, EraseConsent, OptionBytes},
     image::Kind,
-    ops::{self, Category, Error, FlashRequest, BackupStore, Lack, RestoreReport},
+    ops::{self, BackupStore, Category, Error, FlashRequest, Lack, RestoreReport},
     sim::{self, Scenario, SimBoard},
 };
 

@@ -9,7 +9,7 @@ use m365_drv::{
         BoardState, EraseConsent, Error as BoardError, Method, OptionBytes, Protection, Startup, Unsupported, Wait,
     },
     image::Image,
-    ops::{self, After, Category, DataSource, Error, Extent, FlashReport, FlashRequest, Intent, BackupStore},
+    ops::{self, After, BackupStore, Category, DataSource, Error, Extent, FlashReport, FlashRequest, Intent},
     sim::{self, Fault, FaultKind, Scenario, SimBoard, SimChip, Trigger},
 };
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use m365_drv::{
     block::{DataBlock, Serial},
-    ops::{self, Category, Error, FlashRequest, Intent, BackupStore, OTHER_SCOOTER},
+    ops::{self, BackupStore, Category, Error, FlashRequest, Intent, OTHER_SCOOTER},
     sim::{Scenario, SimBoard},
     target::Target,
 };

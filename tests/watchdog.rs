@@ -2,7 +2,7 @@
 
 use m365_drv::{
     board::{BoardState, EraseConsent, OptionBytes},
-    ops::{self, Backup, Category, FlashRequest, Intent, BackupStore, RestoreReport, Watchdog},
+    ops::{self, Backup, BackupStore, Category, FlashRequest, Intent, RestoreReport, Watchdog},
     sim::{Scenario, SimBoard},
 };
 

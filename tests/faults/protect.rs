@@ -2,7 +2,7 @@
 
 use m365_drv::{
     board::{BoardState, EraseConsent, OptionBytes},
-    ops::{self, Category, BackupStore, Watchdog},
+    ops::{self, BackupStore, Category, Watchdog},
     sim::{Fault, Scenario, SimBoard, Trigger},
 };
 
