@@ -80,17 +80,19 @@ impl fmt::Display for Warning {
 
 /// A progress event.
 ///
-/// From [`Event::Probe`] on, an event in JSON is the line that `m365-drv --json` prints; `schema.json` describes it. The ones
-/// before are printed as `step` and `progress` lines, of which there are fewer.
+/// An event in JSON is the line that `m365-drv --json` prints; `schema.json` describes it. Of [`Event::Advanced`] and
+/// [`Event::Waiting`] it prints fewer, the latter as `progress` lines with the step that waits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
     /// A step begins.
+    #[serde(rename = "step", serialize_with = "started")]
     Started {
         /// The step that begins.
         step: Step,
     },
     /// More bytes of the current step are done.
+    #[serde(rename = "progress")]
     Advanced {
         /// The current step.
         step: Step,
@@ -100,6 +102,7 @@ pub enum Event {
         total_bytes: u64,
     },
     /// A step is finished.
+    #[serde(rename = "step", serialize_with = "finished")]
     Finished {
         /// The finished step.
         step: Step,
@@ -107,6 +110,7 @@ pub enum Event {
         took: Duration,
     },
     /// A step had nothing to do.
+    #[serde(rename = "step", serialize_with = "skipped")]
     Skipped {
         /// The skipped step.
         step: Step,
@@ -283,6 +287,30 @@ pub(super) fn hexadecimal<S: Serializer>(address: &u32, serializer: S) -> Result
 /// Not every path is text; an event is.
 fn display<S: Serializer>(path: &std::path::Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&path.display())
+}
+
+/// A step and what became of it, as JSON has it.
+#[derive(Serialize)]
+struct StepLine {
+    step: Step,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    took_ms: Option<u128>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn started<S: Serializer>(step: &Step, serializer: S) -> Result<S::Ok, S::Error> {
+    StepLine { step: *step, state: "started", took_ms: None }.serialize(serializer)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn finished<S: Serializer>(step: &Step, took: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    StepLine { step: *step, state: "finished", took_ms: Some(took.as_millis()) }.serialize(serializer)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn skipped<S: Serializer>(step: &Step, serializer: S) -> Result<S::Ok, S::Error> {
+    StepLine { step: *step, state: "skipped", took_ms: None }.serialize(serializer)
 }
 
 /// Receives events; `()` ignores them.

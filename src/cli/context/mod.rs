@@ -5,11 +5,12 @@ mod rehearsal;
 
 use std::{
     env,
+    io::{self, IsTerminal as _},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use indicatif::MultiProgress;
+use indicatif::{MultiProgress, ProgressDrawTarget};
 use m365_drv::{
     block::Uid,
     board::{
@@ -29,7 +30,15 @@ use crate::cli::{
     exit::refuse,
     exit_codes::Exit,
     files,
-    screen::{audience::Audience, output::Output, progress::Teller},
+    screen::{
+        audience::Audience,
+        bars::Bars,
+        json::Json,
+        lines::Lines,
+        output::Output,
+        progress::Teller,
+        voice::{Silence, Voice},
+    },
 };
 
 /// The environment variables that replace `--probe` and `--speed`.
@@ -73,7 +82,7 @@ impl Context {
             expect: None,
         };
         let clock = rehearsal.as_ref().map_or_else(|| Arc::new(SystemClock::new()) as Arc<dyn Clock>, Rehearsal::clock);
-        let teller = Teller::new(output, globals.quiet, bars, clock);
+        let mut teller = Teller::new(voice(output, globals.quiet, bars, clock));
         if let Some(rehearsal) = &rehearsal {
             teller.say(&format!("simulated board {}: no hardware is touched", rehearsal.title()));
         }
@@ -133,7 +142,7 @@ impl Context {
     }
 
     /// Prints a line for the person at the screen.
-    pub(crate) fn say(&self, words: &str) {
+    pub(crate) fn say(&mut self, words: &str) {
         self.teller.say(words);
     }
 
@@ -152,6 +161,20 @@ impl Context {
             self.teller.tell_phases();
         }
         self.rehearsal.as_ref().map_or(Ok(()), |rehearsal| rehearsal.save(Exit::Internal))
+    }
+}
+
+/// The way in which progress is shown: bars if stderr is a terminal that can move its cursor, unless JSON or silence is wanted.
+fn voice(output: &Output, quiet: bool, bars: MultiProgress, clock: Arc<dyn Clock>) -> Box<dyn Voice> {
+    if output.is_json() {
+        Box::new(Json::new(output.clone()))
+    } else if quiet {
+        Box::new(Silence)
+    } else if io::stderr().is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb") {
+        Box::new(Bars::new(bars))
+    } else {
+        bars.set_draw_target(ProgressDrawTarget::hidden());
+        Box::new(Lines::new(clock))
     }
 }
 

@@ -6,13 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use m365_drv::{
-    board::progress::{Need, Step},
-    clock::Clock,
-    count::count,
-};
+use m365_drv::{board::progress::Step, clock::Clock};
 
-use crate::cli::screen::{output::eprint_message, phases::kib_per_second};
+use super::{
+    phases::{kib_per_second, seconds},
+    stderr,
+    voice::{Voice, Waiting},
+};
 
 /// How long the screen may stay empty at the beginning of a run.
 const SOON: Duration = Duration::from_millis(60);
@@ -42,7 +42,7 @@ struct Standing {
 enum Work {
     Begun,
     Advanced { done_bytes: u64, total_bytes: u64 },
-    Waiting { attempts: u32, since: Instant, need: Need },
+    Waiting(Waiting),
 }
 
 impl Lines {
@@ -52,37 +52,43 @@ impl Lines {
         thread::spawn(move || watch(&watched));
         Self(standing)
     }
+}
 
-    pub(crate) fn started(&self, step: Step) {
+impl Voice for Lines {
+    fn started(&mut self, step: Step) {
         hold(&self.0).start(step);
     }
 
-    /// Something else was said.
-    pub(crate) fn spoke(&self) {
-        hold(&self.0).has_spoken = true;
-    }
-
-    pub(crate) fn advanced(&self, done_bytes: u64, total_bytes: u64) {
+    fn advanced(&mut self, done_bytes: u64, total_bytes: u64) {
         hold(&self.0).work = Work::Advanced { done_bytes, total_bytes };
     }
 
     /// The first try that failed is told at once: the user's hands are needed.
-    pub(crate) fn waiting(&self, attempts: u32, since: Instant, need: Need) {
+    fn waiting(&mut self, waiting: Waiting) {
         let mut standing = hold(&self.0);
-        standing.work = Work::Waiting { attempts, since, need };
+        standing.work = Work::Waiting(waiting);
         standing.tell_if(true);
     }
 
-    /// The step's last word.
-    pub(crate) fn ended(&self, step: Step, words: &str) {
+    fn ended(&mut self, step: Step, how: &str) {
         let mut standing = hold(&self.0);
         (standing.step, standing.has_spoken) = (None, true);
-        tell(step, words);
+        tell(step, how);
+    }
+
+    fn contact_free(&mut self) {
+        stderr::ring();
+        stderr::line("you may let go now");
+    }
+
+    fn say(&mut self, message: &str) {
+        hold(&self.0).has_spoken = true;
+        stderr::message(message, "  ");
     }
 }
 
 fn tell(step: Step, words: &str) {
-    eprint_message(&format!("{:<10}{words}", step.to_string()), "          ");
+    stderr::message(&format!("{:<10}{words}", step.to_string()), "          ");
 }
 
 fn hold(standing: &Mutex<Standing>) -> MutexGuard<'_, Standing> {
@@ -140,25 +146,9 @@ impl Work {
                 let left = took.saturating_mul(to_do) / u32::try_from(done_bytes).unwrap_or(u32::MAX).max(1);
                 format!("{words}, {rate} KiB/s, {} left", seconds(left))
             }
-            Self::Waiting { attempts, since, need } => waiting_in_words(attempts, since.elapsed(), need),
+            Self::Waiting(waiting) => waiting.in_words(),
         }
     }
-}
-
-/// What the user can do while the program waits, and for how long it has waited.
-pub(crate) fn waiting_in_words(attempts: u32, waited: Duration, need: Need) -> String {
-    let plea = match need {
-        Need::Contact => "hold the wires on, or tap NRST",
-        Need::PowerCycle => "power-cycle the board",
-        Need::Probe => "plug the probe in",
-        Need::Replug => "the probe does not answer: unplug it and plug it in again",
-    };
-    format!("{plea}; {}, {}", count(attempts, "try"), seconds(waited))
-}
-
-/// A time in seconds with one decimal.
-pub(crate) fn seconds(time: Duration) -> String {
-    format!("{:.1} s", time.as_secs_f64())
 }
 
 #[cfg(test)]
@@ -178,13 +168,6 @@ mod tests {
         let work = Work::Advanced { done_bytes: 2 * 1024, total_bytes: 30 * 1024 };
         assert_eq!(work.in_words(Duration::from_millis(100)), "2 of 30 KiB, 20.0 KiB/s, 1.4 s left");
         assert_eq!(work.in_words(Duration::from_millis(20)), "2 of 30 KiB", "too short to tell a rate");
-    }
-
-    #[test]
-    fn one_try_is_singular() {
-        let words = |attempts| waiting_in_words(attempts, Duration::from_millis(1250), Need::PowerCycle);
-        assert_eq!(words(1), "power-cycle the board; 1 try, 1.2 s");
-        assert_eq!(words(1200), "power-cycle the board; 1,200 tries, 1.2 s");
     }
 
     fn standing() -> Standing {

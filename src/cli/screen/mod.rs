@@ -1,7 +1,9 @@
 //! What the user sees: reports, progress, errors and the log.
 
 pub(crate) mod audience;
+pub(crate) mod bars;
 pub(crate) mod failure;
+pub(crate) mod json;
 pub(crate) mod lines;
 pub(crate) mod logging;
 pub(crate) mod output;
@@ -9,6 +11,8 @@ pub(crate) mod page;
 pub(crate) mod phases;
 pub(crate) mod probe_names;
 pub(crate) mod progress;
+mod stderr;
+pub(crate) mod voice;
 
 pub(crate) use self::{
     output::{Answer, Outcome, Report},

@@ -11,7 +11,10 @@ use std::{
 };
 
 use m365_drv::{
-    board::{BoardState, Ledger, progress::Event},
+    board::{
+        BoardState, Ledger,
+        progress::{Event, Step},
+    },
     ops::Known,
 };
 use serde::Serialize;
@@ -25,6 +28,7 @@ use crate::cli::{
         failure::Failure,
         logging,
         page::{Page, Width},
+        stderr,
     },
 };
 
@@ -68,7 +72,7 @@ impl Outcome {
 #[derive(Clone)]
 pub(crate) struct Output {
     typed: Arc<Typed>,
-    lines: Option<Arc<Mutex<Lines>>>,
+    lines: Option<Arc<Mutex<Numbering>>>,
     ended: Arc<AtomicBool>,
     /// Why stdout could not be written, the first time that happened.
     unwritten: Arc<OnceLock<io::Error>>,
@@ -76,9 +80,9 @@ pub(crate) struct Output {
     ledger: Arc<OnceLock<Ledger>>,
 }
 
-/// The state of the JSON Lines.
+/// Where the JSON Lines are.
 #[derive(Default)]
-struct Lines {
+struct Numbering {
     /// Number of the next line.
     seq: u64,
     /// Whether the result was given: nothing follows it.
@@ -94,24 +98,14 @@ pub(crate) enum Line<'a> {
         command: Option<&'a str>,
         simulated: bool,
     },
-    Step {
-        step: &'a str,
-        state: &'static str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        took_ms: Option<u64>,
-    },
-    Progress {
-        step: &'a str,
+    /// A step that waits; the other `progress` lines are events.
+    #[serde(rename = "progress")]
+    Waiting {
+        step: Step,
         done_bytes: u64,
         total_bytes: u64,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        attempts: Option<u32>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        waited_ms: Option<u64>,
-    },
-    Warning {
-        name: &'a str,
-        message: String,
+        attempts: u32,
+        waited_ms: u64,
     },
     Result {
         exit: u8,
@@ -120,7 +114,7 @@ pub(crate) enum Line<'a> {
         report: Option<&'a RawValue>,
         error: Option<&'a Failure>,
     },
-    /// Any other event, as the library has it.
+    /// An event, as the library has it.
     #[serde(untagged)]
     Event(&'a Event),
 }
@@ -223,7 +217,7 @@ impl Output {
         let exit = if error.use_stderr() {
             if !self.is_json() {
                 // Clap breaks its help, and nothing else.
-                eprint_message(&text.ansi().to_string(), "  ");
+                stderr::message(&text.ansi().to_string(), "  ");
             }
             let failure = Failure::of_clap(error.kind(), &text.to_string(), &self.typed);
             self.end_silently(Exit::Usage, &failure);
@@ -255,7 +249,7 @@ impl Output {
         self.end_silently(Exit::Output, &failure);
         // Whoever has read as far as wanted needs no error, unless a board was changed.
         if cause.kind() != io::ErrorKind::BrokenPipe || self.board() != BoardState::Untouched {
-            eprint_line(&failure.text(Exit::Output, self.board(), &self.typed));
+            stderr::line(&failure.text(Exit::Output, self.board(), &self.typed));
         }
         Exit::Output
     }
@@ -265,10 +259,10 @@ impl Output {
         self.end_silently(exit, failure);
         // What stdout does not take is told on stderr.
         if !self.is_json() || self.unwritten.get().is_some() {
-            eprint_line(&failure.text(exit, self.board(), &self.typed));
+            stderr::line(&failure.text(exit, self.board(), &self.typed));
         }
         if let Some((message, cause)) = logging::unwritten().filter(|_| exit != Exit::Output) {
-            eprint_message(&format!("warning: {message}: {cause}"), "  ");
+            stderr::message(&format!("warning: {message}: {cause}"), "  ");
         }
         exit
     }
@@ -286,26 +280,11 @@ impl Output {
 
     /// Writes to stdout. Whoever reads may have gone (`| head`), and a disk may be full: that must not stop a board from
     /// being written, and is told at the end.
-    fn put(&self, stdout: impl Write, text: &str) {
-        if let Err(error) = put(stdout, text) {
+    fn put(&self, mut stdout: impl Write, text: &str) {
+        if let Err(error) = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
             let _ = self.unwritten.set(error);
         }
     }
-}
-
-fn put(mut stream: impl Write, text: &str) -> io::Result<()> {
-    stream.write_all(text.as_bytes())?;
-    stream.flush()
-}
-
-/// Prints a line on stderr, through anstream, which knows whether colours are wanted.
-pub(crate) fn eprint_line(line: &str) {
-    let _ = put(anstream::stderr(), &format!("{line}\n"));
-}
-
-/// Prints a message on stderr, broken at words; its other lines begin with `hang`.
-pub(crate) fn eprint_message(message: &str, hang: &str) {
-    eprint_line(&Width::of_stderr().message(message.trim_end_matches('\n'), hang));
 }
 
 #[cfg(test)]

@@ -22,10 +22,22 @@ impl Phases {
         }
     }
 
+    /// How long the last one took, and how fast it was.
+    pub(crate) fn last_in_words(&self) -> String {
+        let Some((_, took, bytes)) = self.rows.last() else { return String::new() };
+        let rate = kib_per_second(*bytes, *took).map_or_else(String::new, |rate| format!(", {rate} KiB/s"));
+        format!("{}{rate}", seconds(*took))
+    }
+
     /// Whether there is nothing to tell.
     pub(crate) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
+}
+
+/// A time in seconds with one decimal.
+pub(crate) fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
 }
 
 /// What takes less time than this has no rate: it would tell more about the clock than about the link.

@@ -18,7 +18,7 @@ use crate::cli::{
     args::{backup_place::BackupArgs, consent::ConsentArg, goal::WantedArgs},
     exit_codes::Exit,
     files::NewFile,
-    screen::{Answer, Outcome, Page, Report, Tone, lines::seconds},
+    screen::{Answer, Outcome, Page, Report, Tone, phases::seconds},
     verbs::{
         data::{Written, source_row},
         info::firmware_row,

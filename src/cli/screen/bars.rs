@@ -1,0 +1,79 @@
+//! Progress on a terminal: a bar for the current step, a line for each step that ended.
+
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use m365_drv::board::progress::Step;
+
+use super::{
+    page::Width,
+    stderr,
+    voice::{Voice, Waiting},
+};
+
+/// What the second line of a step begins with.
+const HANG: &str = "            ";
+
+/// The bars, and the one of the current step.
+pub(crate) struct Bars {
+    all: MultiProgress,
+    bar: ProgressBar,
+    step: Step,
+}
+
+impl Bars {
+    pub(crate) fn new(all: MultiProgress) -> Self {
+        Self { all, bar: ProgressBar::hidden(), step: Step::Connect }
+    }
+}
+
+impl Voice for Bars {
+    fn started(&mut self, step: Step) {
+        self.step = step;
+        self.bar = self.all.add(ProgressBar::new_spinner().with_message(format!("{step:<10}")));
+        self.bar.set_style(style("{spinner} {msg}"));
+        self.bar.enable_steady_tick(Duration::from_millis(100));
+    }
+
+    fn advanced(&mut self, done_bytes: u64, total_bytes: u64) {
+        if self.bar.length() != Some(total_bytes) {
+            self.bar.set_length(total_bytes);
+            self.bar.set_style(style("{spinner} {msg}{wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}"));
+        }
+        self.bar.set_position(done_bytes);
+    }
+
+    fn waiting(&mut self, waiting: Waiting) {
+        let line = format!("  {:<10}{}", self.step.to_string(), waiting.in_words());
+        self.bar.set_message(Width::of_stderr().message(&line, HANG).trim_start().to_owned());
+    }
+
+    fn ended(&mut self, step: Step, how: &str) {
+        self.bar.finish_and_clear();
+        self.all.remove(&self.bar);
+        let line = format!("  {:<10}{how}", step.to_string());
+        self.all.suspend(|| stderr::message(&line, HANG));
+    }
+
+    fn contact_free(&mut self) {
+        self.all.suspend(|| {
+            stderr::ring();
+            stderr::line("  you may let go now");
+        });
+    }
+
+    fn say(&mut self, message: &str) {
+        self.all.suspend(|| stderr::message(message, "  "));
+    }
+}
+
+impl Drop for Bars {
+    /// A procedure that failed in the middle of a step leaves its bar; it must not stand above the error.
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
+}

@@ -1,0 +1,72 @@
+//! Progress with `--json`: every event is a line, of those that come often fewer.
+
+use std::time::{Duration, Instant};
+
+use m365_drv::board::progress::{Event, Step};
+
+use super::{
+    output::{Line, Output},
+    voice::{Voice, Waiting},
+};
+
+/// How often a line says that the program waits, and how contact is meanwhile.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Into how many parts the lines divide a step, at most.
+const PARTS: u64 = 32;
+
+/// The events on stdout.
+pub(crate) struct Json {
+    output: Output,
+    step: Step,
+    told_bytes: u64,
+    told_waiting: Option<Instant>,
+    told_contact: Option<Instant>,
+}
+
+impl Json {
+    pub(crate) fn new(output: Output) -> Self {
+        Self { output, step: Step::Connect, told_bytes: 0, told_waiting: None, told_contact: None }
+    }
+}
+
+impl Voice for Json {
+    fn started(&mut self, step: Step) {
+        *self = Self { step, ..Self::new(self.output.clone()) };
+    }
+
+    fn waiting(&mut self, Waiting { attempts, since, .. }: Waiting) {
+        if is_due(&mut self.told_waiting) {
+            let waited_ms = since.elapsed().as_millis() as u64;
+            self.output.emit(&Line::Waiting { step: self.step, done_bytes: 0, total_bytes: 0, attempts, waited_ms });
+        }
+    }
+
+    fn event(&mut self, event: &Event) {
+        let is_told = match *event {
+            Event::Advanced { done_bytes, total_bytes, .. } => {
+                let is_due =
+                    done_bytes == total_bytes || done_bytes.saturating_sub(self.told_bytes) >= total_bytes / PARTS;
+                if is_due {
+                    self.told_bytes = done_bytes;
+                }
+                is_due
+            }
+            Event::Waiting { .. } => false,
+            Event::Contact { voltage_mv: None, need: Some(_), .. } => is_due(&mut self.told_contact),
+            _ => true,
+        };
+        if is_told {
+            self.output.emit(&Line::Event(event));
+        }
+    }
+}
+
+/// Whether it is time for a line again.
+fn is_due(last: &mut Option<Instant>) -> bool {
+    let is_due = last.is_none_or(|last| last.elapsed() >= EVERY);
+    if is_due {
+        *last = Some(Instant::now());
+    }
+    is_due
+}

@@ -1,0 +1,79 @@
+//! The ways to show what a procedure does: bars on a terminal, lines, JSON Lines, or nothing.
+
+use std::time::{Duration, Instant};
+
+use m365_drv::{
+    board::progress::{Event, Need, Step},
+    count::count,
+};
+
+use super::phases::seconds;
+
+/// One way to show what a procedure does. What a way has no method for, it does not show.
+pub(crate) trait Voice {
+    /// A step begins.
+    fn started(&mut self, _step: Step) {}
+
+    /// The current step has done this much.
+    fn advanced(&mut self, _done_bytes: u64, _total_bytes: u64) {}
+
+    /// The current step waits; called after each try.
+    fn waiting(&mut self, _waiting: Waiting) {}
+
+    /// The current step ended; `how` stays on the screen.
+    fn ended(&mut self, _step: Step, _how: &str) {}
+
+    /// Contact is no longer needed.
+    fn contact_free(&mut self) {}
+
+    /// A message for a person, which may be coloured.
+    fn say(&mut self, _message: &str) {}
+
+    /// Any event, for programs.
+    fn event(&mut self, _event: &Event) {}
+}
+
+/// Shows nothing.
+pub(crate) struct Silence;
+
+impl Voice for Silence {}
+
+/// A step that waits for something.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Waiting {
+    /// Tries so far.
+    pub(crate) attempts: u32,
+    /// The first try, by the computer's clock: a simulated board's runs faster.
+    pub(crate) since: Instant,
+    /// What the user can do meanwhile.
+    pub(crate) need: Need,
+}
+
+impl Waiting {
+    /// What the user can do, and for how long the program has waited.
+    pub(crate) fn in_words(self) -> String {
+        words(self.attempts, self.since.elapsed(), self.need)
+    }
+}
+
+fn words(attempts: u32, waited: Duration, need: Need) -> String {
+    let plea = match need {
+        Need::Contact => "hold the wires on, or tap NRST",
+        Need::PowerCycle => "power-cycle the board",
+        Need::Probe => "plug the probe in",
+        Need::Replug => "the probe does not answer: unplug it and plug it in again",
+    };
+    format!("{plea}; {}, {}", count(attempts, "try"), seconds(waited))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_try_is_singular() {
+        let words = |attempts| words(attempts, Duration::from_millis(1250), Need::PowerCycle);
+        assert_eq!(words(1), "power-cycle the board; 1 try, 1.2 s");
+        assert_eq!(words(1200), "power-cycle the board; 1,200 tries, 1.2 s");
+    }
+}
