@@ -12,10 +12,10 @@ use std::{
 use indicatif::MultiProgress;
 use m365_drv::ops::Known;
 
-use crate::cli::{Answer, Cli, Context, Output, Typed, defect, start_log};
+use crate::cli::{Answer, Cli, CommandLine, Context, Output, defect, start_log};
 
 fn main() -> ExitCode {
-    let (typed, cli) = Typed::read(&env::args_os().collect::<Vec<_>>());
+    let (typed, cli) = CommandLine::read(&env::args_os().collect::<Vec<_>>());
     typed.color.write_global();
     let typed = Arc::new(typed);
     let output = Output::begin(typed.clone());

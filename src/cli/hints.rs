@@ -1,6 +1,6 @@
 //! Advice: for each failure, the next command to type. It is written here and nowhere else.
 
-use std::path::Path;
+use std::{borrow::Cow, path::Path};
 
 use m365_drv::{
     board::{self, ProbeEntry, Startup},
@@ -10,7 +10,7 @@ use m365_drv::{
 };
 
 use super::{
-    args::command_line::Typed,
+    args::command_line::CommandLine,
     exit,
     exit_codes::Exit,
     probe_fixes::{self, System},
@@ -20,12 +20,12 @@ use super::{
 const TO_BOARD: [&str; 5] = ["--simulate", "--probe", "--speed", "--connect", "--wait"];
 
 /// The next command after a run that ended like this; `None` if there is none.
-pub(crate) fn next(exit: Exit, error: Option<&anyhow::Error>, typed: &Typed) -> Option<String> {
+pub(crate) fn next(exit: Exit, error: Option<&anyhow::Error>, typed: &CommandLine) -> Option<String> {
     error.and_then(|error| for_error(error, typed)).or_else(|| for_exit(exit, typed))
 }
 
 /// If the error itself tells more than its exit code.
-fn for_error(error: &anyhow::Error, typed: &Typed) -> Option<String> {
+fn for_error(error: &anyhow::Error, typed: &CommandLine) -> Option<String> {
     if let Some(error) = exit::of_board(error) {
         return match error {
             board::Error::ProbeAccess(problem) => probe_fixes::command(problem, System::HERE),
@@ -50,13 +50,13 @@ fn for_error(error: &anyhow::Error, typed: &Typed) -> Option<String> {
         }
         ops::Error::BadSerial(_) => Some(typed.again(&missing("--serial", "SERIAL"))),
         ops::Error::NoMileage => Some(typed.again(&missing("--km", "KM"))),
-        ops::Error::OtherBlock(_) => Some(typed.other(&["data", "show", file_of(typed, "--data")?], &[])),
-        ops::Error::Gate { kind, .. } => Some(typed.other(&["image", "show", file_of(typed, option_of(*kind))?], &[])),
+        ops::Error::OtherBlock(_) => Some(typed.other(&["data", "show", &file_of(typed, "--data")?], &[])),
+        ops::Error::Gate { kind, .. } => Some(typed.other(&["image", "show", &file_of(typed, option_of(*kind))?], &[])),
         ops::Error::Backup(BackupError::Malformed { .. } | BackupError::Io { what: "read", .. }) => {
             Some("m365-drv explain backup".into())
         }
         ops::Error::DumpLacks { lacks, .. } => {
-            let file = typed.argument()?;
+            let file = &*typed.value("FILE")?;
             let lacks = |lack| lacks.contains(&lack);
             let mut words = vec!["flash", "SCOOTER"];
             let usable = |lack, kind| !lacks(lack) && is_usable(file, kind);
@@ -69,7 +69,7 @@ fn for_error(error: &anyhow::Error, typed: &Typed) -> Option<String> {
             Some(typed.other(&words, &TO_BOARD))
         }
         ops::Error::BackupWithoutFlash => {
-            let file = typed.argument()?;
+            let file = &*typed.value("FILE")?;
             let dump = Dump::open(Path::new(file)).ok();
             let has_block = dump.is_some_and(|dump| !dump.blocks(dump.layout().data_block()).is_empty());
             let data: &[_] = if has_block { &["--data", file] } else { &["--serial", "SERIAL", "--km", "KM"] };
@@ -87,8 +87,8 @@ fn for_error(error: &anyhow::Error, typed: &Typed) -> Option<String> {
 }
 
 /// The file that an error is about: the value of its option, or what is to be restored.
-fn file_of<'t>(typed: &'t Typed, option: &str) -> Option<&'t str> {
-    let restored = || typed.argument().filter(|_| typed.command.as_deref() == Some("restore"));
+fn file_of<'t>(typed: &'t CommandLine, option: &str) -> Option<Cow<'t, str>> {
+    let restored = || typed.value("FILE").filter(|_| typed.command.as_deref() == Some("restore"));
     typed.value(option).or_else(restored)
 }
 
@@ -132,7 +132,7 @@ fn option_of(kind: Kind) -> &'static str {
     if kind == Kind::Boot { "--boot" } else { "--drv" }
 }
 
-fn for_exit(exit: Exit, typed: &Typed) -> Option<String> {
+fn for_exit(exit: Exit, typed: &CommandLine) -> Option<String> {
     let command = typed.command.as_deref();
     Some(match exit {
         // What can be typed depends on where the report was to go.
@@ -228,8 +228,8 @@ mod tests {
 
     use super::*;
 
-    fn typed(line: &str) -> Typed {
-        Typed::read(&line.split(' ').map(OsString::from).collect::<Vec<_>>()).0
+    fn typed(line: &str) -> CommandLine {
+        CommandLine::read(&line.split(' ').map(OsString::from).collect::<Vec<_>>()).0
     }
 
     fn probe(index: usize, serial: Option<&str>) -> ProbeEntry {

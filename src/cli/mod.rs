@@ -19,7 +19,7 @@ use m365_drv::{
 };
 
 pub(crate) use self::{
-    args::command_line::Typed,
+    args::command_line::CommandLine,
     context::Context,
     exit::defect,
     screen::{

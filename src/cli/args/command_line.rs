@@ -1,13 +1,14 @@
 //! The command line as it was typed; known before clap reads it, and also if clap refuses it.
 
 use std::{
-    ffi::OsString,
+    borrow::Cow,
+    ffi::{OsStr, OsString},
     fs,
-    path::{self, Path},
+    path::{self, Path, PathBuf},
 };
 
 use anstream::ColorChoice;
-use clap::{CommandFactory, FromArgMatches, ValueEnum};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, ValueEnum};
 
 use crate::cli::{
     Cli, ColorArg,
@@ -18,9 +19,11 @@ use crate::cli::{
 };
 
 /// What was typed, and the few facts about it that every message needs, also one about bad usage.
-pub(crate) struct Typed {
+pub(crate) struct CommandLine {
     /// The words after the program's name.
     words: Vec<Word>,
+    /// The values of the innermost command and of the global options; empty if clap refused the words.
+    matches: ArgMatches,
     /// The command's name (`"data show"` for a nested one); `None` if none was typed.
     pub(crate) command: Option<String>,
     /// Whether JSON Lines are wanted.
@@ -29,33 +32,53 @@ pub(crate) struct Typed {
     pub(crate) simulated: bool,
     /// Whether colours are wanted.
     pub(crate) color: ColorChoice,
+    /// Where the log goes.
+    pub(crate) log_file: Option<PathBuf>,
     /// Whether the command works on a board, so that an error tells the board's state.
     pub(crate) has_board: bool,
 }
 
-impl Typed {
-    /// Reads the command line. Command and `--json` are known even if clap refuses it.
+impl CommandLine {
+    /// Reads the command line. If clap refuses it, a part of it is known all the same, so that the refusal is told as it was
+    /// asked for.
     pub(crate) fn read(arguments: &[OsString]) -> (Self, Result<Cli, clap::Error>) {
         let words = with_roles(arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned()));
         // Wrapped help that is wider than this is hard to read on a wide terminal.
-        let matches = Cli::command().max_term_width(100).try_get_matches_from(arguments);
-        let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
+        let (matches, cli) = match Cli::command().max_term_width(100).try_get_matches_from(arguments) {
+            Ok(matches) => {
+                let cli = Cli::from_arg_matches(&matches);
+                (matches, cli)
+            }
+            Err(refused) => (ArgMatches::default(), Err(refused)),
+        };
+        let cli = match cli {
             Err(help) if !help.use_stderr() => Err(help),
             cli => match suggestions::stray_value(&words, &mut Cli::command()) {
                 Some(stray) => Err(stray),
                 None => cli.map_err(|error| suggestions::harmless(error, &words, &mut Cli::command())),
             },
         };
+        let names = command_words(&words, &Cli::command()).join(" ");
         let has = |option| words.iter().any(|word| word.is(option));
-        let typed = Self {
-            command: command_in(&words),
+        let refused = |option| value_in(&words, option);
+        let (color, log_file) = match &cli {
+            Ok(Cli { globals, .. }) => (globals.color, globals.log_file.clone()),
+            Err(_) => (
+                refused("--color").and_then(|when| ColorArg::from_str(when, true).ok()).unwrap_or(ColorArg::Auto),
+                refused("--log-file").map(PathBuf::from),
+            ),
+        };
+        let line = Self {
+            command: Some(names).filter(|names| !names.is_empty()),
             json: has("--json"),
             simulated: has("--simulate"),
-            color: cli.as_ref().map_or_else(|_| color_of(&words), |cli| cli.globals.color).into(),
+            color: color.into(),
+            log_file,
             has_board: cli.as_ref().is_ok_and(|cli| cli.command.uses_board()),
+            matches: innermost(matches),
             words,
         };
-        (typed, cli)
+        (line, cli)
     }
 
     /// The same command line again with these options added, ready to paste into a shell.
@@ -95,17 +118,10 @@ impl Typed {
         line(words.chain(command.iter().copied()))
     }
 
-    /// The value of this option.
-    pub(crate) fn value(&self, option: &str) -> Option<&str> {
-        let at = self.words.iter().position(|word| word.is(option))?;
-        let behind = self.words[at].text.split_once('=').map(|(_, value)| value);
-        behind.or_else(|| self.words.get(at + 1).map(|word| word.text.as_str()))
-    }
-
-    /// The first argument of the command, if it has one.
-    pub(crate) fn argument(&self) -> Option<&str> {
-        let names = self.command.as_deref().map_or(0, |command| command.split(' ').count());
-        self.words.iter().filter(|word| word.role == Role::Plain).nth(names).map(|word| word.text.as_str())
+    /// The value of an option, or of an argument that help shows in capitals.
+    pub(crate) fn value(&self, name: &str) -> Option<Cow<'_, str>> {
+        let id = name.trim_start_matches("--").replace('-', "_").to_lowercase();
+        self.matches.try_get_raw(&id).ok()??.next().map(OsStr::to_string_lossy)
     }
 
     /// Whether this option was typed, with or without a value.
@@ -113,23 +129,30 @@ impl Typed {
         self.words.iter().any(|word| word.is(option))
     }
 
-    /// Whether this file is named anywhere else than in the value of this option.
-    pub(crate) fn names_besides(&self, option: &str, file: &Path) -> bool {
-        let same = |text: &str| match (fs::canonicalize(text), fs::canonicalize(file)) {
+    /// Whether this file is named for anything besides the log.
+    pub(crate) fn names_besides_log(&self, file: &Path) -> bool {
+        let same = |other: &PathBuf| match (fs::canonicalize(other), fs::canonicalize(file)) {
             (Ok(one), Ok(other)) => one == other,
-            _ => path::absolute(text).ok() == path::absolute(file).ok(),
+            _ => path::absolute(other).ok() == path::absolute(file).ok(),
         };
-        let of_option = |at: usize| {
-            self.words[at].is(option) || (self.words[at].role == Role::Value && self.words[at - 1].is(option))
-        };
-        let others = (0..self.words.len()).filter(|at| !of_option(*at)).map(|at| &*self.words[at].text);
-        others.flat_map(|text| [Some(text), text.split_once('=').map(|(_, value)| value)]).flatten().any(same)
+        let others = self.matches.ids().filter(|id| *id != "log_file");
+        others.filter_map(|id| self.matches.try_get_many(id.as_str()).ok()?).flatten().any(same)
     }
 }
 
-fn command_in(words: &[Word]) -> Option<String> {
-    let names = command_words(words, &Cli::command());
-    (!names.is_empty()).then(|| names.join(" "))
+/// What clap made of the last of the commands that follow each other.
+fn innermost(mut matches: ArgMatches) -> ArgMatches {
+    while let Some((_, inner)) = matches.remove_subcommand() {
+        matches = inner;
+    }
+    matches
+}
+
+/// The value of an option.
+fn value_in<'w>(words: &'w [Word], option: &str) -> Option<&'w str> {
+    let at = words.iter().position(|word| word.is(option))?;
+    let behind = words[at].text.split_once('=').map(|(_, value)| value);
+    behind.or_else(|| words.get(at + 1).map(|word| &*word.text))
 }
 
 fn texts(words: &[Word]) -> impl Iterator<Item = &str> {
@@ -139,15 +162,6 @@ fn texts(words: &[Word]) -> impl Iterator<Item = &str> {
 /// A command line that can be pasted into a shell.
 fn line<'a>(words: impl Iterator<Item = &'a str>) -> String {
     words.fold("m365-drv".to_owned(), |line, word| line + " " + &quote(word))
-}
-
-/// The colours that a refused command line asks for.
-fn color_of(words: &[Word]) -> ColorArg {
-    let value = words.iter().enumerate().filter(|(_, word)| word.is("--color")).find_map(|(at, word)| {
-        let behind = word.text.split_once('=').map(|(_, value)| value);
-        behind.or_else(|| words.get(at + 1).map(|word| word.text.as_str()))
-    });
-    value.and_then(|value| ColorArg::from_str(value, true).ok()).unwrap_or(ColorArg::Auto)
 }
 
 /// Quotes a word if a shell of this system would split or change it.
@@ -185,8 +199,8 @@ fn is_plain(word: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn read(line: &str) -> (Typed, Result<Cli, clap::Error>) {
-        Typed::read(&line.split(' ').map(OsString::from).collect::<Vec<_>>())
+    fn read(line: &str) -> (CommandLine, Result<Cli, clap::Error>) {
+        CommandLine::read(&line.split(' ').map(OsString::from).collect::<Vec<_>>())
     }
 
     #[test]
@@ -212,7 +226,7 @@ mod tests {
     #[cfg(not(windows))]
     #[test]
     fn the_line_can_be_pasted_again() {
-        let typed = Typed::read(&["m365-drv", "data", "show", "my file's.bin"].map(OsString::from)).0;
+        let typed = CommandLine::read(&["m365-drv", "data", "show", "my file's.bin"].map(OsString::from)).0;
         assert_eq!(typed.again(&["--json"]), r"m365-drv data show 'my file'\''s.bin' --json");
     }
 
@@ -260,17 +274,20 @@ mod tests {
 
     #[test]
     fn the_value_of_an_option_is_no_argument() {
-        assert_eq!(read("m365-drv restore --probe usb:1-1 l.json").0.argument(), Some("l.json"));
-        assert_eq!(read("m365-drv data edit -o b.bin a.bin").0.argument(), Some("a.bin"));
-        assert_eq!(read("m365-drv info").0.argument(), None);
+        let value = |line: &str, name| read(line).0.value(name).map(Cow::into_owned);
+        assert_eq!(value("m365-drv restore --probe usb:1-1 l.json", "FILE").as_deref(), Some("l.json"));
+        assert_eq!(value("m365-drv data edit -o b.bin a.bin", "FILE").as_deref(), Some("a.bin"));
+        assert_eq!(value("m365-drv data edit -o b.bin a.bin", "--output").as_deref(), Some("b.bin"));
+        assert_eq!((value("m365-drv info", "FILE"), value("m365-drv scooters --nonsense", "FILE")), (None, None));
     }
 
     #[test]
     fn a_file_is_named_besides_an_option_in_whatever_way() {
-        let named = |line: &str| read(line).0.names_besides("--log-file", Path::new("a.bin"));
+        let named = |line: &str| read(line).0.names_besides_log(Path::new("a.bin"));
         assert!(!named("m365-drv --log-file a.bin info") && !named("m365-drv --log-file=a.bin info"));
         assert!(named("m365-drv --log-file a.bin data show a.bin"));
         assert!(named("m365-drv --log-file a.bin flash pro --drv=./a.bin"));
         assert!(named("m365-drv --log-file a.bin flash pro --image-out a.bin"));
+        assert!(!named("m365-drv --log-file a.bin data new --serial a.bin -o b.bin"), "a serial is not a file");
     }
 }

@@ -10,6 +10,7 @@ use m365_drv::{
     sim::Scenario,
     target::{NameError, Target},
 };
+use strsim::osa_distance;
 
 use crate::cli::args::{
     values::parse_wait,
@@ -145,23 +146,7 @@ fn invalid(error: &clap::Error) -> Option<String> {
 fn is_near(typed: &str, proposed: &str) -> bool {
     let (typed, proposed) = (typed.trim_start_matches('-').to_lowercase(), proposed.trim_start_matches('-'));
     let shorter = typed.chars().count().min(proposed.chars().count());
-    (shorter >= 3 && proposed.starts_with(&typed)) || distance(&typed, proposed) <= (shorter / 3).max(1)
-}
-
-/// How many letters are missing, too many, wrong or swapped with the next.
-fn distance(one: &str, other: &str) -> usize {
-    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
-    let mut rows: Vec<Vec<usize>> = vec![(0..=other.len()).collect()];
-    for (i, a) in one.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, b) in other.iter().enumerate() {
-            let changed = (rows[i][j] + usize::from(a != b)).min(rows[i][j + 1] + 1).min(row[j] + 1);
-            let is_swap = i > 0 && j > 0 && one[i - 1] == *b && *a == other[j - 1];
-            row.push(if is_swap { changed.min(rows[i - 1][j - 1] + 1) } else { changed });
-        }
-        rows.push(row);
-    }
-    rows[one.len()][other.len()]
+    (shorter >= 3 && proposed.starts_with(&typed)) || osa_distance(&typed, proposed) <= (shorter / 3).max(1)
 }
 
 /// What this program proposes itself.
@@ -258,7 +243,7 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
-    use crate::cli::{Cli, Typed};
+    use crate::cli::{Cli, CommandLine};
 
     /// What is never proposed: it changes a board, consents to that, skips a check, or is another unit.
     const DANGEROUS: [&str; 13] = [
@@ -280,7 +265,7 @@ mod tests {
     /// What is printed for a command line that is refused; empty if it is accepted.
     fn refusal(words: &[&str]) -> String {
         let words: Vec<_> = ["m365-drv"].iter().chain(words).map(OsString::from).collect();
-        Typed::read(&words).1.err().map_or_else(String::new, |error| error.render().to_string())
+        CommandLine::read(&words).1.err().map_or_else(String::new, |error| error.render().to_string())
     }
 
     /// The word with one letter missing, doubled or swapped with the next.
@@ -413,7 +398,7 @@ mod tests {
     #[test]
     fn letters_are_counted_as_they_are_mistyped() {
         for (one, other, letters) in [("inof", "info", 1), ("ifo", "info", 1), ("batch", "backup", 4), ("", "man", 3)] {
-            assert_eq!((distance(one, other), distance(other, one)), (letters, letters), "{one} {other}");
+            assert_eq!((osa_distance(one, other), osa_distance(other, one)), (letters, letters), "{one} {other}");
         }
     }
 

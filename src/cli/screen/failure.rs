@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::cli::{
-    args::command_line::Typed,
+    args::command_line::CommandLine,
     exit_codes::Exit,
     hints,
     screen::{page::Width, probe_names},
@@ -33,7 +33,7 @@ pub(crate) struct Failure {
 
 impl Failure {
     /// A run that ended with this error.
-    pub(crate) fn new(exit: Exit, error: &anyhow::Error, typed: &Typed) -> Self {
+    pub(crate) fn new(exit: Exit, error: &anyhow::Error, typed: &CommandLine) -> Self {
         let chain = error.chain().skip(1).map(ToString::to_string);
         let causes = chain.chain(details(error)).chain(probe_names::named_by(error)).collect();
         let hint = hints::next(exit, Some(error), typed);
@@ -42,7 +42,7 @@ impl Failure {
 
     /// A command line that clap refused: what is wrong with it, and what clap says to it (missing arguments, possible
     /// values, a tip).
-    pub(crate) fn of_clap(kind: ErrorKind, text: &str, typed: &Typed) -> Self {
+    pub(crate) fn of_clap(kind: ErrorKind, text: &str, typed: &CommandLine) -> Self {
         let (message, causes) = usage_in_words(kind, text);
         let hint = hints::next(Exit::Usage, None, typed);
         Self { name: Exit::Usage.row().name, message, causes, hint, known: None, backup: None }
@@ -56,7 +56,7 @@ impl Failure {
     }
 
     /// The last lines of a run: what happened, what the board is now, what to type.
-    pub(crate) fn text(&self, exit: Exit, board: BoardState, typed: &Typed) -> String {
+    pub(crate) fn text(&self, exit: Exit, board: BoardState, typed: &CommandLine) -> String {
         let (row, width) = (exit.row(), Width::of_stderr());
         let red = anstyle::AnsiColor::Red.on_default().bold();
         let mut lines = vec![width.message(&format!("{red}error:{red:#} {}", escaped(&self.message)), "  ")];

@@ -19,7 +19,7 @@ use m365_drv::{
 
 use crate::cli::{
     Globals,
-    args::command_line::Typed,
+    args::command_line::CommandLine,
     exit::{Meaning, refuse, refuse_because},
     exit_codes::Exit,
     screen::{
@@ -39,7 +39,7 @@ struct Logs {
 
 /// Starts logging as the command line asks for; `globals` are missing if it was refused. Lines go through `bars`, so that
 /// they do not tear a progress bar.
-pub(crate) fn start(globals: Option<&Globals>, typed: &Typed, bars: MultiProgress) -> anyhow::Result<()> {
+pub(crate) fn start(globals: Option<&Globals>, typed: &CommandLine, bars: MultiProgress) -> anyhow::Result<()> {
     let (own, others) = match globals.map_or((true, 0), |globals| (globals.quiet, globals.verbose)) {
         (true, _) => (LevelFilter::Error, LevelFilter::Off),
         (false, 0) => (LevelFilter::Warn, LevelFilter::Off),
@@ -58,7 +58,7 @@ pub(crate) fn start(globals: Option<&Globals>, typed: &Typed, bars: MultiProgres
         })
         .target(Target::Pipe(Box::new(BesideBars(bars))))
         .build();
-    let file = typed.value("--log-file").map(|path| log_file(Path::new(path), typed)).transpose()?;
+    let file = typed.log_file.as_deref().map(|path| log_file(path, typed)).transpose()?;
     let level = screen.filter().max(file.as_ref().map_or(LevelFilter::Off, Logger::filter));
     // Fails only if a logger is set already, and this is the one place that sets it.
     if log::set_boxed_logger(Box::new(Logs { screen, file })).is_ok() {
@@ -150,9 +150,9 @@ pub(crate) fn record_end(exit: Exit, board: BoardState, report: Option<&str>, fa
 }
 
 /// A log is appended to an earlier one. A file that is not a log is not written to.
-fn log_file(path: &Path, typed: &Typed) -> anyhow::Result<Logger> {
+fn log_file(path: &Path, typed: &CommandLine) -> anyhow::Result<Logger> {
     let what = || format!("cannot write the log file {}", quoted_path(path));
-    if typed.names_besides("--log-file", path) {
+    if typed.names_besides_log(path) {
         let message = format!("{} is used twice: the log needs a file of its own", quoted_path(path));
         return Err(refuse(Exit::Usage, message));
     }

@@ -21,7 +21,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::cli::{
-    args::command_line::Typed,
+    args::command_line::CommandLine,
     exit::{self, Meaning, refuse_because},
     exit_codes::Exit,
     screen::{
@@ -71,7 +71,7 @@ impl Outcome {
 /// The two ways to report: lines of JSON on stdout, or text on stdout and stderr.
 #[derive(Clone)]
 pub(crate) struct Output {
-    typed: Arc<Typed>,
+    typed: Arc<CommandLine>,
     lines: Option<Arc<Mutex<Numbering>>>,
     ended: Arc<AtomicBool>,
     /// Why stdout could not be written, the first time that happened.
@@ -128,7 +128,7 @@ struct Numbered<'a> {
 
 impl Output {
     /// Begins the run; with `--json` this is the `hello` line.
-    pub(crate) fn begin(typed: Arc<Typed>) -> Self {
+    pub(crate) fn begin(typed: Arc<CommandLine>) -> Self {
         let lines = typed.json.then(Arc::default);
         let output = Self { typed, lines, ended: Arc::default(), unwritten: Arc::default(), ledger: Arc::default() };
         output.emit(&Line::Hello {
