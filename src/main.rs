@@ -12,7 +12,7 @@ use std::{
 use indicatif::MultiProgress;
 use m365_drv::ops::Known;
 
-use crate::cli::{Answer, Cli, CommandLine, Context, Output, defect, start_log};
+use crate::cli::{Cli, CommandLine, CommandResult, Context, Output, defect, start_log};
 
 fn main() -> ExitCode {
     let (typed, cli) = CommandLine::read(&env::args_os().collect::<Vec<_>>());
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
 
 /// Runs the command. A simulated board is saved even if the command fails, so that it can be inspected and used again.
 /// What the command found out is put into `known`.
-fn run(cli: &Cli, output: &Output, bars: MultiProgress, known: &mut Known) -> Answer {
+fn run(cli: &Cli, output: &Output, bars: MultiProgress, known: &mut Known) -> CommandResult {
     let mut context = Context::new(cli, output, bars)?;
     let answer = panic::catch_unwind(AssertUnwindSafe(|| cli.command.run(&mut context)))
         .unwrap_or_else(|payload| Err(defect(payload.as_ref())));

@@ -24,13 +24,13 @@ pub(crate) enum Exit {
 
 impl Exit {
     /// The row of this exit code.
-    pub(crate) fn row(self) -> &'static Row {
+    pub(crate) fn row(self) -> &'static ExitRow {
         TABLE.iter().find(|row| row.exit == self).unwrap_or(&TABLE[1])
     }
 }
 
 /// One exit code: its number, its name in JSON, what it means, and what the board is after it.
-pub(crate) struct Row {
+pub(crate) struct ExitRow {
     pub(crate) exit: Exit,
     pub(crate) code: u8,
     pub(crate) name: &'static str,
@@ -48,8 +48,8 @@ const UNCHANGED: &str = "unchanged";
 const DEPENDS: &str = "see the `board:` line at the end of the run";
 
 /// All exit codes, in the order of their numbers.
-pub(crate) const TABLE: [Row; 17] = [
-    Row {
+pub(crate) const TABLE: [ExitRow; 17] = [
+    ExitRow {
         exit: Exit::Ok,
         code: 0,
         name: "ok",
@@ -58,7 +58,7 @@ pub(crate) const TABLE: [Row; 17] = [
         causes: &["After `flash`, unless it was a dry run: every planned byte was read back after the last write and \
                    is correct."],
     },
-    Row {
+    ExitRow {
         exit: Exit::Internal,
         code: 1,
         name: "internal",
@@ -71,7 +71,7 @@ pub(crate) const TABLE: [Row; 17] = [
              the message names the file.",
         ],
     },
-    Row {
+    ExitRow {
         exit: Exit::Usage,
         code: 2,
         name: "usage",
@@ -85,7 +85,7 @@ pub(crate) const TABLE: [Row; 17] = [
             "The topic given to `explain` is unknown.",
         ],
     },
-    Row {
+    ExitRow {
         exit: Exit::Consent,
         code: 3,
         name: "consent",
@@ -96,7 +96,7 @@ pub(crate) const TABLE: [Row; 17] = [
             "The chip is write-protected, or an earlier unlock was interrupted: unlocking rewrites its option bytes.",
         ],
     },
-    Row {
+    ExitRow {
         exit: Exit::NoProbe,
         code: 4,
         name: "no-probe",
@@ -108,7 +108,7 @@ pub(crate) const TABLE: [Row; 17] = [
             "Several probes are attached and --probe does not choose one.",
         ],
     },
-    Row {
+    ExitRow {
         exit: Exit::ProbeAccess,
         code: 5,
         name: "probe-access",
@@ -124,7 +124,7 @@ pub(crate) const TABLE: [Row; 17] = [
             "The driver could not open the probe for another reason, which the message gives.",
         ],
     },
-    Row {
+    ExitRow {
         exit: Exit::NoContact,
         code: 6,
         name: "no-contact",
@@ -137,7 +137,7 @@ pub(crate) const TABLE: [Row; 17] = [
             "The contact is too poor to erase anything: too many accesses failed.",
         ],
     },
-    Row {
+    ExitRow {
         exit: Exit::WrongBoard,
         code: 7,
         name: "wrong-board",
@@ -151,7 +151,7 @@ pub(crate) const TABLE: [Row; 17] = [
             "The protection of the chip is unknown or may be permanent, so nothing is written.",
         ],
     },
-    Row {
+    ExitRow {
         exit: Exit::Image,
         code: 8,
         name: "image",
@@ -167,7 +167,7 @@ pub(crate) const TABLE: [Row; 17] = [
             "The option bytes in the file to restore would protect the chip for good (RDP 0xcc).",
         ],
     },
-    Row {
+    ExitRow {
         exit: Exit::Data,
         code: 9,
         name: "data",
@@ -182,7 +182,7 @@ pub(crate) const TABLE: [Row; 17] = [
              number and mileage.",
         ],
     },
-    Row {
+    ExitRow {
         exit: Exit::Backup,
         code: 10,
         name: "backup",
@@ -195,7 +195,7 @@ pub(crate) const TABLE: [Row; 17] = [
             "The file that was written is not a backup when it is read again.",
         ],
     },
-    Row {
+    ExitRow {
         exit: Exit::Flash,
         code: 11,
         name: "flash",
@@ -209,7 +209,7 @@ pub(crate) const TABLE: [Row; 17] = [
              time.",
         ],
     },
-    Row {
+    ExitRow {
         exit: Exit::Verify,
         code: 12,
         name: "verify",
@@ -221,7 +221,7 @@ pub(crate) const TABLE: [Row; 17] = [
             "The option bytes start the watchdog at every reset, and the firmware does not feed it, so it keeps resetting.",
         ],
     },
-    Row {
+    ExitRow {
         exit: Exit::LinkLost,
         code: 13,
         name: "link-lost",
@@ -236,7 +236,7 @@ pub(crate) const TABLE: [Row; 17] = [
             "The flash algorithm did not arrive intact in the chip's SRAM.",
         ],
     },
-    Row {
+    ExitRow {
         exit: Exit::Locked,
         code: 14,
         name: "locked",
@@ -244,7 +244,7 @@ pub(crate) const TABLE: [Row; 17] = [
         board: UNCHANGED,
         causes: &["The chip is read-protected: its flash cannot be read until it is unlocked, which erases it."],
     },
-    Row {
+    ExitRow {
         exit: Exit::Output,
         code: 15,
         name: "output",
@@ -256,7 +256,7 @@ pub(crate) const TABLE: [Row; 17] = [
             "The log file could not be written: its disk is full.",
         ],
     },
-    Row {
+    ExitRow {
         exit: Exit::Interrupted,
         code: 130,
         name: "interrupted",
@@ -291,7 +291,7 @@ mod tests {
     fn the_readme_lists_every_exit_code_as_the_program_explains_it() {
         let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
         let mut table = "| exit code | name | meaning |\n|---|---|---|\n".to_owned();
-        for Row { code, name, meaning, .. } in &TABLE {
+        for ExitRow { code, name, meaning, .. } in &TABLE {
             writeln!(table, "| {code} | `{name}` | {meaning} |").unwrap();
         }
         assert!(readme.contains(&format!("\n\n{table}\n")), "README.md does not contain this table:\n{table}");

@@ -24,7 +24,7 @@ pub(crate) use self::{
     exit::defect,
     screen::{
         logging::start as start_log,
-        output::{Answer, Output},
+        output::{CommandResult, Output},
     },
 };
 use self::{
@@ -215,7 +215,7 @@ impl Command {
     }
 
     /// Runs the command.
-    pub(crate) fn run(&self, context: &mut Context) -> Answer {
+    pub(crate) fn run(&self, context: &mut Context) -> CommandResult {
         match self {
             Self::Flash(args) => flash::run(context, args),
             Self::Info => info::run(context),

@@ -135,7 +135,7 @@ fn answer(context: &Context) -> Result<String, ops::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::screen::page::Width;
+    use crate::cli::screen::page::Columns;
 
     #[test]
     fn one_word_agrees_and_nothing_else_does() {
@@ -154,7 +154,7 @@ mod tests {
         let mileage = Mileage::from_km(1234).unwrap();
         let on_board = on_board.map(|text| (Some(serial(text)), mileage));
         let data = DataChange { on_board, written: written.map(|text| (serial(text), mileage)) };
-        Width::of(columns).message(&question(Obstacle::ReadProtected, data, &BackupStore::in_folder("backups")), "  ")
+        Columns::of(columns).message(&question(Obstacle::ReadProtected, data, &BackupStore::in_folder("backups")), "  ")
     }
 
     const OWN: Option<&str> = Some("21886/00012345");

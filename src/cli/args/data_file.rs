@@ -15,7 +15,7 @@ use crate::cli::{
 };
 
 /// The data blocks of a file.
-pub(crate) struct Opened {
+pub(crate) struct DataFile {
     /// What the file is.
     pub(crate) dump: Dump,
     /// The block to use.
@@ -25,13 +25,13 @@ pub(crate) struct Opened {
 }
 
 /// Reads a file with a data block; of several the one at `place` is preferred, or at the place of the file's own flash map.
-pub(crate) fn open(path: &Path, place: Option<u32>) -> anyhow::Result<Opened> {
+pub(crate) fn open(path: &Path, place: Option<u32>) -> anyhow::Result<DataFile> {
     let bytes = files::read(path, Exit::Data)?;
     let what = || format!("no data block in {}", quoted_path(path));
     let dump = Dump::from_bytes(&bytes).meaning(Exit::Data, what)?;
     let mut blocks = dump.blocks(place.unwrap_or_else(|| dump.layout().data_block())).into_iter();
     match blocks.next() {
-        Some(taken) => Ok(Opened { dump, taken, others: blocks.collect() }),
+        Some(taken) => Ok(DataFile { dump, taken, others: blocks.collect() }),
         // What has about the length of a block was meant as one.
         None if bytes.len() <= 1024 && !dump.is_flash() => {
             let block = if bytes.len() == 1024 { &bytes[..512] } else { &bytes[..] };
@@ -41,7 +41,7 @@ pub(crate) fn open(path: &Path, place: Option<u32>) -> anyhow::Result<Opened> {
     }
 }
 
-impl Opened {
+impl DataFile {
     /// What to say if there are several; none for the usual one.
     pub(crate) fn remark(&self, path: &Path) -> Option<String> {
         if self.others.is_empty() {

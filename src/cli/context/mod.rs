@@ -33,7 +33,7 @@ use crate::cli::{
     screen::{
         audience::Audience,
         bars::Bars,
-        json::Json,
+        json::JsonLines,
         lines::Lines,
         output::Output,
         progress::Teller,
@@ -167,7 +167,7 @@ impl Context {
 /// The way in which progress is shown: bars if stderr is a terminal that can move its cursor, unless JSON or silence is wanted.
 fn voice(output: &Output, quiet: bool, bars: MultiProgress, clock: Arc<dyn Clock>) -> Box<dyn Voice> {
     if output.is_json() {
-        Box::new(Json::new(output.clone()))
+        Box::new(JsonLines::new(output.clone()))
     } else if quiet {
         Box::new(Silence)
     } else if io::stderr().is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb") {

@@ -58,7 +58,7 @@ impl Rehearsal {
 
     /// The board's probe and clock.
     pub(crate) fn probes(&self) -> Probes {
-        Probes::new(self.board.probe_lister(), Arc::new(Lived(self.board.clock())))
+        Probes::new(self.board.probe_lister(), Arc::new(RealTime(self.board.clock())))
     }
 
     /// What to call the board, in quotes.
@@ -96,9 +96,9 @@ impl Rehearsal {
 
 /// The board's own time, in which a wait takes as long as it would with a real board: whoever rehearses sees seconds pass.
 #[derive(Debug)]
-struct Lived(Arc<dyn Clock>);
+struct RealTime(Arc<dyn Clock>);
 
-impl Clock for Lived {
+impl Clock for RealTime {
     fn now(&self) -> Duration {
         self.0.now()
     }

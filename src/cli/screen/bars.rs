@@ -6,9 +6,9 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use m365_drv::board::progress::Step;
 
 use super::{
-    page::Width,
+    page::Columns,
     stderr,
-    voice::{Voice, Waiting},
+    voice::{Voice, WaitingStep},
 };
 
 /// What the second line of a step begins with.
@@ -43,9 +43,9 @@ impl Voice for Bars {
         self.bar.set_position(done_bytes);
     }
 
-    fn waiting(&mut self, waiting: Waiting) {
+    fn waiting(&mut self, waiting: WaitingStep) {
         let line = format!("  {:<10}{}", self.step.to_string(), waiting.in_words());
-        self.bar.set_message(Width::of_stderr().message(&line, HANG).trim_start().to_owned());
+        self.bar.set_message(Columns::of_stderr().message(&line, HANG).trim_start().to_owned());
     }
 
     fn ended(&mut self, step: Step, how: &str) {

@@ -13,7 +13,7 @@ use crate::cli::{
     args::command_line::CommandLine,
     exit_codes::Exit,
     hints,
-    screen::{page::Width, probe_names},
+    screen::{page::Columns, probe_names},
 };
 
 /// What went wrong, why, and the next command to type.
@@ -57,7 +57,7 @@ impl Failure {
 
     /// The last lines of a run: what happened, what the board is now, what to type.
     pub(crate) fn text(&self, exit: Exit, board: BoardState, typed: &CommandLine) -> String {
-        let (row, width) = (exit.row(), Width::of_stderr());
+        let (row, width) = (exit.row(), Columns::of_stderr());
         let red = anstyle::AnsiColor::Red.on_default().bold();
         let mut lines = vec![width.message(&format!("{red}error:{red:#} {}", escaped(&self.message)), "  ")];
         let in_a_line = |cause: &String| width.message(&format!("  {}{}", label(cause), escaped(cause)), "    ");

@@ -6,7 +6,7 @@ use m365_drv::board::progress::{Event, Step};
 
 use super::{
     output::{Line, Output},
-    voice::{Voice, Waiting},
+    voice::{Voice, WaitingStep},
 };
 
 /// How often a line says that the program waits, and how contact is meanwhile.
@@ -16,7 +16,7 @@ const EVERY: Duration = Duration::from_secs(1);
 const PARTS: u64 = 32;
 
 /// The events on stdout.
-pub(crate) struct Json {
+pub(crate) struct JsonLines {
     output: Output,
     step: Step,
     told_bytes: u64,
@@ -24,18 +24,18 @@ pub(crate) struct Json {
     told_contact: Option<Instant>,
 }
 
-impl Json {
+impl JsonLines {
     pub(crate) fn new(output: Output) -> Self {
         Self { output, step: Step::Connect, told_bytes: 0, told_waiting: None, told_contact: None }
     }
 }
 
-impl Voice for Json {
+impl Voice for JsonLines {
     fn started(&mut self, step: Step) {
         *self = Self { step, ..Self::new(self.output.clone()) };
     }
 
-    fn waiting(&mut self, Waiting { attempts, since, .. }: Waiting) {
+    fn waiting(&mut self, WaitingStep { attempts, since, .. }: WaitingStep) {
         if is_due(&mut self.told_waiting) {
             let waited_ms = since.elapsed().as_millis() as u64;
             self.output.emit(&Line::Waiting { step: self.step, done_bytes: 0, total_bytes: 0, attempts, waited_ms });

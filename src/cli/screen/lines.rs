@@ -11,7 +11,7 @@ use m365_drv::{board::progress::Step, clock::Clock};
 use super::{
     phases::{kib_per_second, seconds},
     stderr,
-    voice::{Voice, Waiting},
+    voice::{Voice, WaitingStep},
 };
 
 /// How long the screen may stay empty at the beginning of a run.
@@ -21,10 +21,10 @@ const SOON: Duration = Duration::from_millis(60);
 const EVERY: Duration = Duration::from_secs(1);
 
 /// The lines of a run. A thread of its own says that a step goes on, for as long as this is there.
-pub(crate) struct Lines(Arc<Mutex<Standing>>);
+pub(crate) struct Lines(Arc<Mutex<CurrentStep>>);
 
 /// How things stand.
-struct Standing {
+struct CurrentStep {
     step: Option<Step>,
     /// When a line is due: by the computer's clock.
     begun: Instant,
@@ -34,23 +34,23 @@ struct Standing {
     /// How long the step takes: by the board's clock, which is faster if it is simulated, as at the end of the step.
     clock: Arc<dyn Clock>,
     began_at: Duration,
-    work: Work,
+    work: StepProgress,
 }
 
 /// What is known of a step that is not over.
 #[derive(Debug, Clone, Copy)]
-enum Work {
+enum StepProgress {
     Begun,
     Advanced { done_bytes: u64, total_bytes: u64 },
-    Waiting(Waiting),
+    Waiting(WaitingStep),
 }
 
 impl Lines {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        let standing = Arc::new(Mutex::new(Standing::new(clock)));
-        let watched = Arc::downgrade(&standing);
+        let current = Arc::new(Mutex::new(CurrentStep::new(clock)));
+        let watched = Arc::downgrade(&current);
         thread::spawn(move || watch(&watched));
-        Self(standing)
+        Self(current)
     }
 }
 
@@ -60,19 +60,19 @@ impl Voice for Lines {
     }
 
     fn advanced(&mut self, done_bytes: u64, total_bytes: u64) {
-        hold(&self.0).work = Work::Advanced { done_bytes, total_bytes };
+        hold(&self.0).work = StepProgress::Advanced { done_bytes, total_bytes };
     }
 
     /// The first try that failed is told at once: the user's hands are needed.
-    fn waiting(&mut self, waiting: Waiting) {
-        let mut standing = hold(&self.0);
-        standing.work = Work::Waiting(waiting);
-        standing.tell_if(true);
+    fn waiting(&mut self, waiting: WaitingStep) {
+        let mut current = hold(&self.0);
+        current.work = StepProgress::Waiting(waiting);
+        current.tell_if(true);
     }
 
     fn ended(&mut self, step: Step, how: &str) {
-        let mut standing = hold(&self.0);
-        (standing.step, standing.has_spoken) = (None, true);
+        let mut current = hold(&self.0);
+        (current.step, current.has_spoken) = (None, true);
         tell(step, how);
     }
 
@@ -91,29 +91,29 @@ fn tell(step: Step, words: &str) {
     stderr::message(&format!("{:<10}{words}", step.to_string()), "          ");
 }
 
-fn hold(standing: &Mutex<Standing>) -> MutexGuard<'_, Standing> {
-    standing.lock().unwrap_or_else(PoisonError::into_inner)
+fn hold(current: &Mutex<CurrentStep>) -> MutexGuard<'_, CurrentStep> {
+    current.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn watch(standing: &Weak<Mutex<Standing>>) {
-    while let Some(standing) = standing.upgrade() {
-        let mut held = hold(&standing);
+fn watch(current: &Weak<Mutex<CurrentStep>>) {
+    while let Some(current) = current.upgrade() {
+        let mut held = hold(&current);
         let is_due = held.is_due();
         held.tell_if(is_due);
         drop(held);
-        drop(standing);
+        drop(current);
         thread::sleep(SOON / 4);
     }
 }
 
-impl Standing {
+impl CurrentStep {
     fn new(clock: Arc<dyn Clock>) -> Self {
         let (begun, began_at) = (Instant::now(), clock.now());
-        Self { step: None, begun, last_line: None, has_spoken: false, clock, began_at, work: Work::Begun }
+        Self { step: None, begun, last_line: None, has_spoken: false, clock, began_at, work: StepProgress::Begun }
     }
 
     fn start(&mut self, step: Step) {
-        (self.step, self.last_line, self.work) = (Some(step), None, Work::Begun);
+        (self.step, self.last_line, self.work) = (Some(step), None, StepProgress::Begun);
         (self.begun, self.began_at) = (Instant::now(), self.clock.now());
     }
 
@@ -133,7 +133,7 @@ impl Standing {
     }
 }
 
-impl Work {
+impl StepProgress {
     fn in_words(self, took: Duration) -> String {
         match self {
             Self::Begun if took < EVERY => "started".into(),
@@ -159,58 +159,58 @@ mod tests {
 
     #[test]
     fn a_line_tells_how_far_how_fast_and_how_long() {
-        let work = Work::Advanced { done_bytes: 10 * 1024, total_bytes: 30 * 1024 };
+        let work = StepProgress::Advanced { done_bytes: 10 * 1024, total_bytes: 30 * 1024 };
         assert_eq!(work.in_words(Duration::from_secs(2)), "10 of 30 KiB, 5.0 KiB/s, 4.0 s left");
     }
 
     #[test]
     fn the_time_left_is_right_within_the_first_second() {
-        let work = Work::Advanced { done_bytes: 2 * 1024, total_bytes: 30 * 1024 };
+        let work = StepProgress::Advanced { done_bytes: 2 * 1024, total_bytes: 30 * 1024 };
         assert_eq!(work.in_words(Duration::from_millis(100)), "2 of 30 KiB, 20.0 KiB/s, 1.4 s left");
         assert_eq!(work.in_words(Duration::from_millis(20)), "2 of 30 KiB", "too short to tell a rate");
     }
 
-    fn standing() -> Standing {
-        Standing::new(Arc::new(SystemClock::new()))
+    fn current() -> CurrentStep {
+        CurrentStep::new(Arc::new(SystemClock::new()))
     }
 
     #[test]
     fn a_step_that_ends_soon_says_nothing_before_its_end() {
-        let mut standing = standing();
-        standing.tell_if(true);
-        assert!(standing.last_line.is_none(), "no step runs");
-        standing.start(Step::Connect);
-        standing.has_spoken = true;
-        standing.begun -= SOON;
-        assert!(!standing.is_due());
-        standing.begun -= EVERY;
-        assert!(standing.is_due());
+        let mut current = current();
+        current.tell_if(true);
+        assert!(current.last_line.is_none(), "no step runs");
+        current.start(Step::Connect);
+        current.has_spoken = true;
+        current.begun -= SOON;
+        assert!(!current.is_due());
+        current.begun -= EVERY;
+        assert!(current.is_due());
     }
 
     #[test]
     fn the_first_step_is_named_soon_so_that_the_screen_is_not_empty() {
-        let mut standing = standing();
-        standing.start(Step::Connect);
-        assert!(!standing.is_due(), "it has just begun");
-        standing.begun -= SOON;
-        assert!(standing.is_due());
-        assert_eq!(standing.work.in_words(SOON), "started");
-        standing.tell_if(true);
-        assert!(!standing.is_due(), "it was told");
+        let mut current = current();
+        current.start(Step::Connect);
+        assert!(!current.is_due(), "it has just begun");
+        current.begun -= SOON;
+        assert!(current.is_due());
+        assert_eq!(current.work.in_words(SOON), "started");
+        current.tell_if(true);
+        assert!(!current.is_due(), "it was told");
     }
 
     #[test]
     fn a_long_step_has_a_line_a_second() {
-        let mut standing = standing();
-        standing.start(Step::Connect);
-        standing.tell_if(false);
-        assert!(standing.last_line.is_none());
-        standing.tell_if(true);
-        let first = standing.last_line.unwrap();
-        standing.tell_if(true);
-        assert_eq!(standing.last_line, Some(first), "it was told just now");
-        standing.last_line = first.checked_sub(EVERY);
-        standing.tell_if(false);
-        assert!(standing.last_line.unwrap() >= first);
+        let mut current = current();
+        current.start(Step::Connect);
+        current.tell_if(false);
+        assert!(current.last_line.is_none());
+        current.tell_if(true);
+        let first = current.last_line.unwrap();
+        current.tell_if(true);
+        assert_eq!(current.last_line, Some(first), "it was told just now");
+        current.last_line = first.checked_sub(EVERY);
+        current.tell_if(false);
+        assert!(current.last_line.unwrap() >= first);
     }
 }

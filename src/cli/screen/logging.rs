@@ -24,7 +24,7 @@ use crate::cli::{
     exit_codes::Exit,
     screen::{
         failure::{Failure, escaped, label, state_in_words},
-        page::Width,
+        page::Columns,
     },
 };
 
@@ -54,7 +54,7 @@ pub(crate) fn start(globals: Option<&Globals>, typed: &CommandLine, bars: MultiP
             let (level, text) = (record.level(), escaped(&record.args().to_string()));
             let style = line.default_level_style(level);
             let text = format!("[{style}{level:<5}{style:#} {}] {text}", record.target());
-            writeln!(line, "{}", Width::of_stderr().message(&text, "    "))
+            writeln!(line, "{}", Columns::of_stderr().message(&text, "    "))
         })
         .target(Target::Pipe(Box::new(BesideBars(bars))))
         .build();
@@ -82,12 +82,12 @@ pub(crate) fn unwritten() -> Option<(String, &'static io::Error)> {
 }
 
 /// The log file. The logger drops the errors of whatever it writes to, so they are kept here.
-struct Kept {
+struct LogFile {
     file: File,
     name: String,
 }
 
-impl Write for Kept {
+impl Write for LogFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if let Err(error) = self.file.write_all(bytes) {
             let _ = UNWRITTEN.set((format!("the log file {} could not be written", self.name), error));
@@ -167,7 +167,7 @@ fn log_file(path: &Path, typed: &CommandLine) -> anyhow::Result<Logger> {
             let (time, text) = (line.timestamp_millis(), escaped(&record.args().to_string()));
             writeln!(line, "[{time} {:<5} {}] {text}", record.level(), record.target())
         })
-        .target(Target::Pipe(Box::new(Kept { file, name: quoted_path(path) })))
+        .target(Target::Pipe(Box::new(LogFile { file, name: quoted_path(path) })))
         .build())
 }
 

@@ -15,6 +15,6 @@ mod stderr;
 pub(crate) mod voice;
 
 pub(crate) use self::{
-    output::{Answer, Outcome, Report},
+    output::{CommandResult, Outcome, Report},
     page::{Page, Tone},
 };

@@ -27,7 +27,7 @@ use crate::cli::{
     screen::{
         failure::Failure,
         logging,
-        page::{Page, Width},
+        page::{Columns, Page},
         stderr,
     },
 };
@@ -50,11 +50,11 @@ pub(crate) struct Outcome {
 }
 
 /// What a command returns.
-pub(crate) type Answer = anyhow::Result<Outcome>;
+pub(crate) type CommandResult = anyhow::Result<Outcome>;
 
 impl Outcome {
     /// A report.
-    pub(crate) fn new(report: &impl Report) -> Answer {
+    pub(crate) fn new(report: &impl Report) -> CommandResult {
         let json = serde_json::value::to_raw_value(report)
             .meaning(Exit::Internal, || "the report cannot be written as JSON".into())?;
         let mut page = Page::default();
@@ -63,7 +63,7 @@ impl Outcome {
     }
 
     /// A report of something that was refused.
-    pub(crate) fn refused(report: &impl Report, error: anyhow::Error) -> Answer {
+    pub(crate) fn refused(report: &impl Report, error: anyhow::Error) -> CommandResult {
         Ok(Self { error: Some(error), ..Self::new(report)? })
     }
 }
@@ -180,7 +180,7 @@ impl Output {
     }
 
     /// Ends the run: the report, or what went wrong, how to go on, and what was found out by then.
-    pub(crate) fn end(&self, answer: Answer, known: &Known) -> ExitCode {
+    pub(crate) fn end(&self, answer: CommandResult, known: &Known) -> ExitCode {
         while self.ended.swap(true, Ordering::SeqCst) {
             // It was cut short, and so will be the program.
             thread::park();
@@ -188,11 +188,11 @@ impl Output {
         self.tell_end(answer, known)
     }
 
-    fn tell_end(&self, answer: Answer, known: &Known) -> ExitCode {
+    fn tell_end(&self, answer: CommandResult, known: &Known) -> ExitCode {
         let exit = match answer {
             Ok(outcome) => {
                 if !self.is_json() {
-                    self.put(anstream::stdout(), &outcome.page.render(Width::of_stdout()));
+                    self.put(anstream::stdout(), &outcome.page.render(Columns::of_stdout()));
                 }
                 match outcome.error {
                     None => self.end_well(Some(&outcome.json)),
@@ -224,7 +224,7 @@ impl Output {
             Exit::Usage
         } else {
             if !self.is_json() {
-                self.put(anstream::stdout(), &Width::of_stdout().help(&text.ansi().to_string()));
+                self.put(anstream::stdout(), &Columns::of_stdout().help(&text.ansi().to_string()));
             }
             let report = serde_json::value::to_raw_value(&serde_json::json!({ "text": text.to_string() }));
             self.end_well(report.ok().as_deref())

@@ -28,13 +28,13 @@ impl Tone {
 
 /// How many columns there are.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Width {
+pub(crate) struct Columns {
     /// For rows and messages: `None` never breaks them, which is right for a pipe.
     rows: Option<usize>,
     prose: usize,
 }
 
-impl Width {
+impl Columns {
     const PROSE: usize = 80;
 
     /// Nothing but prose is broken.
@@ -158,7 +158,7 @@ impl Page {
     }
 
     /// The page as text with ANSI styles; whoever prints it strips them where they are not wanted.
-    pub(crate) fn render(&self, width: Width) -> String {
+    pub(crate) fn render(&self, width: Columns) -> String {
         let mut text = String::new();
         for (index, item) in self.items.iter().enumerate() {
             match item {
@@ -176,7 +176,7 @@ impl Page {
         text
     }
 
-    fn render_row(&self, index: usize, label: &str, value: &str, tone: Tone, width: Width, text: &mut String) {
+    fn render_row(&self, index: usize, label: &str, value: &str, tone: Tone, width: Columns, text: &mut String) {
         let (mut column, mut label) = (self.column(index), label);
         let style = tone.style();
         let mut lines = vec![value.to_owned()];
@@ -210,7 +210,7 @@ impl Page {
     }
 }
 
-fn push_prose(text: &mut String, prose: &str, width: Width, hang: &str) {
+fn push_prose(text: &mut String, prose: &str, width: Columns, hang: &str) {
     for line in wrap(prose, width.prose, hang) {
         push_line(text, &line);
     }
@@ -261,11 +261,11 @@ fn with_firm_units(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn width(columns: usize) -> Width {
-        Width { rows: Some(columns), prose: columns }
+    fn width(columns: usize) -> Columns {
+        Columns { rows: Some(columns), prose: columns }
     }
 
-    fn plain(page: &Page, width: Width) -> String {
+    fn plain(page: &Page, width: Columns) -> String {
         anstream::adapter::strip_str(&page.render(width)).to_string()
     }
 
@@ -297,7 +297,7 @@ mod tests {
     fn a_value_cannot_write_to_the_terminal() {
         let mut page = Page::default();
         page.row("title", "\u{1b}]0;owned\u{7}\u{1b}[2J");
-        let text = page.render(Width::of_a_pipe());
+        let text = page.render(Columns::of_a_pipe());
         assert_eq!(anstream::adapter::strip_str(&text).to_string(), "title  \\u{1b}]0;owned\\u{7}\\u{1b}[2J\n");
     }
 
@@ -312,7 +312,7 @@ mod tests {
     fn a_pipe_gets_unbroken_rows_and_prose_of_80_columns() {
         let mut page = Page::default();
         page.row("x", "word ".repeat(40).trim()).paragraph("word ".repeat(40));
-        let text = plain(&page, Width::of_a_pipe());
+        let text = plain(&page, Columns::of_a_pipe());
         assert!(text.lines().next().unwrap().len() > 190);
         assert!(text.lines().skip(1).all(|line| line.len() <= 80));
     }
@@ -341,6 +341,6 @@ mod tests {
     fn a_message_goes_on_indented_and_a_pipe_gets_it_whole() {
         let message = "error: the serial number is unknown";
         assert_eq!(width(24).message(message, "  "), "error: the serial number\n  is unknown");
-        assert_eq!(Width::of_a_pipe().message(message, "  "), message);
+        assert_eq!(Columns::of_a_pipe().message(message, "  "), message);
     }
 }

@@ -9,7 +9,7 @@ use super::{
     logging,
     phases::Phases,
     stderr,
-    voice::{Voice, Waiting},
+    voice::{Voice, WaitingStep},
 };
 
 /// Tells the user what a procedure does.
@@ -63,7 +63,7 @@ impl Progress for Teller {
             Event::Skipped { step } => self.voice.ended(*step, "nothing to do"),
             Event::Waiting { attempts, need, .. } => {
                 let since = *self.waits_since.get_or_insert_with(Instant::now);
-                self.voice.waiting(Waiting { attempts: *attempts, since, need: *need });
+                self.voice.waiting(WaitingStep { attempts: *attempts, since, need: *need });
             }
             Event::Warning(warning) if !self.is_news(warning) => return,
             Event::Warning(warning) => {

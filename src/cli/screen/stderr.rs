@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
-use super::page::Width;
+use super::page::Columns;
 
 /// Prints a line, through anstream, which knows whether colours are wanted.
 pub(crate) fn line(line: &str) {
@@ -12,7 +12,7 @@ pub(crate) fn line(line: &str) {
 
 /// Prints a message broken at words; its other lines begin with `hang`.
 pub(crate) fn message(message: &str, hang: &str) {
-    line(&Width::of_stderr().message(message.trim_end_matches('\n'), hang));
+    line(&Columns::of_stderr().message(message.trim_end_matches('\n'), hang));
 }
 
 /// Rings the terminal's bell, also if colours are off.

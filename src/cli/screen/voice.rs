@@ -18,7 +18,7 @@ pub(crate) trait Voice {
     fn advanced(&mut self, _done_bytes: u64, _total_bytes: u64) {}
 
     /// The current step waits; called after each try.
-    fn waiting(&mut self, _waiting: Waiting) {}
+    fn waiting(&mut self, _waiting: WaitingStep) {}
 
     /// The current step ended; `how` stays on the screen.
     fn ended(&mut self, _step: Step, _how: &str) {}
@@ -40,7 +40,7 @@ impl Voice for Silence {}
 
 /// A step that waits for something.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Waiting {
+pub(crate) struct WaitingStep {
     /// Tries so far.
     pub(crate) attempts: u32,
     /// The first try, by the computer's clock: a simulated board's runs faster.
@@ -49,7 +49,7 @@ pub(crate) struct Waiting {
     pub(crate) need: Need,
 }
 
-impl Waiting {
+impl WaitingStep {
     /// What the user can do, and for how long the program has waited.
     pub(crate) fn in_words(self) -> String {
         words(self.attempts, self.since.elapsed(), self.need)

@@ -15,7 +15,7 @@ use crate::cli::{
         consent::ConsentArg,
         values::gate_parser,
     },
-    screen::{Answer, Outcome, Page, Report, Tone},
+    screen::{CommandResult, Outcome, Page, Report, Tone},
     verbs::{flash::programmed_in_words, info::protection_row},
 };
 
@@ -33,14 +33,14 @@ pub(crate) struct RestoreArgs {
     force: Vec<String>,
 }
 
-pub(crate) fn backup(context: &mut Context, file: &Path) -> Answer {
+pub(crate) fn backup(context: &mut Context, file: &Path) -> CommandResult {
     if file.is_dir() || file.symlink_metadata().is_err() {
         backup_place::check(file)?;
     }
     Outcome::new(&ops::backup(&mut context.job(), file)?)
 }
 
-pub(crate) fn restore(context: &mut Context, args: &RestoreArgs) -> Answer {
+pub(crate) fn restore(context: &mut Context, args: &RestoreArgs) -> CommandResult {
     let backups = args.backups.store(context)?;
     context.known = Known::given(None, vec![args.file.clone()], None, None);
     let restore =

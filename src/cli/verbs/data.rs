@@ -13,13 +13,13 @@ use serde::Serialize;
 
 use crate::cli::{
     args::{
-        data_file::{self, Opened},
+        data_file::{self, DataFile},
         mileage::MileageArgs,
     },
     exit::refuse,
     exit_codes::Exit,
     files,
-    screen::{Answer, Outcome, Page, Report, Tone},
+    screen::{CommandResult, Outcome, Page, Report, Tone},
 };
 
 #[derive(Debug, Subcommand)]
@@ -61,17 +61,17 @@ pub(crate) enum DataCommand {
     },
 }
 
-pub(crate) fn run(command: &DataCommand) -> Answer {
+pub(crate) fn run(command: &DataCommand) -> CommandResult {
     match command {
         DataCommand::New { serial, mileage, uid, output } => {
             let fields = Fields::parse(Some(serial), mileage, uid.as_deref())?;
             save(&fields.set_in(DataBlock::template()), output, None)
         }
-        DataCommand::Show { file } => Outcome::new(&Shown::of(file, &data_file::open(file, None)?)),
+        DataCommand::Show { file } => Outcome::new(&ShownBlock::of(file, &data_file::open(file, None)?)),
         DataCommand::Edit { file, serial, mileage, uid, output } => {
             let fields = Fields::parse(serial.as_deref(), mileage, uid.as_deref())?;
             let opened = data_file::open(file, None)?;
-            save(&fields.set_in(opened.taken.block.clone()), output, Some(Origin::of(file, &opened)))
+            save(&fields.set_in(opened.taken.block.clone()), output, Some(BlockOrigin::of(file, &opened)))
         }
     }
 }
@@ -107,14 +107,14 @@ impl Fields {
     }
 }
 
-fn save(block: &DataBlock, path: &Path, origin: Option<Origin>) -> Answer {
+fn save(block: &DataBlock, path: &Path, origin: Option<BlockOrigin>) -> CommandResult {
     files::write_new(path, block.as_bytes(), Exit::Usage)?;
-    Outcome::new(&Saved { file: path.display().to_string(), summary: block.summary(), origin })
+    Outcome::new(&SavedBlock { file: path.display().to_string(), summary: block.summary(), origin })
 }
 
 /// Where a block comes from.
 #[derive(Serialize)]
-struct Origin {
+struct BlockOrigin {
     /// What the file is, in words.
     form: String,
     /// Address of the block in flash, `0x0800f800`; none if the file holds it apart.
@@ -125,8 +125,8 @@ struct Origin {
     remark: Option<String>,
 }
 
-impl Origin {
-    fn of(path: &Path, opened: &Opened) -> Self {
+impl BlockOrigin {
+    fn of(path: &Path, opened: &DataFile) -> Self {
         Self {
             form: opened.dump.to_string(),
             address: opened.taken.address.map(|address| format!("{address:#010x}")),
@@ -158,16 +158,16 @@ fn parse_serial(text: &str) -> anyhow::Result<Serial> {
 
 /// What `data new` and `data edit` wrote.
 #[derive(Serialize)]
-struct Saved {
+struct SavedBlock {
     file: String,
     #[serde(flatten)]
     summary: Summary,
     /// What `data edit` has read.
     #[serde(flatten)]
-    origin: Option<Origin>,
+    origin: Option<BlockOrigin>,
 }
 
-impl Report for Saved {
+impl Report for SavedBlock {
     fn text(&self, page: &mut Page) {
         if let Some(origin) = &self.origin {
             origin.rows(page);
@@ -179,10 +179,10 @@ impl Report for Saved {
 
 /// A block with all its registers.
 #[derive(Serialize)]
-struct Shown {
+struct ShownBlock {
     source: &'static str,
     #[serde(flatten)]
-    origin: Origin,
+    origin: BlockOrigin,
     #[serde(flatten)]
     summary: Summary,
     registers: Vec<RegisterRow>,
@@ -198,8 +198,8 @@ struct RegisterRow {
     source: &'static str,
 }
 
-impl Shown {
-    fn of(path: &Path, opened: &Opened) -> Self {
+impl ShownBlock {
+    fn of(path: &Path, opened: &DataFile) -> Self {
         let block = &opened.taken.block;
         let row = |(register, value): (&Register, RegisterValue)| RegisterRow {
             register: format!("{:02x}", register.number),
@@ -208,12 +208,12 @@ impl Shown {
             meaning: register.meaning,
             source: register.source,
         };
-        let (origin, registers) = (Origin::of(path, opened), block.registers().map(row).collect());
+        let (origin, registers) = (BlockOrigin::of(path, opened), block.registers().map(row).collect());
         Self { source: "file", origin, summary: block.summary(), registers }
     }
 }
 
-impl Report for Shown {
+impl Report for ShownBlock {
     fn text(&self, page: &mut Page) {
         self.origin.rows(page);
         summary_rows(&self.summary, page);
@@ -241,18 +241,18 @@ pub(crate) fn source_in_words(source: DataSource) -> &'static str {
 }
 
 /// The same for a run that may have found the block left over in SRAM, and in what tense that is.
-pub(crate) fn source_row(source: DataSource, left_in_sram: bool, written: Written) -> String {
+pub(crate) fn source_row(source: DataSource, left_in_sram: bool, written: InFlash) -> String {
     let from = source_in_words(source);
     match (left_in_sram, written) {
         (false, _) => from.into(),
-        (true, Written::No) => format!("{from}, left from before the reset; lost when the board loses power"),
-        (true, Written::Yes) => format!("{from}, left from before the reset"),
+        (true, InFlash::No) => format!("{from}, left from before the reset; lost when the board loses power"),
+        (true, InFlash::Yes) => format!("{from}, left from before the reset"),
     }
 }
 
 /// Whether the block that was found is in flash by now.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Written {
+pub(crate) enum InFlash {
     No,
     Yes,
 }

@@ -18,9 +18,9 @@ use crate::cli::{
     args::{backup_place::BackupArgs, consent::ConsentArg, goal::WantedArgs},
     exit_codes::Exit,
     files::NewFile,
-    screen::{Answer, Outcome, Page, Report, Tone, phases::seconds},
+    screen::{CommandResult, Outcome, Page, Report, Tone, phases::seconds},
     verbs::{
-        data::{Written, source_row},
+        data::{InFlash, source_row},
         info::firmware_row,
     },
 };
@@ -74,7 +74,7 @@ pub(crate) fn watchdog(software: bool) -> Watchdog {
     if software { Watchdog::Software } else { Watchdog::Keep }
 }
 
-pub(crate) fn run(context: &mut Context, args: &FlashArgs) -> Answer {
+pub(crate) fn run(context: &mut Context, args: &FlashArgs) -> CommandResult {
     let wanted = args.wanted.read(context)?;
     let backups = args.backups.store(context)?;
     let len = args.scooter().flash.len();
@@ -99,12 +99,12 @@ pub(crate) fn run(context: &mut Context, args: &FlashArgs) -> Answer {
     if let Some(file) = image_out {
         file.fill(&report.image, Exit::Internal)?;
     }
-    if report.preview { Outcome::new(&Foresight::of(&report)) } else { Outcome::new(&report) }
+    if report.preview { Outcome::new(&DryRun::of(&report)) } else { Outcome::new(&report) }
 }
 
 /// The report of a dry run: what would be done.
 #[derive(Serialize)]
-struct Foresight<'a> {
+struct DryRun<'a> {
     scooter: &'a str,
     probe: &'a str,
     chip: ChipKind,
@@ -139,7 +139,7 @@ struct WouldProgram {
     pages_already_correct: u32,
 }
 
-impl<'a> Foresight<'a> {
+impl<'a> DryRun<'a> {
     fn of(report: &'a FlashReport) -> Self {
         Self {
             scooter: &report.scooter,
@@ -164,12 +164,12 @@ impl<'a> Foresight<'a> {
     }
 }
 
-impl Report for Foresight<'_> {
+impl Report for DryRun<'_> {
     fn text(&self, page: &mut Page) {
         page.heading("Dry run: nothing was written");
         page.row("chip", self.chip).row("uid", self.uid);
         page.row("serial", self.serial).row("mileage", self.mileage_m);
-        page.row("data from", source_row(self.data_source, self.left_in_sram, Written::No));
+        page.row("data from", source_row(self.data_source, self.left_in_sram, InFlash::No));
         firmware_row("boot", self.boot, page);
         firmware_row("drv", self.drv, page);
         forced_rows(self.forced, page);
@@ -190,7 +190,7 @@ impl Report for FlashReport {
     fn text(&self, page: &mut Page) {
         page.row("chip", self.chip).row("uid", self.uid);
         page.row("serial", self.serial).row("mileage", self.mileage_m);
-        page.row("data from", source_row(self.data_source, self.left_in_sram, Written::Yes));
+        page.row("data from", source_row(self.data_source, self.left_in_sram, InFlash::Yes));
         firmware_row("boot", self.boot.as_ref(), page);
         firmware_row("drv", self.drv.as_ref(), page);
         forced_rows(&self.forced, page);

@@ -10,7 +10,7 @@ use crate::cli::{
     Cli,
     exit::Meaning,
     exit_codes::Exit,
-    screen::{Answer, Outcome, Page, Report},
+    screen::{CommandResult, Outcome, Page, Report},
 };
 
 #[derive(Debug, Args)]
@@ -33,13 +33,13 @@ impl Report for Generated {
     }
 }
 
-pub(crate) fn completions(args: &CompletionsArgs) -> Answer {
+pub(crate) fn completions(args: &CompletionsArgs) -> CommandResult {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "m365-drv", &mut script);
     Outcome::new(&Generated { text: String::from_utf8_lossy(&script).into_owned() })
 }
 
-pub(crate) fn man() -> Answer {
+pub(crate) fn man() -> CommandResult {
     let mut manual = Vec::new();
     pages(&Cli::command(), "m365-drv", &mut manual)
         .meaning(Exit::Internal, || "the manual page cannot be made".into())?;

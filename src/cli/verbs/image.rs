@@ -15,7 +15,7 @@ use crate::cli::{
     exit::{Meaning, refuse},
     exit_codes::Exit,
     files,
-    screen::{Answer, Outcome, Page, Report, Tone},
+    screen::{CommandResult, Outcome, Page, Report, Tone},
     verbs::image_check::{self, CheckArgs},
 };
 
@@ -46,7 +46,7 @@ pub(crate) enum ImageCommand {
     },
 }
 
-pub(crate) fn run(context: &Context, command: &ImageCommand) -> Answer {
+pub(crate) fn run(context: &Context, command: &ImageCommand) -> CommandResult {
     match command {
         ImageCommand::Check(args) => image_check::run(context, args),
         ImageCommand::Show { file } => Outcome::new(&image::Report::new(&open(file)?)),
@@ -81,20 +81,20 @@ fn decrypted(path: &Path) -> anyhow::Result<Vec<u8>> {
     }
 }
 
-fn save(bytes: &[u8], path: &Path) -> Answer {
+fn save(bytes: &[u8], path: &Path) -> CommandResult {
     files::write_new(path, bytes, Exit::Usage)?;
-    Outcome::new(&Saved { file: path.display().to_string(), size: bytes.len(), sha256: sha256(bytes) })
+    Outcome::new(&SavedImage { file: path.display().to_string(), size: bytes.len(), sha256: sha256(bytes) })
 }
 
 /// What `image encrypt` and `image decrypt` wrote.
 #[derive(Serialize)]
-struct Saved {
+struct SavedImage {
     file: String,
     size: usize,
     sha256: Sha256Digest,
 }
 
-impl Report for Saved {
+impl Report for SavedImage {
     fn text(&self, page: &mut Page) {
         page.row("written to", &self.file).row("size", count(self.size, "byte")).row("sha256", self.sha256);
     }

@@ -20,7 +20,7 @@ use crate::cli::{
     args::values::ScooterName,
     exit::refuse,
     exit_codes::Exit,
-    screen::{Answer, Outcome, Page, Report, Tone},
+    screen::{CommandResult, Outcome, Page, Report, Tone},
 };
 
 #[derive(Debug, Args)]
@@ -67,7 +67,7 @@ struct Checked {
     gates: Vec<Gate>,
 }
 
-pub(crate) fn run(context: &Context, args: &CheckArgs) -> Answer {
+pub(crate) fn run(context: &Context, args: &CheckArgs) -> CommandResult {
     let files: Vec<_> = args.files.iter().map(|path| args.check(path, context.rehearsal_images())).collect();
     let passed = files.iter().filter(|file| file.passed).count();
     let report = CheckReport { passed, failed: files.len() - passed, files };

@@ -8,11 +8,11 @@ use m365_drv::{
 
 use crate::cli::{
     Context,
-    screen::{Answer, Outcome, Page, Report, Tone},
+    screen::{CommandResult, Outcome, Page, Report, Tone},
     verbs::data::{source_in_words, summary_rows},
 };
 
-pub(crate) fn run(context: &mut Context) -> Answer {
+pub(crate) fn run(context: &mut Context) -> CommandResult {
     Outcome::new(&ops::info(&mut context.job())?)
 }
 

@@ -6,18 +6,18 @@ use serde::Serialize;
 use crate::cli::{
     Context,
     probe_fixes::{self, System},
-    screen::{Answer, Outcome, Page, Report, Tone, probe_names::place},
+    screen::{CommandResult, Outcome, Page, Report, Tone, probe_names::place},
 };
 
 #[derive(Serialize)]
 #[serde(transparent)]
-struct Found(Vec<ProbeEntry>);
+struct ProbeList(Vec<ProbeEntry>);
 
-pub(crate) fn run(context: &Context) -> Answer {
-    Outcome::new(&Found(context.probes.list()))
+pub(crate) fn run(context: &Context) -> CommandResult {
+    Outcome::new(&ProbeList(context.probes.list()))
 }
 
-impl Report for Found {
+impl Report for ProbeList {
     fn text(&self, page: &mut Page) {
         list(&self.0, page, System::HERE);
     }
@@ -55,7 +55,7 @@ mod tests {
     use m365_drv::board::Problem;
 
     use super::*;
-    use crate::cli::screen::page::Width;
+    use crate::cli::screen::page::Columns;
 
     fn probe(index: usize, kind: &str, serial: Option<&str>, problem: Option<Problem>) -> ProbeEntry {
         ProbeEntry {
@@ -74,7 +74,7 @@ mod tests {
     fn text(probes: &[ProbeEntry], system: System) -> String {
         let mut page = Page::default();
         list(probes, &mut page, system);
-        anstream::adapter::strip_str(&page.render(Width::of_a_pipe())).to_string()
+        anstream::adapter::strip_str(&page.render(Columns::of_a_pipe())).to_string()
     }
 
     #[test]

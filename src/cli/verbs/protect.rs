@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::cli::{
     Context,
     args::{backup_place::BackupArgs, consent::ConsentArg},
-    screen::{Answer, Outcome, Page, Report, Tone},
+    screen::{CommandResult, Outcome, Page, Report, Tone},
     verbs::{flash::watchdog, info::protection_row},
 };
 
@@ -26,7 +26,7 @@ pub(crate) struct UnlockArgs {
     software_watchdog: bool,
 }
 
-pub(crate) fn unlock(context: &mut Context, args: &UnlockArgs) -> Answer {
+pub(crate) fn unlock(context: &mut Context, args: &UnlockArgs) -> CommandResult {
     let backups = args.backups.store(context)?;
     let watchdog = watchdog(args.software_watchdog);
     let unlock = |context: &mut Context, consent| ops::unlock(&mut context.job(), consent, &backups, watchdog);
@@ -34,11 +34,11 @@ pub(crate) fn unlock(context: &mut Context, args: &UnlockArgs) -> Answer {
     Outcome::new(&report)
 }
 
-pub(crate) fn lock(context: &mut Context) -> Answer {
+pub(crate) fn lock(context: &mut Context) -> CommandResult {
     Outcome::new(&ops::lock(&mut context.job())?)
 }
 
-pub(crate) fn reset(context: &mut Context) -> Answer {
+pub(crate) fn reset(context: &mut Context) -> CommandResult {
     Outcome::new(&Reset { uid: ops::reset(&mut context.job())? })
 }
 

@@ -11,26 +11,26 @@ use serde::Serialize;
 
 use crate::cli::{
     args::firmware::{AtHand, FirmwareArgs},
-    screen::{Answer, Outcome, Page, Report},
+    screen::{CommandResult, Outcome, Page, Report},
 };
 
 /// One scooter of the list.
 #[derive(Serialize)]
-struct Scooter {
+struct ScooterEntry {
     name: &'static str,
     title: &'static str,
     chip: &'static str,
     flash_kib: u32,
     page: u32,
-    regions: BTreeMap<&'static str, Region>,
+    regions: BTreeMap<&'static str, AddressRange>,
     serial: &'static SerialRule,
-    images: Vec<Known>,
-    at_hand: Vec<Held>,
+    images: Vec<KnownImage>,
+    at_hand: Vec<ImageAtHand>,
 }
 
 /// An image of the catalog.
 #[derive(Serialize)]
-struct Known {
+struct KnownImage {
     name: &'static str,
     kind: Kind,
     version: Option<Version>,
@@ -39,31 +39,31 @@ struct Known {
 
 /// An image that was found.
 #[derive(Serialize)]
-struct Held {
+struct ImageAtHand {
     #[serde(flatten)]
-    image: Known,
+    image: KnownImage,
     chips: &'static [String],
     file: String,
 }
 
 /// A half-open range of addresses.
 #[derive(Serialize)]
-struct Region {
+struct AddressRange {
     start: String,
     end: String,
 }
 
 #[derive(Serialize)]
 #[serde(transparent)]
-struct Scooters(Vec<Scooter>);
+struct Scooters(Vec<ScooterEntry>);
 
-pub(crate) fn run(args: &FirmwareArgs) -> Answer {
+pub(crate) fn run(args: &FirmwareArgs) -> CommandResult {
     // Without a board Ctrl-C ends the program where it stands.
     let at_hand = args.search(&AtomicBool::new(false))?;
-    Outcome::new(&Scooters(Target::all().iter().map(|target| Scooter::of(target, &at_hand)).collect()))
+    Outcome::new(&Scooters(Target::all().iter().map(|target| ScooterEntry::of(target, &at_hand)).collect()))
 }
 
-impl Scooter {
+impl ScooterEntry {
     fn of(target: &'static Target, at_hand: &AtHand) -> Self {
         Self {
             name: &target.name,
@@ -71,7 +71,7 @@ impl Scooter {
             chip: &target.chip,
             flash_kib: target.flash_kib(),
             page: target.page,
-            regions: target.regions.iter().map(|(name, range)| (name, Region::of(range))).collect(),
+            regions: target.regions.iter().map(|(name, range)| (name, AddressRange::of(range))).collect(),
             serial: &target.serial,
             images: [Kind::Boot, Kind::Drv].into_iter().flat_map(|kind| known(&target.name, kind)).collect(),
             at_hand: [Kind::Boot, Kind::Drv].into_iter().flat_map(|kind| held(at_hand, &target.name, kind)).collect(),
@@ -87,26 +87,26 @@ impl Scooter {
     }
 }
 
-fn known(scooter: &str, kind: Kind) -> impl Iterator<Item = Known> + use<> {
-    Catalog::builtin().of(scooter, kind).into_iter().filter(|entry| !entry.is_rehearsal()).map(Known::of)
+fn known(scooter: &str, kind: Kind) -> impl Iterator<Item = KnownImage> + use<> {
+    Catalog::builtin().of(scooter, kind).into_iter().filter(|entry| !entry.is_rehearsal()).map(KnownImage::of)
 }
 
-fn held(at_hand: &AtHand, scooter: &str, kind: Kind) -> impl Iterator<Item = Held> + use<> {
-    let held = |found: &FoundImage| Held {
-        image: Known::of(found.entry),
+fn held(at_hand: &AtHand, scooter: &str, kind: Kind) -> impl Iterator<Item = ImageAtHand> + use<> {
+    let held = |found: &FoundImage| ImageAtHand {
+        image: KnownImage::of(found.entry),
         chips: &found.entry.chips,
         file: found.path.display().to_string(),
     };
     at_hand.suitable(scooter, kind).into_iter().map(held).collect::<Vec<_>>().into_iter()
 }
 
-impl Known {
+impl KnownImage {
     fn of(entry: &'static Entry) -> Self {
         Self { name: &entry.name, kind: entry.kind, version: entry.version, sha256: entry.sha256 }
     }
 }
 
-impl Region {
+impl AddressRange {
     fn of(range: &Range<u32>) -> Self {
         Self { start: format!("{:#010x}", range.start), end: format!("{:#010x}", range.end) }
     }

@@ -8,14 +8,14 @@ use m365_drv::{
 use crate::cli::{
     Context,
     args::goal::WantedArgs,
-    screen::{Answer, Outcome, Page, Report, Tone},
+    screen::{CommandResult, Outcome, Page, Report, Tone},
     verbs::{
-        data::{Written, source_row},
+        data::{InFlash, source_row},
         info::firmware_row,
     },
 };
 
-pub(crate) fn run(context: &mut Context, args: &WantedArgs) -> Answer {
+pub(crate) fn run(context: &mut Context, args: &WantedArgs) -> CommandResult {
     let wanted = args.read(context)?;
     // What `flash` would find in an earlier backup, it finds too.
     let backups = BackupStore::none().with_earlier(context.backups());
@@ -26,7 +26,7 @@ impl Report for VerifyReport {
     fn text(&self, page: &mut Page) {
         page.row("uid", self.uid);
         page.row("serial", self.serial).row("mileage", self.mileage_m);
-        page.row("data from", source_row(self.data_source, self.left_in_sram, Written::No));
+        page.row("data from", source_row(self.data_source, self.left_in_sram, InFlash::No));
         firmware_row("boot", self.boot.as_ref(), page);
         firmware_row("drv", self.drv.as_ref(), page);
         page.toned("verified", format!("{}, all as planned", count(self.bytes_compared, "byte")), Tone::Good);

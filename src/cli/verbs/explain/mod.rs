@@ -9,9 +9,9 @@ use serde::Serialize;
 use self::{gates::GatePage, scooter_errors::ErrorCode};
 use crate::cli::{
     exit::refuse,
-    exit_codes::{self, Exit, Row},
+    exit_codes::{self, Exit, ExitRow},
     hints,
-    screen::{Answer, Outcome, Page, Report},
+    screen::{CommandResult, Outcome, Page, Report},
 };
 
 #[derive(Debug, Args)]
@@ -28,15 +28,16 @@ const CARDS: [(&str, &str, &str); 2] = [
     ("wiring", "which pad goes where", include_str!("wiring.txt")),
 ];
 
-pub(crate) fn run(args: &ExplainArgs) -> Answer {
+pub(crate) fn run(args: &ExplainArgs) -> CommandResult {
     match args.topic.as_deref() {
-        None => Outcome::new(&Contents::all()),
+        None => Outcome::new(&TopicList::all()),
         Some(topic) => Outcome::new(&page_on(topic)?),
     }
 }
 
 fn page_on(topic: &str) -> anyhow::Result<Topic> {
-    let by_exit = |matches: &dyn Fn(&Row) -> bool| exit_codes::TABLE.iter().find(|row| matches(row)).map(ExitPage::new);
+    let by_exit =
+        |matches: &dyn Fn(&ExitRow) -> bool| exit_codes::TABLE.iter().find(|row| matches(row)).map(ExitPage::new);
     let number = topic.parse::<u8>().ok();
     let scooter = number.and_then(scooter_errors::find).copied();
     let exit = match topic.strip_prefix("exit-") {
@@ -88,8 +89,8 @@ struct ExitPage {
 }
 
 impl ExitPage {
-    fn new(row: &Row) -> Self {
-        let Row { exit, code, name, meaning, board, causes } = *row;
+    fn new(row: &ExitRow) -> Self {
+        let ExitRow { exit, code, name, meaning, board, causes } = *row;
         Self { code, name, meaning, board, causes, next: hints::advice(exit), exit }
     }
 }
@@ -150,14 +151,14 @@ fn kebab(confidence: scooter_errors::Confidence) -> &'static str {
 
 /// All topics.
 #[derive(Serialize)]
-struct Contents {
+struct TopicList {
     exit_codes: Vec<ExitPage>,
     gates: &'static [GatePage],
     scooter_codes: &'static [ErrorCode],
     cards: Vec<&'static str>,
 }
 
-impl Contents {
+impl TopicList {
     fn all() -> Self {
         Self {
             exit_codes: exit_codes::TABLE.iter().map(ExitPage::new).collect(),
@@ -168,7 +169,7 @@ impl Contents {
     }
 }
 
-impl Report for Contents {
+impl Report for TopicList {
     fn text(&self, page: &mut Page) {
         page.heading("Cards");
         for (name, about, _) in CARDS {
