@@ -13,8 +13,8 @@ use std::{
 
 use m365_drv::{
     image::{
-        Catalog, Entry, Fit, Format, Image, ImageError, Kind, PackageError, PublishedFile, RehearsalImages, Report,
-        cipher, find, gates, inspect, md5, sha256,
+        Catalog, Entry, Fit, Format, Image, ImageError, ImageReport, Kind, PackageError, PublishedFile,
+        RehearsalImages, cipher, find, gates, inspect, md5, sha256,
     },
     target::Target,
     version::Version,
@@ -93,7 +93,7 @@ fn every_vendor_image_is_known_as_a_file_and_as_a_region_of_flash() {
         let mut flash = bytes.clone();
         flash.resize(bytes.len() + 3000, 0xFF);
         assert_eq!((known(&bytes), known(&flash)), (Some(&*entry.name), Some(&*entry.name)), "{path:?}");
-        let report = Report::new(&Image::from_bytes(&bytes).unwrap());
+        let report = ImageReport::new(&Image::from_bytes(&bytes).unwrap());
         assert!(report.known, "{path:?}");
         assert_eq!((report.kind, report.version), (entry.kind, entry.version), "{path:?}");
     }
@@ -261,7 +261,7 @@ fn a_changed_vendor_image_is_named_after_its_original() {
     for (path, bytes, entry) in vendor_images().filter(|(_, _, entry)| entry.kind == Kind::Drv) {
         let mut changed = bytes.clone();
         changed[0x2000] ^= 0x40;
-        let report = Report::new(&Image::from_bytes(&changed).unwrap());
+        let report = ImageReport::new(&Image::from_bytes(&changed).unwrap());
         let near = report.near.unwrap_or_else(|| panic!("{path:?}"));
         let proved: Vec<_> = near.changes.unwrap_or_default().iter().map(|change| change.offset).collect();
         // The 1.5.5 that does not protect differs from the official one in one byte, so either may be the nearer.
@@ -279,7 +279,8 @@ fn a_vendor_image_with_changes_in_every_kib_is_named_after_one_for_its_scooters(
             for at in (first..entry.size).step_by(step) {
                 changed[at] ^= 0x40;
             }
-            let near = Report::new(&Image::from_bytes(&changed).unwrap()).near.unwrap_or_else(|| panic!("{path:?}"));
+            let near =
+                ImageReport::new(&Image::from_bytes(&changed).unwrap()).near.unwrap_or_else(|| panic!("{path:?}"));
             assert_eq!(near.scooters(), entry.scooters, "{path:?} {step}");
             assert!(near.is_modified(), "{path:?} {step}");
             // Some versions differ from the next in fewer places than were changed here.

@@ -52,7 +52,7 @@ pub use self::{
     inspect::{Inspection, Layout, inspect},
     origin::{Origin, drv_region, origin},
     package::{DirectoryError, FirmwareType, Generation, InfoError, Model, Package, PackageError},
-    report::{PartReport, Report},
+    report::{ImageReport, PartReport},
     sources::Source,
 };
 
@@ -460,7 +460,7 @@ mod tests {
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..600)) {
             if let Ok(image) = Image::from_bytes(&bytes) {
                 let _ = image.kind();
-                let _ = Report::new(&image);
+                let _ = ImageReport::new(&image);
                 let _ = image.part(&DRV);
             }
         }

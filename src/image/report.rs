@@ -17,7 +17,7 @@ use crate::version::Version;
 
 /// Everything that can be told of a file.
 #[derive(Debug, Clone, Serialize)]
-pub struct Report {
+pub struct ImageReport {
     /// The form of the file.
     pub format: Format,
     /// What to call it: the catalog's name, with what is the matter with it behind ("Pro DRV 1.5.5, modified"). None if it
@@ -74,7 +74,7 @@ pub struct PartReport {
     pub address: String,
     /// What it is.
     pub kind: Kind,
-    /// What to call it, as in [`Report::name`].
+    /// What to call it, as in [`ImageReport::name`].
     pub name: Option<String>,
     /// Its version.
     pub version: Option<Version>,
@@ -82,7 +82,7 @@ pub struct PartReport {
     pub sha256: Sha256Digest,
 }
 
-impl Report {
+impl ImageReport {
     /// Looks at an image. The gates are asked for the first scooter that it seems to be for.
     pub fn new(image: &Image) -> Self {
         Self::fitting(image, &Fit::assumed(image))
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn the_report_has_the_keys_that_scripts_use() {
-        let report = Report::new(&Image::from_bytes(&Sample::drv(5000).bytes()).unwrap());
+        let report = ImageReport::new(&Image::from_bytes(&Sample::drv(5000).bytes()).unwrap());
         let json = serde_json::to_value(&report).unwrap();
         assert_eq!((json["format"].as_str(), json["kind"].as_str()), (Some("bin"), Some("drv")));
         assert_eq!((json["known"].as_bool(), &json["version"]), (Some(false), &serde_json::Value::Null));
@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn an_unknown_image_of_either_layout_passes_its_own_gates() {
         for layout in Layout::ALL {
-            let report = Report::new(&Image::from_bytes(&Sample::drv(29_000).layout(layout).bytes()).unwrap());
+            let report = ImageReport::new(&Image::from_bytes(&Sample::drv(29_000).layout(layout).bytes()).unwrap());
             assert_eq!(report.layout, Some(layout));
             assert!(report.gates.iter().all(|gate| gate.passed), "{:?}", report.gates);
         }
@@ -210,12 +210,12 @@ mod tests {
         flash[..3000].copy_from_slice(&Sample::boot(3000).bytes());
         flash[0x1000..0x1000 + 5000].copy_from_slice(&Sample::drv(5000).bytes());
         flash[0xF800..0xF802].copy_from_slice(&[0x5C, 0x51]);
-        let report = Report::new(&Image::from_bytes(&flash).unwrap());
+        let report = ImageReport::new(&Image::from_bytes(&flash).unwrap());
         let parts: Vec<_> = report.parts.iter().map(|part| (part.address.as_str(), part.kind)).collect();
         assert_eq!(parts, [("0x08000000", Kind::Boot), ("0x08001000", Kind::Drv), ("0x0800f800", Kind::Data)]);
         assert_eq!((report.size, report.kind, report.layout), (0x1_0000, Kind::Unknown, Some(Layout::Kib64)));
-        let firmware = Report::new(&Image::from_bytes(&Sample::drv(5000).bytes()).unwrap());
-        let asked = |report: &Report| report.gates.iter().map(|gate| (gate.name, gate.passed)).collect::<Vec<_>>();
+        let firmware = ImageReport::new(&Image::from_bytes(&Sample::drv(5000).bytes()).unwrap());
+        let asked = |report: &ImageReport| report.gates.iter().map(|gate| (gate.name, gate.passed)).collect::<Vec<_>>();
         let address = |(name, _): &(&str, bool)| *name != "address";
         let of_dump: Vec<_> = asked(&report).into_iter().filter(address).collect();
         assert_eq!(of_dump, asked(&firmware), "those of the firmware in it");

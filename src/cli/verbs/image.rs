@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use m365_drv::{
     count::count,
-    image::{self, Format, Gate, Image, Kind, Sha256Digest, cipher, sha256},
+    image::{Format, Gate, Image, ImageReport, Kind, Sha256Digest, cipher, sha256},
     printable::quoted_path,
 };
 use serde::Serialize;
@@ -49,7 +49,7 @@ pub(crate) enum ImageCommand {
 pub(crate) fn run(context: &Context, command: &ImageCommand) -> CommandResult {
     match command {
         ImageCommand::Check(args) => image_check::run(context, args),
-        ImageCommand::Show { file } => Outcome::new(&image::Report::new(&open(file)?)),
+        ImageCommand::Show { file } => Outcome::new(&ImageReport::new(&open(file)?)),
         ImageCommand::Decrypt { input, output } => save(&decrypted(input)?, output),
         ImageCommand::Encrypt { input, output } => {
             let image = open(input)?;
@@ -100,7 +100,7 @@ impl Report for SavedImage {
     }
 }
 
-impl Report for image::Report {
+impl Report for ImageReport {
     fn text(&self, page: &mut Page) {
         identity_rows(self, page);
         page.row("size", count(self.size, "byte")).row("sha256", self.sha256).row("md5", self.md5);
@@ -128,7 +128,7 @@ impl Report for image::Report {
 }
 
 /// What the image is; rows without a value are left out.
-fn identity_rows(report: &image::Report, page: &mut Page) {
+fn identity_rows(report: &ImageReport, page: &mut Page) {
     match &report.name {
         Some(name) if report.known => page.row("image", name),
         Some(name) if report.near.is_some() => page.toned("image", name, Tone::Remark),

@@ -9,7 +9,7 @@ use clap::{
 use m365_drv::{
     board::ChipKind,
     count::count,
-    image::{self, Fit, Gate, Image, Kind, RehearsalImages},
+    image::{self, Fit, Gate, Image, ImageReport, Kind, RehearsalImages},
     ops,
     target::Target,
 };
@@ -96,7 +96,7 @@ impl CheckArgs {
             Ok((image, fit)) => (image, Fit { chip, rehearsal, ..fit }),
             Err(error) => return Checked { error: Some(in_words(&error)), ..checked },
         };
-        let report = image::Report::fitting(&image, &fit);
+        let report = ImageReport::fitting(&image, &fit);
         Checked {
             passed: report.gates.iter().all(|gate| gate.passed),
             name: report.name,

@@ -13,7 +13,7 @@ use std::{
 use m365_drv::{
     block::{DataBlock, Mileage, Serial, Uid},
     board::{ConnectOptions, Probes},
-    image::{Dump, FirmwareType, Fit, Format, GATES, Image, Kind, RehearsalImages, Report, cipher, gates},
+    image::{Dump, FirmwareType, Fit, Format, GATES, Image, ImageReport, Kind, RehearsalImages, cipher, gates},
     ops::{Backup, Job, Known, info},
     sim::SimBoard,
     target::Target,
@@ -22,7 +22,7 @@ use zip::{ZipWriter, write::SimpleFileOptions};
 
 /// Performs every check that the program makes on an image before it decides whether to flash it.
 fn look_at(image: &Image) {
-    let _ = Report::new(image);
+    let _ = ImageReport::new(image);
     for target in Target::all() {
         for (kind, region) in [(Kind::Boot, &target.regions.boot), (Kind::Drv, &target.regions.drv)] {
             for chip in [None, Some("stm32f103"), Some("gd32e103")] {
