@@ -21,7 +21,7 @@
 //! use m365_drv::{
 //!     board::{ConnectOptions, EraseConsent, Probes},
 //!     image::{Image, RehearsalImages},
-//!     ops::{After, Extent, FlashRequest, Intent, Job, BackupStore, Known, Watchdog, flash},
+//!     ops::{After, BackupStore, Extent, FlashRequest, Job, Known, Wanted, Watchdog, flash},
 //!     sim::{APP_64, BOOT, Scenario, SimBoard},
 //!     target::Target,
 //! };
@@ -33,20 +33,21 @@
 //!
 //! let (boot, drv) = ([Image::from_bytes(BOOT)?], [Image::from_bytes(APP_64)?]);
 //! let request = FlashRequest {
-//!     target,
-//!     boot: &boot,
-//!     drv: &drv,
-//!     data: None,
-//!     serial: None,
-//!     mileage: None,
+//!     wanted: Wanted {
+//!         target,
+//!         boot: &boot,
+//!         drv: &drv,
+//!         data: None,
+//!         serial: None,
+//!         mileage: None,
+//!         forced: vec![],
+//!         rehearsal: RehearsalImages::Allowed,
+//!     },
 //!     consent: Some(EraseConsent),
 //!     extent: Extent::Changes,
-//!     intent: Intent::Write,
 //!     after: After::Run,
 //!     watchdog: Watchdog::Keep,
 //!     backups: BackupStore::none(),
-//!     forced: vec![],
-//!     rehearsal: RehearsalImages::Allowed,
 //! };
 //! let (mut known, mut silent) = (Known::default(), ());
 //! let mut job = Job::new(&probes, ConnectOptions::default(), &mut silent, &mut known);

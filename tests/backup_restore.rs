@@ -5,7 +5,7 @@ use std::{fs, path::Path, time::Duration};
 use m365_drv::{
     block::{DataBlock, Uid},
     board::{BoardState, EraseConsent, OptionBytes},
-    ops::{self, After, Backup, BackupStore, Category, DataSource, FlashRequest, RestoreReport},
+    ops::{self, After, Backup, BackupStore, Category, DataSource, FlashRequest, RestoreReport, Wanted},
     sim::{Fault, FaultKind, Lie, Scenario, SimBoard, Trigger},
 };
 
@@ -99,7 +99,7 @@ fn a_board_that_matches_the_backup_is_not_changed() {
 fn a_restore_first_saves_what_it_overwrites() {
     let (_, setup) = Setup::scenario(Scenario::Open);
     let path = backup(&setup);
-    setup.flash(&FlashRequest { mileage: Some(mileage(77)), ..setup.request() }).unwrap();
+    setup.flash(&setup.request_for(Wanted { mileage: Some(mileage(77)), ..setup.wanted() })).unwrap();
     let newer = setup.contents();
     let saved = restore(&setup, &path, None).unwrap().backup.unwrap();
     restore(&setup, &saved, None).unwrap();
@@ -153,13 +153,13 @@ fn every_run_that_changes_something_leaves_a_backup_of_its_own() {
     let (_, setup) = Setup::scenario(Scenario::Open);
     for (run, km) in (1..).zip([10, 20, 30]) {
         let before = setup.contents();
-        let request = FlashRequest { mileage: Some(mileage(km)), ..setup.request() };
+        let request = setup.request_for(Wanted { mileage: Some(mileage(km)), ..setup.wanted() });
         let report = setup.flash(&request).unwrap();
         let held = Backup::open(&report.backup.unwrap()).unwrap();
         assert!(held.flash == before.flash && held.option_bytes == before.options);
         assert_eq!(fs::read_dir(setup.folder.path()).unwrap().count(), run);
     }
-    setup.flash(&FlashRequest { mileage: Some(mileage(30)), ..setup.request() }).unwrap();
+    setup.flash(&setup.request_for(Wanted { mileage: Some(mileage(30)), ..setup.wanted() })).unwrap();
     assert_eq!(fs::read_dir(setup.folder.path()).unwrap().count(), 3);
 }
 
@@ -202,7 +202,7 @@ fn a_run_that_ends_after_the_mass_erase_loses_neither_serial_nor_mileage() {
         assert_eq!((report.data_source, report.serial), (DataSource::Backup, live.serial().unwrap()));
         assert_same(&board.flash(), &setup.expected_on_blank(live.as_bytes()));
         // The backup of the second run does not replace the data in flash.
-        let report = setup.flash(&FlashRequest { mileage: Some(mileage(1)), ..setup.request() }).unwrap();
+        let report = setup.flash(&setup.request_for(Wanted { mileage: Some(mileage(1)), ..setup.wanted() })).unwrap();
         assert_eq!(report.data_source, DataSource::Flash);
     }
 }
@@ -269,7 +269,7 @@ fn an_older_backup_does_not_replace_a_block_with_another_uid() {
     put(&foreign(1000));
     let armed =
         board.inject(Fault { trigger: Trigger::PageErase(1), kind: FaultKind::PowerLost { returns_after: None } });
-    setup.flash(&FlashRequest { mileage: Some(mileage(1)), ..setup.request() }).unwrap_err();
+    setup.flash(&setup.request_for(Wanted { mileage: Some(mileage(1)), ..setup.wanted() })).unwrap_err();
     assert!(armed.fired());
     put(&foreign(1200));
     let report = setup.flash(&setup.request()).unwrap();

@@ -12,7 +12,7 @@ use m365_drv::{
         progress::{Event, Progress, Step},
     },
     image::{GATES, Image, RehearsalImages},
-    ops::{After, BackupStore, Extent, FlashRequest, Intent, Job, Known, Watchdog, flash},
+    ops::{After, BackupStore, Extent, FlashRequest, Job, Known, Wanted, Watchdog, flash},
     sim::{APP_64, APP_128, BOOT, Counts, Scenario, SimBoard, SimChip},
     target::Target,
 };
@@ -70,20 +70,21 @@ fn run(scooter: &str, drv: &[u8], khz: u32, round_trip: Duration) {
     let probes = Probes::new(board.probe_lister(), board.clock());
     let (boot, drv) = ([image(&stretched(BOOT, BOOT_BYTES))], [image(drv)]);
     let request = FlashRequest {
-        target,
-        boot: &boot,
-        drv: &drv,
-        data: None,
-        serial: None,
-        mileage: None,
+        wanted: Wanted {
+            target,
+            boot: &boot,
+            drv: &drv,
+            data: None,
+            serial: None,
+            mileage: None,
+            forced: GATES.iter().map(ToString::to_string).collect(),
+            rehearsal: RehearsalImages::Allowed,
+        },
         consent: Some(EraseConsent),
         extent: Extent::Changes,
-        intent: Intent::Write,
         after: After::Stop,
         watchdog: Watchdog::Keep,
         backups: BackupStore::none(),
-        forced: GATES.iter().map(ToString::to_string).collect(),
-        rehearsal: RehearsalImages::Allowed,
     };
     let began = board.counts();
     let mut recorder = Recorder { board: board.clone(), before: None, rows: Vec::new() };

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use m365_drv::{
-    ops::FlashRequest,
+    ops::{FlashRequest, Wanted},
     sim::{Scenario, SimBoard},
 };
 
@@ -63,7 +63,7 @@ fn a_finished_board_costs_two_readings() {
 fn one_changed_page_costs_one_erase() {
     let (board, setup) = Setup::scenario(Scenario::Locked);
     setup.flash(&setup.request_with_data()).expect("the job");
-    let request = FlashRequest { mileage: Some(mileage(1235)), ..setup.request() };
+    let request = setup.request_for(Wanted { mileage: Some(mileage(1235)), ..setup.wanted() });
     let job = cost(&board, &setup, &request);
     assert_eq!(job.erases, 1);
     // The data block without its 13 blank half-words is less than half a page.

@@ -3,7 +3,7 @@
 use m365_drv::{
     board::BoardState,
     image::{Image, RehearsalImages},
-    ops::{Category, Error, FlashRequest},
+    ops::{Category, Error, Wanted},
     sim::{self, Scenario, SimBoard},
 };
 
@@ -21,7 +21,9 @@ fn unaware() -> Image {
 
 /// Runs the job with these DRV images and returns the refusal.
 fn refused(setup: &Setup, drv: &[Image]) -> Ended {
-    let Err(error) = setup.flash(&FlashRequest { drv, ..setup.request_with_data() }) else { panic!("not refused") };
+    let Err(error) = setup.flash(&setup.request_for(Wanted { drv, ..setup.wanted_with_data() })) else {
+        panic!("not refused")
+    };
     assert_eq!((error.category(), error.board()), (Category::Image, BoardState::Untouched), "{error}");
     error
 }
@@ -34,7 +36,8 @@ fn drv_of(board: &SimBoard) -> Vec<u8> {
 fn the_chip_decides_among_several_images() {
     let (board, setup) = Setup::scenario(Scenario::Gd32e103);
     let candidates = [image(sim::APP_64), unaware()];
-    let report = setup.flash(&FlashRequest { drv: &candidates, ..setup.request_with_data() }).expect("the job");
+    let report =
+        setup.flash(&setup.request_for(Wanted { drv: &candidates, ..setup.wanted_with_data() })).expect("the job");
     assert!(report.verified);
     assert_eq!(drv_of(&board), sim::APP_64);
 }
@@ -68,7 +71,7 @@ fn an_image_in_the_first_folder_wins_if_it_fits() {
     let candidates = [in_place(1, image(sim::APP_64)), in_place(0, unaware())];
     for (scenario, drv) in [(Scenario::Locked, &candidates[1]), (Scenario::Gd32e103, &candidates[0])] {
         let (board, setup) = Setup::scenario(scenario);
-        setup.flash(&FlashRequest { drv: &candidates, ..setup.request_with_data() }).expect("the job");
+        setup.flash(&setup.request_for(Wanted { drv: &candidates, ..setup.wanted_with_data() })).expect("the job");
         assert_eq!(drv_of(&board), drv.bytes);
     }
 }
@@ -111,12 +114,12 @@ fn if_no_image_fits_the_error_is_that_of_the_last_one() {
 #[test]
 fn rehearsal_images_are_for_the_simulated_board_only() {
     let (board, setup) = Setup::scenario(Scenario::Locked);
-    let request = FlashRequest { rehearsal: RehearsalImages::Refused, ..setup.request() };
+    let request = setup.request_for(Wanted { rehearsal: RehearsalImages::Refused, ..setup.wanted() });
     let Err(error) = setup.flash(&request) else { panic!("not refused") };
     let words =
         "bootloader image refused: rehearsal bootloader cannot drive a motor: it is for the simulated board only";
     assert_eq!((error.category(), error.to_string().as_str()), (Category::Image, words));
     assert_eq!(board.counts().transfers, 0);
-    let forced = FlashRequest { forced: vec!["rehearsal".into()], ..request };
+    let forced = setup.request_for(Wanted { forced: vec!["rehearsal".into()], ..request.wanted });
     assert!(setup.flash(&forced).expect("the job").verified);
 }

@@ -9,7 +9,7 @@ use m365_drv::{
     block::{DataBlock, Uid},
     board::{BoardState, EraseConsent, OptionBytes},
     image::Kind,
-    ops::{self, BackupStore, Category, Error, FlashRequest, Lack, RestoreReport},
+    ops::{self, BackupStore, Category, Error, Lack, RestoreReport, Wanted},
     sim::{self, Scenario, SimBoard},
 };
 
@@ -35,7 +35,7 @@ fn written(scooter: &str) -> (SimBoard, Setup, Vec<u8>) {
     let setup = Setup::simulated(&board, scooter);
     setup.flash(&setup.request()).expect("a board");
     let flash = board.flash();
-    setup.flash(&FlashRequest { mileage: Some(mileage(9)), ..setup.request() }).expect("another mileage");
+    setup.flash(&setup.request_for(Wanted { mileage: Some(mileage(9)), ..setup.wanted() })).expect("another mileage");
     assert!(board.flash() != flash);
     (board, setup, flash)
 }

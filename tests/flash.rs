@@ -9,7 +9,10 @@ use m365_drv::{
         BoardState, EraseConsent, Error as BoardError, Method, OptionBytes, Protection, Startup, Unsupported, Wait,
     },
     image::Image,
-    ops::{self, After, BackupStore, Category, DataSource, Error, Extent, FlashReport, FlashRequest, Intent},
+    ops::{
+        self, After, BackupStore, Category, DataSource, Error, Extent, FlashReport, FlashRequest, Wanted, WouldErase,
+        WouldProgram,
+    },
     sim::{self, Fault, FaultKind, Scenario, SimBoard, SimChip, Trigger},
 };
 
@@ -70,7 +73,7 @@ pub(crate) fn a_finished_board_is_left_alone(setup: &Setup) {
 /// Changing the mileage rewrites a single page.
 pub(crate) fn one_changed_page_is_one_erase(setup: &Setup) {
     let before = setup.flash_contents();
-    let request = FlashRequest { mileage: Some(mileage(1235)), ..setup.request() };
+    let request = setup.request_for(Wanted { mileage: Some(mileage(1235)), ..setup.wanted() });
     let report = setup.flash(&request).expect("the job");
     assert_eq!((report.pages_erased, report.mass_erased), (1, false));
     let data = (setup.target.regions.data.start - setup.target.flash.start) as usize;
@@ -81,11 +84,10 @@ pub(crate) fn one_changed_page_is_one_erase(setup: &Setup) {
 /// A preview reads and reports but changes nothing.
 pub(crate) fn a_preview_changes_nothing(setup: &Setup) {
     let before = setup.contents();
-    let request = FlashRequest { intent: Intent::Preview, mileage: Some(mileage(7)), ..setup.request_with_data() };
-    let report = setup.flash(&request).expect("the preview");
-    assert!(report.preview && !report.verified && report.backup.is_none());
+    let request = setup.request_for(Wanted { mileage: Some(mileage(7)), ..setup.wanted_with_data() });
+    let report = setup.run(|job| ops::preview(job, &request)).expect("the preview");
     assert_eq!(report.mileage_m, mileage(7));
-    assert!(report.bytes_programmed > 0);
+    assert!(report.would_program.bytes > 0);
     assert!(setup.contents() == before, "a preview changed the board");
 }
 
@@ -112,7 +114,7 @@ pub(crate) fn wrong_images_are_refused_each_for_its_own_reason(setup: &Setup) {
         (setup.boot.clone(), "kind"),
     ];
     for (drv, expected) in cases {
-        let request = FlashRequest { drv: from_ref(&drv), ..setup.request_with_data() };
+        let request = setup.request_for(Wanted { drv: from_ref(&drv), ..setup.wanted_with_data() });
         match assert_refused(setup, &before, setup.flash(&request), Category::Image).error {
             Error::Gate { gate, .. } => assert_eq!(gate, expected),
             other => panic!("{other:?}"),
@@ -192,7 +194,7 @@ fn without_a_known_serial_nothing_is_written() {
     let before = setup.contents();
     let error = assert_refused(&setup, &before, setup.flash(&setup.request()), Category::Data);
     assert!(matches!(error.error, Error::NoSerial));
-    let request = FlashRequest { serial: Some(setup.serial()), ..setup.request() };
+    let request = setup.request_for(Wanted { serial: Some(setup.serial()), ..setup.wanted() });
     let error = assert_refused(&setup, &before, setup.flash(&request), Category::Data);
     assert!(matches!(error.error, Error::NoMileage));
 }
@@ -201,7 +203,7 @@ fn without_a_known_serial_nothing_is_written() {
 fn a_board_without_a_block_gets_the_block_from_a_file() {
     let (board, setup) = Setup::scenario(Scenario::Bricked);
     let foreign = setup.fresh_block(Uid([1, 2, 3]));
-    let request = FlashRequest { data: Some(foreign), ..setup.request() };
+    let request = setup.request_for(Wanted { data: Some(foreign), ..setup.wanted() });
     let report = setup.flash(&request).unwrap();
     assert_eq!(report.data_source, DataSource::File);
     let block = setup.fresh_block(Uid(board.uid()));
@@ -246,12 +248,12 @@ fn an_image_for_another_chip_is_refused_once_the_chip_is_known() {
         bytes[at..at + 4].fill(0);
     }
     let drv = image(&bytes);
-    let request = FlashRequest { drv: from_ref(&drv), ..setup.request() };
+    let request = setup.request_for(Wanted { drv: from_ref(&drv), ..setup.wanted() });
     match assert_refused(&setup, &before, setup.flash(&request), Category::Image).error {
         Error::Gate { gate, .. } => assert_eq!(gate, "gd32"),
         other => panic!("{other:?}"),
     }
-    let forced = FlashRequest { forced: vec!["gd32".into()], drv: from_ref(&drv), ..setup.request() };
+    let forced = setup.request_for(Wanted { forced: vec!["gd32".into()], drv: from_ref(&drv), ..setup.wanted() });
     assert!(setup.flash(&forced).unwrap().verified);
 }
 
@@ -279,13 +281,12 @@ fn a_preview_of_any_board_changes_nothing() {
         let (board, setup) = Setup::scenario(scenario);
         a_preview_changes_nothing(&setup);
         assert_eq!(std::fs::read_dir(setup.folder.path()).unwrap().count(), 0);
-        let request = FlashRequest { intent: Intent::Preview, consent: None, ..setup.request_with_data() };
-        let foreseen = setup.flash(&request).unwrap();
+        let request = FlashRequest { consent: None, ..setup.request_with_data() };
+        let foreseen = setup.run(|job| ops::preview(job, &request)).unwrap();
         let done = setup.flash(&setup.request_with_data()).unwrap();
-        let numbers = |report: &FlashReport| {
-            (report.mass_erased, report.pages_erased, report.bytes_programmed, report.pages_skipped)
-        };
-        assert_eq!(numbers(&foreseen), numbers(&done), "{scenario}");
+        let erased = WouldErase { whole_chip: done.mass_erased, pages: done.pages_erased };
+        let programmed = WouldProgram { bytes: done.bytes_programmed, pages_already_correct: done.pages_skipped };
+        assert_eq!((foreseen.would_erase, foreseen.would_program), (erased, programmed), "{scenario}");
         assert_same(&foreseen.image, &done.image);
         assert_eq!(board.counts().half_words_programmed * 2, u64::from(done.bytes_programmed), "{scenario}");
     }
@@ -294,8 +295,7 @@ fn a_preview_of_any_board_changes_nothing() {
 #[test]
 fn a_preview_lets_the_application_go_on() {
     let (board, setup) = Setup::scenario(Scenario::Open);
-    let request = FlashRequest { intent: Intent::Preview, ..setup.request() };
-    setup.flash(&request).unwrap();
+    setup.run(|job| ops::preview(job, &setup.request())).unwrap();
     let counter = |board: &SimBoard| board.sram()[4..8].to_vec();
     let before = counter(&board);
     board.clock().sleep(Duration::from_millis(5));
@@ -332,7 +332,7 @@ fn write_protected_pages_are_freed_and_the_rest_is_not_erased() {
     let (board, mut setup) = Setup::scenario(Scenario::Wrp);
     let before = board.flash();
     setup.drv = app_changed_at(&[0x3000]);
-    let request = FlashRequest { mileage: Some(mileage(5)), ..setup.request() };
+    let request = setup.request_for(Wanted { mileage: Some(mileage(5)), ..setup.wanted() });
     let report = setup.flash(&request).unwrap();
     assert_eq!((report.mass_erased, report.pages_erased), (false, 2));
     assert_eq!(board.counts().mass_erases, 0);
@@ -376,7 +376,7 @@ fn full_programs_every_page_even_if_it_is_already_correct() {
 fn parts_that_are_not_given_stay_if_they_are_known() {
     let (board, setup) = Setup::scenario(Scenario::Open);
     let before = board.flash();
-    let request = FlashRequest { boot: &[], drv: &[], mileage: Some(mileage(9)), ..setup.request() };
+    let request = setup.request_for(Wanted { boot: &[], drv: &[], mileage: Some(mileage(9)), ..setup.wanted() });
     let report = setup.flash(&request).unwrap();
     assert_eq!(report.pages_erased, 1);
     let block = DataBlock::parse(&before[0xF800..0xFA00]).unwrap().with_mileage(mileage(9));
@@ -385,7 +385,7 @@ fn parts_that_are_not_given_stay_if_they_are_known() {
     for scenario in [Scenario::Locked, Scenario::New, Scenario::HalfFlashed] {
         let (_, setup) = Setup::scenario(scenario);
         let before = setup.contents();
-        let request = FlashRequest { drv: &[], ..setup.request_with_data() };
+        let request = setup.request_for(Wanted { drv: &[], ..setup.wanted_with_data() });
         assert_refused(&setup, &before, setup.flash(&request), Category::Image);
     }
 }
@@ -423,7 +423,8 @@ fn firmware_that_is_written_but_does_not_start_is_an_error() {
         let mut bytes = sim::APP_64.to_vec();
         bytes[at..at + 2].copy_from_slice(&[0x00, 0xDE]);
         let drv = image(&bytes);
-        let request = FlashRequest { drv: from_ref(&drv), after: After::Run, ..setup.request() };
+        let request =
+            FlashRequest { after: After::Run, ..setup.request_for(Wanted { drv: from_ref(&drv), ..setup.wanted() }) };
         let error = setup.flash(&request).unwrap_err();
         let Error::DoesNotStart { how } = &error.error else { panic!("{error}") };
         assert_eq!(*how, Startup::Fault { exception: 3 }, "{at:#x}");

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use m365_drv::{
     board::BoardState,
-    ops::{Category, Error, FlashRequest},
+    ops::{Category, Error, Wanted},
     sim::{self, Scenario},
 };
 use serde_json::{Value, json};
@@ -144,14 +144,14 @@ fn changed_firmware_is_called_by_what_it_was_made_from_everywhere() {
 fn firmware_inherits_its_chips() {
     let (_, setup) = Setup::scenario(Scenario::Gd32e103);
     let mut bytes = changed();
-    let request = |image| FlashRequest { drv: image, ..setup.request_with_data() };
+    let request = |image| setup.request_for(Wanted { drv: image, ..setup.wanted_with_data() });
     assert!(setup.flash(&request(&[image(&bytes)])).expect("the job").verified);
     // What it was made from supports the GD32 chips; this does not any more.
     let at = bytes.windows(4).position(|window| window == 0x4842_4333u32.to_le_bytes()).expect("the literal of a chip");
     bytes[at..at + 4].fill(0x55);
     let (_, setup) = Setup::scenario(Scenario::Gd32e103);
     let candidates = [image(&bytes)];
-    let Err(error) = setup.flash(&FlashRequest { drv: &candidates, ..setup.request_with_data() }) else {
+    let Err(error) = setup.flash(&setup.request_for(Wanted { drv: &candidates, ..setup.wanted_with_data() })) else {
         panic!("not refused")
     };
     assert!(matches!(error.error, Error::Gate { gate: "gd32", .. }), "{error}");

@@ -143,7 +143,8 @@ fn cycle(setup: &Setup, cycles: u32, relay: Option<&Relay>) {
             _ => setup.flash(&request),
         };
         let is_right = |report: &FlashReport| {
-            identity(report) == identity(&first) && setup.run(|job| ops::verify(job, &request)).is_ok()
+            identity(report) == identity(&first)
+                && setup.run(|job| ops::verify(job, &request.wanted, &request.backups)).is_ok()
         };
         match result {
             Ok(report) => false_successes += u32::from(!is_right(&report)),

@@ -6,7 +6,7 @@ use m365_drv::{
     block::Uid,
     board::{BoardState, OptionBytes, Wait},
     image::Image,
-    ops::{self, Category, Error, FlashRequest, Intent, Obstacle},
+    ops::{self, Category, Error, FlashRequest, Obstacle, Wanted},
     sim::{self, Fault, FaultKind, Lie, Scenario, SimBoard, Trigger},
 };
 
@@ -82,8 +82,8 @@ fn firmware_runs_on_after_a_refusal() {
 fn a_preview_reports_the_consent_that_is_needed() {
     let needs = |scenario| {
         let (_, setup) = Setup::scenario(scenario);
-        let request = FlashRequest { intent: Intent::Preview, consent: None, ..setup.request_with_data() };
-        setup.flash(&request).unwrap().needs_consent
+        let request = FlashRequest { consent: None, ..setup.request_with_data() };
+        setup.run(|job| ops::preview(job, &request)).unwrap().needs
     };
     assert_eq!(needs(Scenario::Locked), Some(Obstacle::ReadProtected));
     assert_eq!(needs(Scenario::Wrp), Some(Obstacle::WriteProtected));
@@ -95,10 +95,10 @@ fn a_preview_reports_the_consent_that_is_needed() {
 fn a_chip_that_is_about_to_be_protected_is_erased_only_with_consent() {
     let (board, setup) = Setup::scenario(Scenario::Open);
     board.put_option_bytes(OptionBytes::open(0xFF).with_rdp(0).0);
-    let preview = FlashRequest { intent: Intent::Preview, consent: None, ..setup.request() };
-    let foreseen = setup.flash(&preview).unwrap();
-    assert!(foreseen.mass_erased);
-    assert_eq!(foreseen.needs_consent, Some(Obstacle::AboutToBeReadProtected));
+    let request = FlashRequest { consent: None, ..setup.request() };
+    let foreseen = setup.run(|job| ops::preview(job, &request)).unwrap();
+    assert!(foreseen.would_erase.whole_chip);
+    assert_eq!(foreseen.needs, Some(Obstacle::AboutToBeReadProtected));
     let report = setup.flash(&setup.request()).unwrap();
     assert!(report.mass_erased && report.options_written);
     assert_eq!(board.counts().mass_erases, 1);
@@ -115,7 +115,7 @@ fn an_image_on_the_board_that_lacks_its_end_cannot_stay() {
     flash[boot.len() - 2..boot.len()].fill(0xFF);
     board.set_flash(&flash);
     let before = setup.contents();
-    let request = FlashRequest { boot: &[], ..setup.request() };
+    let request = setup.request_for(Wanted { boot: &[], ..setup.wanted() });
     let error = assert_refused(&setup, &before, setup.flash(&request), Category::Image);
     assert_eq!(error.to_string(), "no bootloader image given, and the board's own cannot be kept: its end is missing");
 }
@@ -129,8 +129,12 @@ fn forcing_the_size_gate_does_not_let_an_image_overflow() {
     // Without its address: with one, so much is a dump.
     setup.drv = Image { base: None, ..image(&long) };
     let forced = ["size", "truncated", "encrypted"].map(String::from).to_vec();
-    let error =
-        assert_refused(&setup, &before, setup.flash(&FlashRequest { forced, ..setup.request() }), Category::Image);
+    let error = assert_refused(
+        &setup,
+        &before,
+        setup.flash(&setup.request_for(Wanted { forced, ..setup.wanted() })),
+        Category::Image,
+    );
     assert!(matches!(error.error, Error::Gate { gate: "size", .. }), "{error}");
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use m365_drv::{
     block::{DataBlock, Serial},
-    ops::{self, BackupStore, Category, Error, FlashRequest, Intent, OTHER_SCOOTER},
+    ops::{self, BackupStore, Category, Error, OTHER_SCOOTER, Wanted},
     sim::{Scenario, SimBoard},
     target::Target,
 };
@@ -31,10 +31,10 @@ fn a_ninebot_is_not_flashed_as_a_pro() {
                  0x0801c000, so it is not a Xiaomi M365 Pro";
     let error = assert_refused(&setup, &before, setup.flash(&request), Category::WrongBoard);
     assert_eq!(error.to_string(), words);
-    let preview = FlashRequest { intent: Intent::Preview, ..setup.request_with_data() };
-    let error = assert_refused(&setup, &before, setup.flash(&preview), Category::WrongBoard);
+    let preview = setup.run(|job| ops::preview(job, &request));
+    let error = assert_refused(&setup, &before, preview, Category::WrongBoard);
     assert_eq!(error.to_string(), words);
-    let verified = setup.run(|job| ops::verify(job, &request));
+    let verified = setup.run(|job| ops::verify(job, &request.wanted, &request.backups));
     assert_eq!(assert_refused(&setup, &before, verified, Category::WrongBoard).to_string(), words);
 }
 
@@ -48,7 +48,7 @@ fn a_locked_board_is_known_by_its_live_serial() {
     assert_eq!(error.to_string(), words);
     assert!(matches!(error.error, Error::OtherScooter { .. }));
 
-    let forced = FlashRequest { forced: vec![OTHER_SCOOTER.into()], ..setup.request() };
+    let forced = setup.request_for(Wanted { forced: vec![OTHER_SCOOTER.into()], ..setup.wanted() });
     let serial = live_block(&board).serial();
     let (report, told) = setup.run_told(|job| ops::flash(job, &forced));
     let report = report.expect("the job");
@@ -91,13 +91,13 @@ fn a_serial_of_another_scooter_is_named_when_it_is_given() {
     let expected = [("serial-of-other-scooter", words.to_owned())];
     let pros = serial("21886/00012345");
     let (_, setup) = mistaken(Scenario::New, "pro", "m365");
-    let typed = FlashRequest { serial: Some(pros), ..setup.request_with_data() };
+    let typed = setup.request_for(Wanted { serial: Some(pros), ..setup.wanted_with_data() });
     let block = DataBlock::template().with_serial(pros).with_mileage(mileage(1234));
-    let in_a_file = FlashRequest { data: Some(block), ..setup.request() };
+    let in_a_file = setup.request_for(Wanted { data: Some(block), ..setup.wanted() });
     for request in [typed, in_a_file] {
         let (report, told) = setup.run_told(|job| ops::flash(job, &request));
         assert_eq!((report.expect("the job").serial, &told[..]), (pros, &expected[..]));
-        let (report, told) = setup.run_told(|job| ops::verify(job, &request));
+        let (report, told) = setup.run_told(|job| ops::verify(job, &request.wanted, &request.backups));
         report.expect("the same board");
         assert_eq!(told, expected);
     }
@@ -172,7 +172,7 @@ fn a_scooter_is_added_by_its_description_alone() {
     // The catalog's rows say which scooters an image is for, and none says this one.
     let refused = setup.flash(&setup.request_with_data()).expect_err("images of other scooters").category();
     assert_eq!(refused, Category::Image);
-    let request = FlashRequest { forced: vec!["scooter".into()], ..setup.request_with_data() };
+    let request = setup.request_for(Wanted { forced: vec!["scooter".into()], ..setup.wanted_with_data() });
     let report = setup.flash(&request).expect("the job");
     assert_eq!((report.scooter.as_str(), report.serial.to_string().as_str()), ("test", "TST/0123456789"));
     assert_same(&setup.flash_contents(), &setup.expected_on_blank(setup.fresh_block(report.uid).as_bytes()));

@@ -10,7 +10,7 @@ use m365_drv::{
         progress::{Event, Progress, Warning},
     },
     image::{Image, RehearsalImages},
-    ops::{self, After, Backup, BackupStore, Error, Extent, FlashReport, FlashRequest, Intent, Job, Known, Watchdog},
+    ops::{self, After, Backup, BackupStore, Error, Extent, FlashReport, FlashRequest, Job, Known, Wanted, Watchdog},
     sim::{self, Scenario, SimBoard},
     target::Target,
 };
@@ -141,29 +141,45 @@ impl Setup {
         (ended(done, board), board)
     }
 
-    /// The whole job with everything allowed. Most tests change one field of it.
-    pub(crate) fn request(&self) -> FlashRequest<'_> {
-        FlashRequest {
+    /// What the board is to hold: the images, and the data that it has.
+    pub(crate) fn wanted(&self) -> Wanted<'_> {
+        Wanted {
             target: self.target,
             boot: from_ref(&self.boot),
             drv: from_ref(&self.drv),
             data: None,
             serial: None,
             mileage: None,
-            consent: Some(EraseConsent),
-            extent: Extent::Changes,
-            intent: Intent::Write,
-            after: After::Stop,
-            watchdog: Watchdog::Keep,
-            backups: BackupStore::in_folder(self.folder.path().to_owned()),
             forced: vec![],
             rehearsal: RehearsalImages::Allowed,
         }
     }
 
+    /// The same with the tests' serial number and mileage.
+    pub(crate) fn wanted_with_data(&self) -> Wanted<'_> {
+        Wanted { serial: Some(self.serial()), mileage: Some(mileage(1234)), ..self.wanted() }
+    }
+
+    /// The whole job with everything allowed. Most tests change one field of it.
+    pub(crate) fn request(&self) -> FlashRequest<'_> {
+        self.request_for(self.wanted())
+    }
+
     /// The request with the tests' serial number and mileage.
     pub(crate) fn request_with_data(&self) -> FlashRequest<'_> {
-        FlashRequest { serial: Some(self.serial()), mileage: Some(mileage(1234)), ..self.request() }
+        self.request_for(self.wanted_with_data())
+    }
+
+    /// The whole job for a board that is to hold this.
+    pub(crate) fn request_for<'a>(&self, wanted: Wanted<'a>) -> FlashRequest<'a> {
+        FlashRequest {
+            wanted,
+            consent: Some(EraseConsent),
+            extent: Extent::Changes,
+            after: After::Stop,
+            watchdog: Watchdog::Keep,
+            backups: BackupStore::in_folder(self.folder.path().to_owned()),
+        }
     }
 
     /// The example serial number of the scooter.

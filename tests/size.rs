@@ -3,7 +3,7 @@
 use m365_drv::{
     board::BoardState,
     board::Error as BoardError,
-    ops::{self, Category, Error, FlashRequest, Intent},
+    ops::{self, Category, Error},
     sim::{Scenario, SimBoard, SimChip},
 };
 
@@ -133,10 +133,10 @@ fn a_second_half_that_does_not_answer_is_refused_before_anything_is_changed() {
     for flash in [vec![0xFF; 65_536], vec![0x5A; 65_536]] {
         let (_, setup) = half_a_chip(&flash);
         let before = setup.contents();
-        for intent in [Intent::Preview, Intent::Write] {
-            let request = FlashRequest { intent, ..setup.request_with_data() };
-            assert!(is_too_small(&assert_refused(&setup, &before, setup.flash(&request), Category::WrongBoard)));
-        }
+        let request = setup.request_with_data();
+        let preview = setup.run(|job| ops::preview(job, &request));
+        assert!(is_too_small(&assert_refused(&setup, &before, preview, Category::WrongBoard)));
+        assert!(is_too_small(&assert_refused(&setup, &before, setup.flash(&request), Category::WrongBoard)));
     }
 }
 

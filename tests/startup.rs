@@ -5,7 +5,7 @@ use std::{slice::from_ref, time::Duration};
 use m365_drv::{
     block::Uid,
     board::{BoardState, OptionBytes, Startup},
-    ops::{self, After, Category, Error, FlashRequest},
+    ops::{self, After, Category, Error, FlashRequest, Wanted},
     sim::{self, Scenario, SimBoard},
 };
 
@@ -65,7 +65,10 @@ const AGAIN: u16 = 0xE7FD;
 /// Flashes this application and lets it run.
 fn start(board: &SimBoard, setup: &Setup, app: &[u8]) -> (Result<Startup, Ended>, Vec<(&'static str, String)>) {
     let drv = image(app);
-    let request = FlashRequest { drv: from_ref(&drv), after: After::Run, ..setup.request_with_data() };
+    let request = FlashRequest {
+        after: After::Run,
+        ..setup.request_for(Wanted { drv: from_ref(&drv), ..setup.wanted_with_data() })
+    };
     let (report, told) = setup.run_told(|job| ops::flash(job, &request));
     assert_eq!(board.violations(), [""; 0]);
     (report.map(|report| report.startup.expect("it was let run")), told)
@@ -190,7 +193,8 @@ fn a_board_on_a_bench_is_watched_for_a_fifth_of_a_second() {
     let cost = |after| {
         let (board, setup) = Setup::scenario(Scenario::Open);
         let drv = image(&shows(18));
-        let request = FlashRequest { drv: from_ref(&drv), after, ..setup.request_with_data() };
+        let request =
+            FlashRequest { after, ..setup.request_for(Wanted { drv: from_ref(&drv), ..setup.wanted_with_data() }) };
         let before = board.counts().time;
         setup.flash(&request).expect("the job");
         board.counts().time.saturating_sub(before)

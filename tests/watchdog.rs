@@ -2,7 +2,7 @@
 
 use m365_drv::{
     board::{BoardState, EraseConsent, OptionBytes},
-    ops::{self, Backup, BackupStore, Category, FlashRequest, Intent, RestoreReport, Watchdog},
+    ops::{self, Backup, BackupStore, Category, FlashRequest, RestoreReport, Watchdog},
     sim::{Scenario, SimBoard},
 };
 
@@ -24,18 +24,19 @@ fn watched(scenario: Scenario) -> (SimBoard, Setup) {
 #[test]
 fn a_watchdog_that_starts_at_every_reset_is_said_and_kept() {
     for scenario in [Scenario::Locked, Scenario::Open] {
-        for intent in [Intent::Preview, Intent::Write] {
-            let (board, setup) = watched(scenario);
-            let before = board.option_bytes();
-            let request = FlashRequest { intent, ..setup.request() };
-            let (report, told) = setup.run_told(|job| ops::flash(job, &request));
-            report.expect("the job");
-            let words = "option byte USER 0xfe starts the watchdog at every reset: firmware that does not feed it keeps \
-                         resetting (--software-watchdog changes that)";
-            assert_eq!(told, [("hardware-watchdog", words.into())], "{scenario}");
-            let expected = if intent == Intent::Write { open_options(WATCHDOG).0 } else { before };
-            assert_eq!(board.option_bytes(), expected);
-        }
+        let (board, setup) = watched(scenario);
+        let before = board.option_bytes();
+        let request = setup.request();
+        let words = "option byte USER 0xfe starts the watchdog at every reset: firmware that does not feed it keeps \
+                     resetting (--software-watchdog changes that)";
+        let (preview, told) = setup.run_told(|job| ops::preview(job, &request));
+        preview.expect("a preview");
+        assert_eq!(told, [("hardware-watchdog", words.into())], "{scenario}");
+        assert_eq!(board.option_bytes(), before);
+        let (report, told) = setup.run_told(|job| ops::flash(job, &request));
+        report.expect("the job");
+        assert_eq!(told, [("hardware-watchdog", words.into())], "{scenario}");
+        assert_eq!(board.option_bytes(), open_options(WATCHDOG).0);
     }
 }
 
@@ -170,7 +171,7 @@ fn damaged_option_bytes_of_a_finished_board_are_said_and_repaired_by_unlock() {
     let (report, told) = setup.run_told(|job| ops::flash(job, &request));
     assert!(report.expect("the job").verified);
     assert!(told.contains(&("option-bytes", words.clone())), "{told:?}");
-    let (report, told) = setup.run_told(|job| ops::verify(job, &request));
+    let (report, told) = setup.run_told(|job| ops::verify(job, &request.wanted, &request.backups));
     assert!(report.expect("the same board").verified);
     assert_eq!(told, [("option-bytes", words)]);
     assert_eq!(board.option_bytes(), options.0);

@@ -11,7 +11,10 @@ use std::{
 use super::{Backup, BackupError, Job, backup_file::sync_folder};
 use crate::{
     block::{DataBlock, Uid},
-    board::progress::{Event, Step},
+    board::{
+        OptionBytes,
+        progress::{Event, Step},
+    },
 };
 
 /// Where to keep a backup, and where to look for earlier ones.
@@ -121,6 +124,12 @@ impl BackupStore {
         Ok(saved)
     }
 
+    /// The option byte USER of this board: as it reads now, else as the newest run that could read it has found it, else as a
+    /// chip is delivered.
+    pub(super) fn user(&self, uid: Uid, now: OptionBytes) -> u8 {
+        now.known_user().or_else(|| self.earlier(uid).user()).unwrap_or(0xFF)
+    }
+
     /// What earlier runs have saved of this board.
     pub(super) fn earlier(&self, uid: Uid) -> Earlier {
         let mut earlier = Earlier::default();
@@ -164,8 +173,8 @@ impl Earlier {
         blocks.filter(|(_, block)| is_wanted(block)).map(|(path, block)| (path.clone(), block.clone())).next()
     }
 
-    /// The option byte USER, as the newest run that could read it has found it.
-    pub(super) fn user(&self) -> Option<u8> {
+    /// The newest option byte USER that could be read.
+    fn user(&self) -> Option<u8> {
         self.backups.iter().find_map(|(_, backup)| backup.option_bytes.known_user())
     }
 }
@@ -225,7 +234,7 @@ fn make(folder: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{block::Serial, board::OptionBytes};
+    use crate::block::Serial;
 
     const UID: Uid = Uid([1, 2, 3]);
 

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use super::{Backup, DataChange, DataSource, Firmware, Known, Work, events};
+use super::{Backup, Change, DataChange, DataSource, Firmware, Job, data_change::in_words, events};
 use crate::{
     block::{DataBlock, LEN, Mileage, Serial, Uid},
-    board::{Board, Error, LinkError, PageBefore, Protection, Status, Stranger, progress::Progress},
+    board::{Board, Error, LinkError, PageBefore, PageWrite, Protection, Status, Stranger, progress::Step},
     image::drv_region,
     target::Target,
 };
@@ -23,9 +23,30 @@ pub(super) struct Contents {
 }
 
 impl Contents {
+    /// Reads what the board holds, the same way for every procedure, and tells it.
+    pub(super) fn read(
+        job: &mut Job<'_>,
+        board: &mut Board<'_>,
+        status: &Status,
+        target: &Target,
+    ) -> Result<Self, Error> {
+        let contents = job.step(Step::Rescue, |_| Self::find(board, status, target))?;
+        let map = contents.other_map.unwrap_or(target);
+        if let Some(flash) = contents.flash.as_deref() {
+            job.known.found_boot = Firmware::of(region_of(map, flash, &map.regions.boot));
+            job.known.found_drv = Firmware::of(&flash[drv_region(flash, &map.regions.drv)]);
+        }
+        if let Some((block, source)) = &contents.block {
+            job.known.writes(block, Some(*source));
+        }
+        let (boot, drv) = (job.known.found_boot.as_ref(), job.known.found_drv.as_ref());
+        events::found(job.progress, boot, drv, contents.block.as_ref());
+        Ok(contents)
+    }
+
     /// Reads flash if it can be read, and SRAM unless flash holds a whole data block: firmware that was stopped while it
     /// saved its block still has it there, and so has a chip that was unlocked and has kept its power since.
-    pub(super) fn read(board: &mut Board<'_>, status: &Status, target: &Target) -> Result<Self, Error> {
+    fn find(board: &mut Board<'_>, status: &Status, target: &Target) -> Result<Self, Error> {
         let mut contents = Self { flash: None, block: None, other_map: None, strangers: Vec::new() };
         if status.protection == Protection::None {
             contents.flash = Some(board.read_flash(target)?);
@@ -44,21 +65,13 @@ impl Contents {
         Ok(contents)
     }
 
-    /// Notes what was found, for a report.
-    pub(super) fn note(&self, known: &mut Known, target: &Target) {
-        let map = self.other_map.unwrap_or(target);
-        if let Some(flash) = self.flash.as_deref().filter(|flash| flash.len() >= map.flash.len()) {
-            known.found_boot = Firmware::of(region_of(map, flash, &map.regions.boot));
-            known.found_drv = Firmware::of(&flash[drv_region(flash, &map.regions.drv)]);
+    /// Warns if this block, which is of `what`, replaces the board's own with another serial number or mileage.
+    pub(super) fn warn_of_replaced(&self, job: &mut Job<'_>, block: &DataBlock, what: &str) {
+        let Some((own, _)) = &self.block else { return };
+        if own.serial() != block.serial() || own.mileage() != block.mileage() {
+            let (block, own) = (in_words(block), in_words(own));
+            job.warn("data-replaced", format!("the data block {what} ({block}) replaces the board's own ({own})"));
         }
-        if let Some((block, source)) = &self.block {
-            known.writes(block, Some(*source));
-        }
-    }
-
-    /// Tells what was found; the firmware has been noted.
-    pub(super) fn tell(&self, progress: &mut dyn Progress, known: &Known) {
-        events::found(progress, known.found_boot.as_ref(), known.found_drv.as_ref(), self.block.as_ref());
     }
 
     /// What is at stake if all of it is erased and this is written.
@@ -113,18 +126,22 @@ impl Contents {
         word(0) == 0x505A && word(4) != 0
     }
 
-    /// Reads the pages that are to be erased once more: what is saved of them is all that will be left.
-    pub(super) fn confirm(&self, board: &mut Board<'_>, target: &Target, work: &Work) -> Result<(), Error> {
+    /// Reads everything that is to be erased once more: what is saved of it is all that will be left.
+    pub(super) fn confirm(&self, board: &mut Board<'_>, change: &Change<'_>) -> Result<(), Error> {
         let Some(flash) = &self.flash else { return Ok(()) };
-        for pages in work.pages.chunk_by(|page, next| page.address + target.page == next.address) {
-            let (first, last) = (pages[0].address, pages[pages.len() - 1].address);
-            if pages.iter().all(|page| page.before == PageBefore::Blank) {
-                continue;
-            }
-            let range = first..last + target.page;
-            let saved = &flash[(range.start - target.flash.start) as usize..(range.end - target.flash.start) as usize];
+        let Target { flash: Range { start, .. }, page, .. } = *change.goal.target;
+        let runs = change.work.pages.chunk_by(|page_of, next| page_of.address + page == next.address);
+        let is_used = |pages: &&[PageWrite]| pages.iter().any(|page| page.before == PageBefore::Used);
+        let mut ranges: Vec<_> =
+            runs.filter(is_used).map(|pages| pages[0].address..pages[pages.len() - 1].address + page).collect();
+        if change.erases() {
+            ranges = vec![start..start + flash.len() as u32];
+        }
+        for range in ranges {
+            let address = range.start;
+            let saved = &flash[(address - start) as usize..(range.end - start) as usize];
             if board.read(range)? != saved {
-                return Err(LinkError::Unstable { what: "flash", address: first }.into());
+                return Err(LinkError::Unstable { what: "flash", address }.into());
             }
         }
         Ok(())

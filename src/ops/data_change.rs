@@ -1,6 +1,6 @@
 //! What the erase that unlocking means would cost: serial number and mileage, and whether they come back.
 
-use crate::block::{Mileage, Serial};
+use crate::block::{DataBlock, Mileage, Serial};
 
 /// Serial numbers and mileages that are lost and written. They are asked about before anything is erased.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -9,4 +9,10 @@ pub struct DataChange {
     pub on_board: Option<(Option<Serial>, Mileage)>,
     /// What will be written afterwards.
     pub written: Option<(Serial, Mileage)>,
+}
+
+/// The serial number and the mileage in a data block.
+pub(super) fn in_words(block: &DataBlock) -> String {
+    let serial = block.serial().map_or("no serial".to_owned(), |serial| format!("serial {serial}"));
+    format!("{serial}, {}", block.mileage())
 }

@@ -49,25 +49,15 @@ impl Pages {
         (0..self.count).map(move |page| self.first + page * self.page)
     }
 
-    /// What is to become of each page. `erases`: the whole chip is erased first; without a plan nothing is written.
-    pub(super) fn plan(self, progress: &mut dyn Progress, erases: bool, plan: Option<(&FlashPlan, &Work)>) {
+    /// What is to become of each page, if these are written, after an erase of the whole chip or without one.
+    pub(super) fn plan(self, progress: &mut dyn Progress, erases: bool, work: &Work) {
         let otherwise = if erases { PageAction::Erase } else { PageAction::Keep };
-        let mut pages: Vec<_> = self.addresses().map(|address| PlannedPage { address, action: otherwise }).collect();
-        let on_blank;
-        let work = match plan {
-            Some((plan, _)) if erases => {
-                on_blank = plan.work_on_blank();
-                Some(&on_blank)
-            }
-            plan => plan.map(|(_, work)| work),
+        let action = |address: u32| match work.pages.iter().find(|page| page.address == address) {
+            Some(page) if page.bytes.iter().any(|byte| *byte != 0xFF) => PageAction::Program,
+            Some(_) => PageAction::Erase,
+            None => otherwise,
         };
-        for page in work.map_or(&[][..], |work| &work.pages) {
-            let is_blank = page.bytes.iter().all(|byte| *byte == 0xFF);
-            let action = if is_blank { PageAction::Erase } else { PageAction::Program };
-            if let Some(planned) = pages.iter_mut().find(|planned| planned.address == page.address) {
-                planned.action = action;
-            }
-        }
+        let pages = self.addresses().map(|address| PlannedPage { address, action: action(address) }).collect();
         progress.on(Event::Plan { pages });
     }
 

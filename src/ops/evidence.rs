@@ -1,6 +1,6 @@
 //! Whether the board on the wires is of the scooter that was asked for, as far as it can be told from what it holds.
 
-use super::{DataSource, Error, Findings, FlashRequest, ForcedGate, Job, contents::Contents};
+use super::{DataSource, Error, Findings, ForcedGate, Job, Wanted, contents::Contents};
 use crate::{
     block::Serial,
     image::{Catalog, Kind, Layout, drv_region, inspect, origin},
@@ -40,12 +40,8 @@ impl Contents {
     /// Refuses a board of another scooter, unless that was forced: one that holds anything of another controller, and one on
     /// which everything that is known belongs to another scooter. If only a part of it belongs to another scooter with the
     /// same controller, a warning names both.
-    pub(super) fn check_scooter(
-        &self,
-        job: &mut Job<'_>,
-        request: &FlashRequest<'_>,
-    ) -> Result<Option<ForcedGate>, Error> {
-        self.judge(job, &[request.target], request.given_serial(), &request.forced)
+    pub(super) fn check_scooter(&self, job: &mut Job<'_>, wanted: &Wanted<'_>) -> Result<Option<ForcedGate>, Error> {
+        self.judge(job, &[wanted.target], wanted.given_serial(), &wanted.forced)
     }
 
     /// The same for a board that may be any of these scooters, which have the same flash map.

@@ -1,140 +1,99 @@
-//! What is decided before anything is changed: what the board holds, and what it is to hold.
+//! What a board is to hold, decided for the chip found and what is on it.
 
 use super::{
-    DataSource, Error, Firmware, FlashPlan, FlashRequest, ForcedGate, Job, Placed, Work,
+    BackupStore, DataSource, Error, Firmware, FlashPlan, Goal, Job, Wanted,
     backup_store::Earlier,
     contents::{Contents, region_of},
 };
 use crate::{
     block::{DataBlock, Mileage, SIGNATURE, Serial, Uid},
-    board::{self, Board, ChipKind, Status, progress::Step},
+    board::{self, Board, ChipKind, Status},
     image::{Catalog, Image, Kind},
     printable::quoted_path,
 };
 
-/// Everything that is decided before anything is changed.
-pub(super) struct Prepared {
-    pub(super) plan: FlashPlan,
+/// What a goal was made from.
+pub(super) struct Sources {
+    pub(super) contents: Contents,
     pub(super) serial: Serial,
     pub(super) mileage: Mileage,
     pub(super) data_source: DataSource,
     pub(super) boot: Option<Firmware>,
     pub(super) drv: Option<Firmware>,
-    pub(super) forced: Vec<ForcedGate>,
-    pub(super) contents: Contents,
 }
 
-impl Prepared {
+impl Sources {
     /// Whether the data block was left in SRAM by firmware that cannot start again.
     pub(super) fn is_left_in_sram(&self) -> bool {
         self.data_source == DataSource::Sram && self.contents.is_left_in_sram()
     }
-
-    /// What there is to do. Flash that cannot be read is blank once it is unlocked.
-    pub(super) fn work(&self, request: &FlashRequest<'_>) -> Work {
-        match &self.contents.flash {
-            Some(flash) => self.plan.work_on_flash(request.target, flash, request.extent),
-            None => self.plan.work_on_blank(),
-        }
-    }
 }
 
-/// Finds out what the board holds and what it is to hold.
-pub(super) fn prepare(
-    job: &mut Job<'_>,
-    board: &mut Board<'_>,
-    status: &Status,
-    request: &FlashRequest<'_>,
-) -> Result<Prepared, Error> {
-    let target = request.target;
-    job.check_size(board, target)?;
-    let chip = board.chip.kind;
-    let (boot, drv) = (request.choose(Kind::Boot, chip)?, request.choose(Kind::Drv, chip)?);
-    let mut forced: Vec<_> = boot.iter().chain(&drv).flat_map(|chosen| chosen.forced.clone()).collect();
-    let (boot, drv) = (boot.map(|chosen| chosen.image), drv.map(|chosen| chosen.image));
-    let source = drv.and_then(|image| Catalog::builtin().source(&image.bytes));
-    if let Some((entry, caution)) = source.and_then(|entry| Some((entry, entry.caution(chip.firmware_name())?))) {
-        job.warn("drv-on-chip", format!("{entry}: {caution}"));
-    }
-
-    let contents = job.step(Step::Rescue, |_| Contents::read(board, status, target))?;
-    contents.note(job.known, target);
-    contents.tell(job.progress, job.known);
-    forced.extend(contents.check_scooter(job, request)?);
-    for stranger in &contents.strangers {
-        let board::Stranger { uid, serial } = stranger;
-        job.warn(
-            "data-of-another-chip",
-            format!("SRAM contains the data block of another chip, serial {serial}, UID {uid}; it is not used"),
-        );
-    }
-    let boot = contents.image(request, Kind::Boot, boot, chip)?;
-    let drv = contents.image(request, Kind::Drv, drv, chip)?;
-    let (block, data_source) = request.block(job, &contents, board.uid)?;
-    let (serial, mileage) = (block.serial().ok_or(Error::NoSerial)?, block.mileage());
-    job.known.writes(&block, Some(data_source));
-    if contents.is_left_in_sram() && data_source == DataSource::Sram {
-        job.warn(
-            "data-in-sram",
-            "serial number and mileage are only in SRAM, from before the reset: lost when the board loses power",
-        );
-    }
-
-    let images = [
-        Placed { address: target.regions.boot.start, bytes: &boot },
-        Placed { address: target.regions.drv.start, bytes: &drv },
-    ];
-    let mut plan = FlashPlan::new(target, &images, &block).map_err(|overlap| {
-        let kind = if overlap.address == target.regions.boot.start { Kind::Boot } else { Kind::Drv };
-        Error::Gate { kind, gate: "size", detail: overlap.to_string() }
-    })?;
-    if contents.has_pending_update(target) {
-        // The bootloader would copy what is staged over the firmware at its first start.
-        plan.blank(target.regions.update.start);
-    }
-    let (boot, drv) = (Firmware::of(&boot), Firmware::of(&drv));
-    Ok(Prepared { plan, serial, mileage, data_source, boot, drv, forced, contents })
-}
-
-impl Contents {
-    /// The image to plan: the chosen one, else the board's own if that is known to be good.
-    fn image(
+impl<'a> Wanted<'a> {
+    /// Finds out what the board holds and decides what it is to hold. Data that are found nowhere else may be in a backup.
+    pub(super) fn goal(
         &self,
-        request: &FlashRequest<'_>,
-        kind: Kind,
-        chosen: Option<&Image>,
-        chip: ChipKind,
-    ) -> Result<Vec<u8>, Error> {
-        if let Some(image) = chosen {
-            return Ok(image.bytes.clone());
+        job: &mut Job<'_>,
+        board: &mut Board<'_>,
+        status: &Status,
+        backups: &BackupStore,
+    ) -> Result<(Goal<'a>, Sources), Error> {
+        let target = self.target;
+        job.check_size(board, target)?;
+        let chip = board.chip.kind;
+        let (boot, drv) = (self.choose(Kind::Boot, chip)?, self.choose(Kind::Drv, chip)?);
+        let mut forced: Vec<_> = boot.iter().chain(&drv).flat_map(|chosen| chosen.forced.clone()).collect();
+        let (boot, drv) = (boot.map(|chosen| chosen.image), drv.map(|chosen| chosen.image));
+        let source = drv.and_then(|image| Catalog::builtin().source(&image.bytes));
+        if let Some((entry, caution)) = source.and_then(|entry| Some((entry, entry.caution(chip.firmware_name())?))) {
+            job.warn("drv-on-chip", format!("{entry}: {caution}"));
         }
-        let scooter = &request.target.name;
-        let refuse = |reason| Error::NoImage { kind, scooter: scooter.clone(), chip: chip.firmware_name(), reason };
-        let flash = self.flash.as_ref().ok_or(refuse("the chip is read-protected, and unlocking erases it"))?;
-        let regions = &request.target.regions;
-        let region = region_of(request.target, flash, if kind == Kind::Boot { &regions.boot } else { &regions.drv });
-        let known = Catalog::builtin().identify(region).ok_or(refuse("it is unknown"))?;
-        if !known.is_whole() {
-            return Err(refuse("its end is missing"));
-        }
-        let entry = known.entry;
-        if entry.kind != kind || !entry.is_for(&request.target.name) || !entry.runs_on(chip.firmware_name()) {
-            return Err(refuse("it is not for this scooter"));
-        }
-        // With the update cipher's checksum behind it, if it came with one: what is correct is not changed.
-        let end = region.iter().rposition(|byte| *byte != 0xFF).map_or(0, |last| last + 1);
-        Ok(region[..end].to_vec())
-    }
-}
 
-impl FlashRequest<'_> {
+        let contents = Contents::read(job, board, status, target)?;
+        forced.extend(contents.check_scooter(job, self)?);
+        job.known.forced = Some(forced.clone());
+        for stranger in &contents.strangers {
+            let board::Stranger { uid, serial } = stranger;
+            job.warn(
+                "data-of-another-chip",
+                format!("SRAM contains the data block of another chip, serial {serial}, UID {uid}; it is not used"),
+            );
+        }
+        let boot = contents.image(self, Kind::Boot, boot, chip)?;
+        let drv = contents.image(self, Kind::Drv, drv, chip)?;
+        let (block, data_source) = self.block(job, &contents, backups, board.uid)?;
+        let (serial, mileage) = (block.serial().ok_or(Error::NoSerial)?, block.mileage());
+        job.known.writes(&block, Some(data_source));
+        if contents.is_left_in_sram() && data_source == DataSource::Sram {
+            job.warn(
+                "data-in-sram",
+                "serial number and mileage are only in SRAM, from before the reset: lost when the board loses power",
+            );
+        }
+
+        let mut plan = FlashPlan::of_images(target, &boot, &drv, &block)?;
+        if contents.has_pending_update(target) {
+            // The bootloader would copy what is staged over the firmware at its first start.
+            plan.blank(target.regions.update.start);
+        }
+        let goal = Goal { target, plan, options: None, may_stay_protected: false, forced };
+        let (boot, drv) = (Firmware::of(&boot), Firmware::of(&drv));
+        Ok((goal, Sources { contents, serial, mileage, data_source, boot, drv }))
+    }
+
     /// The data block to write: the one from the user's file, else the board's own, with the serial number and mileage that the
     /// user gave.
-    fn block(&self, job: &mut Job<'_>, contents: &Contents, uid: Uid) -> Result<(DataBlock, DataSource), Error> {
+    fn block(
+        &self,
+        job: &mut Job<'_>,
+        contents: &Contents,
+        backups: &BackupStore,
+        uid: Uid,
+    ) -> Result<(DataBlock, DataSource), Error> {
         let own = contents.block_for(self.target).cloned();
-        let base = self.given(job, contents.block.as_ref().map(|(block, _)| block));
+        let base = self.given(job, contents);
         let base = base.or_else(|| own.clone().filter(|(block, _)| block.is_whole(uid)));
-        let base = base.or_else(|| next_best(job, own, &self.backups.earlier(uid), uid));
+        let base = base.or_else(|| next_best(job, own, &backups.earlier(uid), uid));
         let (mut block, source) = if let Some(base) = base {
             base
         } else {
@@ -160,7 +119,32 @@ impl FlashRequest<'_> {
     }
 }
 
-/// What to go by where the board's own block is not whole: without a serial number, or with another chip's UID, it is what an
+impl Contents {
+    /// The image to plan: the chosen one, else the board's own if that is known to be good.
+    fn image(&self, wanted: &Wanted<'_>, kind: Kind, chosen: Option<&Image>, chip: ChipKind) -> Result<Vec<u8>, Error> {
+        if let Some(image) = chosen {
+            return Ok(image.bytes.clone());
+        }
+        let scooter = &wanted.target.name;
+        let refuse = |reason| Error::NoImage { kind, scooter: scooter.clone(), chip: chip.firmware_name(), reason };
+        let flash = self.flash.as_ref().ok_or(refuse("the chip is read-protected, and unlocking erases it"))?;
+        let regions = &wanted.target.regions;
+        let region = region_of(wanted.target, flash, if kind == Kind::Boot { &regions.boot } else { &regions.drv });
+        let known = Catalog::builtin().identify(region).ok_or(refuse("it is unknown"))?;
+        if !known.is_whole() {
+            return Err(refuse("its end is missing"));
+        }
+        let entry = known.entry;
+        if entry.kind != kind || !entry.is_for(&wanted.target.name) || !entry.runs_on(chip.firmware_name()) {
+            return Err(refuse("it is not for this scooter"));
+        }
+        // With the update cipher's checksum behind it, if it came with one: what is correct is not changed.
+        let end = region.iter().rposition(|byte| *byte != 0xFF).map_or(0, |last| last + 1);
+        Ok(region[..end].to_vec())
+    }
+}
+
+/// What to go by if the board's own block is not whole: without a serial number, or with another chip's UID, it is what an
 /// interrupted write left, or what the firmware put in its place when it found none.
 fn next_best(
     job: &mut Job<'_>,

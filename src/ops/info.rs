@@ -1,20 +1,16 @@
 //! `info`: what this board is and what is on it. Changes nothing.
 
-use std::ops::Range;
-
 use serde::Serialize;
 
 use super::{
     Error, Job,
-    contents::{Contents, region_of},
-    events,
+    contents::Contents,
     report::{Data, Firmware},
     watchdog::starts_at_reset,
 };
 use crate::{
     block::Uid,
-    board::{Board, ChipKind, OptionBytes, Protection, progress::Step},
-    image::drv_region,
+    board::{Board, ChipKind, OptionBytes, Protection},
     target::Target,
 };
 
@@ -91,14 +87,7 @@ pub fn info(job: &mut Job<'_>) -> Result<InfoReport, Error> {
 fn look<'p>(job: &mut Job<'p>, mut board: Board<'p>) -> Result<InfoReport, Error> {
     let status = job.identify(&mut board)?;
     let target = Target::for_chip(board.chip.flash_kib);
-    let contents = job.step(Step::Rescue, |_| Contents::read(&mut board, &status, target))?;
-    // A 64 KiB firmware may be on a chip with 128 KiB: the data block shows which map is in use.
-    let map = contents.other_map.unwrap_or(target);
-    let firmware =
-        |region: &Range<u32>| contents.flash.as_deref().and_then(|flash| Firmware::of(region_of(map, flash, region)));
-    let boot = firmware(&map.regions.boot);
-    let drv = contents.flash.as_deref().and_then(|flash| Firmware::of(&flash[drv_region(flash, &map.regions.drv)]));
-    events::found(job.progress, boot.as_ref(), drv.as_ref(), contents.block.as_ref());
+    let contents = Contents::read(job, &mut board, &status, target)?;
     let data = contents.block.as_ref().map(|(block, source)| Data::new(*source, block));
     let Board { chip, uid, dpidr, speed_khz, .. } = board;
     let report = InfoReport {
@@ -112,8 +101,8 @@ fn look<'p>(job: &mut Job<'p>, mut board: Board<'p>) -> Result<InfoReport, Error
         protection: status.protection,
         write_protected_pages: status.write_protected_pages(chip.flash_kib.unwrap_or(target.flash_kib())),
         option_bytes: status.option_bytes.into(),
-        boot,
-        drv,
+        boot: job.known.found_boot.clone(),
+        drv: job.known.found_drv.clone(),
         data,
         probe: board.probe.kind.clone(),
         speed_khz,

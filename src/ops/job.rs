@@ -2,7 +2,7 @@
 
 use std::{mem, time::Duration};
 
-use super::{Error, Known};
+use super::{Error, ForcedGate, Known};
 use crate::{
     board::{
         self, Board, BoardState, ConnectOptions, Patience, Probes, Protection, Recipe, Reclock, Status, Wait,
@@ -21,8 +21,6 @@ pub struct Job<'a> {
     pub progress: &'a mut dyn Progress,
     /// What has been found out so far; after a failure it says what is known of the board.
     pub known: &'a mut Known,
-    /// How often contact was lost and made again.
-    pub(super) reconnects: u32,
     achieved: bool,
 }
 
@@ -34,7 +32,7 @@ impl<'a> Job<'a> {
         progress: &'a mut dyn Progress,
         known: &'a mut Known,
     ) -> Self {
-        Self { probes, connect, progress, known, reconnects: 0, achieved: false }
+        Self { probes, connect, progress, known, achieved: false }
     }
 
     /// Does a whole procedure, keeping account of what is known and of how long it took, also if it fails.
@@ -113,6 +111,20 @@ impl<'a> Job<'a> {
         self.probes.timer().now()
     }
 
+    /// The wires are no longer needed.
+    pub(super) fn free_contact(&mut self) {
+        let now = self.now();
+        self.known.free(now);
+        self.progress.on(Event::ContactFree);
+    }
+
+    /// Warns of the checks that were overridden.
+    pub(super) fn warn_of_forced<'g>(&mut self, gates: impl IntoIterator<Item = &'g ForcedGate>) {
+        for gate in gates {
+            self.warn("forced-gate", format!("a check failed and was overridden: {gate}"));
+        }
+    }
+
     /// Reaches the board and does this with it, from the beginning whenever contact is lost on the way.
     pub(super) fn with_board<T>(
         &mut self,
@@ -144,7 +156,7 @@ impl<'a> Job<'a> {
                 patience.renew();
             }
             let Some(wait) = patience.lose(self.now()) else { return Err(self.ended(lost)) };
-            self.reconnects += 1;
+            self.known.reconnects += 1;
             board = self.rejoin(&recipe, wait, lost)?;
         }
     }
@@ -169,6 +181,14 @@ impl<'a> Job<'a> {
     fn ended(&self, error: board::Error) -> Error {
         let changed = self.probes.ledger().board() != BoardState::Untouched;
         if changed && error.is_about_reaching() { Error::Lost(error) } else { Error::Board(error) }
+    }
+}
+
+/// What was found out before anything was changed; if that is a refusal, the board resumes what it was doing.
+pub(super) fn or_resume<T>(board: Board<'_>, found: Result<T, impl Into<Error>>) -> Result<(Board<'_>, T), Error> {
+    match found {
+        Ok(found) => Ok((board, found)),
+        Err(refusal) => Err(refused(board, refusal)),
     }
 }
 

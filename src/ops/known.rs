@@ -4,11 +4,46 @@ use std::{path::PathBuf, time::Duration};
 
 use serde::Serialize;
 
-use super::{DataSource, Firmware, report};
+use super::{DataSource, Firmware, ForcedGate, report};
 use crate::{
     block::{DataBlock, Mileage, Serial, Uid},
-    board::{Board, ChipKind, Protection},
+    board::{Board, ChipKind, Protection, Startup},
 };
+
+/// A board, and how it was reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reached {
+    /// The kind of probe.
+    pub probe: String,
+    /// SWD clock in kHz.
+    pub speed_khz: u32,
+    /// The chip.
+    pub chip: ChipKind,
+    /// The chip's UID.
+    pub uid: Uid,
+}
+
+impl From<&Board<'_>> for Reached {
+    fn from(board: &Board<'_>) -> Self {
+        let Board { probe, speed_khz, chip, uid, .. } = board;
+        Self { probe: probe.kind.clone(), speed_khz: *speed_khz, chip: chip.kind, uid: *uid }
+    }
+}
+
+/// What was done to the board, over all tries.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Done {
+    /// Whether the chip was erased as a whole, to unlock it.
+    pub mass_erased: bool,
+    /// Whether the option bytes were written.
+    pub options_written: bool,
+    /// Pages erased one by one.
+    pub pages_erased: u32,
+    /// Pages that were already correct.
+    pub pages_skipped: u32,
+    /// Bytes programmed.
+    pub bytes_programmed: u32,
+}
 
 /// What is known of the board, filled in step by step. A field is empty until its step has been reached.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -19,18 +54,9 @@ pub struct Known {
     /// The files that were named.
     #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "report::paths")]
     pub files: Vec<PathBuf>,
-    /// The kind of probe.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub probe: Option<String>,
-    /// SWD clock in kHz.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub speed_khz: Option<u32>,
-    /// The chip.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub chip: Option<ChipKind>,
-    /// The chip's UID.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub uid: Option<Uid>,
+    /// The board that was reached.
+    #[serde(flatten)]
+    pub board: Option<Reached>,
     /// Read-out protection as it was last read; empty while the option bytes are being written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protection: Option<Protection>,
@@ -50,6 +76,22 @@ pub struct Known {
     /// Where serial number and mileage came from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_source: Option<DataSource>,
+    /// The checks that failed and were overridden; empty until all of them were made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forced: Option<Vec<ForcedGate>>,
+    /// What was done, if writing has begun.
+    #[serde(flatten)]
+    pub done: Option<Done>,
+    /// Whether every planned byte was read back and is correct, if that was tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verified: Option<bool>,
+    /// How the firmware started, if it was started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "boot_check")]
+    pub startup: Option<Startup>,
+    /// How often contact was lost and made again.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub reconnects: u32,
     /// The backup that was made.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "report::some_path")]
     pub backup: Option<PathBuf>,
@@ -91,12 +133,14 @@ impl Known {
         self.data_source = source;
     }
 
+    /// What was done, once something is.
+    pub(super) fn done(&mut self) -> &mut Done {
+        self.done.get_or_insert_default()
+    }
+
     /// The board has been reached.
     pub(super) fn reached(&mut self, board: &Board<'_>, now: Duration) {
-        self.probe = Some(board.probe.kind.clone());
-        self.speed_khz = Some(board.speed_khz);
-        self.chip = Some(board.chip.kind);
-        self.uid = Some(board.uid);
+        self.board = Some(Reached::from(board));
         self.contact.get_or_insert(now);
     }
 
@@ -112,6 +156,11 @@ impl Known {
             self.free(now);
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// A duration as a report gives it.

@@ -11,6 +11,7 @@ mod events;
 mod evidence;
 mod findings;
 mod flash;
+mod flash_report;
 mod goal;
 mod info;
 mod job;
@@ -35,17 +36,18 @@ pub use self::{
     error::{Category, Error, Lack},
     evidence::OTHER_SCOOTER,
     findings::Findings,
-    flash::{FlashReport, flash},
+    flash::{flash, preview},
+    flash_report::{FlashPreview, FlashReport, WouldErase, WouldProgram},
     info::{InfoReport, Options, info},
     job::Job,
-    known::Known,
+    known::{Done, Known, Reached},
     obstacle::Obstacle,
-    plan::{Extent, FlashPlan, Overlap, Placed, Work},
+    plan::{Change, Extent, FlashPlan, Goal, Overlap, Placed, Work},
     protection::{LockReport, UnlockReport, lock, reset, unlock},
     report::{Data, DataSource, Firmware, ForcedGate},
     restore::{RestoreReport, restore},
     verify::{VerifyReport, verify},
-    wanted::{After, FlashRequest, Intent},
+    wanted::{After, FlashRequest, Wanted},
     wanted_images::fit,
     watchdog::Watchdog,
 };

@@ -1,10 +1,83 @@
-//! What is to be in flash, and what has to be done for that. Arithmetic only.
+//! What is to be on a board, and what has to be changed for that. Arithmetic only.
 
+use super::{Error, ForcedGate, Obstacle};
 use crate::{
     block::DataBlock,
-    board::{PageBefore, PageWrite, Part},
+    board::{EraseConsent, OptionBytes, PageBefore, PageWrite, Part, Status},
+    image::Kind,
     target::Target,
 };
+
+/// What a board is to hold: images that suit its chip, its data block, and its option bytes.
+#[derive(Debug, Clone)]
+pub struct Goal<'a> {
+    /// The scooter.
+    pub target: &'a Target,
+    /// What is to be in flash.
+    pub plan: FlashPlan,
+    /// The option bytes, if all of them are to be these; else only what is in the way of writing is changed.
+    pub options: Option<OptionBytes>,
+    /// Whether protection may stay on a board that holds all of this already.
+    pub may_stay_protected: bool,
+    /// The checks that failed and were overridden.
+    pub forced: Vec<ForcedGate>,
+}
+
+/// What has to be done to a board for it to reach a goal: computed once, shown by a preview, done by a run.
+#[derive(Debug, Clone)]
+pub struct Change<'a> {
+    /// What the board is to hold.
+    pub goal: Goal<'a>,
+    /// The pages to write; if unlocking erases the chip, those to write afterwards.
+    pub work: Work,
+    /// How much to write.
+    pub extent: Extent,
+    /// What has to be removed first.
+    pub obstacle: Option<Obstacle>,
+    /// Given if that may be removed.
+    pub consent: Option<EraseConsent>,
+    /// The option byte USER as it is to be.
+    pub user: u8,
+    /// Whether the option bytes are written.
+    pub writes_options: bool,
+}
+
+impl<'a> Change<'a> {
+    /// What there is to do to a board with these protections and this flash, if it can be read. `user` is the option byte USER
+    /// as it is to be after an unlock. With consent, an interrupted unlock is finished.
+    pub fn new(
+        goal: Goal<'a>,
+        (status, flash): (&Status, Option<&[u8]>),
+        (extent, consent): (Extent, Option<EraseConsent>),
+        user: u8,
+    ) -> Self {
+        let Goal { target, plan, options, .. } = &goal;
+        let other_options = options.is_some_and(|options| options != status.option_bytes);
+        let is_met = flash.is_some_and(|flash| plan.work_on_flash(target, flash, Extent::Changes).is_empty());
+        let stays = goal.may_stay_protected && is_met && !other_options;
+        let obstacle = plan.obstacle(target, status, consent).filter(|_| !stays);
+        let work = match flash {
+            Some(flash) if !obstacle.is_some_and(Obstacle::erases) => plan.work_on_flash(target, flash, extent),
+            _ => plan.work_on_blank(),
+        };
+        Self { work, extent, obstacle, consent, user, writes_options: obstacle.is_some() || other_options, goal }
+    }
+
+    /// Whether all of flash is erased first.
+    pub fn erases(&self) -> bool {
+        self.obstacle.is_some_and(Obstacle::erases)
+    }
+
+    /// What may not be removed for lack of consent.
+    pub fn needs_consent(&self) -> Option<Obstacle> {
+        self.obstacle.filter(|_| self.consent.is_none())
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.work.is_empty() && !self.writes_options
+    }
+}
 
 /// The contents that the planned pages will have. Every page is planned whole: what an image leaves of its last page is
 /// blank afterwards.
@@ -65,6 +138,16 @@ impl FlashPlan {
         Ok(plan)
     }
 
+    /// Plans these images and the data block for a scooter; an overlap is the gate that it fails.
+    pub(super) fn of_images(target: &Target, boot: &[u8], drv: &[u8], block: &DataBlock) -> Result<Self, Error> {
+        let [boot_at, drv_at] = [target.regions.boot.start, target.regions.drv.start];
+        let images = [Placed { address: boot_at, bytes: boot }, Placed { address: drv_at, bytes: drv }];
+        Self::new(target, &images, block).map_err(|overlap| {
+            let kind = if overlap.address == boot_at { Kind::Boot } else { Kind::Drv };
+            Error::Gate { kind, gate: "size", detail: overlap.to_string() }
+        })
+    }
+
     /// Plans all of flash to be this.
     pub fn whole(target: &Target, flash: &[u8]) -> Self {
         Self { parts: vec![Part { address: target.flash.start, bytes: flash.to_vec() }], page: target.page }
@@ -91,11 +174,6 @@ impl FlashPlan {
         image
     }
 
-    /// How many pages are planned.
-    pub(super) fn pages_planned(&self) -> u32 {
-        self.pages().count() as u32
-    }
-
     /// The first address of each planned page.
     pub(super) fn addresses(&self) -> impl Iterator<Item = u32> {
         self.pages().map(|(address, _)| address)
@@ -104,6 +182,20 @@ impl FlashPlan {
     fn pages(&self) -> impl Iterator<Item = (u32, &[u8])> {
         let page = self.page as usize;
         self.parts.iter().flat_map(move |part| (part.address..).step_by(page).zip(part.bytes.chunks(page)))
+    }
+
+    /// What has to be removed before this can be written. With consent, an interrupted unlock counts.
+    pub(super) fn obstacle(&self, target: &Target, status: &Status, consent: Option<EraseConsent>) -> Option<Obstacle> {
+        let is_unfinished = consent.is_some() && !status.option_bytes.complements_right();
+        Obstacle::to_reading(status)
+            .or_else(|| self.is_write_protected(target, status).then_some(Obstacle::WriteProtected))
+            .or_else(|| is_unfinished.then_some(Obstacle::HalfUnlocked))
+    }
+
+    /// Whether a planned page cannot be written as the chip is now.
+    fn is_write_protected(&self, target: &Target, status: &Status) -> bool {
+        let protected = status.write_protected_pages(target.flash.len() as u32 / target.page);
+        self.addresses().any(|address| protected.contains(&((address - target.flash.start) / target.page)))
     }
 
     /// What there is to do on a flash that is blank throughout.

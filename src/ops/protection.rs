@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::{
-    BackupStore, Error, Job, Obstacle,
+    BackupStore, Error, Job, Obstacle, Work,
     contents::Contents,
     data_change::DataChange,
     events::Pages,
-    job::refused,
+    job::{or_resume, refused},
     report,
     watchdog::{self, Watchdog},
 };
@@ -117,22 +117,18 @@ fn remove<'p>(
     let status = job.identify(&mut board)?;
     let begun = begun.get_or_insert_with(|| Begun::new(status));
     let now = status.protection;
-    let user = begun.status.option_bytes.known_user().or_else(|| backups.earlier(uid).user()).unwrap_or(0xFF);
-    let user = watchdog.applied_to(user);
+    let user = watchdog.applied_to(backups.user(uid, begun.status.option_bytes));
     watchdog::warn(job, user, "--software-watchdog");
     let target = Target::for_chip(board.chip.flash_kib);
     let mut contents = None;
     if begun.backup.is_none() && !begun.wrote {
         // Before the question is asked: it says what would be lost.
-        let read = job.step(Step::Rescue, |_| Contents::read(&mut board, &status, target))?;
-        read.note(job.known, target);
-        read.tell(job.progress, job.known);
+        contents = Some(Contents::read(job, &mut board, &status, target)?);
         begun.data = (job.known.serial, job.known.mileage_m);
-        contents = Some(read);
     }
     let pages = Pages::of(target, &board.chip);
     let obstacle = Obstacle::to_openness(&status);
-    pages.plan(job.progress, obstacle.is_some_and(Obstacle::erases), None);
+    pages.plan(job.progress, obstacle.is_some_and(Obstacle::erases), &Work::default());
     let Some(obstacle) = obstacle else {
         if watchdog == Watchdog::Software && status.option_bytes.user() != user {
             begun.wrote = true;
@@ -152,10 +148,7 @@ fn remove<'p>(
         return Err(refused(board, Error::Consent { uid, obstacle, data }));
     };
     if let Some(contents) = contents {
-        match backups.save_for(job, &contents.backup(uid, &status)) {
-            Ok(path) => begun.backup = path,
-            Err(error) => return Err(refused(board, error)),
-        }
+        (board, begun.backup) = or_resume(board, backups.save_for(job, &contents.backup(uid, &status)))?;
     }
     job.check_contact(&mut board)?;
 

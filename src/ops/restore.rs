@@ -5,21 +5,19 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::{
-    BackupStore, DataSource, Error, Extent, Job, Obstacle, Work,
-    change::{self, Permit, Reading},
+    BackupStore, Change, DataSource, Error, Extent, Job, change,
     contents::Contents,
+    data_change::in_words,
     events::{self, Pages},
-    job::refused,
+    job::{or_resume, refused},
+    known::Done,
     report,
     restore_file::RestoreFile,
     watchdog,
 };
 use crate::{
     block::{DataBlock, Mileage, Serial, Uid},
-    board::{
-        EraseConsent, Error as BoardError, OptionBytes,
-        progress::{Progress, Step},
-    },
+    board::{Board, EraseConsent, Error as BoardError, OptionBytes, Status, progress::Step},
 };
 
 /// What `restore` did.
@@ -62,158 +60,136 @@ pub fn restore(
     backups: &BackupStore,
     forced: &[String],
 ) -> Result<RestoreReport, Error> {
-    job.account(|job| put_back(job, path, consent, backups, forced))
+    let (uid, block, option_bytes) = job.account(|job| {
+        if job.known.files.is_empty() {
+            job.known.files.push(path.to_owned());
+        }
+        let file = RestoreFile::open(path, forced)?;
+        let (board, decided) = decide(job, &file, consent, backups, forced)?;
+        let uid = board.uid;
+        Ok((uid, file.block().cloned(), put_back(job, &file, backups, board, &decided)?))
+    })?;
+    let done = job.known.done.unwrap_or_default();
+    Ok(RestoreReport {
+        uid,
+        serial: block.as_ref().and_then(DataBlock::serial),
+        mileage_m: block.as_ref().map(DataBlock::mileage),
+        pages_erased: done.pages_erased,
+        pages_skipped: done.pages_skipped,
+        bytes_programmed: done.bytes_programmed,
+        mass_erased: done.mass_erased,
+        verified: job.known.verified == Some(true),
+        options_written: done.options_written,
+        option_bytes,
+        backup: job.known.backup.clone(),
+    })
 }
 
-fn put_back(
-    job: &mut Job<'_>,
-    path: &Path,
+/// Everything that is decided before anything is changed.
+struct Decided {
+    status: Status,
+    contents: Contents,
+    change: Change<'static>,
+}
+
+/// Reads the board and decides what is to be changed; if it will be saved, what will be erased is read twice.
+fn decide<'p>(
+    job: &mut Job<'p>,
+    file: &RestoreFile,
     consent: Option<EraseConsent>,
     backups: &BackupStore,
     forced: &[String],
-) -> Result<RestoreReport, Error> {
-    if job.known.files.is_empty() {
-        job.known.files.push(path.to_owned());
-    }
-    let goal = RestoreFile::open(path, forced)?;
-    let (target, scooters) = (goal.target, goal.scooters());
-    if let Some(block) = goal.block() {
+) -> Result<(Board<'p>, Decided), Error> {
+    let (target, scooters) = (file.target, file.scooters());
+    if let Some(block) = file.block() {
         job.known.writes(block, None);
     }
-    warn_of_doubts(job, &goal);
-    let (board, status, contents, plan) = job.with_board(|job, mut board| {
+    warn_of_doubts(job, file);
+    let (board, decided) = job.with_board(|job, board| {
         let found = board.uid;
-        if let Some(expected) = goal.uid.filter(|expected| *expected != found) {
+        if let Some(expected) = file.uid.filter(|expected| *expected != found) {
             return Err(refused(board, BoardError::OtherBoard { expected, found }));
         }
+        let mut board = board;
         let status = job.identify(&mut board)?;
-        if let Err(error) = job.check_size(&board, target) {
-            return Err(refused(board, error));
-        }
-        let mut plan = match goal.check(Some(board.chip.kind), forced).and_then(|()| goal.plan(board.uid)) {
-            Ok(plan) => plan,
-            Err(error) => return Err(refused(board, error)),
-        };
-        let contents = job.step(Step::Rescue, |_| Contents::read(&mut board, &status, target))?;
-        contents.note(job.known, target);
-        contents.tell(job.progress, job.known);
-        match contents.judge(job, &scooters, goal.block().and_then(DataBlock::serial), forced) {
-            Ok(None) => {}
-            Ok(Some(gate)) => job.warn("forced-gate", format!("a check failed and was overridden: {gate}")),
-            Err(error) => return Err(refused(board, error)),
-        }
-        if goal.uid.is_none() && contents.has_pending_update(target) {
+        let goal = job.check_size(&board, target).and_then(|()| file.goal(&board, forced));
+        let (mut board, mut goal) = or_resume(board, goal)?;
+        let contents = Contents::read(job, &mut board, &status, target)?;
+        let judged = contents.judge(job, &scooters, file.block().and_then(DataBlock::serial), forced);
+        let (mut board, gate) = or_resume(board, judged)?;
+        job.warn_of_forced(&gate);
+        goal.forced.extend(gate);
+        job.known.forced = Some(goal.forced.clone());
+        if file.uid.is_none() && contents.has_pending_update(target) {
             // The bootloader would copy what is staged over the firmware at its first start.
-            plan.blank(target.regions.update.start);
+            goal.plan.blank(target.regions.update.start);
         }
-        if let Some(now) = contents.flash.as_deref().filter(|_| backups.saves()) {
-            let work = plan.work_on_flash(target, now, Extent::Changes);
-            contents.confirm(&mut board, target, &work)?;
+        let user = goal.options.map_or_else(|| backups.user(found, status.option_bytes), |options| options.user());
+        let change = Change::new(goal, (&status, contents.flash.as_deref()), (Extent::Changes, consent), user);
+        if backups.saves() {
+            contents.confirm(&mut board, &change)?;
         }
-        Ok((board, status, contents, plan))
+        Ok((board, Decided { status, contents, change }))
     })?;
-    let uid = board.uid;
-    if let Some(block) = goal.block() {
+    if let Some(block) = file.block() {
         job.known.writes(block, Some(DataSource::File));
-        warn_of_replaced(job, block, &contents, &goal, uid);
+        warn_of_replaced(job, block, &decided.contents, file, board.uid);
     }
-    let options = goal.options.unwrap_or_else(|| status.option_bytes.mended());
-    let is_right = |contents: &[u8]| {
-        plan.work_on_flash(target, contents, Extent::Changes).is_empty()
-            && goal.options.is_none_or(|options| status.option_bytes == options)
-    };
-    let mut report = RestoreReport::unchanged(uid, &goal, plan.pages_planned(), options);
-    let obstacle = change::obstacle(&status, &plan, target);
-    let work =
-        contents.flash.as_deref().map_or_else(Work::default, |now| plan.work_on_flash(target, now, Extent::Changes));
-    Pages::of(target, &board.chip).plan(job.progress, obstacle.is_some_and(Obstacle::erases), Some((&plan, &work)));
-    if contents.flash.as_deref().is_some_and(is_right) {
-        // All of it has just been read.
-        events::skipped(job.progress, &plan, &work);
-        job.skip(Step::Program);
-        board.resume()?;
-        return Ok(RestoreReport { option_bytes: status.option_bytes, ..report });
-    }
-    if let Some(obstacle) = obstacle.filter(|_| consent.is_none()) {
-        let written = goal.block().and_then(|block| Some((block.serial()?, block.mileage())));
-        return Err(refused(board, Error::Consent { uid, obstacle, data: contents.data_change(written) }));
-    }
-    match backups.save_for(job, &contents.backup(uid, &status)) {
-        Ok(path) => report.backup = path,
-        Err(error) => return Err(refused(board, error)),
-    }
-
-    // Up to here nothing has been changed.
-    let known = Reading { status, flash: contents.flash.as_deref() };
-    let own_user = || status.option_bytes.known_user().or_else(|| backups.earlier(uid).user()).unwrap_or(0xFF);
-    let user = goal.options.map_or_else(own_user, |options| options.user());
-    watchdog::warn(job, user, "unlock --software-watchdog");
-    let permit = Permit { target, consent, extent: Extent::Changes, user, known };
-    let mut written = change::write(job, board, &plan, &permit)?;
-    report.options_written = written.done.options_written;
-    let found = written.board.status()?.option_bytes;
-    match goal.options {
-        Some(options) if found != options => {
-            job.known.protection = None;
-            let restore = |_: &mut dyn Progress| written.board.restore_options(target, options);
-            job.step(Step::Lock, restore)?;
-            job.probes.ledger().matches_plan();
-            job.known.protection = Some(status.protection).filter(|_| !options.protects());
-            report.options_written = true;
-        }
-        Some(_) => job.skip(Step::Lock),
-        None => {
-            report.option_bytes = found;
-            job.skip(Step::Lock);
-        }
-    }
-    let change::Done { pages_erased, pages_skipped, bytes_programmed, mass_erased, .. } = written.done;
-    job.step(Step::Reset, |_| written.board.reset())?;
-    Ok(RestoreReport { pages_erased, pages_skipped, bytes_programmed, mass_erased, ..report })
+    let change = &decided.change;
+    Pages::of(target, &board.chip).plan(job.progress, change.erases(), &change.work);
+    Ok((board, decided))
 }
 
-impl RestoreReport {
-    /// Of a board that holds all of this already.
-    fn unchanged(uid: Uid, goal: &RestoreFile, pages: u32, options: OptionBytes) -> Self {
-        Self {
-            uid,
-            serial: goal.block().and_then(DataBlock::serial),
-            mileage_m: goal.block().map(DataBlock::mileage),
-            pages_erased: 0,
-            pages_skipped: pages,
-            bytes_programmed: 0,
-            mass_erased: false,
-            options_written: false,
-            verified: true,
-            option_bytes: options,
-            backup: None,
-        }
+/// Makes the change. Returns the option bytes that the board has now.
+fn put_back<'p>(
+    job: &mut Job<'p>,
+    file: &RestoreFile,
+    backups: &BackupStore,
+    board: Board<'p>,
+    Decided { status, contents, change }: &Decided,
+) -> Result<OptionBytes, Error> {
+    let uid = board.uid;
+    if change.is_empty() {
+        // All of it has just been read.
+        job.known.done = Some(Done { pages_skipped: change.work.skipped, ..Done::default() });
+        job.known.verified = Some(true);
+        events::skipped(job.progress, &change.goal.plan, &change.work);
+        job.skip(Step::Program);
+        board.resume()?;
+        return Ok(status.option_bytes);
     }
+    if let Some(obstacle) = change.needs_consent() {
+        let written = file.block().and_then(|block| Some((block.serial()?, block.mileage())));
+        return Err(refused(board, Error::Consent { uid, obstacle, data: contents.data_change(written) }));
+    }
+    let saved = backups.save_for(job, &contents.backup(uid, status));
+    let (board, _) = or_resume(board, saved)?;
+    watchdog::warn(job, change.user, "unlock --software-watchdog");
+
+    // Up to here nothing has been changed.
+    let mut board = change::make(job, board, change, *status)?;
+    let wanted = |found| file.options.unwrap_or(found);
+    let option_bytes = change::set_options(job, &mut board, file.target, wanted)?;
+    job.step(Step::Reset, |_| board.reset())?;
+    Ok(option_bytes)
 }
 
 /// Says which checks a dump failed, whether it is of several scooters, and what becomes of damaged option bytes in the file.
-fn warn_of_doubts(job: &mut Job<'_>, goal: &RestoreFile) {
-    for gate in &goal.forced {
-        job.warn("forced-gate", format!("a check failed and was overridden: {gate}"));
-    }
-    if let Some((one, other)) = goal.mixed() {
+fn warn_of_doubts(job: &mut Job<'_>, file: &RestoreFile) {
+    job.warn_of_forced(&file.forced);
+    if let Some((one, other)) = file.mixed() {
         job.warn("mixed-dump", format!("the dump has {one}, but {other}"));
     }
-    if let (Some(damaged), Some(options)) = (goal.damaged, goal.options) {
-        let ([damaged, options], form) = ([damaged, options].map(|options| hex::encode(options.0)), goal.form());
+    if let (Some(damaged), Some(options)) = (file.damaged, file.options) {
+        let ([damaged, options], form) = ([damaged, options].map(|options| hex::encode(options.0)), file.form());
         job.warn("option-bytes", format!("the option bytes in the {form} are damaged ({damaged}); using {options}"));
     }
 }
 
 /// Says whose data the board gets, if it is another's than the chip's or replaces what the board has.
-fn warn_of_replaced(job: &mut Job<'_>, block: &DataBlock, contents: &Contents, goal: &RestoreFile, uid: Uid) {
-    let in_words = |block: &DataBlock| {
-        let serial = block.serial().map_or("no serial".to_owned(), |serial| format!("serial {serial}"));
-        format!("{serial}, {}", block.mileage())
-    };
-    let form = goal.form();
+fn warn_of_replaced(job: &mut Job<'_>, block: &DataBlock, contents: &Contents, file: &RestoreFile, uid: Uid) {
     // A backup is put back as it is.
-    if block.uid() != uid && goal.uid.is_none() {
+    if block.uid() != uid && file.uid.is_none() {
         let (made_for, data) = (block.uid(), in_words(block));
         job.warn(
             "uid-replaced",
@@ -222,9 +198,5 @@ fn warn_of_replaced(job: &mut Job<'_>, block: &DataBlock, contents: &Contents, g
             ),
         );
     }
-    let own = contents.block.as_ref().map(|(own, _)| own);
-    if let Some(own) = own.filter(|own| own.serial() != block.serial() || own.mileage() != block.mileage()) {
-        let (given, own) = (in_words(block), in_words(own));
-        job.warn("data-replaced", format!("the data block of the {form} ({given}) replaces the board's own ({own})"));
-    }
+    contents.warn_of_replaced(job, block, &format!("of the {}", file.form()));
 }

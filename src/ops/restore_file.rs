@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::{Backup, Error, FlashPlan, ForcedGate, Lack, Placed};
+use super::{Backup, Error, FlashPlan, ForcedGate, Goal, Lack};
 use crate::{
     block::{DataBlock, LEN, Uid},
-    board::{ChipKind, OptionBytes},
+    board::{Board, ChipKind, OptionBytes},
     image::{Dump, Fit, Gate, Image, Kind, RehearsalImages, gates, origin},
     target::Target,
 };
@@ -107,28 +107,23 @@ impl RestoreFile {
     }
 
     /// Refuses firmware that the chip cannot run.
-    pub(super) fn check(&self, chip: Option<ChipKind>, forced: &[String]) -> Result<(), Error> {
+    fn check(&self, chip: Option<ChipKind>, forced: &[String]) -> Result<(), Error> {
         let Content::Parts(parts) = &self.content else { return Ok(()) };
         check_firmware(self.target, Some(&parts.boot), Some(&parts.drv), chip, forced).map(drop)
     }
 
-    /// The plan for this chip.
-    pub(super) fn plan(&self, uid: Uid) -> Result<FlashPlan, Error> {
-        match &self.content {
-            Content::Flash(flash, _) => Ok(FlashPlan::whole(self.target, flash)),
+    /// What this board is to hold.
+    pub(super) fn goal(&self, board: &Board<'_>, forced: &[String]) -> Result<Goal<'static>, Error> {
+        self.check(Some(board.chip.kind), forced)?;
+        let plan = match &self.content {
+            Content::Flash(flash, _) => FlashPlan::whole(self.target, flash),
             Content::Parts(parts) => {
                 let Parts { boot, drv, block } = &**parts;
-                let regions = &self.target.regions;
-                let images = [
-                    Placed { address: regions.boot.start, bytes: &boot.bytes },
-                    Placed { address: regions.drv.start, bytes: &drv.bytes },
-                ];
-                FlashPlan::new(self.target, &images, &block.clone().with_uid(uid)).map_err(|overlap| {
-                    let kind = if overlap.address == regions.boot.start { Kind::Boot } else { Kind::Drv };
-                    Error::Gate { kind, gate: "size", detail: overlap.to_string() }
-                })
+                FlashPlan::of_images(self.target, &boot.bytes, &drv.bytes, &block.clone().with_uid(board.uid))?
             }
-        }
+        };
+        let (target, options, forced) = (self.target, self.options, self.forced.clone());
+        Ok(Goal { target, plan, options, may_stay_protected: true, forced })
     }
 
     /// The data block, as it is in the file.

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use super::{DataSource, Error, FlashRequest, Job, events, goal::prepare, job::refused, report::Firmware, watchdog};
+use super::{
+    BackupStore, DataSource, Error, Job, Wanted, events, job::or_resume, job::refused, report::Firmware, watchdog,
+};
 use crate::{
     block::{Mileage, Serial, Uid},
     board::{Board, Comparison, Protection, progress::Step},
@@ -32,46 +34,48 @@ pub struct VerifyReport {
     pub verified: bool,
 }
 
-/// Compares every planned page.
-pub fn verify(job: &mut Job<'_>, request: &FlashRequest<'_>) -> Result<VerifyReport, Error> {
+/// Compares every planned page. Data that `flash` would take from a backup are taken from it here too.
+pub fn verify(job: &mut Job<'_>, wanted: &Wanted<'_>, backups: &BackupStore) -> Result<VerifyReport, Error> {
     job.account(|job| {
-        request.check(job)?;
-        request.warn_of_serial(job);
-        job.with_board(|job, board| compare(job, board, request))
+        wanted.check(job)?;
+        wanted.warn_of_serial(job);
+        job.with_board(|job, board| compare(job, board, wanted, backups))
     })
 }
 
-fn compare<'p>(job: &mut Job<'p>, mut board: Board<'p>, request: &FlashRequest<'_>) -> Result<VerifyReport, Error> {
+fn compare<'p>(
+    job: &mut Job<'p>,
+    mut board: Board<'p>,
+    wanted: &Wanted<'_>,
+    backups: &BackupStore,
+) -> Result<VerifyReport, Error> {
     let status = job.identify(&mut board)?;
     if status.protection == Protection::Read {
         return Err(refused(board, Error::Unreadable));
     }
-    let prepared = match prepare(job, &mut board, &status, request) {
-        Ok(prepared) => prepared,
-        Err(error) => return Err(refused(board, error)),
-    };
+    let decided = wanted.goal(job, &mut board, &status, backups);
+    let (mut board, (goal, sources)) = or_resume(board, decided)?;
     watchdog::warn_of_damage(job, &status);
-    let parts = prepared.plan.parts();
+    let parts = goal.plan.parts();
     let comparison = job.step(Step::Verify, |progress| board.compare(parts, Step::Verify, progress))?;
-    if comparison == Comparison::Same {
-        events::verified(job.progress, &prepared.plan);
-    }
+    job.known.verified = Some(comparison == Comparison::Same);
     let uid = board.uid;
-    board.resume()?;
     match comparison {
-        Comparison::Same => Ok(VerifyReport {
-            uid,
-            serial: prepared.serial,
-            mileage_m: prepared.mileage,
-            data_source: prepared.data_source,
-            left_in_sram: prepared.is_left_in_sram(),
-            boot: prepared.boot,
-            drv: prepared.drv,
-            bytes_compared: parts.iter().map(|part| part.bytes.len() as u64).sum(),
-            verified: true,
-        }),
+        Comparison::Same => events::verified(job.progress, &goal.plan),
         Comparison::Differs { address, expected, found, bytes } => {
-            Err(Error::Differs { address, expected, found, bytes })
+            return Err(refused(board, Error::Differs { address, expected, found, bytes }));
         }
     }
+    board.resume()?;
+    Ok(VerifyReport {
+        uid,
+        serial: sources.serial,
+        mileage_m: sources.mileage,
+        data_source: sources.data_source,
+        left_in_sram: sources.is_left_in_sram(),
+        boot: sources.boot,
+        drv: sources.drv,
+        bytes_compared: parts.iter().map(|part| part.bytes.len() as u64).sum(),
+        verified: true,
+    })
 }

@@ -1,4 +1,4 @@
-//! What `flash` is asked for. `verify` is asked for the same.
+//! What a user wants a board to hold, and what may be done for it.
 
 use super::{BackupStore, Extent, Watchdog};
 use crate::{
@@ -8,9 +8,9 @@ use crate::{
     target::Target,
 };
 
-/// What is to be written, and what may be done for it.
+/// What a board is to hold, before its chip is known.
 #[derive(Debug)]
-pub struct FlashRequest<'a> {
+pub struct Wanted<'a> {
     /// The scooter.
     pub target: &'a Target,
     /// Bootloaders to choose from: the one that passes every gate on the chip found. Without any, the board's own is kept if
@@ -24,31 +24,27 @@ pub struct FlashRequest<'a> {
     pub serial: Option<Serial>,
     /// The mileage to write, instead of the board's own.
     pub mileage: Option<Mileage>,
-    /// Given if the chip may be erased to unlock it.
-    pub consent: Option<EraseConsent>,
-    /// How much to write.
-    pub extent: Extent,
-    /// Whether to write at all.
-    pub intent: Intent,
-    /// Where to save what the board holds.
-    pub backups: BackupStore,
-    /// What to do when everything is verified.
-    pub after: After,
     /// Gates that may fail.
     pub forced: Vec<String>,
-    /// What starts the chip's watchdog afterwards.
-    pub watchdog: Watchdog,
     /// Whether our own images for the simulated board will do.
     pub rehearsal: RehearsalImages,
 }
 
-/// Whether to write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Intent {
-    /// Do it.
-    Write,
-    /// Read only, and say what would be done.
-    Preview,
+/// What `flash` is asked for.
+#[derive(Debug)]
+pub struct FlashRequest<'a> {
+    /// What the board is to hold.
+    pub wanted: Wanted<'a>,
+    /// Given if the chip may be erased to unlock it.
+    pub consent: Option<EraseConsent>,
+    /// How much to write.
+    pub extent: Extent,
+    /// Where to save what the board holds.
+    pub backups: BackupStore,
+    /// What to do when everything is verified.
+    pub after: After,
+    /// What starts the chip's watchdog afterwards.
+    pub watchdog: Watchdog,
 }
 
 /// What to do when everything is verified.

@@ -1,12 +1,12 @@
 //! The data block that was given with `--data`: whether it fits the scooter, and what it replaces.
 
-use super::{DataSource, Error, FlashRequest, Job};
+use super::{DataSource, Error, Job, Wanted, contents::Contents};
 use crate::{
     block::{DataBlock, Serial},
     target::Target,
 };
 
-impl FlashRequest<'_> {
+impl Wanted<'_> {
     /// Refuses what cannot be right for any board.
     pub(super) fn check(&self, job: &mut Job<'_>) -> Result<(), Error> {
         job.known.scooter = Some(self.target.name.clone());
@@ -58,7 +58,7 @@ impl FlashRequest<'_> {
     }
 
     /// The data block given, which goes before the board's own. Says what it replaces.
-    pub(super) fn given(&self, job: &mut Job<'_>, own: Option<&DataBlock>) -> Option<(DataBlock, DataSource)> {
+    pub(super) fn given(&self, job: &mut Job<'_>, contents: &Contents) -> Option<(DataBlock, DataSource)> {
         let mut given = self.data.clone()?;
         // Small letters, or another separator: it is written in the scooter's form, as one that is typed.
         let rule = &self.target.serial;
@@ -66,14 +66,7 @@ impl FlashRequest<'_> {
         if let Some(serial) = serial.and_then(|serial| rule.read(serial.as_str()).ok()) {
             given = given.with_serial(serial);
         }
-        let in_words = |block: &DataBlock| {
-            let serial = block.serial().map_or("no serial".to_owned(), |serial| format!("serial {serial}"));
-            format!("{serial}, {}", block.mileage())
-        };
-        if let Some(own) = own.filter(|own| own.serial() != given.serial() || own.mileage() != given.mileage()) {
-            let (given, own) = (in_words(&given), in_words(own));
-            job.warn("data-replaced", format!("the data block from --data ({given}) replaces the board's own ({own})"));
-        }
+        contents.warn_of_replaced(job, &given, "from --data");
         Some((given, DataSource::File))
     }
 }

@@ -1,6 +1,6 @@
 //! Which of the images at hand goes onto the chip found: the one that passes every gate.
 
-use super::{Error, FlashRequest, report::ForcedGate};
+use super::{Error, Wanted, report::ForcedGate};
 use crate::{
     board::ChipKind,
     image::{self, Catalog, Fit, Gate, Image, Kind, RehearsalImages},
@@ -16,7 +16,7 @@ pub(super) struct Chosen<'a> {
     pub(super) forced: Vec<ForcedGate>,
 }
 
-impl FlashRequest<'_> {
+impl Wanted<'_> {
     /// Refuses what is wrong whatever the chip may be, so that nobody holds wires for it.
     pub(super) fn check_images(&self) -> Result<(), Error> {
         for kind in [Kind::Boot, Kind::Drv] {
@@ -32,7 +32,7 @@ impl FlashRequest<'_> {
         Ok(())
     }
 
-    /// The image of a kind for this chip; `None` if the request brings none at all.
+    /// The image of a kind for this chip; `None` if none was given.
     pub(super) fn choose(&self, kind: Kind, chip: ChipKind) -> Result<Option<Chosen<'_>>, Error> {
         let mut fitting = self.fitting(kind, Some(chip))?;
         if fitting.len() > 1 {

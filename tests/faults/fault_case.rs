@@ -5,7 +5,7 @@ use std::time::Duration;
 use m365_drv::{
     block::DataBlock,
     board::{BoardState, EraseConsent, OptionBytes, Wait},
-    ops::{After, Category, FlashReport, FlashRequest},
+    ops::{After, Category, FlashReport, FlashRequest, Wanted},
     sim::{self, Scenario, SimBoard},
 };
 
@@ -143,13 +143,12 @@ impl Trial {
 
     pub(crate) fn request(&self) -> FlashRequest<'_> {
         let given = self.case.data != Data::Board;
-        FlashRequest {
+        let wanted = Wanted {
             serial: (self.case.data == Data::Given).then(|| self.setup.serial()),
             mileage: given.then(|| mileage(1234)),
-            after: self.case.after,
-            consent: self.case.consent,
-            ..self.setup.request()
-        }
+            ..self.setup.wanted()
+        };
+        FlashRequest { after: self.case.after, consent: self.case.consent, ..self.setup.request_for(wanted) }
     }
 
     /// Runs the job once and checks whether the report is true.

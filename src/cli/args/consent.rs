@@ -35,6 +35,11 @@ pub(crate) struct ConsentArg {
 }
 
 impl ConsentArg {
+    /// The consent that was given on the command line.
+    pub(crate) fn given(self) -> Option<EraseConsent> {
+        self.erase_all.then_some(EraseConsent)
+    }
+
     /// Does the work. If it stops because consent is missing and somebody is there to ask, asks once and does it again from
     /// the beginning, waiting for the board: whoever types has let go of the wires.
     pub(crate) fn or_ask<T>(
@@ -43,7 +48,7 @@ impl ConsentArg {
         backups: &BackupStore,
         mut work: impl FnMut(&mut Context, Option<EraseConsent>) -> Result<T, ops::Error>,
     ) -> Result<T, ops::Error> {
-        let ended = work(context, self.erase_all.then_some(EraseConsent));
+        let ended = work(context, self.given());
         let Err(ops::Error::Consent { uid, obstacle, data }) = &ended else { return ended };
         if !context.audience().answers() {
             return ended;

@@ -6,7 +6,7 @@ use clap::Args;
 use m365_drv::{
     block::{DataBlock, Mileage, Serial},
     image::{Catalog, Image, Kind, RehearsalImages},
-    ops::{After, BackupStore, Extent, FlashRequest, Intent, Known, Watchdog},
+    ops::{self, Known},
     printable::quoted_path,
     target::Target,
 };
@@ -154,21 +154,15 @@ fn data_block(path: &Path, target: &Target, context: &mut Context) -> anyhow::Re
 }
 
 impl Wanted {
-    /// A request that changes nothing; `flash` fills in what may be done.
-    pub(crate) fn request(&self) -> FlashRequest<'_> {
-        FlashRequest {
+    /// What is asked of the library.
+    pub(crate) fn to_ops(&self) -> ops::Wanted<'_> {
+        ops::Wanted {
             target: self.target,
             boot: &self.boot,
             drv: &self.drv,
             data: self.data.clone(),
             serial: self.serial,
             mileage: self.mileage,
-            consent: None,
-            extent: Extent::Changes,
-            intent: Intent::Preview,
-            backups: BackupStore::none(),
-            after: After::Stop,
-            watchdog: Watchdog::Keep,
             forced: self.forced.clone(),
             rehearsal: self.rehearsal,
         }

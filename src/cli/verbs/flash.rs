@@ -4,14 +4,10 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use m365_drv::{
-    block::{Mileage, Serial, Uid},
-    board::{ChipKind, Startup},
+    board::Startup,
     count::count,
-    ops::{
-        self, After, DataSource, Extent, Firmware, FlashReport, FlashRequest, ForcedGate, Intent, Obstacle, Watchdog,
-    },
+    ops::{self, After, Extent, FlashPreview, FlashReport, FlashRequest, ForcedGate, Watchdog, WouldProgram},
 };
-use serde::Serialize;
 
 use crate::cli::{
     Context,
@@ -85,94 +81,37 @@ pub(crate) fn run(context: &mut Context, args: &FlashArgs) -> CommandResult {
         (false, false) => After::Run,
     };
     let mut request = FlashRequest {
+        wanted: wanted.to_ops(),
+        consent: None,
         extent: if args.full { Extent::Everything } else { Extent::Changes },
-        intent: if args.dry_run { Intent::Preview } else { Intent::Write },
         backups: backups.clone(),
         after,
         watchdog: watchdog(args.software_watchdog),
-        ..wanted.request()
     };
+    let fill = |image: &[u8]| image_out.map_or(Ok(()), |file| file.fill(image, Exit::Internal));
+    if args.dry_run {
+        request.consent = args.consent.given();
+        let preview = ops::preview(&mut context.job(), &request)?;
+        fill(&preview.image)?;
+        return Outcome::new(&preview);
+    }
     let report = args.consent.or_ask(context, &backups, |context, consent| {
         request.consent = consent;
         ops::flash(&mut context.job(), &request)
     })?;
-    if let Some(file) = image_out {
-        file.fill(&report.image, Exit::Internal)?;
-    }
-    if report.preview { Outcome::new(&DryRun::of(&report)) } else { Outcome::new(&report) }
+    fill(&report.image)?;
+    Outcome::new(&report)
 }
 
-/// The report of a dry run: what would be done.
-#[derive(Serialize)]
-struct DryRun<'a> {
-    scooter: &'a str,
-    probe: &'a str,
-    chip: ChipKind,
-    uid: Uid,
-    serial: Serial,
-    mileage_m: Mileage,
-    data_source: DataSource,
-    #[serde(skip)]
-    left_in_sram: bool,
-    boot: Option<&'a Firmware>,
-    drv: Option<&'a Firmware>,
-    forced: &'a [ForcedGate],
-    preview: bool,
-    would_erase: WouldErase,
-    would_program: WouldProgram,
-    would_write_option_bytes: bool,
-    /// The protection that `--erase-all` has to agree to remove.
-    needs: Option<Obstacle>,
-    speed_khz: u32,
-    took_ms: u64,
-}
-
-#[derive(Serialize)]
-struct WouldErase {
-    whole_chip: bool,
-    pages: u32,
-}
-
-#[derive(Serialize)]
-struct WouldProgram {
-    bytes: u32,
-    pages_already_correct: u32,
-}
-
-impl<'a> DryRun<'a> {
-    fn of(report: &'a FlashReport) -> Self {
-        Self {
-            scooter: &report.scooter,
-            probe: &report.probe,
-            chip: report.chip,
-            uid: report.uid,
-            serial: report.serial,
-            mileage_m: report.mileage_m,
-            data_source: report.data_source,
-            left_in_sram: report.left_in_sram,
-            boot: report.boot.as_ref(),
-            drv: report.drv.as_ref(),
-            forced: &report.forced,
-            preview: true,
-            would_erase: WouldErase { whole_chip: report.mass_erased, pages: report.pages_erased },
-            would_program: WouldProgram { bytes: report.bytes_programmed, pages_already_correct: report.pages_skipped },
-            would_write_option_bytes: report.options_written,
-            needs: report.needs_consent,
-            speed_khz: report.speed_khz,
-            took_ms: report.took_ms,
-        }
-    }
-}
-
-impl Report for DryRun<'_> {
+impl Report for FlashPreview {
     fn text(&self, page: &mut Page) {
         page.heading("Dry run: nothing was written");
         page.row("chip", self.chip).row("uid", self.uid);
         page.row("serial", self.serial).row("mileage", self.mileage_m);
         page.row("data from", source_row(self.data_source, self.left_in_sram, InFlash::No));
-        firmware_row("boot", self.boot, page);
-        firmware_row("drv", self.drv, page);
-        forced_rows(self.forced, page);
+        firmware_row("boot", self.boot.as_ref(), page);
+        firmware_row("drv", self.drv.as_ref(), page);
+        forced_rows(&self.forced, page);
         page.row("would erase", erased_in_words(self.would_erase.whole_chip, self.would_erase.pages));
         let WouldProgram { bytes, pages_already_correct } = self.would_program;
         page.row("would program", programmed_in_words(bytes, pages_already_correct, "are"));

@@ -2,7 +2,7 @@
 
 use m365_drv::{
     count::count,
-    ops::{self, BackupStore, FlashRequest, VerifyReport},
+    ops::{self, BackupStore, VerifyReport},
 };
 
 use crate::cli::{
@@ -19,7 +19,7 @@ pub(crate) fn run(context: &mut Context, args: &WantedArgs) -> CommandResult {
     let wanted = args.read(context)?;
     // What `flash` would find in an earlier backup, it finds too.
     let backups = BackupStore::none().with_earlier(context.backups());
-    Outcome::new(&ops::verify(&mut context.job(), &FlashRequest { backups, ..wanted.request() })?)
+    Outcome::new(&ops::verify(&mut context.job(), &wanted.to_ops(), &backups)?)
 }
 
 impl Report for VerifyReport {
