@@ -198,3 +198,40 @@ fn a_block_that_is_only_in_sram_is_said_to_be_lost_with_the_power() {
     let locked = bench.m365("--simulate=locked flash pro --erase-all").print();
     assert!(locked.contains("  SRAM\n"), "{locked}");
 }
+
+#[test]
+fn every_command_that_reads_a_board_finds_the_same() {
+    for scenario in ["open", "locked", "half-flashed", "unlocked"] {
+        let bench = Bench::new();
+        if scenario == "unlocked" {
+            bench.m365("--simulate=BOARD:locked unlock --erase-all --no-backup").json();
+        } else {
+            bench.m365(&format!("--simulate=BOARD:{scenario} reset")).json();
+        }
+        let found = |command: &str, exit| {
+            let lines = bench.m365(&format!("--simulate=BOARD {command}")).exit(exit).json();
+            lines
+                .events("found")
+                .map(|line| (line["boot"].clone(), line["drv"].clone(), line["data"].clone()))
+                .collect()
+        };
+        let by_info: Vec<_> = found("info", 0);
+        assert_eq!(by_info.len(), 1, "{scenario}");
+        let is_locked = scenario == "locked";
+        assert_eq!(found("backup one.json", 0), by_info, "{scenario}");
+        assert_eq!(found("flash pro --dry-run --serial 21886/00012345 --km 5", 0), by_info, "{scenario}");
+        assert_eq!(found("unlock", if is_locked { 3 } else { 0 }), by_info, "{scenario}");
+        if !is_locked {
+            assert_eq!(found("verify pro --serial 21886/00012345 --km 5", 12), by_info, "{scenario}");
+            assert_eq!(found("restore one.json", 0), by_info, "{scenario}");
+        }
+    }
+}
+
+#[test]
+fn a_board_that_differs_is_reported_as_not_verified() {
+    let bench = Bench::new();
+    let lines = bench.m365("--simulate=open verify pro --km 5").exit(12).json();
+    assert_eq!((&lines.report()["verified"], &lines.report()["forced"]), (&false.into(), &serde_json::json!([])));
+    assert!(lines.report().get("pages_erased").is_none(), "nothing is written by verify");
+}

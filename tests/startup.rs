@@ -5,9 +5,10 @@ use std::{slice::from_ref, time::Duration};
 use m365_drv::{
     block::Uid,
     board::{BoardState, OptionBytes, Startup},
-    ops::{self, After, Category, Error, FlashRequest, Wanted},
+    ops::{self, After, Category, Error, FlashRequest, Job, Known, Wanted},
     sim::{self, Scenario, SimBoard},
 };
+use serde_json::json;
 
 use crate::setup::{Ended, Setup, image};
 
@@ -93,6 +94,22 @@ fn a_fault_some_time_after_the_start_is_seen() {
         let app = app(&[delay(ms), vec![UNDEFINED]].concat());
         assert_does_not_start(started(&app), "fault handler of a HardFault");
     }
+}
+
+#[test]
+fn a_failure_to_start_reports_what_was_written_before() {
+    let (_, setup) = Setup::scenario(Scenario::Locked);
+    let drv = image(&app(&[UNDEFINED]));
+    let wanted = Wanted { drv: from_ref(&drv), ..setup.wanted() };
+    let request = FlashRequest { after: After::Run, ..setup.request_for(wanted) };
+    let (probes, mut known, mut silent) = (setup.probes(), Known::default(), ());
+    let mut job = Job::new(&probes, setup.connect.clone(), &mut silent, &mut known);
+    assert_eq!(ops::flash(&mut job, &request).expect_err("a fault").category(), Category::Verify);
+    let report = serde_json::to_value(&known).expect("JSON");
+    let of = |key: &str| report[key].clone();
+    assert_eq!((of("verified"), of("mass_erased"), of("options_written")), (true.into(), true.into(), true.into()));
+    assert_eq!((of("forced"), of("pages_erased"), of("pages_skipped")), (json!([]), 0.into(), 0.into()));
+    assert_eq!((of("bytes_programmed"), &of("boot_check")["state"]), (17_248.into(), &"fault".into()));
 }
 
 #[test]

@@ -130,13 +130,11 @@ impl Contents {
     pub(super) fn confirm(&self, board: &mut Board<'_>, change: &Change<'_>) -> Result<(), Error> {
         let Some(flash) = &self.flash else { return Ok(()) };
         let Target { flash: Range { start, .. }, page, .. } = *change.goal.target;
-        let runs = change.work.pages.chunk_by(|page_of, next| page_of.address + page == next.address);
+        let whole = start..start + flash.len() as u32;
+        let runs = change.work.pages.chunk_by(|one, next| one.address + page == next.address);
         let is_used = |pages: &&[PageWrite]| pages.iter().any(|page| page.before == PageBefore::Used);
-        let mut ranges: Vec<_> =
-            runs.filter(is_used).map(|pages| pages[0].address..pages[pages.len() - 1].address + page).collect();
-        if change.erases() {
-            ranges = vec![start..start + flash.len() as u32];
-        }
+        let used = runs.filter(is_used).map(|pages| pages[0].address..pages[pages.len() - 1].address + page);
+        let ranges = Some(whole).filter(|_| change.erases()).into_iter().chain(used);
         for range in ranges {
             let address = range.start;
             let saved = &flash[(address - start) as usize..(range.end - start) as usize];

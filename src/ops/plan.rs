@@ -267,6 +267,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::board::Protection;
 
     fn pro() -> &'static Target {
         Target::builtin("pro").unwrap()
@@ -294,6 +295,48 @@ mod tests {
         assert_eq!(overlap(0x1001, 100), Err(regions.drv.start));
         assert_eq!(overlap(100, 0xE801), Err(regions.data.start));
         assert_eq!(overlap(100, 200_000), Err(regions.data.start));
+    }
+
+    /// The change of a board with these option bytes and all of its flash blank, or unreadable.
+    fn change(
+        options: OptionBytes,
+        consent: Option<EraseConsent>,
+        may_stay_protected: bool,
+        met: bool,
+    ) -> Change<'static> {
+        let protection = if options.protects() { Protection::Read } else { Protection::None };
+        let status = Status { protection, write_protection: u32::MAX, option_bytes: options };
+        let plan = plan(&[1; 3104], &vec![2; 27_320]);
+        let flash = if met { plan.image(pro()) } else { vec![0xFF; 65_536] };
+        let flash = Some(&*flash).filter(|_| protection == Protection::None);
+        let goal = Goal { target: pro(), plan, options: None, may_stay_protected, forced: vec![] };
+        Change::new(goal, (&status, flash), (Extent::Everything, consent), 0xFF)
+    }
+
+    #[test]
+    fn a_locked_chip_is_erased_and_written_as_a_blank_one() {
+        let change = change(OptionBytes::open(0xFF).with_rdp(0), None, false, false);
+        assert_eq!((change.obstacle, change.needs_consent()), (Some(Obstacle::ReadProtected), change.obstacle));
+        assert!(change.erases() && change.writes_options);
+        assert_eq!(change.work, change.goal.plan.work_on_blank());
+    }
+
+    #[test]
+    fn an_interrupted_unlock_is_finished_with_consent_and_left_without() {
+        let mut damaged = OptionBytes::open(0xFF);
+        damaged.0[3] ^= 1;
+        let unfinished = |consent| change(damaged, consent, false, true);
+        let (with, without) = (unfinished(Some(EraseConsent)), unfinished(None));
+        assert_eq!((with.obstacle, with.needs_consent()), (Some(Obstacle::HalfUnlocked), None));
+        assert_eq!((without.obstacle, without.writes_options), (None, false));
+        assert!(!with.erases() && with.writes_options);
+        assert!(!change(damaged, Some(EraseConsent), true, true).writes_options, "a restore leaves them");
+    }
+
+    #[test]
+    fn everything_is_written_on_request_and_only_what_differs_else() {
+        let change = change(OptionBytes::open(0xFF), None, false, true);
+        assert_eq!((change.work.pages.len(), change.is_empty()), (32, false));
     }
 
     fn contents(plan: &FlashPlan) -> Vec<Vec<u8>> {
