@@ -125,7 +125,7 @@ fn every_typed_value_is_answered_with_the_form_an_example_and_the_place() {
     let scooters = "choose one of m365, pro, 1s, pro2, lite, mi3, es2";
     let all = [
         wrong("flash pro --serial", "21886/0001234b", 9, serial, "21886/00012345", "\"b\" at position 14"),
-        wrong("verify es2 --serial", "n2gsd", 9, "needs 14 letters or digits", "N2GSD1234C5678", "it has 5 characters"),
+        wrong("verify es2 --serial", "n2gsd", 9, "needs \"N2\", 12 letters", "N2GSD1234C5678", "it has 5 characters"),
         wrong("data new -o a --serial", "21886/0001234x", 9, serial, "16133/00012345", "\"x\" at position 14"),
         wrong("data edit b.bin -o a --serial", "2188/00012345", 9, serial, "16133/00012345", "4 digits before"),
         wrong("flash pro --km", "12mi", 9, km, "1234.5", "\"mi\" at position 3"),
@@ -206,6 +206,27 @@ fn a_factory_default_in_a_data_block_is_called_that() {
              default: the scooter would show error 35\nboard: unchanged\nnext: m365-drv {line} --serial SERIAL\nexit 9: [..]\n"
         );
         bench.m365(&line).exit(9).stderr(&stderr).check();
+    }
+}
+
+#[test]
+fn the_serial_of_a_scooter_that_is_not_supported_is_refused_under_its_name() {
+    let bench = Bench::new();
+    block_with(&bench, "max.bin", b"N4GSD1234C5678");
+    let words = "the serial N4GSD1234C5678 is that of a Ninebot Max, which is not supported";
+    for scooter in ["es2", "pro"] {
+        let typed = format!("--simulate=bricked flash {scooter} --erase-all --dry-run --serial n4gsd1234c5678");
+        let error = bench.m365(&typed).exit(9).json().error();
+        assert!(error.to_string().contains(words), "{error}");
+        // Another serial in its place does not make the block one of this controller.
+        for rest in ["", " --serial N2GSD1234C5678", " --serial 21886/00012345"] {
+            if rest.contains("/") == (scooter == "es2") && !rest.is_empty() {
+                continue;
+            }
+            let line = format!("--simulate=bricked flash {scooter} --erase-all --dry-run --data max.bin{rest}");
+            let error = bench.m365(&line).exit(9).json().error();
+            assert!(error.to_string().contains(words), "{line}: {error}");
+        }
     }
 }
 

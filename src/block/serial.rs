@@ -36,6 +36,14 @@ pub enum SerialError {
     /// It is one of the three that the firmware writes into an empty block.
     #[error("serial {0:?} is a factory default: the scooter would show error 35")]
     FactoryDefault(String),
+    /// It is that of a scooter that is not supported.
+    #[error("the serial {serial} is that of a {family}, which is not supported")]
+    NotSupported {
+        /// What was typed.
+        serial: Serial,
+        /// The scooters that have such serials.
+        family: &'static str,
+    },
     /// The bytes are not text: an erased or damaged block.
     #[error("the serial in the block is not text: bytes {0}")]
     Unprintable(String),

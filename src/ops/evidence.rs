@@ -172,7 +172,9 @@ impl Evidence {
     fn serial(&mut self, serial: &Serial, target: &Target) {
         let owners: Vec<_> = Target::owners(*serial).map(|target| target.name.clone()).collect();
         let what = format!("the serial {serial}");
-        if !owners.is_empty() {
+        if let Some(family) = Target::unsupported_family(*serial) {
+            self.foreign.push(format!("{what} of a {family}"));
+        } else if !owners.is_empty() {
             self.add(what, &owners, target);
         } else if !target.serial.fits(*serial) {
             let forms: Vec<_> = Target::all()
@@ -294,10 +296,22 @@ mod tests {
 
     #[test]
     fn the_form_of_a_ninebot_s_serial_speaks_against_a_xiaomi() {
-        let max = "the serial N4GSD1234C5678";
-        assert_eq!(evidence(None, "N4GSD1234C5678", "pro"), of(&[max], &[], &[]));
-        assert_eq!(evidence(None, "N4GSD1234C5678", "es2"), of(&[], &[], &[]), "the form of all Ninebots");
-        assert_eq!(evidence(None, "N2GSD1234C5678", "es2"), of(&[], &[], &["the serial N2GSD1234C5678"]));
+        let es = "the serial N2GSD1234C5678";
+        assert_eq!(evidence(None, "N2GSD1234C5678", "pro"), of(&[es], &[], &[]));
+        assert_eq!(evidence(None, "N2GSD1234C5678", "es2"), of(&[], &[], &[es]));
+    }
+
+    #[test]
+    fn the_serial_of_a_scooter_that_is_not_supported_speaks_against_every_other_under_its_name() {
+        for (serial, family) in
+            [("N4GSD1234C5678", "Ninebot Max"), ("N5GEA1234C5678", "Ninebot F or D"), ("N2GDA2034C5678", "Ninebot E")]
+        {
+            for asked in ["pro", "es2"] {
+                let found = evidence(None, serial, asked);
+                assert_eq!(found, of(&[&format!("the serial {serial} of a {family}")], &[], &[]), "{asked}");
+                assert!(is_refused(found));
+            }
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod algorithm;
 mod builtin;
 mod check;
 mod names;
+mod unsupported;
 
 use std::{collections::BTreeMap, ops::Range};
 
@@ -74,6 +75,9 @@ impl Regions {
     }
 }
 
+/// The form that all Ninebots have.
+const ANY_FORM: &str = "@@@@@@@@@@@@@@";
+
 /// The form of a scooter's serial numbers.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -111,12 +115,12 @@ impl SerialRule {
         std::iter::once((&*self.pattern, &*self.example)).chain(also)
     }
 
-    /// Whether a serial has one of the forms.
+    /// Whether a serial has one of the forms, and is not that of a scooter that is not supported.
     pub fn fits(&self, serial: Serial) -> bool {
-        self.forms().any(|(pattern, _)| serial.matches(pattern))
+        self.forms().any(|(pattern, _)| serial.matches(pattern)) && Target::unsupported_family(serial).is_none()
     }
 
-    /// Reads a serial in one of the forms.
+    /// Reads a serial in one of the forms. That of a scooter that is not supported is refused under the scooter's name.
     ///
     /// ```
     /// let rule = &m365_drv::target::Target::builtin("m365").unwrap().serial;
@@ -124,6 +128,11 @@ impl SerialRule {
     /// assert!(rule.read("M1GCA1601C0001").is_err(), "a factory default");
     /// ```
     pub fn read(&self, text: &str) -> Result<Serial, SerialError> {
+        if let Ok(serial) = Serial::parse(text, ANY_FORM)
+            && let Some(family) = Target::unsupported_family(serial)
+        {
+            return Err(SerialError::NotSupported { serial, family });
+        }
         Serial::parse_any(text, &self.forms().collect::<Vec<_>>())
     }
 
@@ -204,9 +213,10 @@ impl Target {
     /// ```
     pub fn owners(serial: Serial) -> impl Iterator<Item = &'static Self> {
         let begins = move |prefix: &String| serial.as_str().starts_with(prefix);
+        let is_supported = Self::unsupported_family(serial).is_none();
         Self::all().iter().filter(move |target| {
             let rule = &target.serial;
-            rule.prefixes.keys().chain(&rule.compared).any(begins)
+            is_supported && rule.prefixes.keys().chain(&rule.compared).any(begins)
         })
     }
 

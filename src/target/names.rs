@@ -2,11 +2,7 @@
 //!
 //! The names are data: `aliases` and `makers` in `targets/scooters/*.yaml`, and `targets/unsupported.yaml`.
 
-use std::sync::LazyLock;
-
-use serde::Deserialize;
-
-use super::Target;
+use super::{Target, unsupported::UNSUPPORTED};
 
 /// The longest name that is compared, without spaces and dashes.
 const LONGEST: usize = 64;
@@ -29,18 +25,6 @@ pub enum NameError {
         supported: Vec<&'static str>,
     },
 }
-
-/// Names of scooters that are not supported.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct UnsupportedNames {
-    makers: Vec<String>,
-    names: Vec<String>,
-}
-
-static UNSUPPORTED: LazyLock<UnsupportedNames> = LazyLock::new(|| {
-    yaml_serde::from_str(include_str!("../../targets/unsupported.yaml")).expect("a test reads the names")
-});
 
 /// The scooter that a name means.
 pub(super) fn find(text: &str) -> Result<&'static Target, NameError> {
