@@ -3,7 +3,7 @@
 use std::{fs, path::Path, time::Duration};
 
 use m365_drv::{
-    block::{DataBlock, Uid},
+    block::{DataBlock, Mileage, Uid},
     board::{BoardState, EraseConsent, OptionBytes},
     ops::{self, After, Backup, BackupStore, Category, DataSource, FlashRequest, RestoreReport, Wanted},
     sim::{Fault, FaultKind, Lie, Scenario, SimBoard, Trigger},
@@ -274,6 +274,53 @@ fn an_older_backup_does_not_replace_a_block_with_another_uid() {
     put(&foreign(1200));
     let report = setup.flash(&setup.request()).unwrap();
     assert_eq!((report.data_source, report.mileage_m), (DataSource::Flash, mileage(1200)));
+}
+
+/// Puts the UID of another chip into the data block in flash.
+fn put_foreign_uid(board: &SimBoard, mileage: Mileage) {
+    let mut flash = board.flash();
+    let place = 0xF800..0xFA00;
+    let block = DataBlock::parse(&flash[place.clone()]).unwrap().with_uid(Uid([7, 7, 7])).with_mileage(mileage);
+    flash[place].copy_from_slice(block.as_bytes());
+    board.set_flash(&flash);
+}
+
+/// What `flash` says on its way to a data block with the chip's own UID.
+fn told_of_the_uid(board: &SimBoard, stand: &Stand) -> Vec<(&'static str, String)> {
+    let (report, told) = stand.run_told(|job| ops::flash(job, &stand.request()));
+    assert_eq!(DataBlock::parse(&board.flash()[0xF800..0xFA00]).unwrap().uid(), report.expect("the job").uid);
+    told
+}
+
+#[test]
+fn the_uid_of_another_chip_in_a_data_block_is_not_replaced_without_a_word() {
+    let (board, stand) = Stand::scenario(Scenario::Open);
+    put_foreign_uid(&board, mileage(77));
+    board.power_cycle();
+    let words = "the board's data block (serial 21886/00012345, 77.0 km) was made for another chip, \
+                 00000007-00000007-00000007; it gets the UID of this one";
+    assert_eq!(told_of_the_uid(&board, &stand), [("uid-replaced", words.to_owned())]);
+}
+
+#[test]
+fn a_data_block_of_another_chip_in_flash_is_not_hidden_by_one_in_sram() {
+    let other = |mileage: Mileage| {
+        format!(
+            "the data block in flash (serial 21886/00012345, {mileage}) was made for another chip, \
+             00000007-00000007-00000007; the one in SRAM is of this chip"
+        )
+    };
+    let lost = "serial number and mileage are only in SRAM, from before the reset: lost when the board loses power";
+    let (board, stand) = Stand::scenario(Scenario::Open);
+    let live = live_block(&board).mileage();
+    // What is in flash too is not lost with the power, under whatever UID.
+    put_foreign_uid(&board, live);
+    assert_eq!(told_of_the_uid(&board, &stand), [("data-of-another-chip", other(live))]);
+    put_foreign_uid(&board, mileage(5));
+    assert_eq!(
+        told_of_the_uid(&board, &stand),
+        [("data-of-another-chip", other(mileage(5))), ("data-in-sram", lost.to_owned())]
+    );
 }
 
 #[test]

@@ -426,7 +426,7 @@ fn firmware_that_is_written_but_does_not_start_is_an_error() {
         let request =
             FlashRequest { after: After::Run, ..setup.request_for(Wanted { drv: from_ref(&drv), ..setup.wanted() }) };
         let error = setup.flash(&request).unwrap_err();
-        let Error::DoesNotStart { how } = &error.error else { panic!("{error}") };
+        let Error::DoesNotStart { how, .. } = &error.error else { panic!("{error}") };
         assert_eq!(*how, Startup::Fault { exception: 3 }, "{at:#x}");
         assert_eq!((error.category(), error.board()), (Category::Verify, BoardState::Written));
         assert_eq!(board.flash()[0x1000..0x5000], bytes[..]);

@@ -83,9 +83,21 @@ fn started(app: &[u8]) -> Result<Startup, Ended> {
 #[track_caller]
 fn assert_does_not_start(result: Result<Startup, Ended>, expected: &str) {
     let error = result.expect_err("a failure");
-    let Error::DoesNotStart { how } = &error.error else { panic!("{error}") };
+    let Error::DoesNotStart { board, how } = &error.error else { panic!("{error}") };
+    assert_eq!(*board, BoardState::Written);
     assert!(how.to_string().contains(expected), "{how}");
     assert_eq!((error.category(), error.board()), (Category::Verify, BoardState::Written));
+}
+
+#[test]
+fn firmware_that_was_on_the_board_already_is_not_called_written_if_it_does_not_start() {
+    let (board, stand) = Stand::scenario(Scenario::Open);
+    let app = app(&[UNDEFINED]);
+    assert_does_not_start(start(&board, &stand, &app).0, "fault handler");
+    let error = start(&board, &stand, &app).0.expect_err("a failure");
+    assert_eq!(error.board(), BoardState::Untouched);
+    let words = "firmware verified (it was on the board already), but it does not start: ";
+    assert!(error.error.to_string().starts_with(words), "{error}");
 }
 
 #[test]

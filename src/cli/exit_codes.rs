@@ -217,8 +217,9 @@ pub(crate) const TABLE: [ExitRow; 17] = [
         board: DEPENDS,
         causes: &[
             "What was read back differs from what was planned. The message names the first address that differs.",
-            "Everything was written and verified, but the firmware does not start.",
-            "The option bytes start the watchdog at every reset, and the firmware does not feed it, so it keeps resetting.",
+            "Everything on the board is as planned, but the firmware does not start.",
+            "The option bytes start the watchdog at every reset, and the firmware does not feed it, so it keeps resetting \
+             (`m365-drv explain watchdog`).",
         ],
     },
     ExitRow {
@@ -384,7 +385,9 @@ mod tests {
             address: 0, expected: 0, found: 0, bytes: 1,
         } => "differs from what was planned",
         ops::Error::Unreadable = ops::Error::Unreadable => "read-protected",
-        ops::Error::DoesNotStart { .. } = ops::Error::DoesNotStart { how: board::Startup::Lockup } => "does not start",
+        ops::Error::DoesNotStart { .. } = ops::Error::DoesNotStart {
+            board: board::BoardState::Written, how: board::Startup::Lockup
+        } => "does not start",
     });
 
     causes!(of_backup: BackupError {

@@ -78,7 +78,7 @@ fn for_error(error: &anyhow::Error, typed: &CommandLine) -> Option<String> {
         ops::Error::NoImage { kind, .. } | ops::Error::SeveralImages { kind, .. } => {
             Some(typed.again_with(option_of(*kind), "FILE"))
         }
-        ops::Error::DoesNotStart { how: Startup::Resetting { .. } } if !typed.has("--software-watchdog") => {
+        ops::Error::DoesNotStart { how: Startup::Resetting { .. }, .. } if !typed.has("--software-watchdog") => {
             Some(typed.again(&["--software-watchdog"]))
         }
         ops::Error::DoesNotStart { .. } => Some(typed.again_with("--drv", "FILE")),
@@ -226,6 +226,8 @@ pub(crate) fn advice(exit: Exit) -> &'static str {
 mod tests {
     use std::ffi::OsString;
 
+    use m365_drv::board::BoardState;
+
     use super::*;
 
     fn typed(line: &str) -> CommandLine {
@@ -268,7 +270,8 @@ mod tests {
     #[test]
     fn firmware_that_does_not_start_is_not_answered_with_the_same_command() {
         let next = |line: &str, how| {
-            next(Exit::Verify, Some(&ops::Error::DoesNotStart { how }.into()), &typed(line)).expect("a hint")
+            next(Exit::Verify, Some(&ops::Error::DoesNotStart { board: BoardState::Written, how }.into()), &typed(line))
+                .expect("a hint")
         };
         let resetting = Startup::Resetting { resets: 3 };
         let line = "m365-drv flash pro --drv a.bin";

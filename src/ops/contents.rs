@@ -20,6 +20,8 @@ pub(super) struct Contents {
     pub(super) other_map: Option<&'static Target>,
     /// Data blocks of other chips in SRAM, if this one's is found nowhere.
     pub(super) strangers: Vec<Stranger>,
+    /// The data block of another chip in flash, if this one's is in SRAM.
+    pub(super) passed_over: Option<DataBlock>,
 }
 
 impl Contents {
@@ -41,13 +43,22 @@ impl Contents {
         }
         let (boot, drv) = (job.known.found_boot.as_ref(), job.known.found_drv.as_ref());
         events::found(job.progress, boot, drv, contents.block.as_ref());
+        if let Some(other) = &contents.passed_over {
+            let (data, uid) = (in_words(other), other.uid());
+            job.warn(
+                "data-of-another-chip",
+                format!(
+                    "the data block in flash ({data}) was made for another chip, {uid}; the one in SRAM is of this chip"
+                ),
+            );
+        }
         Ok(contents)
     }
 
     /// Reads flash if it can be read, and SRAM unless flash holds a whole data block: firmware that was stopped while it
     /// saved its block still has it there, and so has a chip that was unlocked and has kept its power since.
     fn find(board: &mut Board<'_>, status: &Status, target: &Target) -> Result<Self, Error> {
-        let mut contents = Self { flash: None, block: None, other_map: None, strangers: Vec::new() };
+        let mut contents = Self { flash: None, block: None, other_map: None, strangers: Vec::new(), passed_over: None };
         if status.protection == Protection::None {
             contents.flash = Some(board.read_flash(target)?);
             contents.find_block(board, target)?;
@@ -56,7 +67,9 @@ impl Contents {
             let rescue = board.rescue(target)?;
             match rescue.block {
                 Some(block) if contents.block.is_none() || block.is_whole(board.uid) => {
-                    (contents.block, contents.other_map) = (Some((block, DataSource::Sram)), None);
+                    let in_flash = contents.block.replace((block, DataSource::Sram)).map(|(block, _)| block);
+                    contents.passed_over = in_flash.filter(|block| is_of_another_chip(block, board.uid));
+                    contents.other_map = None;
                 }
                 None if contents.block.is_none() => contents.strangers = rescue.strangers,
                 _ => {}
@@ -113,6 +126,14 @@ impl Contents {
         self.flash.is_some() && self.block.as_ref().is_some_and(|(_, source)| *source == DataSource::Sram)
     }
 
+    /// Whether serial number and mileage are lost with the power: flash has them in no data block, not even in that of another
+    /// chip.
+    pub(super) fn is_only_in_sram(&self) -> bool {
+        let has = |block: &DataBlock| (block.serial(), block.mileage());
+        let in_sram = self.block.as_ref().map(|(block, _)| has(block));
+        self.is_left_in_sram() && self.passed_over.as_ref().map(has) != in_sram
+    }
+
     /// Whether there is a data block of this chip that is not cut short.
     fn has_whole_block(&self, uid: Uid) -> bool {
         self.block.as_ref().is_some_and(|(block, _)| block.is_whole(uid))
@@ -154,6 +175,11 @@ impl Contents {
             block: self.block.as_ref().map(|(block, _)| block.clone()),
         }
     }
+}
+
+/// Whether a data block was made for another chip than this one. One that was made for none has no UID yet.
+pub(super) fn is_of_another_chip(block: &DataBlock, uid: Uid) -> bool {
+    block.uid() != uid && !block.uid().is_blank()
 }
 
 /// A region of flash that was read from its first address on.

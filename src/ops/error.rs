@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{BackupError, DataChange, Findings, Obstacle};
 use crate::{
     block::{SerialError, Uid},
-    board::{self, Startup},
+    board::{self, BoardState, Startup},
     count::count,
     image::{ImageError, Kind},
 };
@@ -164,12 +164,19 @@ pub enum Error {
     /// There is nothing to compare: flash cannot be read.
     #[error("the chip is read-protected, so its flash cannot be compared")]
     Unreadable,
-    /// Everything is written and verified, and the firmware does not start.
-    #[error("firmware written and verified, but it does not start: {how}")]
+    /// Everything is verified, and the firmware does not start.
+    #[error("firmware {}, but it does not start: {how}", made(*board))]
     DoesNotStart {
+        /// Whether this run had to write anything.
+        board: BoardState,
         /// What it does instead.
         how: Startup,
     },
+}
+
+/// What was done with firmware that is on the board as planned.
+fn made(board: BoardState) -> &'static str {
+    if board == BoardState::Untouched { "verified (it was on the board already)" } else { "written and verified" }
 }
 
 /// What a dump does not hold.

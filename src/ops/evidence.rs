@@ -212,6 +212,7 @@ mod tests {
             block: block.map(|block| (block, DataSource::Flash)),
             other_map: None,
             strangers: vec![],
+            passed_over: None,
         };
         contents.evidence(Target::builtin(asked).unwrap(), None)
     }
@@ -222,8 +223,13 @@ mod tests {
         let mut bytes = DataBlock::template().with_uid(Uid([1, 2, 3])).with_serial(serial).as_bytes().to_vec();
         bytes[0x34..0x36].copy_from_slice(&version.to_le_bytes());
         let block = DataBlock::parse(&bytes).unwrap();
-        let contents =
-            Contents { flash: None, block: Some((block, DataSource::Sram)), other_map: None, strangers: vec![] };
+        let contents = Contents {
+            flash: None,
+            block: Some((block, DataSource::Sram)),
+            other_map: None,
+            strangers: vec![],
+            passed_over: None,
+        };
         contents.evidence(Target::builtin(asked).unwrap(), None)
     }
 

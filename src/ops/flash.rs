@@ -1,7 +1,9 @@
 //! `flash`: the whole job, from whatever the board is to a scooter that starts.
 
 use super::{
-    After, Change, Error, FlashPreview, FlashReport, FlashRequest, Job, Wanted, change,
+    After, Change, DataSource, Error, FlashPreview, FlashReport, FlashRequest, Job, Wanted, change,
+    contents::is_of_another_chip,
+    data_change::in_words,
     events::Pages,
     goal::Sources,
     job::{or_resume, refused},
@@ -10,7 +12,7 @@ use super::{
     watchdog::{self, Watchdog},
 };
 use crate::{
-    block::{DataBlock, Mileage, Serial},
+    block::{DataBlock, Mileage, Serial, Uid},
     board::{Board, Startup, Status, progress::Step},
     target::Target,
 };
@@ -68,7 +70,7 @@ fn decide<'p, 'a>(
         Ok((board, Decided { status, sources, change, sets_user }))
     })?;
     let Decided { status, sources, change, .. } = &decided;
-    wanted.warn_of_typed(job, sources);
+    wanted.warn_of_replaced(job, sources, board.uid);
     job.warn_of_forced(&change.goal.forced);
     watchdog::warn_of_damage(job, status);
     watchdog::warn(job, change.user, "--software-watchdog");
@@ -140,16 +142,25 @@ fn start(job: &mut Job<'_>, board: &mut Board<'_>, target: &Target) -> Result<()
             job.warn("boot-unconfirmed", format!("could not confirm that the firmware started: {startup}"));
         }
         Startup::Unseen => job.warn("boot-unseen", "contact was lost before the firmware started"),
-        other => return Err(Error::DoesNotStart { how: other }),
+        other => return Err(Error::DoesNotStart { board: job.probes.ledger().board(), how: other }),
     }
     Ok(())
 }
 
 impl Wanted<'_> {
-    /// Warns if a serial number of another region is written, and if a serial number or a mileage that was given replaces
-    /// another one of the board's own.
-    fn warn_of_typed(&self, job: &mut Job<'_>, sources: &Sources) {
+    /// Warns if a serial number of another region is written, if a serial number or a mileage that was given replaces another
+    /// one of the board's own, and if the board's own data block was made for another chip.
+    fn warn_of_replaced(&self, job: &mut Job<'_>, sources: &Sources, uid: Uid) {
         let own = sources.contents.block.as_ref().map(|(block, _)| block);
+        if let Some(own) = own.filter(|own| sources.data_source == DataSource::Flash && is_of_another_chip(own, uid)) {
+            let (made_for, data) = (own.uid(), in_words(own));
+            job.warn(
+                "uid-replaced",
+                format!(
+                    "the board's data block ({data}) was made for another chip, {made_for}; it gets the UID of this one"
+                ),
+            );
+        }
         let old = own.and_then(DataBlock::serial);
         let region = self.target.serial.change_of_region(old.as_ref().map(Serial::prefix), sources.serial.prefix());
         if let Some(message) = region {

@@ -64,7 +64,7 @@ impl<'a> Wanted<'a> {
         let (block, data_source) = self.block(job, &contents, backups, board.uid)?;
         let (serial, mileage) = (block.serial().ok_or(Error::NoSerial)?, block.mileage());
         job.known.writes(&block, Some(data_source));
-        if contents.is_left_in_sram() && data_source == DataSource::Sram {
+        if contents.is_only_in_sram() && data_source == DataSource::Sram {
             job.warn(
                 "data-in-sram",
                 "serial number and mileage are only in SRAM, from before the reset: lost when the board loses power",

@@ -193,9 +193,13 @@ fn warn_of_replaced(job: &mut Job<'_>, block: &DataBlock, contents: &Contents, f
         let (made_for, data) = (block.uid(), in_words(block));
         job.warn(
             "uid-replaced",
-            format!(
-                "the dump was made from another chip, {made_for}; its data block ({data}) gets the UID of this one"
-            ),
+            if made_for.is_blank() {
+                format!("the data block of the dump ({data}) has no UID; it gets the UID of this chip")
+            } else {
+                format!(
+                    "the dump was made from another chip, {made_for}; its data block ({data}) gets the UID of this one"
+                )
+            },
         );
     }
     contents.warn_of_replaced(job, block, &format!("of the {}", file.form()));

@@ -22,6 +22,8 @@ pub(super) struct RestoreFile {
     pub(super) options: Option<OptionBytes>,
     /// Those in the file, if they are damaged.
     pub(super) damaged: Option<OptionBytes>,
+    /// KiB of a dump that boards with its flash map have no use for.
+    pub(super) unused_kib: usize,
     /// The gates that firmware in a dump failed and that were forced.
     pub(super) forced: Vec<ForcedGate>,
     content: Content,
@@ -64,7 +66,7 @@ impl RestoreFile {
         let mut maps = std::iter::once(target).chain(Target::all()).map(place);
         let block = maps.find_map(|at| DataBlock::parse(flash.get(at..at + LEN)?).ok()).or(backup.block).map(Box::new);
         let content = Content::Flash(flash, block);
-        Ok(Self { target, uid: Some(backup.uid), options, damaged: None, forced: Vec::new(), content })
+        Ok(Self { target, uid: Some(backup.uid), options, damaged: None, unused_kib: 0, forced: Vec::new(), content })
     }
 
     fn of_dump(dump: &Dump, path: &Path, forced: &[String]) -> Result<Self, Error> {
@@ -103,7 +105,15 @@ impl RestoreFile {
         };
         let content = Content::Parts(Box::new(Parts { boot: boot.clone(), drv: drv.clone(), block }));
         let options = dump.option_bytes().map(OptionBytes);
-        Ok(Self { target, uid: None, options, damaged: None, forced: overridden, content })
+        Ok(Self {
+            target,
+            uid: None,
+            options,
+            damaged: None,
+            unused_kib: dump.unused_kib(),
+            forced: overridden,
+            content,
+        })
     }
 
     /// Refuses firmware that the chip cannot run.

@@ -20,8 +20,10 @@ use m365_drv::{
 
 use crate::cli::Context;
 
-/// The answer that agrees.
-const WORD: &str = "erase";
+/// The answer that agrees: what is done.
+fn word(obstacle: Obstacle) -> &'static str {
+    if obstacle.erases() { "erase" } else { "unlock" }
+}
 
 /// How often a wait for the answer looks for Ctrl-C.
 const GLANCE: Duration = Duration::from_millis(100);
@@ -54,7 +56,7 @@ impl ConsentArg {
             return ended;
         }
         context.say(&question(*obstacle, *data, backups));
-        if !agrees(&answer(context)?) {
+        if !agrees(&answer(context)?, *obstacle) {
             return ended;
         }
         context.wait_for(*uid);
@@ -73,9 +75,11 @@ fn question(obstacle: Obstacle, data: DataChange, backups: &BackupStore) -> Stri
         }
         Destination::Nowhere => "No backup is saved first.".into(),
     });
-    lines.push(format!("Type `{WORD}` to continue, or anything else to stop:"));
+    lines.push(format!("Type `{}` to continue, or anything else to stop:", word(obstacle)));
     lines.join("\n")
 }
+
+const UNREADABLE: &str = "The board's own serial number and mileage could not be read.";
 
 /// What becomes of serial number and mileage.
 fn at_stake(obstacle: Obstacle, DataChange { on_board, written }: DataChange) -> Vec<String> {
@@ -93,10 +97,11 @@ fn at_stake(obstacle: Obstacle, DataChange { on_board, written }: DataChange) ->
             format!("Lost, because another is written: {}", data(serial, mileage)),
             format!("Written afterwards: {}", kept(new)),
         ],
+        (None, Some(new)) if obstacle.erases() => vec![UNREADABLE.into(), format!("Written afterwards: {}", kept(new))],
         (None, Some(new)) => vec![format!("Written afterwards: {}", kept(new))],
         _ if !obstacle.erases() => vec![],
         (Some((serial, mileage)), None) => vec![format!("Lost with it: {}", data(serial, mileage))],
-        (None, None) => vec!["Serial number and mileage could not be read.".into()],
+        (None, None) => vec![UNREADABLE.into()],
     }
 }
 
@@ -111,8 +116,8 @@ fn removing(obstacle: Obstacle) -> &'static str {
 }
 
 /// Whether an answer agrees.
-fn agrees(answer: &str) -> bool {
-    answer.trim().eq_ignore_ascii_case(WORD)
+fn agrees(answer: &str, obstacle: Obstacle) -> bool {
+    answer.trim().eq_ignore_ascii_case(word(obstacle))
 }
 
 /// A line that was typed; Ctrl-C ends the wait for it.
@@ -143,10 +148,17 @@ mod tests {
     use crate::cli::screen::page::Columns;
 
     #[test]
-    fn one_word_agrees_and_nothing_else_does() {
-        assert!(agrees("erase\n") && agrees(" Erase \r\n"));
-        for text in ["", "\n", "y\n", "yes\n", "erase all\n", "no erase\n"] {
-            assert!(!agrees(text), "{text:?}");
+    fn the_word_for_what_is_done_agrees_and_nothing_else_does() {
+        let erasing = [Obstacle::ReadProtected, Obstacle::AboutToBeReadProtected];
+        let other = [Obstacle::WriteProtected, Obstacle::HalfUnlocked];
+        for (obstacles, word, wrong) in [(erasing, "erase", "unlock"), (other, "unlock", "erase")] {
+            for obstacle in obstacles {
+                let agrees = |text: &str| agrees(text, obstacle);
+                assert!(agrees(&format!("{word}\n")) && agrees(&format!(" {} \r\n", word.to_uppercase())));
+                for text in ["", "\n", "y\n", "yes\n", &format!("{word} all\n"), &format!("no {word}\n"), wrong] {
+                    assert!(!agrees(text), "{text:?}");
+                }
+            }
         }
     }
 
@@ -204,8 +216,11 @@ Type `erase` to continue, or anything\n  else to stop:";
             ]
         );
         assert_eq!(lines(OWN, None)[2], "Lost with it: serial number 21886/00012345, mileage 1234.0 km.");
-        assert_eq!(lines(None, OWN)[2], "Written afterwards: serial number 21886/00012345, mileage 1234.0 km.");
-        assert_eq!(lines(None, None)[2], "Serial number and mileage could not be read.");
+        assert_eq!(
+            lines(None, OWN)[2..4],
+            [UNREADABLE, "Written afterwards: serial number 21886/00012345, mileage 1234.0 km."]
+        );
+        assert_eq!(lines(None, None)[2], UNREADABLE);
     }
 
     #[test]
@@ -215,7 +230,7 @@ Type `erase` to continue, or anything\n  else to stop:";
             (Obstacle::HalfUnlocked, "The interrupted unlock is finished first; this does not erase the chip."),
         ] {
             let text = format!(
-                "\nThe chip is {obstacle}. {words}\nNo backup is saved first.\nType `erase` to continue, or anything else to stop:"
+                "\nThe chip is {obstacle}. {words}\nNo backup is saved first.\nType `unlock` to continue, or anything else to stop:"
             );
             assert_eq!(question(obstacle, DataChange::default(), &BackupStore::none()), text);
         }

@@ -172,7 +172,7 @@ impl Report for SavedBlock {
         if let Some(origin) = &self.origin {
             origin.rows(page);
         }
-        summary_rows(&self.summary, page);
+        summary_rows(&self.summary, None, page);
         page.row("written to", &self.file);
     }
 }
@@ -216,7 +216,7 @@ impl ShownBlock {
 impl Report for ShownBlock {
     fn text(&self, page: &mut Page) {
         self.origin.rows(page);
-        summary_rows(&self.summary, page);
+        summary_rows(&self.summary, None, page);
         page.blank().heading("Registers");
         for RegisterRow { register, value, unit, meaning, .. } in &self.registers {
             let value = if unit.is_empty() { value.to_string() } else { format!("{value} {unit}") };
@@ -257,8 +257,8 @@ pub(crate) enum InFlash {
     Yes,
 }
 
-/// The named fields of a block, one in each row.
-pub(crate) fn summary_rows(summary: &Summary, page: &mut Page) {
+/// The named fields of a block, one in each row; `chip` is the one that holds it.
+pub(crate) fn summary_rows(summary: &Summary, chip: Option<Uid>, page: &mut Page) {
     match &summary.serial {
         Some(serial) if summary.factory_serial => {
             page.toned("serial", format!("{serial} (factory default, error 35)"), Tone::Bad)
@@ -273,6 +273,8 @@ pub(crate) fn summary_rows(summary: &Summary, page: &mut Page) {
     }
     if summary.uid.is_blank() {
         page.toned("for chip", "none yet", Tone::Remark);
+    } else if chip.is_some_and(|chip| chip != summary.uid) {
+        page.toned("for chip", format!("{} (another one, error 27)", summary.uid), Tone::Bad);
     } else {
         page.row("for chip", summary.uid);
     }

@@ -56,7 +56,7 @@ impl Report for InfoReport {
                     )),
                     _ => page.heading(format!("Data block, from {from}")),
                 };
-                summary_rows(&data.block, page);
+                summary_rows(&data.block, Some(self.uid), page);
             }
             None => {
                 page.toned("data block", "none found", Tone::Remark);
