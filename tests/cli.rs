@@ -144,7 +144,7 @@ fn bytes_that_are_not_a_data_block_are_refused() {
 #[cfg(unix)]
 #[test]
 fn an_endless_file_is_read_only_up_to_the_size_limit() {
-    let stderr = "error: \"/dev/zero\" is too large: the limit is 16 MiB\nnext: m365-drv data show --help\n\
+    let stderr = "error: \"/dev/zero\" is too large: the limit is 32 MiB\nnext: m365-drv data show --help\n\
                   exit 9: see `m365-drv explain data`\n";
     Bench::new().m365("data show /dev/zero").exit(9).stderr(stderr).check();
 }

@@ -54,6 +54,39 @@ fn hex_of(parts: &[(u32, &[u8])]) -> Vec<u8> {
 }
 
 #[test]
+fn a_dump_without_a_uid_is_not_said_to_be_of_another_chip() {
+    let (_, stand, mut flash) = written("pro");
+    for byte in [0xFF, 0x00] {
+        flash[0xF800 + 0x1B4..0xF800 + 0x1C0].fill(byte);
+        let path = write(&stand, "dump.bin", &flash);
+        let keep = Keep::in_folder(stand.folder.path().join("kept"));
+        let (report, told) = stand.run_told(|job| ops::restore(job, &path, None, &keep, &[]));
+        report.expect("the job");
+        let words =
+            "the data block of the dump (serial 21886/00012345, 2345.6 km) has no UID; it gets the UID of this chip";
+        assert!(told.contains(&("uid-replaced", words.to_owned())), "{told:?}");
+    }
+}
+
+#[test]
+fn what_a_dump_has_behind_the_flash_of_the_scooter_is_said_to_be_left_out() {
+    let (_, stand, flash) = written("pro");
+    let told = |upper: &[u8]| {
+        let path = write(&stand, "dump.bin", &[&flash[..], upper].concat());
+        let keep = Keep::in_folder(stand.folder.path().join("kept"));
+        let (report, told) = stand.run_told(|job| ops::restore(job, &path, None, &keep, &[]));
+        report.expect("the job");
+        told.into_iter().filter(|(name, _)| *name == "dump-not-used").map(|(_, words)| words).collect::<Vec<_>>()
+    };
+    let mut upper = vec![0xFF; 0x1_0000];
+    assert_eq!(told(&upper), [""; 0], "erased");
+    assert_eq!(told(&flash), [""; 0], "a copy");
+    upper[0x1234..0x1834].fill(0x77);
+    let words = "2 KiB of the dump are not written: a Xiaomi M365 Pro uses 64 KiB of flash, and they lie behind that";
+    assert_eq!(told(&upper), [words]);
+}
+
+#[test]
 fn a_dump_in_any_form_is_put_back() {
     let (board, setup, flash) = written("pro");
     let newer = board.flash();

@@ -200,6 +200,18 @@ fn all_texts_stand_in_one_file_to_be_read_as_a_whole() {
     snapbox::Assert::new().action_env("SNAPSHOTS").eq(everything(), expected);
 }
 
+#[test]
+fn every_topic_that_a_text_points_to_can_be_explained() {
+    let texts = everything();
+    let behind = texts.split("m365-drv explain ").skip(1);
+    let word = |text: &str| text.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect::<String>();
+    let pointed_to: BTreeSet<String> = behind.map(word).filter(|word| !word.is_empty() && word != "--help").collect();
+    assert!(["wiring", "consent", "watchdog"].iter().all(|topic| pointed_to.contains(*topic)), "{pointed_to:?}");
+    for topic in pointed_to {
+        Bench::new().m365("explain").args([&topic]).print();
+    }
+}
+
 /// Where a text has one of the phrases.
 fn faults(place: &str, text: &str) -> Vec<String> {
     let plain = text.to_lowercase().replace(|c: char| !c.is_alphanumeric(), " ");

@@ -92,11 +92,11 @@ impl DerivedFrom {
         self.is_incomplete
     }
 
-    /// What to call it: `Pro DRV 1.5.5, modified`, or `Pro DRV 1.5.5, incomplete (12 of 27 KiB)`. None if it shares too
-    /// little to be named after it.
-    pub fn title(&self) -> Option<String> {
-        let what = self.what()?;
-        Some(format!("{}, {what}", self.source()))
+    /// What to call it, in every report and message: `Pro DRV 1.5.5, modified`, or `Pro DRV 1.5.5, incomplete (12 of 27 KiB)`;
+    /// if it shares less, `firmware made from Pro DRV 1.5.5`.
+    pub fn title(&self) -> String {
+        let source = self.source();
+        self.what().map_or_else(|| format!("firmware made from {source}"), |what| format!("{source}, {what}"))
     }
 
     /// In which way it differs from the known image, in a word or two; none if it shares too little with it.
@@ -161,7 +161,7 @@ impl Catalog {
     pub fn title(&'static self, bytes: &[u8]) -> Option<String> {
         match self.identify(bytes) {
             Some(known) => Some(known.title()),
-            None => self.nearest(bytes)?.title(),
+            None => Some(self.nearest(bytes)?.title()),
         }
     }
 }

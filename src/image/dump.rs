@@ -112,6 +112,17 @@ impl Dump {
         linked.or_else(placed).unwrap_or(if is_large() { Layout::Kib128 } else { Layout::Kib64 })
     }
 
+    /// How much of it lies behind the flash that its map uses, in KiB, without erased flash and copies of the lower half. Boards
+    /// of that map have no use for it.
+    pub fn unused_kib(&self) -> usize {
+        let Some(image) = self.image.as_ref().filter(|_| self.layout() == Layout::Kib64 && self.upper == Upper::Own) else {
+            return 0;
+        };
+        let end = (FLASH + SMALL as u32).saturating_sub(image.base.unwrap_or(FLASH)) as usize;
+        let behind = image.bytes.get(end..).filter(|_| image.is_dump()).unwrap_or_default();
+        behind.chunks(1024).filter(|page| page.iter().any(|byte| *byte != 0xFF)).count()
+    }
+
     /// The share of a region; none if the file begins behind it or holds nothing but erased flash for it.
     pub fn part(&self, region: &Range<u32>) -> Option<Image> {
         self.image.clone()?.part(region).ok()

@@ -3,7 +3,7 @@
 use std::{
     cmp::Reverse,
     collections::BTreeMap,
-    fs,
+    fmt, fs,
     io::Read,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     Catalog, Dump, Entry, Exactness, FirmwareType, Image, ImageError, Kind, MAX_FILE, PackageError, inspect, is_zip,
-    package, read_file,
+    package, read_file, tenths,
 };
 use crate::printable::quoted_path;
 
@@ -62,25 +62,43 @@ pub enum FindError {
 #[derive(Debug, Clone, Default)]
 pub struct Shelf {
     found: Vec<FoundImage>,
+    too_large: Vec<TooLarge>,
+}
+
+/// A zip that is too large to be searched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TooLarge {
+    /// The zip.
+    pub path: PathBuf,
+    /// Its length.
+    pub bytes: u64,
+}
+
+impl fmt::Display for TooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (path, length) = (quoted_path(&self.path), tenths(self.bytes));
+        write!(f, "{path} is not searched: it has {length} MiB, and the limit for a zip is {} MiB", MAX_FILE >> 20)
+    }
 }
 
 /// Looks into every file below the given folders, packages and dumps included. Hidden folders, links to folders, files
 /// that are not images and unknown images are skipped; of several files with one image, the one with the
 /// least against it and then the first by path is kept. Ends early where `stop` is set.
 pub fn find(folders: &[PathBuf], stop: &AtomicBool) -> Result<Shelf, FindError> {
-    let mut found = Vec::new();
+    let (mut found, mut too_large) = (Vec::new(), Vec::new());
     for folder in folders {
         for path in files(folder, stop)? {
             if stop.load(Ordering::Relaxed) {
                 return Err(FindError::Interrupted);
             }
             found.extend(known_in(&path));
+            too_large.extend(too_large_zip(path));
         }
     }
     let mut found = each_once(found);
     // Of two with one version the official one comes last: changed ones have a remark behind the same name.
     found.sort_by_key(|found| (found.entry.kind, found.entry.version, Reverse(&found.entry.name)));
-    Ok(Shelf { found })
+    Ok(Shelf { found, too_large })
 }
 
 /// Each image once: the one with the least against it, and of equal ones the first.
@@ -124,6 +142,11 @@ impl FoundImage {
 }
 
 impl Shelf {
+    /// The zips that were left out.
+    pub fn too_large(&self) -> &[TooLarge] {
+        &self.too_large
+    }
+
     /// Everything found, by kind and then oldest first.
     pub fn all(&self) -> &[FoundImage] {
         &self.found
@@ -205,6 +228,13 @@ fn known_in(path: &Path) -> Vec<FoundImage> {
     images.into_iter().flat_map(parts).filter_map(found).collect()
 }
 
+/// The same file if it is a zip that is too large.
+fn too_large_zip(path: PathBuf) -> Option<TooLarge> {
+    let data = fs::metadata(&path).ok().filter(fs::Metadata::is_file)?;
+    let is_zip = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("zip"));
+    (is_zip && data.len() > MAX_FILE as u64).then(|| TooLarge { path, bytes: data.len() })
+}
+
 /// True for the beginning of a zip or of an Intel HEX file.
 fn may_be_longer(path: &Path) -> bool {
     let mut begin = [0; 16];
@@ -233,6 +263,18 @@ mod tests {
             fs::write(path, bytes).unwrap();
         }
         folder
+    }
+
+    #[test]
+    fn a_zip_that_is_too_large_to_search_is_named() {
+        let folder = folder_of(&[("small.zip", b"x"), ("large.bin", b"x")]);
+        for (name, bytes) in [("large.bin", MAX_FILE as u64 + 1), ("large.ZIP", MAX_FILE as u64 + 1), ("just.zip", MAX_FILE as u64)] {
+            fs::File::create(folder.path().join(name)).unwrap().set_len(bytes).unwrap();
+        }
+        let shelf = find(&[folder.path().into()], &GO_ON).unwrap();
+        let words: Vec<_> = shelf.too_large().iter().map(ToString::to_string).collect();
+        let path = quoted_path(&folder.path().join("large.ZIP"));
+        assert_eq!(words, [format!("{path} is not searched: it has 32.1 MiB, and the limit for a zip is 32 MiB")]);
     }
 
     #[test]

@@ -26,8 +26,8 @@ pub enum HexError {
         /// What is wrong with it.
         source: ReaderError,
     },
-    /// Data for an address that an earlier record filled.
-    #[error("two records fill address {0:#010x}")]
+    /// Data for an address that an earlier record filled with something else.
+    #[error("two records fill address {0:#010x} with different bytes")]
     Overlap(u32),
     /// A record whose data run over the end of its 64 KiB segment or of the address space.
     #[error("the record in line {0} runs over the end of its segment")]
@@ -74,30 +74,32 @@ pub(super) fn read(text: &str) -> Result<HexFile, HexError> {
         return Err(HexError::Nordic(address));
     }
     let options = take_options(&mut runs);
-    let (Some((&base, begin)), Some((&last, tail))) = (runs.first_key_value(), runs.last_key_value()) else {
-        return Err(HexError::NoData);
-    };
+    let Some((&base, begin)) = runs.first_key_value() else { return Err(HexError::NoData) };
     // Code that begins in low memory and leads there.
     if base < NORDIC_FLASH && thumb::word(begin, 4).is_some_and(|reset| reset % 2 == 1 && reset < NORDIC_FLASH) {
         return Err(HexError::Nordic(base));
     }
-    let span = u64::from(last - base) + tail.len() as u64;
+    let last_end = runs.iter().map(|(address, run)| u64::from(*address) + run.len() as u64).max().unwrap_or_default();
+    let span = last_end - u64::from(base);
     if span > MAX_SPAN {
-        return Err(HexError::Span { first: base, last: last.saturating_add(tail.len() as u32 - 1) });
+        return Err(HexError::Span { first: base, last: (last_end - 1) as u32 });
     }
     let mut bytes = vec![0xFF; span as usize];
     let mut gaps = Vec::new();
     let mut filled = 0;
     for (address, run) in runs {
         let start = (address - base) as usize;
-        if start < filled {
-            return Err(HexError::Overlap(address));
-        }
+        let end = start + run.len();
         if start > filled {
             gaps.push(filled..start);
         }
-        filled = start + run.len();
-        bytes[start..filled].copy_from_slice(&run);
+        // Files that were put together may have a record twice.
+        let twice = start..filled.clamp(start, end);
+        if bytes[twice.clone()] != run[..twice.len()] {
+            return Err(HexError::Overlap(address));
+        }
+        bytes[start..end].copy_from_slice(&run);
+        filled = filled.max(end);
     }
     Ok(HexFile { base, bytes, gaps, options })
 }
@@ -113,6 +115,18 @@ fn take_options(runs: &mut BTreeMap<u32, Vec<u8>>) -> Option<[u8; 16]> {
         options.extend(runs.remove(&address)?);
     }
     options.first_chunk().copied()
+}
+
+/// Adds a record. Of two from one address, with the same bytes as far as both go, the longer one stays.
+fn insert(runs: &mut BTreeMap<u32, Vec<u8>>, address: u32, value: Vec<u8>) -> Result<(), HexError> {
+    let kept = runs.entry(address).or_default();
+    if !value.starts_with(kept) && !kept.starts_with(&value) {
+        return Err(HexError::Overlap(address));
+    }
+    if value.len() > kept.len() {
+        *kept = value;
+    }
+    Ok(())
 }
 
 /// The data records by address. Where they overlap, the later start is inside the earlier run.
@@ -132,9 +146,7 @@ fn runs(text: &str) -> Result<BTreeMap<u32, Vec<u8>>, HexError> {
                     return Err(HexError::Wraps(line));
                 }
                 let address = segment.checked_add(offset.into()).ok_or(HexError::Wraps(line))?;
-                if runs.insert(address, value).is_some() {
-                    return Err(HexError::Overlap(address));
-                }
+                insert(&mut runs, address, value)?;
             }
             Record::ExtendedLinearAddress(high) => segment = u32::from(high) << 16,
             Record::ExtendedSegmentAddress(paragraph) => segment = u32::from(paragraph) << 4,
@@ -175,11 +187,27 @@ mod tests {
     }
 
     #[test]
-    fn overlapping_records_are_refused() {
+    fn records_that_overlap_and_differ_are_refused() {
         let once = (0x0800_1000, &[1u8, 2, 3, 4][..]);
-        assert_eq!(read(&file(&[once, (0x0800_1002, &[3, 4, 5])])), Err(HexError::Overlap(0x0800_1002)));
-        assert_eq!(read(&file(&[once, once])), Err(HexError::Overlap(0x0800_1000)));
+        let error = read(&file(&[once, (0x0800_1002, &[3, 5, 5])])).unwrap_err();
+        assert_eq!(error.to_string(), "two records fill address 0x08001002 with different bytes");
+        assert_eq!(read(&file(&[once, (0x0800_1000, &[1, 2, 3, 5])])), Err(HexError::Overlap(0x0800_1000)));
+        assert_eq!(read(&file(&[once, (0x0800_1000, &[2])])), Err(HexError::Overlap(0x0800_1000)));
         assert!(read(&file(&[once, (0x0800_1004, &[5])])).is_ok());
+    }
+
+    #[test]
+    fn a_record_that_stands_there_twice_counts_once() {
+        let data = |records: &[(u32, &[u8])]| read(&file(records)).map(|data| (data.base, data.bytes, data.gaps));
+        let once: (u32, &[u8]) = (0x0800_1000, &[1, 2, 3, 4]);
+        assert_eq!(data(&[once, once]), data(&[once]));
+        for again in [(0x0800_1000, &[1u8, 2][..]), (0x0800_1001, &[2, 3]), (0x0800_1002, &[3, 4])] {
+            assert_eq!(data(&[once, again]), data(&[once]), "inside");
+            assert_eq!(data(&[again, once]), data(&[once]), "inside, before");
+        }
+        let longer = (0x0800_1000, vec![1, 2, 3, 4, 5], vec![]);
+        assert_eq!(data(&[once, (0x0800_1003, &[4, 5])]), Ok(longer.clone()));
+        assert_eq!(data(&[once, (0x0800_1000, &[1, 2, 3, 4, 5])]), Ok(longer));
     }
 
     #[test]

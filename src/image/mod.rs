@@ -45,7 +45,7 @@ pub use self::{
     derived_from::{Change, DerivedFrom},
     digest::{DigestError, Md5Digest, Sha256Digest, md5, sha256},
     dump::{Block, Dump},
-    find::{FindError, FoundImage, Shelf, find},
+    find::{FindError, FoundImage, Shelf, TooLarge, find},
     foreign::Foreign,
     gates::{Fit, GATES, Gate, RehearsalImages, gates},
     hex::HexError,
@@ -56,8 +56,8 @@ pub use self::{
     sources::Source,
 };
 
-/// The longest zip taken, in bytes: there may be anything beside the firmware.
-const MAX_FILE: usize = 16 * 1024 * 1024;
+/// The longest zip taken, in bytes: there may be anything beside the firmware, and the largest public collection has 17 MiB.
+const MAX_FILE: usize = 32 * 1024 * 1024;
 /// The longest other file: 128 KiB as Intel HEX is 360 KiB.
 const MAX_PLAIN: usize = 1024 * 1024;
 
@@ -237,7 +237,7 @@ impl Image {
             }
             let options = options.filter(plain_bytes::options_are_right);
             // What was made from a binary without its address begins at 0; these chips have no flash there.
-            let base = if base == 0 { plain_bytes::read(&bytes).base } else { Some(base) };
+            let base = if base == 0 { plain_bytes::read(&bytes).base } else { Some(plain_bytes::address(base, &bytes)) };
             return Ok(Self { gaps, options, ..Self::new(bytes, base, Format::Hex) });
         }
         let raw = plain_bytes::read(bytes);
@@ -359,6 +359,7 @@ fn backup_text(bytes: &[u8]) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::{sample::Sample, *};
+    use crate::block::DataBlock;
 
     const BOOT: Range<u32> = 0x0800_0000..0x0800_1000;
     const DRV: Range<u32> = 0x0800_1000..0x0800_8400;
@@ -397,13 +398,26 @@ mod tests {
     }
 
     #[test]
+    fn a_hex_file_that_counts_flash_from_0_has_its_parts_where_the_chip_has_them() {
+        let drv = Sample::drv(5000).bytes();
+        let hex = read(hex_file(0x1000, &drv).as_bytes());
+        assert_eq!((hex.base, &hex.bytes, hex.kind()), (Some(0x0800_1000), &drv, Kind::Drv));
+        let block = DataBlock::template();
+        let hex = read(hex_file(0xF800, block.as_bytes()).as_bytes());
+        assert_eq!((hex.base, &hex.bytes[..], hex.kind()), (Some(0x0800_F800), &block.as_bytes()[..], Kind::Data));
+        // What leads to no place behind its own address is something else.
+        let strange = read(hex_file(0x2000, &drv).as_bytes());
+        assert_eq!(strange.base, Some(0x2000));
+    }
+
+    #[test]
     fn what_is_no_image_is_refused() {
         assert!(matches!(Image::from_bytes(&[]), Err(ImageError::Empty)));
         let too_long = Image::from_bytes(&vec![0; MAX_PLAIN + 400_000]).unwrap_err().to_string();
         assert_eq!(too_long, "the file is too large (1.4 MiB; the limit is 1 MiB)");
         let zip = [&b"PK\x03\x04"[..], &vec![0; MAX_FILE]].concat();
         let too_long = Image::from_bytes(&zip).unwrap_err().to_string();
-        assert_eq!(too_long, "the file is too large (16.1 MiB; the limit is 16 MiB)");
+        assert_eq!(too_long, "the file is too large (32.1 MiB; the limit is 32 MiB)");
         assert!(matches!(Image::from_bytes(b":00"), Err(ImageError::Hex(_))));
         assert!(matches!(Image::from_bytes(b"PK\x03\x04"), Err(ImageError::Package(_))));
         assert!(matches!(Image::open(Path::new("/nowhere/at/all")), Err(ImageError::Read(_))));

@@ -43,7 +43,7 @@ pub fn origin(region: &[u8], kind: Kind) -> Option<Origin> {
         return if entry.kind == kind && !entry.is_rehearsal() { of(known.title(), &entry.scooters) } else { None };
     }
     if let Some(near) = catalog.nearest(bytes) {
-        let name = near.title().unwrap_or_else(|| format!("firmware made from {}", near.source()));
+        let name = near.title();
         let scooters = near.scooters().into_iter().map(Into::into).collect();
         let is_right = near.entry.kind == kind && !near.entry.is_rehearsal();
         return is_right.then_some(Origin { name, scooters });

@@ -72,6 +72,17 @@ fn base(bytes: &[u8]) -> Option<u32> {
     (WHOLE.contains(&bytes.len()) || is_boot && has_more).then_some(FLASH)
 }
 
+/// The address in flash of bytes that a HEX file has at `base`. Flash is also seen from address 0 while a chip runs from it
+/// (RM0008 3.4), and some programs count from there.
+pub(super) fn address(base: u32, bytes: &[u8]) -> u32 {
+    let size = WHOLE[1] as u32;
+    if u64::from(base) + bytes.len() as u64 > u64::from(size) {
+        return base;
+    }
+    let is_ours = starts_in(bytes, 0, FLASH + base..FLASH + size) || bytes.starts_with(&SIGNATURE);
+    if is_ours { FLASH + base } else { base }
+}
+
 /// Whether a vector table stands there that leads into this region.
 pub(super) fn starts_in(bytes: &[u8], at: usize, region: Range<u32>) -> bool {
     let word = |at| thumb::word(bytes, at);

@@ -122,7 +122,7 @@ impl ImageReport {
         };
         Self {
             format: image.format,
-            name: known.map(|known| known.title()).or_else(|| near.as_ref()?.title()),
+            name: known.map(|known| known.title()).or_else(|| near.as_ref().map(DerivedFrom::title)),
             kind,
             version: entry.and_then(|entry| entry.version).or(seen.version),
             scooters: scooters_of(image).into_iter().map(Into::into).collect(),

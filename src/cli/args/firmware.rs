@@ -46,6 +46,11 @@ fn for_scooters<'s>(shelf: &'s Shelf, scooter: &str, kind: Kind) -> impl Iterato
 }
 
 impl AtHand {
+    /// What was left out of the search, a sentence for each.
+    pub(crate) fn left_out(&self) -> impl Iterator<Item = String> {
+        self.0.iter().flat_map(Shelf::too_large).map(ToString::to_string)
+    }
+
     /// What may be flashed to a scooter, newest last, with one chip or another. What earlier places have for every chip of
     /// an image hides it.
     pub(crate) fn suitable(&self, scooter: &str, kind: Kind) -> Vec<&FoundImage> {

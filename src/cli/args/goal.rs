@@ -83,6 +83,9 @@ impl WantedArgs {
         let data = self.data.as_deref().map(|path| data_block(path, target, context)).transpose()?;
         let searches = self.boot.is_none() || self.drv.is_none();
         let at_hand = searches.then(|| self.firmware.search(&context.probes.interrupt())).transpose()?;
+        for words in at_hand.iter().flat_map(AtHand::left_out) {
+            context.warn("zip-not-searched", words);
+        }
         let mut images = |kind, file: Option<&Path>| match (file, &at_hand) {
             (Some(file), _) => Ok(vec![self.image(kind, file, context)?]),
             (None, Some(at_hand)) => Ok(self.found(kind, at_hand, context)),
@@ -135,11 +138,8 @@ fn custom(bytes: &[u8]) -> Option<String> {
         return None;
     }
     Some(match catalog.nearest(bytes) {
-        Some(near) => match near.title() {
-            Some(title) if near.is_incomplete() => title,
-            Some(title) => format!("{title} ({})", near.difference(bytes.len())),
-            None => format!("unknown firmware, partly {}", near.source()),
-        },
+        Some(near) if near.is_incomplete() => near.title(),
+        Some(near) => format!("{} ({})", near.title(), near.difference(bytes.len())),
         None => "unknown firmware".into(),
     })
 }

@@ -228,6 +228,16 @@ pub(super) fn json(bytes: &[u8]) -> Result<Info, InfoError> {
     })
 }
 
+/// Whether a text has a line of an `info.txt` that says something of firmware: other texts may have the name too.
+pub(super) fn is_description(bytes: &[u8]) -> bool {
+    let is_known = |line: &[u8]| {
+        let name = line.split(|byte| *byte == b':').next().unwrap_or_default().trim_ascii();
+        line.contains(&b':') && ["typ", "enc", "dev", "md5", "md5e"].iter().any(|key| name.eq_ignore_ascii_case(key.as_bytes()))
+    };
+    let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    text.split(|byte| *byte == b'\n').any(is_known)
+}
+
 /// Reads an `info.txt` of `key: value;` lines (BotoX/xiaomi-m365-firmware-patcher `web/app.py`).
 pub(super) fn text(bytes: &[u8]) -> Result<Info, InfoError> {
     let file = "info.txt";

@@ -6,6 +6,7 @@
 use super::{
     ENCRYPTED, PLAIN, PackageError, Unpacked, described,
     directory::{Directory, MAX_MEMBER, Member},
+    info::is_description,
 };
 
 /// Unpacked bytes of a description at most.
@@ -26,6 +27,13 @@ pub(super) struct Files {
     pub(super) json: Option<Vec<u8>>,
     pub(super) text: Option<Vec<u8>>,
     pub(super) firmware: Result<PackedFirmware, PackageError>,
+}
+
+impl Files {
+    /// Whether what has the name of a description is one.
+    fn is_described(&self) -> bool {
+        self.json.is_some() || self.text.as_deref().is_some_and(is_description)
+    }
 }
 
 /// The firmware of a package; either may be missing.
@@ -52,14 +60,20 @@ fn is_zip(bytes: &[u8]) -> bool {
 
 fn open(zip: &[u8]) -> Result<ZipContents, PackageError> {
     let mut directory = Directory::open(zip)?;
-    let files = files(&directory);
+    let mut files = files(&directory);
     let folders = described_folders(&files);
-    match folders[..] {
-        [] => {}
+    let described = match folders[..] {
+        [] => None,
         // The top folder wins over what lies deeper.
-        ["", ..] => return package(&mut directory, &files, "").map(ZipContents::Described),
-        [folder] => return package(&mut directory, &files, folder).map(ZipContents::Described),
+        ["", ..] => Some(package(&mut directory, &files, "")?),
+        [folder] => Some(package(&mut directory, &files, folder)?),
         ref several => return Err(PackageError::Several(several.iter().map(|name| format!("{name:?}")).collect())),
+    };
+    match described {
+        Some(package) if package.is_described() => return Ok(ZipContents::Described(package)),
+        // Some other text of that name.
+        Some(_) => files.retain(|member| !is_info(&member.name)),
+        None => {}
     }
     let image = loose(&files)?;
     let bytes = directory.unpack(image, MAX_MEMBER)?;

@@ -16,15 +16,16 @@ use crate::cli::{
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
-    /// An exit code's name (`consent`, `exit-3`), a gate's name (`hole`), a scooter's error code (`21`), `wiring`, `safety`;
-    /// lists all topics if omitted
+    /// An exit code's name (`consent`, `exit-3`), a gate's name (`hole`), a scooter's error code (`21`), `wiring`, `safety`,
+    /// `watchdog`; lists all topics if omitted
     #[arg(value_name = "NAME or NUMBER")]
     topic: Option<String>,
 }
 
 /// The texts that are shown by name.
-const CARDS: [(&str, &str, &str); 2] = [
+const CARDS: [(&str, &str, &str); 3] = [
     ("safety", "read before a wire touches the board", include_str!("safety.txt")),
+    ("watchdog", "why firmware may keep resetting", include_str!("watchdog.txt")),
     ("wiring", "which pad goes where", include_str!("wiring.txt")),
 ];
 
