@@ -286,20 +286,20 @@ fn put_foreign_uid(board: &SimBoard, mileage: Mileage) {
 }
 
 /// What `flash` says on its way to a data block with the chip's own UID.
-fn told_of_the_uid(board: &SimBoard, stand: &Stand) -> Vec<(&'static str, String)> {
-    let (report, told) = stand.run_told(|job| ops::flash(job, &stand.request()));
+fn told_of_the_uid(board: &SimBoard, setup: &Setup) -> Vec<(&'static str, String)> {
+    let (report, told) = setup.run_told(|job| ops::flash(job, &setup.request()));
     assert_eq!(DataBlock::parse(&board.flash()[0xF800..0xFA00]).unwrap().uid(), report.expect("the job").uid);
     told
 }
 
 #[test]
 fn the_uid_of_another_chip_in_a_data_block_is_not_replaced_without_a_word() {
-    let (board, stand) = Stand::scenario(Scenario::Open);
+    let (board, setup) = Setup::scenario(Scenario::Open);
     put_foreign_uid(&board, mileage(77));
     board.power_cycle();
     let words = "the board's data block (serial 21886/00012345, 77.0 km) was made for another chip, \
                  00000007-00000007-00000007; it gets the UID of this one";
-    assert_eq!(told_of_the_uid(&board, &stand), [("uid-replaced", words.to_owned())]);
+    assert_eq!(told_of_the_uid(&board, &setup), [("uid-replaced", words.to_owned())]);
 }
 
 #[test]
@@ -311,14 +311,14 @@ fn a_data_block_of_another_chip_in_flash_is_not_hidden_by_one_in_sram() {
         )
     };
     let lost = "serial number and mileage are only in SRAM, from before the reset: lost when the board loses power";
-    let (board, stand) = Stand::scenario(Scenario::Open);
+    let (board, setup) = Setup::scenario(Scenario::Open);
     let live = live_block(&board).mileage();
     // What is in flash too is not lost with the power, under whatever UID.
     put_foreign_uid(&board, live);
-    assert_eq!(told_of_the_uid(&board, &stand), [("data-of-another-chip", other(live))]);
+    assert_eq!(told_of_the_uid(&board, &setup), [("data-of-another-chip", other(live))]);
     put_foreign_uid(&board, mileage(5));
     assert_eq!(
-        told_of_the_uid(&board, &stand),
+        told_of_the_uid(&board, &setup),
         [("data-of-another-chip", other(mileage(5))), ("data-in-sram", lost.to_owned())]
     );
 }

@@ -55,12 +55,12 @@ fn hex_of(parts: &[(u32, &[u8])]) -> Vec<u8> {
 
 #[test]
 fn a_dump_without_a_uid_is_not_said_to_be_of_another_chip() {
-    let (_, stand, mut flash) = written("pro");
+    let (_, setup, mut flash) = written("pro");
     for byte in [0xFF, 0x00] {
         flash[0xF800 + 0x1B4..0xF800 + 0x1C0].fill(byte);
-        let path = write(&stand, "dump.bin", &flash);
-        let keep = Keep::in_folder(stand.folder.path().join("kept"));
-        let (report, told) = stand.run_told(|job| ops::restore(job, &path, None, &keep, &[]));
+        let path = write(&setup, "dump.bin", &flash);
+        let backups = BackupStore::in_folder(setup.folder.path().join("kept"));
+        let (report, told) = setup.run_told(|job| ops::restore(job, &path, None, &backups, &[]));
         report.expect("the job");
         let words =
             "the data block of the dump (serial 21886/00012345, 2345.6 km) has no UID; it gets the UID of this chip";
@@ -70,19 +70,19 @@ fn a_dump_without_a_uid_is_not_said_to_be_of_another_chip() {
 
 #[test]
 fn what_a_dump_has_behind_the_flash_of_the_scooter_is_said_to_be_left_out() {
-    let (_, stand, flash) = written("pro");
+    let (_, setup, flash) = written("pro");
     let told = |upper: &[u8]| {
-        let path = write(&stand, "dump.bin", &[&flash[..], upper].concat());
-        let keep = Keep::in_folder(stand.folder.path().join("kept"));
-        let (report, told) = stand.run_told(|job| ops::restore(job, &path, None, &keep, &[]));
+        let path = write(&setup, "dump.bin", &[&flash[..], upper].concat());
+        let backups = BackupStore::in_folder(setup.folder.path().join("kept"));
+        let (report, told) = setup.run_told(|job| ops::restore(job, &path, None, &backups, &[]));
         report.expect("the job");
         told.into_iter().filter(|(name, _)| *name == "dump-not-used").map(|(_, words)| words).collect::<Vec<_>>()
     };
     let mut upper = vec![0xFF; 0x1_0000];
     assert_eq!(told(&upper), [""; 0], "erased");
     assert_eq!(told(&flash), [""; 0], "a copy");
-    upper[0x1234..0x1834].fill(0x77);
-    let words = "2 KiB of the dump are not written: a Xiaomi M365 Pro uses 64 KiB of flash, and they lie behind that";
+    upper[0x1234..0x1434].fill(0x77);
+    let words = "2 KiB of the dump are not written: they lie behind the 64 KiB of flash that its firmware uses";
     assert_eq!(told(&upper), [words]);
 }
 

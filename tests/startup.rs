@@ -91,10 +91,10 @@ fn assert_does_not_start(result: Result<Startup, Ended>, expected: &str) {
 
 #[test]
 fn firmware_that_was_on_the_board_already_is_not_called_written_if_it_does_not_start() {
-    let (board, stand) = Stand::scenario(Scenario::Open);
+    let (board, setup) = Setup::scenario(Scenario::Open);
     let app = app(&[UNDEFINED]);
-    assert_does_not_start(start(&board, &stand, &app).0, "fault handler");
-    let error = start(&board, &stand, &app).0.expect_err("a failure");
+    assert_does_not_start(start(&board, &setup, &app).0, "fault handler");
+    let error = start(&board, &setup, &app).0.expect_err("a failure");
     assert_eq!(error.board(), BoardState::Untouched);
     let words = "firmware verified (it was on the board already), but it does not start: ";
     assert!(error.error.to_string().starts_with(words), "{error}");

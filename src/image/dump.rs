@@ -115,7 +115,8 @@ impl Dump {
     /// How much of it lies behind the flash that its map uses, in KiB, without erased flash and copies of the lower half. Boards
     /// of that map have no use for it.
     pub fn unused_kib(&self) -> usize {
-        let Some(image) = self.image.as_ref().filter(|_| self.layout() == Layout::Kib64 && self.upper == Upper::Own) else {
+        let Some(image) = self.image.as_ref().filter(|_| self.layout() == Layout::Kib64 && self.upper == Upper::Own)
+        else {
             return 0;
         };
         let end = (FLASH + SMALL as u32).saturating_sub(image.base.unwrap_or(FLASH)) as usize;

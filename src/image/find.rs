@@ -268,7 +268,9 @@ mod tests {
     #[test]
     fn a_zip_that_is_too_large_to_search_is_named() {
         let folder = folder_of(&[("small.zip", b"x"), ("large.bin", b"x")]);
-        for (name, bytes) in [("large.bin", MAX_FILE as u64 + 1), ("large.ZIP", MAX_FILE as u64 + 1), ("just.zip", MAX_FILE as u64)] {
+        for (name, bytes) in
+            [("large.bin", MAX_FILE as u64 + 1), ("large.ZIP", MAX_FILE as u64 + 1), ("just.zip", MAX_FILE as u64)]
+        {
             fs::File::create(folder.path().join(name)).unwrap().set_len(bytes).unwrap();
         }
         let shelf = find(&[folder.path().into()], &GO_ON).unwrap();

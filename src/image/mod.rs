@@ -237,7 +237,8 @@ impl Image {
             }
             let options = options.filter(plain_bytes::options_are_right);
             // What was made from a binary without its address begins at 0; these chips have no flash there.
-            let base = if base == 0 { plain_bytes::read(&bytes).base } else { Some(plain_bytes::address(base, &bytes)) };
+            let base =
+                if base == 0 { plain_bytes::read(&bytes).base } else { Some(plain_bytes::address(base, &bytes)) };
             return Ok(Self { gaps, options, ..Self::new(bytes, base, Format::Hex) });
         }
         let raw = plain_bytes::read(bytes);

@@ -180,6 +180,15 @@ fn warn_of_doubts(job: &mut Job<'_>, file: &RestoreFile) {
     if let Some((one, other)) = file.mixed() {
         job.warn("mixed-dump", format!("the dump has {one}, but {other}"));
     }
+    if file.unused_kib > 0 {
+        let lot = file.unused_kib;
+        job.warn(
+            "dump-not-used",
+            format!(
+                "{lot} KiB of the dump are not written: they lie behind the 64 KiB of flash that its firmware uses"
+            ),
+        );
+    }
     if let (Some(damaged), Some(options)) = (file.damaged, file.options) {
         let ([damaged, options], form) = ([damaged, options].map(|options| hex::encode(options.0)), file.form());
         job.warn("option-bytes", format!("the option bytes in the {form} are damaged ({damaged}); using {options}"));

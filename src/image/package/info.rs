@@ -232,7 +232,8 @@ pub(super) fn json(bytes: &[u8]) -> Result<Info, InfoError> {
 pub(super) fn is_description(bytes: &[u8]) -> bool {
     let is_known = |line: &[u8]| {
         let name = line.split(|byte| *byte == b':').next().unwrap_or_default().trim_ascii();
-        line.contains(&b':') && ["typ", "enc", "dev", "md5", "md5e"].iter().any(|key| name.eq_ignore_ascii_case(key.as_bytes()))
+        line.contains(&b':')
+            && ["typ", "enc", "dev", "md5", "md5e"].iter().any(|key| name.eq_ignore_ascii_case(key.as_bytes()))
     };
     let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     text.split(|byte| *byte == b'\n').any(is_known)

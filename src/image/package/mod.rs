@@ -377,9 +377,9 @@ mod tests {
 
     #[test]
     fn a_text_named_as_a_description_that_describes_nothing_makes_no_package() {
-        let note = Raw::new("info.txt", b"Tested on my Pro: works.\nhttps://example.org/\n");
-        let (one, other) = (Raw::new("a.bin", b"some firmware"), Raw::new("b.bin", b"other firmware"));
-        let read = |members: &[Raw]| super::read(&zip(members));
+        let note = ZipMember::new("info.txt", b"Tested on my Pro: works.\nhttps://example.org/\n");
+        let (one, other) = (ZipMember::new("a.bin", b"some firmware"), ZipMember::new("b.bin", b"other firmware"));
+        let read = |members: &[ZipMember]| super::read(&zip(members));
         let Ok(Unpacked::Loose { name, .. }) = read(&[note.clone(), one.clone()]) else { panic!("the only image") };
         assert_eq!(name, "a.bin");
         let several = read(&[note.clone(), one.clone(), other.clone()]).err().map(|error| error.to_string());
@@ -387,7 +387,7 @@ mod tests {
         let inside = super::all(&zip(&[note, one.clone(), other]));
         assert_eq!(inside.len(), 2);
         // One that begins to describe firmware is a description, and damaged.
-        let damaged = Raw::new("info.txt", b"dev: M365;\nenc: N;\n");
+        let damaged = ZipMember::new("info.txt", b"dev: M365;\nenc: N;\n");
         assert!(matches!(read(&[damaged, one]), Err(PackageError::Info(_))));
     }
 
