@@ -17,7 +17,7 @@ use super::{
 };
 
 /// Nothing this program reads is bigger; a device or a disk image named by mistake must not fill the memory.
-const MAX_LEN: u64 = 16 << 20;
+const MAX_LEN: u64 = 32 << 20;
 
 /// The files that this run has reserved.
 static RESERVED: Reserved = Reserved(Mutex::new(Vec::new()));

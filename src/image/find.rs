@@ -232,7 +232,7 @@ fn known_in(path: &Path) -> Vec<FoundImage> {
 fn too_large_zip(path: PathBuf) -> Option<TooLarge> {
     let data = fs::metadata(&path).ok().filter(fs::Metadata::is_file)?;
     let is_zip = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("zip"));
-    (is_zip && data.len() > MAX_FILE as u64).then(|| TooLarge { path, bytes: data.len() })
+    (is_zip && data.len() > MAX_FILE as u64).then_some(TooLarge { path, bytes: data.len() })
 }
 
 /// True for the beginning of a zip or of an Intel HEX file.
