@@ -49,7 +49,7 @@ pub(crate) fn programs_exactly_the_images_and_the_block(setup: &Setup) -> FlashR
     let contents = setup.contents();
     assert_eq!(contents.uid, report.uid);
     let flash = contents.flash.expect("flash can be read");
-    let data = (setup.target.regions.data.start - setup.target.flash.start) as usize;
+    let data = (setup.target.map.regions.data.start - setup.target.map.flash.start) as usize;
     let block = DataBlock::parse(&flash[data..data + 512]).expect("a data block");
     assert_eq!((block.serial(), block.mileage(), block.uid()), (Some(setup.serial()), mileage(1234), report.uid));
     if report.mass_erased {
@@ -76,7 +76,7 @@ pub(crate) fn one_changed_page_is_one_erase(setup: &Setup) {
     let request = setup.request_for(Wanted { mileage: Some(mileage(1235)), ..setup.wanted() });
     let report = setup.flash(&request).expect("the job");
     assert_eq!((report.pages_erased, report.mass_erased), (1, false));
-    let data = (setup.target.regions.data.start - setup.target.flash.start) as usize;
+    let data = (setup.target.map.regions.data.start - setup.target.map.flash.start) as usize;
     let block = DataBlock::parse(&before[data..data + 512]).expect("a data block").with_mileage(mileage(1235));
     assert_same(&setup.flash_contents(), &setup.expected(&before, block.as_bytes()));
 }
@@ -94,8 +94,8 @@ pub(crate) fn a_preview_changes_nothing(setup: &Setup) {
 /// Images that are detectably wrong are refused.
 pub(crate) fn wrong_images_are_refused_each_for_its_own_reason(setup: &Setup) {
     let before = setup.contents();
-    let other = if setup.target.flash_kib() == 128 { sim::APP_64 } else { sim::APP_128 };
-    let room = setup.target.regions.drv.len();
+    let other = if setup.target.map.flash_kib() == 128 { sim::APP_64 } else { sim::APP_128 };
+    let room = setup.target.map.regions.drv.len();
     let changed = |at: usize, bytes: [u8; 4]| {
         let mut image = setup.drv.bytes.clone();
         image[at..at + 4].copy_from_slice(&bytes);
@@ -106,10 +106,10 @@ pub(crate) fn wrong_images_are_refused_each_for_its_own_reason(setup: &Setup) {
     let cases = [
         (image(other), "scooter"),
         (changed(0, [0; 4]), "stack-pointer"),
-        (changed(4, setup.target.regions.staging.start.to_le_bytes()), "reset-vector"),
+        (changed(4, setup.target.map.regions.staging.start.to_le_bytes()), "reset-vector"),
         (image(DataBlock::template().as_bytes()), "kind"),
         // On the larger map nothing that long can be a DRV alone: it is taken for a dump.
-        (image(&long), if setup.target.flash_kib() == 128 { "kind" } else { "size" }),
+        (image(&long), if setup.target.map.flash_kib() == 128 { "kind" } else { "size" }),
         (image(&[0xFF; 2048]), "blank"),
         (setup.boot.clone(), "kind"),
     ];

@@ -6,7 +6,6 @@
 use std::{
     collections::BTreeSet,
     fs,
-    ops::Range,
     path::{Path, PathBuf},
     sync::atomic::AtomicBool,
 };
@@ -16,7 +15,7 @@ use m365_drv::{
         Catalog, Entry, Fit, Format, Image, ImageError, ImageReport, Kind, PackageError, PublishedFile,
         RehearsalImages, cipher, find, gates, inspect, md5, sha256,
     },
-    target::Target,
+    target::{FlashMap, Target},
     version::Version,
 };
 
@@ -70,16 +69,8 @@ fn is_cut_off_as_published(entry: &Entry) -> bool {
 }
 
 fn fit<'a>(kind: Kind, scooter: &'a str, chip: Option<&'a str>) -> Fit<'a> {
-    let wide = Target::builtin(scooter).is_none_or(|target| target.flash_kib() == 128);
-    let region: Range<u32> = match (kind, wide) {
-        (Kind::Boot, _) => FLASH..FLASH + 0x1000,
-        (Kind::Data, false) => 0x0800_F800..0x0800_FA00,
-        (Kind::Data, true) => 0x0801_C000..0x0801_C200,
-        (_, false) => FLASH + 0x1000..0x0800_8400,
-        (_, true) => FLASH + 0x1000..0x0800_E800,
-    };
-    let data_block = if wide { 0x0801_C000 } else { 0x0800_F800 };
-    Fit { kind, region, sram: 0x2000_0000..0x2000_5000, data_block, scooter, chip, rehearsal: RehearsalImages::Refused }
+    let map = Target::builtin(scooter).map_or(FlashMap::largest(), |target| &target.map);
+    Fit { kind, map, scooter, chip, rehearsal: RehearsalImages::Refused }
 }
 
 fn failed(image: &Image, fit: &Fit) -> Vec<(&'static str, String)> {

@@ -81,7 +81,7 @@ impl Setup {
     /// A setup with a simulated board and our own firmware; its contents are read directly from the simulation.
     pub(crate) fn simulated(board: &SimBoard, scooter: &str) -> Self {
         let target = target(scooter);
-        let app = if target.flash_kib() == 128 { sim::APP_128 } else { sim::APP_64 };
+        let app = if target.map.flash_kib() == 128 { sim::APP_128 } else { sim::APP_64 };
         let (wires, inside) = (board.clone(), board.clone());
         let probes = move || Probes::new(wires.probe_lister(), wires.clock());
         let look = move |_: &Self| Contents {
@@ -208,11 +208,11 @@ impl Setup {
     /// blank, everything else unchanged. Computed without `ops::plan`.
     pub(crate) fn expected(&self, before: &[u8], block: &[u8]) -> Vec<u8> {
         let mut flash = before.to_vec();
-        let regions = &self.target.regions;
+        let regions = &self.target.map.regions;
         let parts =
             [(&regions.boot, &self.boot.bytes[..]), (&regions.drv, &self.drv.bytes[..]), (&regions.data, block)];
         for (region, bytes) in parts {
-            let start = (region.start - self.target.flash.start) as usize;
+            let start = (region.start - self.target.map.flash.start) as usize;
             flash[start..start + bytes.len().next_multiple_of(1024)].fill(0xFF);
             flash[start..start + bytes.len()].copy_from_slice(bytes);
         }
@@ -221,7 +221,7 @@ impl Setup {
 
     /// Expected flash after a job on an erased board.
     pub(crate) fn expected_on_blank(&self, block: &[u8]) -> Vec<u8> {
-        self.expected(&vec![0xFF; self.target.flash.len()], block)
+        self.expected(&vec![0xFF; self.target.map.flash.len()], block)
     }
 
     /// The data block template with the UID and with the serial number and mileage of [`Setup::request_with_data`].

@@ -114,7 +114,12 @@ impl Serial {
 
     /// True if the serial has a scooter's form; `pattern` as in [`Serial::parse`].
     pub fn matches(&self, pattern: &str) -> bool {
-        self.0.len() == pattern.len() && pattern.chars().zip(self.as_str().chars()).all(|(place, c)| takes(place, c))
+        Self::has_form(self.as_str(), pattern)
+    }
+
+    /// True if a text has a scooter's form as it stands, whether or not it is a serial; `pattern` as in [`Serial::parse`].
+    pub fn has_form(text: &str, pattern: &str) -> bool {
+        text.len() == pattern.len() && pattern.chars().zip(text.chars()).all(|(place, c)| takes(place, c))
     }
 
     /// The first five characters, which tell model and region on Xiaomi scooters.

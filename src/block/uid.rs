@@ -1,4 +1,4 @@
-//! The UID of the chip: its unique number.
+//! The UID of the chip.
 
 use std::{fmt, str::FromStr};
 
@@ -6,10 +6,7 @@ use serde::{Serialize, Serializer};
 
 use crate::count::count;
 
-/// Where the chip keeps its UID, as OpenOCD's `mdw` prints it before the words.
-const ADDRESS: u32 = 0x1FFF_F7E8;
-
-/// The 96-bit unique number at 0x1FFFF7E8 (RM0008 30.2), as three words in address order.
+/// The UID of a chip: 96 bits that no other chip has (RM0008 30.2), as three words in address order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Uid(pub [u32; 3]);
 
@@ -24,13 +21,16 @@ pub struct UidError {
 }
 
 impl Uid {
-    /// Takes the twelve bytes as they are stored at 0x1FFFF7E8 and in the block.
+    /// Where the chip keeps its UID.
+    pub const ADDRESS: u32 = 0x1FFF_F7E8;
+
+    /// Takes the twelve bytes as they are stored in the chip and in the block.
     pub fn from_bytes(bytes: [u8; 12]) -> Self {
         let word = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
         Self([word(0), word(4), word(8)])
     }
 
-    /// The twelve bytes as they are stored at 0x1FFFF7E8 and in the block.
+    /// The twelve bytes as they are stored in the chip and in the block.
     pub fn to_bytes(self) -> [u8; 12] {
         let mut bytes = [0; 12];
         for (place, word) in bytes.chunks_exact_mut(4).zip(self.0) {
@@ -84,9 +84,9 @@ fn words(text: &str) -> Result<[u32; 3], String> {
     let words = text.split(separates).filter(|word| !word.is_empty()).map(without_0x);
     let words: Vec<&str> = words.collect();
     let words = match &*words {
-        [address, words @ ..] if !words.is_empty() && hex_word(address) == Some(ADDRESS) => words,
+        [address, words @ ..] if !words.is_empty() && hex_word(address) == Some(Uid::ADDRESS) => words,
         [_, _, _, _] if text.matches(':').count() == 1 => {
-            return Err(format!("only the address {ADDRESS:#010x} may come before the colon"));
+            return Err(format!("only the address {:#010x} may come before the colon", Uid::ADDRESS));
         }
         words => words,
     };

@@ -7,9 +7,9 @@ use serde::Serialize;
 use super::{
     Error, Unsupported,
     link::{Link, LinkError},
-    registers::{core, dbgmcu, fpec, system},
+    registers::{core, dbgmcu, system},
 };
-use crate::block::Uid;
+use crate::{block::Uid, target::gigadevice};
 
 /// A supported chip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -27,7 +27,7 @@ pub enum ChipKind {
 }
 
 impl ChipKind {
-    /// Every one.
+    /// Every supported chip.
     pub const ALL: [Self; 4] = [Self::Stm32F103, Self::Gd32F103, Self::Gd32E103, Self::F103Clone];
 
     /// The name that image catalog, packages and reports use.
@@ -93,9 +93,6 @@ const PART_M0: [u32; 2] = [0xC20, 0xC60];
 const DEVICE_MEDIUM_DENSITY: u32 = 0x410;
 /// `DBGMCU_IDCODE` of the AT32F415 family, upper half-word (Artery's OpenOCD).
 const AT32_FAMILY: u32 = 0x7003;
-// The product ids that the vendor's own firmware tests for (1S 3.1.9 and others, disassembled).
-const PID_GD32E103: u32 = 0x4842_4333;
-const PID_GD32F103: u32 = 0x4142_4333;
 /// JEP106 designer of the ROM table: continuation code and identity, ST (RM0008 31.8).
 const DESIGNER_ST: u32 = 0x020;
 const DESIGNER_GIGADEVICE: u32 = 0x751;
@@ -125,12 +122,12 @@ pub(super) fn identify(link: &mut Link, cpuid: u32) -> Result<(Chip, Uid), Error
         return Err(Error::Unsupported(Unsupported::At32));
     }
     // Nothing is at this address on an STM32F103: it may as well refuse.
-    let product = match link.read(fpec::GIGADEVICE_PID) {
+    let product = match link.read(gigadevice::PRODUCT_ID) {
         Err(LinkError::Refused { .. }) => 0,
         answer => answer?,
     };
     let kind = if part == PART_M4 {
-        if product != PID_GD32E103 {
+        if product != gigadevice::GD32E103 {
             return Err(Error::Unsupported(Unsupported::CortexM4(idcode)));
         }
         ChipKind::Gd32E103
@@ -139,7 +136,7 @@ pub(super) fn identify(link: &mut Link, cpuid: u32) -> Result<(Chip, Uid), Error
             return Err(Error::Unsupported(Unsupported::OtherStm32(idcode & 0xFFF)));
         }
         match (product, designer(link, core::ROM_TABLE_PIDR4)?) {
-            (PID_GD32F103, _) | (_, DESIGNER_GIGADEVICE) => ChipKind::Gd32F103,
+            (gigadevice::GD32F103, _) | (_, DESIGNER_GIGADEVICE) => ChipKind::Gd32F103,
             (_, DESIGNER_ST) => ChipKind::Stm32F103,
             _ => ChipKind::F103Clone,
         }
@@ -150,9 +147,7 @@ pub(super) fn identify(link: &mut Link, cpuid: u32) -> Result<(Chip, Uid), Error
         return Err(LinkError::BlankUid { uid }.into());
     }
     if read_size_and_uid(link)? != (flash_size_register, uid) {
-        return Err(
-            LinkError::Unstable { what: "the UID", address: system::FLASH_SIZE + 4 * system::UID as u32 }.into()
-        );
+        return Err(LinkError::Unstable { what: "the UID", address: Uid::ADDRESS }.into());
     }
     if link.read(core::CPUID)? != cpuid {
         return Err(LinkError::Unstable { what: "the CPUID", address: core::CPUID }.into());

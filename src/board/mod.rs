@@ -58,7 +58,7 @@ use self::{
     link::Link,
     program::Loaded,
     progress::{Event, Need, Progress},
-    registers::{core as scs, dbgmcu, system},
+    registers::{core as scs, dbgmcu},
     timer::Timer,
 };
 use crate::block::Uid;
@@ -150,9 +150,7 @@ impl<'p> Board<'p> {
         cortex_m::halt(&mut link, &timer)?;
         if chip::read_size_and_uid(&mut link)?.1 != uid || cpuid != chip.cpuid {
             // Either another board, or a wire that flipped a bit: connecting anew tells them apart.
-            return Err(
-                LinkError::Unstable { what: "the UID", address: system::FLASH_SIZE + 4 * system::UID as u32 }.into()
-            );
+            return Err(LinkError::Unstable { what: "the UID", address: Uid::ADDRESS }.into());
         }
         Ok(Self { probes, options, method, link, timer, loaded: Loaded::No, probe, speed_khz, dpidr, chip, uid })
     }

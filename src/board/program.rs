@@ -12,7 +12,7 @@ use super::{
     progress::{Event, PageState, Progress, Step},
     timer::Timer,
 };
-use crate::target::{Algorithm, Target};
+use crate::target::{Algorithm, FlashMap};
 
 /// One page of flash to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,9 +87,9 @@ pub(super) enum Loaded {
 }
 
 impl<'a> Loader<'a> {
-    fn new(board: &'a mut Board<'_>, target: &'a Target) -> Self {
+    fn new(board: &'a mut Board<'_>, map: &'a FlashMap) -> Self {
         let Board { link, timer, loaded, probes, chip, .. } = board;
-        let (algorithm, origin) = (&target.algorithm, target.sram.start + ORIGIN);
+        let (algorithm, origin) = (&map.algorithm, map.sram.start + ORIGIN);
         Self { link, timer, ledger: probes.ledger(), loaded, width: chip.kind.program_width(), algorithm, origin }
     }
 
@@ -142,9 +142,9 @@ impl<'a> Loader<'a> {
 
 impl Board<'_> {
     /// Runs `options` of the algorithm to its end, for at most this long.
-    pub(super) fn run_options(&mut self, target: &Target, options: OptionBytes, limit: Duration) -> Result<(), Error> {
+    pub(super) fn run_options(&mut self, map: &FlashMap, options: OptionBytes, limit: Duration) -> Result<(), Error> {
         const WHAT: &str = "writing the option bytes";
-        let mut loader = Loader::new(self, target);
+        let mut loader = Loader::new(self, map);
         let timer = loader.timer;
         let image = words(&options.0);
         let ring = loader.ring();
@@ -154,13 +154,13 @@ impl Board<'_> {
         if arrived != image {
             return Err(Error::Loader);
         }
-        let _changing = loader.start(target.algorithm.options, 0)?;
+        let _changing = loader.start(map.algorithm.options, 0)?;
         let finished = timer.poll(limit, || Ok(loader.look(WHAT, 0)?.1.then_some(())))?;
         finished.ok_or(Error::Stuck { what: WHAT, limit })
     }
 
     /// Erases and programs the pages, in order. The core stands before its first instruction after a reset.
-    pub fn program(&mut self, target: &Target, pages: &[PageWrite], progress: &mut dyn Progress) -> Result<(), Error> {
+    pub fn program(&mut self, map: &FlashMap, pages: &[PageWrite], progress: &mut dyn Progress) -> Result<(), Error> {
         const WHAT: &str = "programming";
         if pages.is_empty() {
             return Ok(());
@@ -169,12 +169,12 @@ impl Board<'_> {
         let stream = words(&records.stream);
         let total = records.stream.len() as u32;
         let chunk = CHUNK.min(self.link.max_bytes() as u32);
-        let mut loader = Loader::new(self, target);
+        let mut loader = Loader::new(self, map);
         let timer = loader.timer;
         let ring = loader.ring();
         let mut sent = total.min(FIRST_CHUNK);
         loader.link.write_words(ring, &stream[..sent as usize / 4])?;
-        let _changing = loader.start(target.algorithm.stream, sent)?;
+        let _changing = loader.start(map.algorithm.stream, sent)?;
 
         let mut taken = 0;
         let mut told = 0;
@@ -352,9 +352,9 @@ mod tests {
 
     #[test]
     fn the_loader_fits_below_its_ring_and_the_ring_into_sram() {
-        for target in Target::all() {
-            assert!(target.algorithm.code.len() as u32 <= RING);
-            assert!(target.sram.start + ORIGIN + RING + RING_BYTES <= target.sram.end);
+        for map in FlashMap::all() {
+            assert!(map.algorithm.code.len() as u32 <= RING);
+            assert!(map.sram.start + ORIGIN + RING + RING_BYTES <= map.sram.end);
         }
     }
 }

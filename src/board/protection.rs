@@ -11,7 +11,7 @@ use super::{
     progress::{Event, Need, Progress},
     registers::{fpec, system},
 };
-use crate::target::Target;
+use crate::target::FlashMap;
 
 /// The caller's word that everything in flash may be lost. Only the command line makes one.
 #[derive(Debug, Clone, Copy)]
@@ -104,7 +104,7 @@ impl Board<'_> {
     /// needs a power-cycle first, waits for that.
     pub fn remove_protection(
         self,
-        target: &Target,
+        map: &FlashMap,
         before: Protection,
         user: u8,
         _consent: EraseConsent,
@@ -114,7 +114,7 @@ impl Board<'_> {
         board.prepare_options()?;
         // What was set and not in force yet is by now, except on chips that wait for a power-on.
         let erases = before == Protection::Read || board.status()?.protection == Protection::Read;
-        board.write_options(target, OptionBytes::open(user))?;
+        board.write_options(map, OptionBytes::open(user))?;
         board.reset_and_halt()?;
         // One reading is enough here: a wrong one is found out by waiting, or by programming.
         if protection(board.link.read(fpec::ACR + 4 * fpec::OBR as u32)?) == Protection::Read {
@@ -129,13 +129,13 @@ impl Board<'_> {
 
     /// Turns read-out protection on, beside these option bytes; it is in force after the next reset, on some chips after the
     /// next power-on.
-    pub fn set_protection(&mut self, target: &Target, options: OptionBytes) -> Result<(), Error> {
+    pub fn set_protection(&mut self, map: &FlashMap, options: OptionBytes) -> Result<(), Error> {
         self.prepare_options()?;
-        self.write_options(target, options.with_rdp(self.chip.kind.rdp_protected()))
+        self.write_options(map, options.with_rdp(self.chip.kind.rdp_protected()))
     }
 
     /// Writes these option bytes, mended; they are in force after the next reset.
-    pub fn restore_options(&mut self, target: &Target, options: OptionBytes) -> Result<(), Error> {
+    pub fn restore_options(&mut self, map: &FlashMap, options: OptionBytes) -> Result<(), Error> {
         let is_permanent = options.protects_for_good();
         let options = options.mended();
         if is_permanent {
@@ -143,7 +143,7 @@ impl Board<'_> {
             return Err(Error::PermanentProtection { rdp: 0xCC });
         }
         self.prepare_options()?;
-        self.write_options(target, options)
+        self.write_options(map, options)
     }
 
     /// Puts clock and peripherals into the state after a reset, for the flash algorithm.
@@ -154,8 +154,8 @@ impl Board<'_> {
 
     /// Erases the option bytes and programs all of them, in one go on the chip itself: once begun it ends even if contact
     /// is lost, so that the option area is never left erased by a slipped wire.
-    fn write_options(&mut self, target: &Target, options: OptionBytes) -> Result<(), Error> {
-        self.run_options(target, options, OPTIONS_LIMIT)?;
+    fn write_options(&mut self, map: &FlashMap, options: OptionBytes) -> Result<(), Error> {
+        self.run_options(map, options, OPTIONS_LIMIT)?;
         let found = read_option_bytes(&mut self.link)?;
         if found == options {
             Ok(())

@@ -73,18 +73,18 @@ pub(super) mod fpec {
     pub(crate) const SR_BSY: u32 = 1 << 0;
     pub(crate) const SR_PGERR: u32 = 1 << 2;
     pub(crate) const SR_WRPRTERR: u32 = 1 << 4;
-    /// Product ID in the flash controller of GigaDevice chips (`FMC_PID`); an STM32F103 has no register there.
-    pub(crate) const GIGADEVICE_PID: u32 = 0x4002_2100;
 }
 
 /// Device signature (flash size and UID) and option bytes.
 pub(super) mod system {
+    use crate::block::Uid;
+
     /// Flash size in KiB, lower half-word: RM0008 30.1.
     pub(crate) const FLASH_SIZE: u32 = 0x1FFF_F7E0;
     /// Number of words from the flash size to the end of the UID.
     pub(crate) const WORDS: usize = 5;
-    /// Index of the 96-bit UID in those words: RM0008 30.2.
-    pub(crate) const UID: usize = 2;
+    /// Index of the UID in those words.
+    pub(crate) const UID: usize = (Uid::ADDRESS - FLASH_SIZE) as usize / 4;
     /// Option bytes, 16 bytes: PM0075 2.5.
     pub(crate) const OPTION_BYTES: u32 = 0x1FFF_F800;
 }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     block::{DataBlock, LEN, Serial, Uid},
-    target::Target,
+    target::FlashMap,
 };
 
 /// What SRAM holds.
@@ -36,10 +36,10 @@ const NEAR: u32 = 0xB00;
 
 impl Board<'_> {
     /// Looks for the live data block among the firmware's variables in SRAM. The core has been halted, not reset.
-    pub fn rescue(&mut self, target: &Target) -> Result<Rescue, Error> {
-        let start = target.sram.start;
+    pub fn rescue(&mut self, map: &FlashMap) -> Result<Rescue, Error> {
+        let start = map.sram.start;
         let mut memory = Vec::new();
-        for end in [start + NEAR, target.variables_end] {
+        for end in [start + NEAR, map.variables_end] {
             memory.extend(self.read(start + memory.len() as u32..end)?);
             if let Some((offset, block)) = search(&memory, self.uid).pop() {
                 self.confirm(start + offset as u32, &block)?;
@@ -67,15 +67,15 @@ impl Board<'_> {
 }
 
 /// Clears the part of SRAM in which firmware keeps its live data block.
-pub(super) fn forget(link: &mut Link, target: &Target) -> Result<(), LinkError> {
-    link.write_words(target.sram.start, &[0; NEAR as usize / 4])
+pub(super) fn forget(link: &mut Link, map: &FlashMap) -> Result<(), LinkError> {
+    link.write_words(map.sram.start, &[0; NEAR as usize / 4])
 }
 
 /// The live data block of this chip and its address, while the firmware runs and may be changing it.
-pub(super) fn live(link: &mut Link, target: &Target, uid: Uid) -> Result<Option<(u32, DataBlock)>, LinkError> {
+pub(super) fn live(link: &mut Link, map: &FlashMap, uid: Uid) -> Result<Option<(u32, DataBlock)>, LinkError> {
     let mut memory = vec![0; NEAR as usize];
-    link.read_bytes(target.sram.start, &mut memory)?;
-    Ok(search(&memory, uid).pop().map(|(offset, block)| (target.sram.start + offset as u32, block)))
+    link.read_bytes(map.sram.start, &mut memory)?;
+    Ok(search(&memory, uid).pop().map(|(offset, block)| (map.sram.start + offset as u32, block)))
 }
 
 /// The data block at this address in SRAM.

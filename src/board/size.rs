@@ -6,27 +6,25 @@ use super::{
     link::LinkError,
     progress::Progress,
 };
-use crate::target::Target;
+use crate::target::FlashMap;
 
-/// Half of the flash of the largest chip on these boards, and all of it on most.
-const HALF: u32 = 64 * 1024;
 /// Bytes that are read again if the halves differ there.
 const SAMPLE: usize = 1024;
 
 impl Board<'_> {
     /// Reads all of main flash, which is readable: as much as the chip has, and at least what this scooter needs. If the size
     /// register does not help, the second half is tried and left out if it is not there or repeats the first.
-    pub fn read_flash(&mut self, target: &Target) -> Result<Vec<u8>, Error> {
-        let start = target.flash.start;
+    pub fn read_flash(&mut self, map: &FlashMap) -> Result<Vec<u8>, Error> {
+        let start = map.flash.start;
         if let Some(kib) = self.chip.flash_kib {
-            return self.read(start..target.flash.end.max(start + kib * 1024));
+            return self.read(start..map.flash.end.max(start + kib * 1024));
         }
-        let needs_both = target.flash.end > start + HALF;
-        let mut flash = self.read(start..start + HALF)?;
-        match self.read(start + HALF..start + 2 * HALF) {
+        let needs_both = map.flash.end > start + half();
+        let mut flash = self.read(start..start + half())?;
+        match self.read(start + half()..start + 2 * half()) {
             Ok(upper) if upper != flash || needs_both && is_blank(&flash) => flash.extend(upper),
             Ok(_) | Err(Error::Link(LinkError::Refused { .. })) if !needs_both => {}
-            Ok(_) | Err(Error::Link(LinkError::Refused { .. })) => return Err(too_small(target)),
+            Ok(_) | Err(Error::Link(LinkError::Refused { .. })) => return Err(too_small(map)),
             Err(error) => return Err(error),
         }
         Ok(flash)
@@ -35,15 +33,15 @@ impl Board<'_> {
     /// Finds out whether a chip that is readable has as much flash as its size register says. If the second half does not
     /// answer, the first is all there is; gives the size that the register says then, in KiB.
     pub fn settle_size(&mut self) -> Result<Option<u32>, Error> {
-        let Some(stated) = self.chip.flash_kib.filter(|kib| kib * 1024 > HALF) else { return Ok(None) };
-        let second_half = Target::for_chip(stated).flash.start + HALF;
+        let Some(stated) = self.chip.flash_kib.filter(|kib| kib * 1024 > half()) else { return Ok(None) };
+        let second_half = FlashMap::smallest().flash.end;
         for _ in 0..2 {
             match self.read(second_half..second_half + 4) {
                 Err(Error::Link(LinkError::Refused { .. })) => {}
                 other => return other.map(|_| None),
             }
         }
-        self.chip.flash_kib = Some(HALF / 1024);
+        self.chip.flash_kib = Some(half() / 1024);
         Ok(Some(stated))
     }
 
@@ -57,23 +55,23 @@ impl Board<'_> {
 
     /// Whether all the flash that this scooter needs is known to be there, on a chip that is readable: by the size register,
     /// or because the second half answers and does not repeat the first.
-    pub fn second_half(&mut self, target: &Target) -> Result<SecondHalf, Error> {
+    pub fn second_half(&mut self, map: &FlashMap) -> Result<SecondHalf, Error> {
         if let Some(found) = self.chip.flash_kib {
-            let needed = target.flash_kib();
+            let needed = map.flash_kib();
             return if found < needed { Err(Error::TooSmall { found, needed }) } else { Ok(SecondHalf::Proved) };
         }
-        let start = target.flash.start;
-        if target.flash.end <= start + HALF {
+        let start = map.flash.start;
+        if map.flash.end <= start + half() {
             return Ok(SecondHalf::Proved);
         }
-        let flash = self.read_flash(target)?;
-        let (lower, upper) = flash.split_at(HALF as usize);
+        let flash = self.read_flash(map)?;
+        let (lower, upper) = flash.split_at(half() as usize);
         let chunks = lower.chunks(SAMPLE).zip(upper.chunks(SAMPLE)).zip((start..).step_by(SAMPLE));
         for ((lower, upper), address) in chunks {
             // One wrong bit on the way would make a difference as well.
             if lower != upper
                 && self.read(address..address + SAMPLE as u32)? == lower
-                && self.read(address + HALF..address + HALF + SAMPLE as u32)? == upper
+                && self.read(address + half()..address + half() + SAMPLE as u32)? == upper
             {
                 return Ok(SecondHalf::Proved);
             }
@@ -85,18 +83,18 @@ impl Board<'_> {
     /// the first.
     pub fn prove_second_half(
         &mut self,
-        target: &Target,
+        map: &FlashMap,
         pages: &[PageWrite],
         progress: &mut dyn Progress,
     ) -> Result<(), Error> {
-        let second_half = target.flash.start + HALF;
-        let page = pages.iter().find(|page| page.address >= second_half).ok_or_else(|| too_small(target))?;
-        self.program(target, std::slice::from_ref(page), progress)?;
-        let mirror = page.address - HALF;
-        let stays_blank = is_blank(&self.read(mirror..mirror + target.page)?);
+        let second_half = map.flash.start + half();
+        let page = pages.iter().find(|page| page.address >= second_half).ok_or_else(|| too_small(map))?;
+        self.program(map, std::slice::from_ref(page), progress)?;
+        let mirror = page.address - half();
+        let stays_blank = is_blank(&self.read(mirror..mirror + map.page)?);
         // What is programmed next begins from a reset.
         self.reset_and_halt()?;
-        if stays_blank { Ok(()) } else { Err(too_small(target)) }
+        if stays_blank { Ok(()) } else { Err(too_small(map)) }
     }
 }
 
@@ -109,10 +107,15 @@ pub enum SecondHalf {
     Undecided,
 }
 
+/// Half of the flash of the largest chip on these boards, and all of it on most.
+fn half() -> u32 {
+    FlashMap::smallest().flash.len() as u32
+}
+
 fn is_blank(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| *byte == 0xFF)
 }
 
-fn too_small(target: &Target) -> Error {
-    Error::TooSmall { found: HALF / 1024, needed: target.flash_kib() }
+fn too_small(map: &FlashMap) -> Error {
+    Error::TooSmall { found: half() / 1024, needed: map.flash_kib() }
 }

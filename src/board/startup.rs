@@ -18,7 +18,7 @@ use super::{
     rescue,
     timer::Timer,
 };
-use crate::target::Target;
+use crate::target::FlashMap;
 
 /// How the firmware started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -144,13 +144,13 @@ const LOOKS_AFTER_SAVE: u32 = SAME_IN_HANDLER + 2;
 impl Board<'_> {
     /// Resets the chip, lets it run and watches it: by samples of its program counter, by the exception it is in, and by the
     /// data block that it copies to SRAM.
-    pub fn start(&mut self, target: &Target) -> Result<Startup, Error> {
+    pub fn start(&mut self, map: &FlashMap) -> Result<Startup, Error> {
         // A live block that is found afterwards is a new one.
-        rescue::forget(&mut self.link, target)?;
+        rescue::forget(&mut self.link, map)?;
         let obr = self.link.read(ACR + 4 * OBR as u32)?;
-        let handlers = fault_handlers(&mut self.link, target)?;
+        let handlers = fault_handlers(&mut self.link, map)?;
         cortex_m::reset_and_run(&mut self.link, &self.timer, DEMCR_TRCENA)?;
-        let mut seen = self.watch(target, handlers.clone(), obr & OBR_WDG_SW == 0)?;
+        let mut seen = self.watch(map, handlers.clone(), obr & OBR_WDG_SW == 0)?;
         if matches!(seen, Startup::Running { .. } | Startup::NoBlock { .. }) {
             firmware_save::await_finish(&mut self.link, &self.timer, SAVE_LIMIT)?;
             // While flash was busy the core stood still: what it does next has not been seen yet.
@@ -159,11 +159,11 @@ impl Board<'_> {
             let mut looks = 0;
             let mut stopped = timer.poll(AFTER_SAVE, || {
                 looks += 1;
-                watched.look(link, timer, target)
+                watched.look(link, timer, map)
             })?;
             while stopped.is_none() && looks < LOOKS_AFTER_SAVE {
                 looks += 1;
-                stopped = watched.look(link, timer, target)?;
+                stopped = watched.look(link, timer, map)?;
             }
             seen = stopped.unwrap_or(seen);
             // Hands may take the supply away as soon as this is over.
@@ -174,12 +174,12 @@ impl Board<'_> {
         Ok(seen)
     }
 
-    fn watch(&mut self, target: &Target, handlers: Vec<(u32, u32)>, is_watchdog_on: bool) -> Result<Startup, Error> {
+    fn watch(&mut self, map: &FlashMap, handlers: Vec<(u32, u32)>, is_watchdog_on: bool) -> Result<Startup, Error> {
         let (link, timer, uid) = (&mut self.link, &self.timer, self.uid);
         let mut watched = Watched { handlers, ..Watched::default() };
         let mut needed = if is_watchdog_on { LONG_WATCH } else { WATCH };
         let seen = timer.poll(LIMIT, || {
-            if let Some(stopped) = watched.look(link, timer, target)? {
+            if let Some(stopped) = watched.look(link, timer, map)? {
                 return Ok(Some(stopped));
             }
             let Some((pc, ran)) = watched.ran(timer.now()) else { return Ok(None) };
@@ -189,7 +189,7 @@ impl Board<'_> {
             if watched.same >= SAME && branches_to_itself(link, pc)? {
                 return Ok(Some(Startup::Stuck { pc }));
             }
-            let live = rescue::live(link, target, uid)?;
+            let live = rescue::live(link, map, uid)?;
             let error = live.as_ref().map(|(_, block)| block.error());
             if error.unwrap_or(0) == 0 && needed < LONG_WATCH {
                 needed = LONG_WATCH;
@@ -243,7 +243,7 @@ impl Default for Watched {
 
 impl Watched {
     /// Takes a sample; gives what the core does not come out of.
-    fn look(&mut self, link: &mut Link, timer: &Timer, target: &Target) -> Result<Option<Startup>, Error> {
+    fn look(&mut self, link: &mut Link, timer: &Timer, map: &FlashMap) -> Result<Option<Startup>, Error> {
         let status = link.read(DHCSR)?;
         if status & DHCSR_S_RESET_ST != 0 {
             self.resets += 1;
@@ -269,7 +269,7 @@ impl Watched {
         {
             return Ok(Some(Startup::Fault { exception }));
         }
-        match locate(pc, target) {
+        match locate(pc, map) {
             seen @ Startup::Running { .. } => {
                 self.since.get_or_insert(timer.now());
                 self.last = seen;
@@ -298,9 +298,9 @@ impl Watched {
 
 /// Where the fault handlers of bootloader and firmware begin, by their vector tables, with the number of the exception. Of several
 /// that share one the lowest counts.
-fn fault_handlers(link: &mut Link, target: &Target) -> Result<Vec<(u32, u32)>, LinkError> {
+fn fault_handlers(link: &mut Link, map: &FlashMap) -> Result<Vec<(u32, u32)>, LinkError> {
     let mut handlers = Vec::new();
-    for image in [&target.regions.drv, &target.regions.boot] {
+    for image in [&map.regions.drv, &map.regions.boot] {
         let mut vectors = [0; FAULTS.len()];
         link.read_words(image.start + 4 * FAULTS[0], &mut vectors)?;
         handlers.extend(vectors.into_iter().map(|vector| vector & !1).zip(FAULTS));
@@ -331,13 +331,13 @@ fn stopped_by(link: &mut Link, status: u32) -> Result<Option<Startup>, LinkError
     Ok(FAULTS.contains(&exception).then_some(Startup::Fault { exception }))
 }
 
-fn locate(pc: u32, target: &Target) -> Startup {
+fn locate(pc: u32, map: &FlashMap) -> Startup {
     // All ones from a core that does not run (DDI 0403E C1.8.5), zero if there are no samples.
     if [0, u32::MAX].contains(&pc) {
         Startup::Unseen
-    } else if target.regions.drv.contains(&pc) {
+    } else if map.regions.drv.contains(&pc) {
         Startup::Running { pc, error: 0 }
-    } else if target.regions.boot.contains(&pc) {
+    } else if map.regions.boot.contains(&pc) {
         Startup::Bootloader { pc }
     } else {
         Startup::Lost { pc }

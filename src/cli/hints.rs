@@ -71,7 +71,7 @@ fn for_error(error: &anyhow::Error, typed: &CommandLine) -> Option<String> {
         ops::Error::BackupWithoutFlash => {
             let file = &*typed.value("FILE")?;
             let dump = Dump::open(Path::new(file)).ok();
-            let has_block = dump.is_some_and(|dump| !dump.blocks(dump.layout().data_block()).is_empty());
+            let has_block = dump.is_some_and(|dump| !dump.blocks(dump.layout().regions.data.start).is_empty());
             let data: &[_] = if has_block { &["--data", file] } else { &["--serial", "SERIAL", "--km", "KM"] };
             Some(typed.other(&[&["flash", "SCOOTER"], data].concat(), &TO_BOARD))
         }
@@ -96,8 +96,8 @@ fn file_of<'t>(typed: &'t CommandLine, option: &str) -> Option<Cow<'t, str>> {
 fn is_usable(file: &str, kind: Kind) -> bool {
     let Ok(image) = Image::open(Path::new(file)) else { return false };
     Target::all().iter().any(|target| {
-        let fit = Fit { rehearsal: RehearsalImages::Allowed, ..ops::fit(target, kind) };
-        image.clone().part(&fit.region).is_ok_and(|part| gates(&part, &fit).iter().all(|gate| gate.passed))
+        let fit = Fit { rehearsal: RehearsalImages::Allowed, ..Fit::new(target, kind) };
+        image.clone().part(&fit.region()).is_ok_and(|part| gates(&part, &fit).iter().all(|gate| gate.passed))
     })
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Foreign, foreign::foreign, sha256};
+use super::{Foreign, foreign::foreign, plain_bytes::is_whole_flash, sha256};
 use crate::block::{DataBlock, Uid};
 
 /// The version of the file's form.
@@ -111,7 +111,7 @@ impl BackupFile {
         let options =
             options.try_into().map_err(|bytes: Vec<u8>| BackupFileError::Length("option bytes", bytes.len()))?;
         let flash = document.flash.map(|bytes| bytes.decode("flash")).transpose()?;
-        if let Some(len) = flash.as_ref().map(Vec::len).filter(|len| ![0x1_0000, 0x2_0000].contains(len)) {
+        if let Some(len) = flash.as_ref().map(Vec::len).filter(|len| !is_whole_flash(*len)) {
             return Err(BackupFileError::Length("flash", len));
         }
         let block = document.block.map(|bytes| bytes.decode("data block")).transpose()?;

@@ -6,14 +6,17 @@
 
 use std::{fmt, ops::Range, path::Path};
 
-use super::{Image, ImageError, Kind, Layout, backup_file::BackupFile, inspect, inspect::FLASH, read_file};
+use super::{
+    Image, ImageError, Kind,
+    backup_file::BackupFile,
+    inspect,
+    inspect::{boot_region, longest_drv},
+    read_file,
+};
 use crate::{
     block::{DataBlock, LEN, Uid},
-    target::Target,
+    target::FlashMap,
 };
-
-/// Flash of the smaller chip.
-const SMALL: usize = 0x1_0000;
 
 /// What a file holds of a board.
 #[derive(Debug, Clone)]
@@ -97,29 +100,28 @@ impl Dump {
     }
 
     /// The flash map: by the DRV in it, else by where a data block is, else by its length.
-    pub fn layout(&self) -> Layout {
-        let drv = inspect::DRV..Layout::Kib128.staging();
+    pub fn layout(&self) -> &'static FlashMap {
+        let drv = longest_drv();
         let linked = self
             .image
             .clone()
             .and_then(|image| image.part(&drv).ok())
             .and_then(|part| inspect::inspect(&part.bytes).layout);
         let placed = || {
-            let places = self.placed().filter_map(|block| Layout::of_data_block(block.address?));
+            let places = self.placed().filter_map(|block| FlashMap::with_data_at(block.address?));
             places.into_iter().next()
         };
-        let is_large = || self.upper == Upper::Own && self.end().is_some_and(|end| end > FLASH + SMALL as u32);
-        linked.or_else(placed).unwrap_or(if is_large() { Layout::Kib128 } else { Layout::Kib64 })
+        let is_large =
+            || self.upper == Upper::Own && self.end().is_some_and(|end| end > FlashMap::smallest().flash.end);
+        linked.or_else(placed).unwrap_or(if is_large() { FlashMap::largest() } else { FlashMap::smallest() })
     }
 
     /// How much of it lies behind the flash that its map uses, in KiB, without erased flash and copies of the lower half. Boards
     /// of that map have no use for it.
     pub fn unused_kib(&self) -> usize {
-        let Some(image) = self.image.as_ref().filter(|_| self.layout() == Layout::Kib64 && self.upper == Upper::Own)
-        else {
-            return 0;
-        };
-        let end = (FLASH + SMALL as u32).saturating_sub(image.base.unwrap_or(FLASH)) as usize;
+        let Some(image) = self.image.as_ref().filter(|_| self.upper == Upper::Own) else { return 0 };
+        let flash = &self.layout().flash;
+        let end = flash.end.saturating_sub(image.base.unwrap_or(flash.start)) as usize;
         let behind = image.bytes.get(end..).filter(|_| image.is_dump()).unwrap_or_default();
         behind.chunks(1024).filter(|page| page.iter().any(|byte| *byte != 0xFF)).count()
     }
@@ -160,10 +162,8 @@ impl Dump {
 
     /// The data blocks at the places where boards have them.
     fn placed(&self) -> impl Iterator<Item = Block> + '_ {
-        let mut places: Vec<u32> = Target::all().iter().map(|target| target.regions.data.start).collect();
-        places.sort_unstable();
-        places.dedup();
-        places.into_iter().filter_map(|address| {
+        FlashMap::all().iter().filter_map(|map| {
+            let address = map.regions.data.start;
             let region = address..address + LEN as u32;
             if !self.missing(&region).is_empty() {
                 return None;
@@ -181,7 +181,7 @@ impl Dump {
     /// Where it ends; what an upper half repeats does not count.
     fn end(&self) -> Option<u32> {
         let image = self.image.as_ref()?;
-        let len = if self.upper == Upper::Mirror { SMALL } else { image.bytes.len() };
+        let len = if self.upper == Upper::Mirror { FlashMap::smallest().flash.len() } else { image.bytes.len() };
         image.base?.checked_add(len as u32)
     }
 }
@@ -193,7 +193,7 @@ impl fmt::Display for Dump {
         if image.is_dump() {
             write!(f, ", {} KiB of flash", image.bytes.len().div_ceil(1024))?;
         }
-        if let Some(base) = image.base.filter(|base| *base != FLASH) {
+        if let Some(base) = image.base.filter(|base| *base != boot_region().start) {
             write!(f, " from {base:#010x}")?;
         }
         f.write_str(match self.upper {
@@ -206,10 +206,11 @@ impl fmt::Display for Dump {
 }
 
 fn upper_half(image: &Image) -> Upper {
-    if image.base != Some(FLASH) || image.bytes.len() != 2 * SMALL {
+    let half = FlashMap::smallest().flash.len();
+    if image.base != Some(boot_region().start) || image.bytes.len() != 2 * half {
         return Upper::Own;
     }
-    let (lower, upper) = image.bytes.split_at(SMALL);
+    let (lower, upper) = image.bytes.split_at(half);
     match upper.iter().all(|byte| *byte == 0xFF) {
         true => Upper::Blank,
         false if lower == upper => Upper::Mirror,
@@ -219,8 +220,8 @@ fn upper_half(image: &Image) -> Upper {
 
 /// The firmware in a dump; none if that is blank, or if the image is not a dump.
 pub(super) fn firmware_of(image: &Image) -> Option<Image> {
-    let region = inspect::DRV..Dump::of(image.clone()).layout().staging();
-    image.is_dump().then(|| image.clone().part(&region).ok()).flatten()
+    let region = &Dump::of(image.clone()).layout().regions.drv;
+    image.is_dump().then(|| image.clone().part(region).ok()).flatten()
 }
 
 #[cfg(test)]
@@ -231,6 +232,7 @@ mod tests {
         image::sample::Sample,
     };
 
+    const FLASH: u32 = 0x0800_0000;
     const BOOT: Range<u32> = 0x0800_0000..0x0800_1000;
     const DRV: Range<u32> = 0x0800_1000..0x0800_8400;
     const PLACE: u32 = 0x0800_F800;
@@ -240,17 +242,17 @@ mod tests {
         DataBlock::template().with_serial(serial).with_mileage(Mileage::from_km(7).unwrap()).with_uid(Uid([1, 2, 3]))
     }
 
-    fn flash_of(layout: Layout) -> Vec<u8> {
-        let mut flash = vec![0xFF; if layout == Layout::Kib64 { 0x1_0000 } else { 0x2_0000 }];
+    fn flash_of(map: &FlashMap) -> Vec<u8> {
+        let mut flash = vec![0xFF; map.flash.len()];
         flash[..3000].copy_from_slice(&Sample::boot(3000).bytes());
-        flash[0x1000..0x1000 + 5000].copy_from_slice(&Sample::drv(5000).layout(layout).bytes());
-        let at = (layout.data_block() - FLASH) as usize;
+        flash[0x1000..0x1000 + 5000].copy_from_slice(&Sample::drv(5000).layout(map).bytes());
+        let at = (map.regions.data.start - FLASH) as usize;
         flash[at..at + 512].copy_from_slice(block("00012345").as_bytes());
         flash
     }
 
     fn flash() -> Vec<u8> {
-        flash_of(Layout::Kib64)
+        flash_of(FlashMap::smallest())
     }
 
     fn read(bytes: &[u8]) -> Dump {
@@ -318,16 +320,16 @@ mod tests {
         for (bytes, address, form) in forms {
             let dump = read(&bytes);
             assert_eq!(dump.blocks(PLACE), [Block { block: block("00012345"), address }], "{form}");
-            assert_eq!((dump.to_string().as_str(), dump.layout()), (form, Layout::Kib64));
+            assert_eq!((dump.to_string().as_str(), dump.layout()), (form, FlashMap::smallest()));
         }
     }
 
     #[test]
     fn a_large_board_has_its_block_elsewhere() {
-        let dump = read(&flash_of(Layout::Kib128));
-        assert_eq!((dump.layout(), dump.blocks(0x0801_C000)[0].address), (Layout::Kib128, Some(0x0801_C000)));
-        let half = read(&flash_of(Layout::Kib128)[..0x1_0000]);
-        assert_eq!((half.layout(), half.blocks(0x0801_C000).len()), (Layout::Kib128, 0));
+        let dump = read(&flash_of(FlashMap::largest()));
+        assert_eq!((dump.layout(), dump.blocks(0x0801_C000)[0].address), (FlashMap::largest(), Some(0x0801_C000)));
+        let half = read(&flash_of(FlashMap::largest())[..0x1_0000]);
+        assert_eq!((half.layout(), half.blocks(0x0801_C000).len()), (FlashMap::largest(), 0));
         let place = 0x0801_C000..0x0801_C400;
         assert_eq!(half.missing(&place), std::slice::from_ref(&place));
     }

@@ -10,16 +10,13 @@ use std::{
 };
 
 use super::{
-    Catalog, Dump, Entry, Exactness, FirmwareType, Image, ImageError, Kind, MAX_FILE, PackageError, inspect, is_zip,
-    package, read_file, tenths,
+    Catalog, Dump, Entry, Exactness, FirmwareType, Image, ImageError, Kind, MAX_FILE, PackageError, is_zip, package,
+    read_file, tenths,
 };
-use crate::printable::quoted_path;
+use crate::{printable::quoted_path, target::FlashMap};
 
 /// Files looked at in one search, at most: a clone of a firmware collection has some hundreds.
 const MAX_FILES: usize = 20_000;
-/// The longest file that is an image or a dump as it stands, option bytes included; only packages and Intel HEX files are
-/// longer.
-const MAX_PLAIN: u64 = 0x2_0000 + 16;
 /// Folders inside folders, at most.
 const MAX_DEPTH: usize = 12;
 
@@ -201,7 +198,7 @@ fn files(folder: &Path, stop: &AtomicBool) -> Result<Vec<PathBuf>, FindError> {
 /// The known images in one file: one, or in a dump or a zip several.
 fn known_in(path: &Path) -> Vec<FoundImage> {
     let usable = |data: fs::Metadata| {
-        data.is_file() && data.len() <= MAX_FILE as u64 && (data.len() <= MAX_PLAIN || may_be_longer(path))
+        data.is_file() && data.len() <= MAX_FILE as u64 && (data.len() <= longest_dump() || may_be_longer(path))
     };
     if !fs::metadata(path).is_ok_and(usable) {
         return vec![];
@@ -216,9 +213,8 @@ fn known_in(path: &Path) -> Vec<FoundImage> {
         if !image.is_dump() {
             return vec![image];
         }
-        let layout = Dump::of(image.clone()).layout();
-        let regions = [inspect::FLASH..inspect::DRV, inspect::DRV..layout.staging()];
-        regions.into_iter().filter_map(|region| image.clone().part(&region).ok()).collect()
+        let regions = &Dump::of(image.clone()).layout().regions;
+        [&regions.boot, &regions.drv].into_iter().filter_map(|region| image.clone().part(region).ok()).collect()
     };
     let found = |image: Image| {
         let known = Catalog::builtin().identify(&image.bytes)?;
@@ -233,6 +229,12 @@ fn too_large_zip(path: PathBuf) -> Option<TooLarge> {
     let data = fs::metadata(&path).ok().filter(fs::Metadata::is_file)?;
     let is_zip = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("zip"));
     (is_zip && data.len() > MAX_FILE as u64).then_some(TooLarge { path, bytes: data.len() })
+}
+
+/// The longest file that is an image or a dump as it stands, option bytes included; only packages and Intel HEX files are
+/// longer.
+fn longest_dump() -> u64 {
+    FlashMap::largest().flash.len() as u64 + 16
 }
 
 /// True for the beginning of a zip or of an Intel HEX file.

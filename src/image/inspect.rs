@@ -3,81 +3,34 @@
 //! Found by disassembling the vendor's images and checked on all of them; addresses are those of the bootloader's flash
 //! maps (`boot.bin` and `es2_boot.bin` of `M365_DRV_STLINK`).
 
-use std::{fmt, ops::Range};
-
-use serde::Serialize;
+use std::ops::Range;
 
 use super::thumb;
-use crate::version::Version;
+use crate::{
+    block::Uid,
+    target::{FlashMap, Regions, gigadevice},
+    version::Version,
+};
 
-/// First address of flash, and of the bootloader.
-pub(super) const FLASH: u32 = 0x0800_0000;
-/// First address of the DRV on every board.
-pub(super) const DRV: u32 = 0x0800_1000;
-
-/// Where the chip keeps its UID, which every DRV compares with its data block.
-const UID: u32 = 0x1FFF_F7E8;
-
-/// No image is longer than the largest flash.
-const MAX_LENGTH: usize = 0x2_0000;
-
-/// The two flash maps that DRV images are linked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub enum Layout {
-    /// 64 KiB: the Xiaomi scooters.
-    #[serde(rename = "64k")]
-    Kib64,
-    /// 128 KiB: Ninebot ES and 4 Pro.
-    #[serde(rename = "128k")]
-    Kib128,
+/// The bootloader's region, which is the same on every flash map.
+pub(super) fn boot_region() -> Range<u32> {
+    FlashMap::smallest().regions.boot.clone()
 }
 
-impl Layout {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Kib64, Self::Kib128];
-
-    /// Address of the data block.
-    pub const fn data_block(self) -> u32 {
-        match self {
-            Self::Kib64 => 0x0800_F800,
-            Self::Kib128 => 0x0801_C000,
-        }
-    }
-
-    /// Address of the bootloader's update record, which bootloader and DRV both name.
-    pub const fn update_record(self) -> u32 {
-        match self {
-            Self::Kib64 => 0x0800_FC00,
-            Self::Kib128 => 0x0801_F800,
-        }
-    }
-
-    /// Where an update is staged, which is where the DRV's region ends.
-    pub const fn staging(self) -> u32 {
-        match self {
-            Self::Kib64 => 0x0800_8400,
-            Self::Kib128 => 0x0800_E800,
-        }
-    }
-
-    /// What every DRV of this layout names.
-    const fn addresses(self) -> [u32; 4] {
-        [self.data_block(), self.update_record(), self.staging(), UID]
-    }
-
-    /// The layout with its data block at an address.
-    pub fn of_data_block(address: u32) -> Option<Self> {
-        Self::ALL.into_iter().find(|layout| layout.data_block() == address)
-    }
+/// Where a DRV is, whichever flash map it is linked for: it begins at the same address on all of them.
+pub(super) fn longest_drv() -> Range<u32> {
+    FlashMap::largest().regions.drv.clone()
 }
 
-impl fmt::Display for Layout {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Kib64 => "64 KiB",
-            Self::Kib128 => "128 KiB",
-        })
-    }
+/// What every DRV for a flash map names.
+fn addresses(map: &FlashMap) -> [u32; 4] {
+    let Regions { data, update, staging, .. } = &map.regions;
+    [data.start, update.start, staging.start, Uid::ADDRESS]
+}
+
+/// Whether a word can be a stack pointer: the bootloader's own test.
+pub(super) fn is_stack_pointer(word: u32) -> bool {
+    word & 0x2FFE_0000 == 0x2000_0000
 }
 
 /// What an image says of itself.
@@ -92,7 +45,7 @@ pub struct Inspection {
     /// The version that the code writes into register 0x1A; none if that is not certain.
     pub version: Option<Version>,
     /// The flash map whose addresses the code holds; none where it holds those of neither or of both.
-    pub layout: Option<Layout>,
+    pub layout: Option<&'static FlashMap>,
     /// The addresses that every DRV of that flash map names and this image does not.
     pub unnamed: Vec<u32>,
     /// True where the code compares the chip's product number with those of GD32E103 and GD32F103, as all images do
@@ -106,12 +59,9 @@ pub struct Inspection {
 
 /// Looks at the bytes of one image, beginning with its vector table.
 pub fn inspect(bytes: &[u8]) -> Inspection {
-    let layout = match Layout::ALL.map(|layout| names(bytes, layout)) {
-        [true, false] => Some(Layout::Kib64),
-        [false, true] => Some(Layout::Kib128),
-        _ => None,
-    };
-    let addresses = layout.into_iter().flat_map(Layout::addresses);
+    let mut named = FlashMap::all().iter().filter(|map| names(bytes, map));
+    let layout = named.next().filter(|_| named.next().is_none());
+    let addresses = layout.into_iter().flat_map(addresses);
     let unnamed: Vec<u32> = addresses.filter(|&address| !thumb::holds(bytes, address)).collect();
     let ident = ident(bytes);
     // One store is enough in what can be nothing else than a DRV for these boards.
@@ -123,8 +73,7 @@ pub fn inspect(bytes: &[u8]) -> Inspection {
         ident,
         layout,
         unnamed,
-        // FMC_PID at 0x40022100: 0x48424333 GD32E103, 0x41424333 GD32F103 (the vendor's own test in 1S 3.1.9).
-        gd32_aware: [0x4842_4333, 0x4142_4333].iter().all(|&product| thumb::holds(bytes, product)),
+        gd32_aware: [gigadevice::GD32E103, gigadevice::GD32F103].iter().all(|&id| thumb::holds(bytes, id)),
         length: StartUp::find(bytes).map(|start_up| start_up.length),
         entropy: entropy(bytes),
     }
@@ -133,13 +82,16 @@ pub fn inspect(bytes: &[u8]) -> Inspection {
 /// True for code that names the update record and nothing else of what every DRV names: firmware of batteries does so.
 pub(super) fn is_of_a_battery(bytes: &[u8]) -> bool {
     let has = |address| thumb::holds(bytes, address);
-    let of = |layout: Layout| has(layout.update_record()) && !has(layout.data_block()) && !has(layout.staging());
-    Layout::ALL.into_iter().any(of) && !has(UID)
+    let of = |map: &FlashMap| {
+        let Regions { data, update, staging, .. } = &map.regions;
+        has(update.start) && !has(data.start) && !has(staging.start)
+    };
+    FlashMap::all().iter().any(of) && !has(Uid::ADDRESS)
 }
 
-/// True if the code holds an address that only this layout has.
-fn names(bytes: &[u8], layout: Layout) -> bool {
-    [layout.data_block(), layout.update_record()].iter().any(|&address| thumb::holds(bytes, address))
+/// True if the code holds an address that only this map has.
+fn names(bytes: &[u8], map: &FlashMap) -> bool {
+    [&map.regions.data, &map.regions.update].iter().any(|region| thumb::holds(bytes, region.start))
 }
 
 fn ident(bytes: &[u8]) -> Option<String> {
@@ -179,6 +131,12 @@ fn only_repeated(sorted: &[u16]) -> Option<u16> {
     first.filter(|_| second.is_none()).map(|group| group[0])
 }
 
+/// Address of the first byte of an image, by its reset vector.
+pub(super) fn base(bytes: &[u8]) -> Option<u32> {
+    let (boot, drv) = (boot_region(), longest_drv());
+    Some(if thumb::word(bytes, 4)? < drv.start { boot.start } else { drv.start })
+}
+
 /// The table that armcc's start-up code walks: rows of (load address, run address, length, routine).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct StartUp {
@@ -196,7 +154,7 @@ impl StartUp {
         // adds r4,#16; cmp r4,r5; bcc
         const CODE: [u16; 12] =
             [0x4C06, 0x4D07, 0xE006, 0x68E0, 0xF040, 0x0301, 0xE894, 0x0007, 0x4798, 0x3410, 0x42AC, 0xD3F6];
-        let base = if thumb::word(bytes, 4)? < DRV { FLASH } else { DRV };
+        let base = base(bytes)?;
         let code: Vec<u8> = CODE.iter().flat_map(|half| half.to_le_bytes()).collect();
         let at = bytes.windows(code.len()).step_by(4).position(|window| window == code)? * 4;
         let (first, end) = (thumb::word(bytes, at + 28)?, thumb::word(bytes, at + 32)?);
@@ -205,13 +163,15 @@ impl StartUp {
             return None;
         }
         let table = offset(first)?..offset(end)?;
-        if table.end > MAX_LENGTH {
+        // No image is longer than the largest flash.
+        let longest = FlashMap::largest().flash.len();
+        if table.end > longest {
             return None;
         }
         let last_row = table.end - 16;
         // If the table itself is missing, the image needs at least the table.
         let load = thumb::word(bytes, last_row).and_then(offset);
-        let length = load.filter(|load| (last_row..=MAX_LENGTH).contains(load)).unwrap_or(table.end);
+        let length = load.filter(|load| (last_row..=longest).contains(load)).unwrap_or(table.end);
         Some(Self { table, length })
     }
 }
@@ -236,14 +196,17 @@ mod tests {
         let image = Sample::drv(2000).ident("Scooter_Mi1S_V0").bytes();
         let seen = inspect(&image);
         assert_eq!((seen.stack_pointer, seen.reset), (Some(0x2000_2300), Some(0x0800_1101)));
-        assert_eq!((seen.ident.as_deref(), seen.layout), (Some("Scooter_Mi1S_V0"), Some(Layout::Kib64)));
+        assert_eq!((seen.ident.as_deref(), seen.layout), (Some("Scooter_Mi1S_V0"), Some(FlashMap::smallest())));
         assert!(!seen.gd32_aware);
-        let wide = inspect(&Sample::drv(2000).layout(Layout::Kib128).bytes());
-        assert_eq!((wide.layout, wide.unnamed), (Some(Layout::Kib128), vec![]));
-        let battery = Sample::drv(2000).only_update_record(Layout::Kib64).bytes();
+        let wide = inspect(&Sample::drv(2000).layout(FlashMap::largest()).bytes());
+        assert_eq!((wide.layout, wide.unnamed), (Some(FlashMap::largest()), vec![]));
+        let battery = Sample::drv(2000).only_update_record(FlashMap::smallest()).bytes();
         assert!(is_of_a_battery(&battery) && !is_of_a_battery(&image) && !is_of_a_battery(&[]));
         let other = inspect(&battery);
-        assert_eq!((other.layout, other.unnamed), (Some(Layout::Kib64), vec![0x0800_F800, 0x0800_8400, UID]));
+        assert_eq!(
+            (other.layout, other.unnamed),
+            (Some(FlashMap::smallest()), vec![0x0800_F800, 0x0800_8400, Uid::ADDRESS])
+        );
     }
 
     #[test]
@@ -279,7 +242,7 @@ mod tests {
         let (once, other) = ([0x40, 0xF2, 0x55, 0x10, 0xA0, 0x86], [0x40, 0xF2, 0x55, 0x50, 0xA0, 0x86]);
         let twice = [once, once].concat();
         let ident = || Sample::drv(2000).ident("NineBotScooter");
-        let battery = || Sample::drv(2000).only_update_record(Layout::Kib64);
+        let battery = || Sample::drv(2000).only_update_record(FlashMap::smallest());
         assert_eq!(version(Sample::drv(2000), &once), Some(Version(0x155)));
         for sample in [ident(), battery()] {
             assert_eq!(version(sample, &once), None);

@@ -49,7 +49,7 @@ pub use self::{
     foreign::Foreign,
     gates::{Fit, GATES, Gate, RehearsalImages, gates},
     hex::HexError,
-    inspect::{Inspection, Layout, inspect},
+    inspect::{Inspection, inspect},
     origin::{Origin, drv_region, origin},
     package::{DirectoryError, FirmwareType, Generation, InfoError, Model, Package, PackageError},
     report::{ImageReport, PartReport},
@@ -276,16 +276,16 @@ impl Image {
     fn of_backup(saved: BackupFile) -> Result<Self, ImageError> {
         let flash = saved.flash.ok_or(ImageError::NoFlash)?;
         let options = Some(saved.option_bytes).filter(plain_bytes::options_are_right);
-        Ok(Self { options, ..Self::new(flash, Some(inspect::FLASH), Format::Backup) })
+        Ok(Self { options, ..Self::new(flash, Some(inspect::boot_region().start), Format::Backup) })
     }
 
     /// Whether it holds more than one region of flash.
     pub fn is_dump(&self) -> bool {
         let Some(base) = self.base else { return false };
         let end = u64::from(base) + self.bytes.len() as u64;
-        // No DRV is longer than the larger map has room for.
-        let reaches = if base < inspect::DRV { inspect::DRV } else { Layout::Kib128.staging() };
-        (inspect::FLASH..=inspect::DRV).contains(&base) && end > reaches.into()
+        // No DRV is longer than the largest map has room for.
+        let (boot, drv) = (inspect::boot_region(), inspect::longest_drv());
+        boot.contains(&base) && end > boot.end.into() || base == drv.start && end > drv.end.into()
     }
 
     /// What it holds for a region: itself, or its share if it is a dump or a HEX file that begins before the region.
@@ -320,10 +320,14 @@ impl Image {
             _ if self.is_dump() => Kind::Unknown,
             (None, _) if plain_bytes::read(&self.bytes).format == Format::Data => Kind::Data,
             (None, _) => match thumb::word(&self.bytes, 4) {
-                Some(reset) if (inspect::FLASH..inspect::DRV).contains(&reset) => Kind::Boot,
+                Some(reset) if inspect::boot_region().contains(&reset) => Kind::Boot,
                 // Firmware of batteries begins at the same address.
-                Some(reset) if (inspect::DRV..Layout::Kib128.staging()).contains(&reset) => {
-                    if inspect::is_of_a_battery(&self.bytes) { Kind::Unknown } else { Kind::Drv }
+                Some(reset) if inspect::longest_drv().contains(&reset) => {
+                    if inspect::is_of_a_battery(&self.bytes) {
+                        Kind::Unknown
+                    } else {
+                        Kind::Drv
+                    }
                 }
                 // Damaged vectors do not hide what it was made from.
                 _ => match Catalog::builtin().nearest(&self.bytes) {

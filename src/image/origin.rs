@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::{
-    Catalog, Image, Kind, Layout, Package, inspect,
-    inspect::{DRV, FLASH},
+    Catalog, Image, Kind, Package, inspect,
+    inspect::{boot_region, longest_drv},
 };
 
 /// Firmware, and the scooters that it was made for.
@@ -19,10 +19,9 @@ pub struct Origin {
 /// Where the firmware is in flash that was read from its first address on, whichever flash map it was made for: a board may
 /// hold firmware for more flash than its scooter uses.
 pub fn drv_region(flash: &[u8], map: &Range<u32>) -> Range<usize> {
-    let start = ((DRV - FLASH) as usize).min(flash.len());
-    let end_of = |address: u32| ((address - FLASH) as usize).min(flash.len());
-    let long = start..end_of(Layout::Kib128.staging());
-    let own = start..end_of(map.end);
+    let offset = |address: u32| ((address - boot_region().start) as usize).min(flash.len());
+    let long = offset(longest_drv().start)..offset(longest_drv().end);
+    let own = long.start..offset(map.end);
     let bytes = &flash[long.clone()];
     let known = Catalog::builtin().source(bytes).filter(|entry| entry.kind == Kind::Drv).map(|entry| entry.size);
     let length = known.or_else(|| inspect(bytes).length);

@@ -3,16 +3,17 @@
 use std::ops::Range;
 
 use super::{
-    Format, Layout,
-    inspect::{DRV, FLASH},
+    Format,
+    inspect::{boot_region, is_stack_pointer, longest_drv},
     thumb,
 };
-use crate::block::{LEN, MAGIC, SIGNATURE};
+use crate::{
+    block::{LEN, MAGIC, SIGNATURE},
+    target::FlashMap,
+};
 
 /// Length of the option bytes.
 const OPTIONS: usize = 16;
-/// The two sizes of a whole flash.
-const WHOLE: [usize; 2] = [0x1_0000, 0x2_0000];
 
 /// What a file of plain bytes is.
 #[derive(Debug, PartialEq, Eq)]
@@ -45,7 +46,7 @@ pub(super) fn read(bytes: &[u8]) -> PlainBytes<'_> {
 fn without_options(bytes: &[u8]) -> (&[u8], Option<[u8; OPTIONS]>) {
     let Some((flash, tail)) = bytes.split_last_chunk::<OPTIONS>() else { return (bytes, None) };
     let are_right = options_are_right(tail);
-    if flash.len() % 1024 == 0 && (are_right || WHOLE.contains(&flash.len())) {
+    if flash.len() % 1024 == 0 && (are_right || is_whole_flash(flash.len())) {
         (flash, are_right.then_some(*tail))
     } else {
         (bytes, None)
@@ -57,44 +58,49 @@ pub(super) fn options_are_right(options: &[u8; OPTIONS]) -> bool {
     options.chunks_exact(2).all(|pair| pair[0] == !pair[1])
 }
 
+/// Whether a chip on these boards has as much flash.
+pub(super) fn is_whole_flash(len: usize) -> bool {
+    FlashMap::all().iter().any(|map| map.flash.len() == len)
+}
+
 /// The address at which a dump of more than one region begins; none for an image of one region.
 fn base(bytes: &[u8]) -> Option<u32> {
-    let behind_boot = (DRV - FLASH) as usize;
-    let drv_at = |at: usize| starts_in(bytes, at, DRV..Layout::Kib128.staging());
+    let (boot, drv) = (boot_region(), longest_drv());
+    let drv_at = |at: usize| starts_in(bytes, at, &drv);
     let is_blank = |at: usize| bytes[at..].iter().take(1024).all(|byte| *byte == 0xFF);
-    if drv_at(0) && !drv_at(behind_boot) {
+    if drv_at(0) && !drv_at(boot.len()) {
         // No DRV is longer than the larger map has room for.
-        let room = (Layout::Kib128.staging() - DRV) as usize;
-        return (bytes.len() > room).then_some(DRV);
+        return (bytes.len() > drv.len()).then_some(drv.start);
     }
-    let is_boot = starts_in(bytes, 0, FLASH..DRV);
-    let has_more = bytes.len() > behind_boot && (drv_at(behind_boot) || is_blank(behind_boot));
-    (WHOLE.contains(&bytes.len()) || is_boot && has_more).then_some(FLASH)
+    let has_more = bytes.len() > boot.len() && (drv_at(boot.len()) || is_blank(boot.len()));
+    (is_whole_flash(bytes.len()) || starts_in(bytes, 0, &boot) && has_more).then_some(boot.start)
 }
 
 /// The address in flash of bytes that a HEX file has at `base`. Flash is also seen from address 0 while a chip runs from it
 /// (RM0008 3.4), and some programs count from there.
 pub(super) fn address(base: u32, bytes: &[u8]) -> u32 {
-    let size = WHOLE[1] as u32;
-    if u64::from(base) + bytes.len() as u64 > u64::from(size) {
+    let flash = &FlashMap::largest().flash;
+    if u64::from(base) + bytes.len() as u64 > flash.len() as u64 {
         return base;
     }
-    let is_ours = starts_in(bytes, 0, FLASH + base..FLASH + size) || bytes.starts_with(&SIGNATURE);
-    if is_ours { FLASH + base } else { base }
+    let is_ours = starts_in(bytes, 0, &(flash.start + base..flash.end)) || bytes.starts_with(&SIGNATURE);
+    if is_ours { flash.start + base } else { base }
 }
 
 /// Whether a vector table stands there that leads into this region.
-pub(super) fn starts_in(bytes: &[u8], at: usize, region: Range<u32>) -> bool {
+fn starts_in(bytes: &[u8], at: usize, region: &Range<u32>) -> bool {
     let word = |at| thumb::word(bytes, at);
     let (Some(stack), Some(reset)) = (word(at), word(at + 4)) else { return false };
-    // The bootloader's own test of a stack pointer.
-    stack & 0x2FFE_0000 == 0x2000_0000 && reset % 2 == 1 && region.contains(&reset)
+    is_stack_pointer(stack) && reset % 2 == 1 && region.contains(&reset)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::image::sample::Sample;
+
+    const FLASH: u32 = 0x0800_0000;
+    const DRV: u32 = 0x0800_1000;
 
     fn flash() -> Vec<u8> {
         let mut flash = vec![0xFF; 0x1_0000];

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::{
-    inspect::{DRV, FLASH, StartUp},
+    inspect::{StartUp, base, longest_drv},
     thumb::{self, Flow},
 };
 
@@ -46,7 +46,7 @@ impl Way {
 impl Reach {
     /// Follows the code of one image, which begins with its vector table.
     pub(super) fn of(bytes: &[u8]) -> Self {
-        let base = if thumb::word(bytes, 4).is_some_and(|reset| reset < DRV) { FLASH } else { DRV };
+        let base = base(bytes).unwrap_or(longest_drv().start);
         let mut walk = Walk { bytes, base, seen: vec![false; bytes.len().div_ceil(2)], todo: vec![], needed: vec![] };
         walk.vectors();
         if let Some(start_up) = StartUp::find(bytes) {

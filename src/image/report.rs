@@ -5,15 +5,14 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{
-    Catalog, DerivedFrom, Dump, Exactness, Fit, Format, Gate, Image, Kind, Layout, Md5Digest, Package, Protects,
-    Sha256Digest,
-    dump::firmware_of,
-    gates, inspect,
-    inspect::{DRV, FLASH},
-    md5,
-    origin::scooters_of,
+    Catalog, DerivedFrom, Dump, Exactness, Fit, Format, Gate, Image, Kind, Md5Digest, Package, Protects, Sha256Digest,
+    dump::firmware_of, gates, inspect, md5, origin::scooters_of,
 };
-use crate::version::Version;
+use crate::{
+    block::{LEN, MAGIC},
+    target::FlashMap,
+    version::Version,
+};
 
 /// Everything that can be told of a file.
 #[derive(Debug, Clone, Serialize)]
@@ -50,7 +49,7 @@ pub struct ImageReport {
     /// Text at 0x100.
     pub ident: Option<String>,
     /// The flash map it is linked for.
-    pub layout: Option<Layout>,
+    pub layout: Option<&'static FlashMap>,
     /// Whether the code of a DRV knows the GD32 chips.
     pub gd32_aware: Option<bool>,
     /// When it switches read-out protection on.
@@ -157,14 +156,14 @@ fn parts(image: &Image) -> Vec<PartReport> {
     if !image.is_dump() {
         return vec![];
     }
-    let layout = Dump::of(image.clone()).layout();
-    let data = layout.data_block();
-    [FLASH..DRV, DRV..layout.staging(), data..data + 512]
+    let regions = &Dump::of(image.clone()).layout().regions;
+    let data = regions.data.start;
+    [regions.boot.clone(), regions.drv.clone(), data..data + LEN as u32]
         .into_iter()
         .filter_map(|region| {
             let part = image.clone().part(&region).ok()?;
             let known = Catalog::builtin().identify(&part.bytes).map(|known| known.entry);
-            let is_block = region.start == data && part.bytes.starts_with(&[0x5C, 0x51]);
+            let is_block = region.start == data && part.bytes.starts_with(&MAGIC.to_le_bytes());
             let kind = if is_block { Kind::Data } else { Image { format: Format::Bin, ..part.clone() }.kind() };
             Some(PartReport {
                 address: address(region.start),
@@ -197,7 +196,7 @@ mod tests {
 
     #[test]
     fn an_unknown_image_of_either_layout_passes_its_own_gates() {
-        for layout in Layout::ALL {
+        for layout in FlashMap::all() {
             let report = ImageReport::new(&Image::from_bytes(&Sample::drv(29_000).layout(layout).bytes()).unwrap());
             assert_eq!(report.layout, Some(layout));
             assert!(report.gates.iter().all(|gate| gate.passed), "{:?}", report.gates);
@@ -213,7 +212,7 @@ mod tests {
         let report = ImageReport::new(&Image::from_bytes(&flash).unwrap());
         let parts: Vec<_> = report.parts.iter().map(|part| (part.address.as_str(), part.kind)).collect();
         assert_eq!(parts, [("0x08000000", Kind::Boot), ("0x08001000", Kind::Drv), ("0x0800f800", Kind::Data)]);
-        assert_eq!((report.size, report.kind, report.layout), (0x1_0000, Kind::Unknown, Some(Layout::Kib64)));
+        assert_eq!((report.size, report.kind, report.layout), (0x1_0000, Kind::Unknown, Some(FlashMap::smallest())));
         let firmware = ImageReport::new(&Image::from_bytes(&Sample::drv(5000).bytes()).unwrap());
         let asked = |report: &ImageReport| report.gates.iter().map(|gate| (gate.name, gate.passed)).collect::<Vec<_>>();
         let address = |(name, _): &(&str, bool)| *name != "address";

@@ -1,6 +1,7 @@
 //! Hand-made images for the tests of this room.
 
-use super::inspect::{DRV, FLASH, Layout};
+use super::inspect::{boot_region, longest_drv};
+use crate::{block::Uid, target::FlashMap};
 
 /// Builds an image that passes for a DRV or a bootloader without a byte of anyone's firmware.
 pub(crate) struct Sample {
@@ -10,18 +11,18 @@ pub(crate) struct Sample {
 
 /// Where tests put code of their own.
 const CODE: usize = 0x140;
-/// The literal pool of the layout.
+/// The literal pool with the addresses of the flash map.
 const POOL: usize = 0x120;
 
 impl Sample {
-    /// A DRV for the 64 KiB layout, so many bytes long (at least 1 KiB).
+    /// A DRV for 64 KiB of flash, so many bytes long (at least 1 KiB).
     pub(crate) fn drv(len: usize) -> Self {
-        Self::at(DRV, 0x2000_2300, len).layout(Layout::Kib64)
+        Self::at(longest_drv().start, 0x2000_2300, len).layout(FlashMap::smallest())
     }
 
-    /// A bootloader for the 64 KiB layout.
+    /// A bootloader for 64 KiB of flash.
     pub(crate) fn boot(len: usize) -> Self {
-        Self::at(FLASH, 0x2000_0550, len).layout(Layout::Kib64)
+        Self::at(boot_region().start, 0x2000_0550, len).layout(FlashMap::smallest())
     }
 
     fn at(base: u32, stack: u32, len: usize) -> Self {
@@ -37,14 +38,15 @@ impl Sample {
         Self { bytes, base }
     }
 
-    pub(crate) fn layout(self, layout: Layout) -> Self {
-        let pool = [layout.data_block(), layout.update_record(), layout.staging(), 0x1FFF_F7E8];
+    pub(crate) fn layout(self, map: &FlashMap) -> Self {
+        let regions = &map.regions;
+        let pool = [regions.data.start, regions.update.start, regions.staging.start, Uid::ADDRESS];
         self.put(POOL, &bytes_of(&pool))
     }
 
-    /// What firmware of a battery has of a layout.
-    pub(crate) fn only_update_record(self, layout: Layout) -> Self {
-        self.put(POOL, &[0; 16]).put(POOL, &bytes_of(&[layout.update_record()]))
+    /// What firmware of a battery has of a flash map.
+    pub(crate) fn only_update_record(self, map: &FlashMap) -> Self {
+        self.put(POOL, &[0; 16]).put(POOL, &bytes_of(&[map.regions.update.start]))
     }
 
     pub(crate) fn ident(self, text: &str) -> Self {

@@ -48,7 +48,7 @@ fn save(job: &mut Job<'_>, backups: &BackupStore) -> Result<BackupReport, Error>
         let target = Target::for_chip(board.chip.flash_kib);
         let contents = Contents::read(job, &mut board, &status, target)?;
         if let Some(bytes) = contents.flash.clone() {
-            let parts = [Part { address: target.flash.start, bytes }];
+            let parts = [Part { address: target.map.flash.start, bytes }];
             let again = job.step(Step::Verify, |progress| board.compare(&parts, Step::Verify, progress));
             if let Comparison::Differs { address, .. } = again? {
                 return Err(crate::board::Error::from(LinkError::Unstable { what: "flash", address }).into());

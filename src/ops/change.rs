@@ -68,7 +68,7 @@ pub(super) fn set_options(
     }
     job.known.protection = None;
     job.known.done().options_written = true;
-    job.step(Step::Lock, |_| board.restore_options(target, wanted))?;
+    job.step(Step::Lock, |_| board.restore_options(&target.map, wanted))?;
     job.probes.ledger().matches_plan();
     job.known.protection = Some(protection).filter(|_| !wanted.protects());
     Ok(wanted)
@@ -114,7 +114,7 @@ impl Run<'_> {
             job.known.protection = None;
             // If the option bytes have been erased meanwhile, only this run knows what USER was.
             let unlock = |progress: &mut dyn Progress| {
-                board.remove_protection(target, status.protection, change.user, consent, progress)
+                board.remove_protection(&target.map, status.protection, change.user, consent, progress)
             };
             (board, erasure) = job.step(Step::Unlock, unlock)?;
             job.known.protection = Some(Protection::None);
@@ -150,8 +150,8 @@ impl Run<'_> {
             // The algorithm needs the clock and the peripherals as a reset leaves them.
             board.reset_and_halt()?;
         }
-        if !work.is_empty() && board.second_half(target)? == SecondHalf::Undecided {
-            board.prove_second_half(target, &work.pages, job.progress)?;
+        if !work.is_empty() && board.second_half(&target.map)? == SecondHalf::Undecided {
+            board.prove_second_half(&target.map, &work.pages, job.progress)?;
             work = job.step(Step::Examine, |_| examine(&mut board, change, Extent::Changes))?;
         }
         if work.pages.len() < self.left {
@@ -165,7 +165,7 @@ impl Run<'_> {
         } else {
             job.known.done().pages_erased += work.erases();
             job.known.done().bytes_programmed += work.programmed_bytes();
-            job.step(Step::Program, |progress| board.program(target, &work.pages, progress))?;
+            job.step(Step::Program, |progress| board.program(&target.map, &work.pages, progress))?;
         }
 
         let verified = job.step(Step::Verify, |progress| {

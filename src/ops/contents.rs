@@ -7,7 +7,7 @@ use crate::{
     block::{DataBlock, LEN, Mileage, Serial, Uid},
     board::{Board, Error, LinkError, PageBefore, PageWrite, Protection, Status, Stranger, progress::Step},
     image::drv_region,
-    target::Target,
+    target::{FlashMap, Target},
 };
 
 /// What a board holds before anything is changed.
@@ -33,7 +33,7 @@ impl Contents {
         target: &Target,
     ) -> Result<Self, Error> {
         let contents = job.step(Step::Rescue, |_| Self::find(board, status, target))?;
-        let map = contents.other_map.unwrap_or(target);
+        let map = &contents.other_map.unwrap_or(target).map;
         if let Some(flash) = contents.flash.as_deref() {
             job.known.found_boot = Firmware::of(region_of(map, flash, &map.regions.boot));
             job.known.found_drv = Firmware::of(&flash[drv_region(flash, &map.regions.drv)]);
@@ -60,11 +60,11 @@ impl Contents {
     fn find(board: &mut Board<'_>, status: &Status, target: &Target) -> Result<Self, Error> {
         let mut contents = Self { flash: None, block: None, other_map: None, strangers: Vec::new(), passed_over: None };
         if status.protection == Protection::None {
-            contents.flash = Some(board.read_flash(target)?);
+            contents.flash = Some(board.read_flash(&target.map)?);
             contents.find_block(board, target)?;
         }
         if !contents.has_whole_block(board.uid) {
-            let rescue = board.rescue(target)?;
+            let rescue = board.rescue(&target.map)?;
             match rescue.block {
                 Some(block) if contents.block.is_none() || block.is_whole(board.uid) => {
                     let in_flash = contents.block.replace((block, DataSource::Sram)).map(|(block, _)| block);
@@ -96,10 +96,10 @@ impl Contents {
     fn find_block(&mut self, board: &mut Board<'_>, target: &Target) -> Result<(), Error> {
         let Some(flash) = &self.flash else { return Ok(()) };
         let place = |target: &Target| {
-            let start = (target.regions.data.start - target.flash.start) as usize;
-            Some((target.regions.data.start, flash.get(start..start + LEN)?))
+            let start = (target.map.regions.data.start - target.map.flash.start) as usize;
+            Some((target.map.regions.data.start, flash.get(start..start + LEN)?))
         };
-        let others = Target::all().iter().filter(|other| other.regions != target.regions);
+        let others = Target::all().iter().filter(|other| other.map.regions != target.map.regions);
         let maps = std::iter::once((place(target), None)).chain(others.map(|other| (place(other), Some(other))));
         for (found, other) in maps {
             let Some((address, bytes)) = found else { continue };
@@ -142,7 +142,7 @@ impl Contents {
     /// Whether the bootloader's update record has the magic and a flag that is not zero (boot.bin, disassembled).
     pub(super) fn has_pending_update(&self, target: &Target) -> bool {
         let Some(flash) = &self.flash else { return false };
-        let record = region_of(target, flash, &target.regions.update);
+        let record = region_of(&target.map, flash, &target.map.regions.update);
         let word = |at: usize| u32::from_le_bytes([record[at], record[at + 1], record[at + 2], record[at + 3]]);
         word(0) == 0x505A && word(4) != 0
     }
@@ -150,7 +150,7 @@ impl Contents {
     /// Reads everything that is to be erased once more: what is saved of it is all that will be left.
     pub(super) fn confirm(&self, board: &mut Board<'_>, change: &Change<'_>) -> Result<(), Error> {
         let Some(flash) = &self.flash else { return Ok(()) };
-        let Target { flash: Range { start, .. }, page, .. } = *change.goal.target;
+        let FlashMap { flash: Range { start, .. }, page, .. } = change.goal.target.map;
         let whole = start..start + flash.len() as u32;
         let runs = change.work.pages.chunk_by(|one, next| one.address + page == next.address);
         let is_used = |pages: &&[PageWrite]| pages.iter().any(|page| page.before == PageBefore::Used);
@@ -183,6 +183,6 @@ pub(super) fn is_of_another_chip(block: &DataBlock, uid: Uid) -> bool {
 }
 
 /// A region of flash that was read from its first address on.
-pub(super) fn region_of<'f>(target: &Target, flash: &'f [u8], region: &Range<u32>) -> &'f [u8] {
-    &flash[(region.start - target.flash.start) as usize..(region.end - target.flash.start) as usize]
+pub(super) fn region_of<'f>(map: &FlashMap, flash: &'f [u8], region: &Range<u32>) -> &'f [u8] {
+    &flash[(region.start - map.flash.start) as usize..(region.end - map.flash.start) as usize]
 }

@@ -41,8 +41,8 @@ pub(super) struct Pages {
 
 impl Pages {
     pub(super) fn of(target: &Target, chip: &Chip) -> Self {
-        let kib = chip.flash_kib.unwrap_or(0).max(target.flash_kib());
-        Self { first: target.flash.start, page: target.page, count: kib * 1024 / target.page }
+        let kib = chip.flash_kib.unwrap_or(0).max(target.map.flash_kib());
+        Self { first: target.map.flash.start, page: target.map.page, count: kib * 1024 / target.map.page }
     }
 
     fn addresses(self) -> impl Iterator<Item = u32> {

@@ -3,7 +3,7 @@
 use super::{DataSource, Error, Findings, ForcedGate, Job, Wanted, contents::Contents};
 use crate::{
     block::Serial,
-    image::{Catalog, Kind, Layout, drv_region, inspect, origin},
+    image::{Catalog, Kind, drv_region, inspect, origin},
     target::Target,
     version::Version,
 };
@@ -96,7 +96,7 @@ impl Contents {
             }
         }
         if let Some(other) = self.other_map {
-            evidence.foreign.push(format!("a data block at {:#010x}", other.regions.data.start));
+            evidence.foreign.push(format!("a data block at {:#010x}", other.map.regions.data.start));
         }
         evidence
     }
@@ -104,7 +104,7 @@ impl Contents {
 
 /// The scooters that this one shares its controller with, itself among them.
 fn kin(target: &Target) -> impl Iterator<Item = &'static Target> {
-    Target::all().iter().filter(|other| other.regions == target.regions)
+    Target::all().iter().filter(|other| other.map.regions == target.map.regions)
 }
 
 impl Evidence {
@@ -134,24 +134,23 @@ impl Evidence {
 
     fn firmware(&mut self, flash: &[u8], target: &Target) {
         let slice = |start: u32, end: u32| {
-            let (start, end) = ((start - target.flash.start) as usize, (end - target.flash.start) as usize);
+            let (start, end) = ((start - target.map.flash.start) as usize, (end - target.map.flash.start) as usize);
             &flash[start.min(flash.len())..end.min(flash.len())]
         };
-        let boot = &target.regions.boot;
+        let boot = &target.map.regions.boot;
         if let Some(boot) = origin(slice(boot.start, boot.end), Kind::Boot)
             && !boot.scooters.contains(&target.name)
         {
             self.add(boot.name, &boot.scooters, target);
         }
         // The firmware begins at one address on all of these boards; where it has to end depends on the flash map.
-        let drv = &flash[drv_region(flash, &target.regions.drv)];
+        let drv = &flash[drv_region(flash, &target.map.regions.drv)];
         if let Some(drv) = origin(drv, Kind::Drv) {
             self.add(drv.name, &drv.scooters, target);
             return;
         }
-        let wanted = Layout::of_data_block(target.regions.data.start);
-        let drv = slice(target.regions.drv.start, target.regions.data.start.max(target.regions.drv.end));
-        if let Some(found) = inspect(drv).layout.filter(|found| Some(*found) != wanted) {
+        let drv = slice(target.map.regions.drv.start, target.map.regions.data.start.max(target.map.regions.drv.end));
+        if let Some(found) = inspect(drv).layout.filter(|found| **found != target.map) {
             self.foreign.push(format!("firmware for {found} of flash"));
         }
     }
@@ -196,6 +195,7 @@ mod tests {
         block::{DataBlock, Uid},
         image::sample::Sample,
         sim::BOOT,
+        target::FlashMap,
     };
 
     /// What a board with this firmware and this serial number holds, for the scooter asked for.
@@ -293,9 +293,9 @@ mod tests {
     fn a_flash_map_that_unknown_firmware_was_linked_for_speaks_against_the_other() {
         let unknown = |layout| Some(Sample::drv(20_000).layout(layout).bytes());
         let wide = "firmware for 128 KiB of flash";
-        assert_eq!(evidence(unknown(Layout::Kib128), "99999/00012345", "pro"), of(&[wide], &[], &[]));
-        assert_eq!(evidence(unknown(Layout::Kib64), "99999/00012345", "pro"), of(&[], &[], &[]));
-        let mixed = evidence(unknown(Layout::Kib128), "21886/00012345", "pro");
+        assert_eq!(evidence(unknown(FlashMap::largest()), "99999/00012345", "pro"), of(&[wide], &[], &[]));
+        assert_eq!(evidence(unknown(FlashMap::smallest()), "99999/00012345", "pro"), of(&[], &[], &[]));
+        let mixed = evidence(unknown(FlashMap::largest()), "21886/00012345", "pro");
         assert_eq!(mixed, of(&[wide], &[], &[PRO]));
         assert!(is_refused(mixed));
     }

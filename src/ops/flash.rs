@@ -127,7 +127,7 @@ fn carry_out<'p>(
 
 /// Lets the firmware run and watches it start.
 fn start(job: &mut Job<'_>, board: &mut Board<'_>, target: &Target) -> Result<(), Error> {
-    let startup = match job.step(Step::Startup, |_| board.start(target)) {
+    let startup = match job.step(Step::Startup, |_| board.start(&target.map)) {
         Ok(startup) => startup,
         Err(error) if error.is_link() => Startup::Unseen,
         Err(error) => return Err(error.into()),

@@ -74,7 +74,7 @@ impl<'a> Wanted<'a> {
         let mut plan = FlashPlan::of_images(target, &boot, &drv, &block)?;
         if contents.has_pending_update(target) {
             // The bootloader would copy what is staged over the firmware at its first start.
-            plan.blank(target.regions.update.start);
+            plan.blank(target.map.regions.update.start);
         }
         let goal = Goal { target, plan, options: None, may_stay_protected: false, forced };
         let (boot, drv) = (Firmware::of(&boot), Firmware::of(&drv));
@@ -128,8 +128,9 @@ impl Contents {
         let scooter = &wanted.target.name;
         let refuse = |reason| Error::NoImage { kind, scooter: scooter.clone(), chip: chip.firmware_name(), reason };
         let flash = self.flash.as_ref().ok_or(refuse("the chip is read-protected, and unlocking erases it"))?;
-        let regions = &wanted.target.regions;
-        let region = region_of(wanted.target, flash, if kind == Kind::Boot { &regions.boot } else { &regions.drv });
+        let regions = &wanted.target.map.regions;
+        let region =
+            region_of(&wanted.target.map, flash, if kind == Kind::Boot { &regions.boot } else { &regions.drv });
         let known = Catalog::builtin().identify(region).ok_or(refuse("it is unknown"))?;
         if !known.is_whole() {
             return Err(refuse("its end is missing"));

@@ -99,7 +99,7 @@ fn look<'p>(job: &mut Job<'p>, mut board: Board<'p>) -> Result<InfoReport, Error
         idcode: format!("{:#010x}", chip.idcode),
         dpidr: format!("{dpidr:#010x}"),
         protection: status.protection,
-        write_protected_pages: status.write_protected_pages(chip.flash_kib.unwrap_or(target.flash_kib())),
+        write_protected_pages: status.write_protected_pages(chip.flash_kib.unwrap_or(target.map.flash_kib())),
         option_bytes: status.option_bytes.into(),
         boot: job.known.found_boot.clone(),
         drv: job.known.found_drv.clone(),

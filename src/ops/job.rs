@@ -74,7 +74,7 @@ impl<'a> Job<'a> {
     /// Refuses a chip that is too small. One whose size register makes no sense is not refused for it: what the scooter needs is
     /// proved before it is relied on.
     pub(super) fn check_size(&mut self, board: &Board<'_>, target: &Target) -> Result<(), Error> {
-        let needed = target.flash_kib();
+        let needed = target.map.flash_kib();
         match board.chip.flash_kib {
             Some(found) if found < needed => Err(board::Error::TooSmall { found, needed }.into()),
             Some(_) => Ok(()),

@@ -48,6 +48,5 @@ pub use self::{
     restore::{RestoreReport, restore},
     verify::{VerifyReport, verify},
     wanted::{After, FlashRequest, Wanted},
-    wanted_images::fit,
     watchdog::Watchdog,
 };

@@ -120,15 +120,15 @@ pub struct Placed<'a> {
 impl FlashPlan {
     /// Plans the images, and the data block in its page.
     pub fn new(target: &Target, images: &[Placed<'_>], block: &DataBlock) -> Result<Self, Overlap> {
-        let data = Placed { address: target.regions.data.start, bytes: block.as_bytes() };
-        let mut plan = Self { parts: Vec::new(), page: target.page };
+        let data = Placed { address: target.map.regions.data.start, bytes: block.as_bytes() };
+        let mut plan = Self { parts: Vec::new(), page: target.map.page };
         for placed in images.iter().chain([&data]) {
             let mut bytes = placed.bytes.to_vec();
             bytes.resize(bytes.len().next_multiple_of(plan.page as usize), 0xFF);
             plan.parts.push(Part { address: placed.address, bytes });
         }
         plan.parts.sort_by_key(|part| part.address);
-        let ends = plan.parts.iter().skip(1).map(|next| next.address).chain([target.flash.end]);
+        let ends = plan.parts.iter().skip(1).map(|next| next.address).chain([target.map.flash.end]);
         for (part, end) in plan.parts.iter().zip(ends) {
             let room = end.saturating_sub(part.address) as usize;
             if part.bytes.len() > room {
@@ -140,7 +140,7 @@ impl FlashPlan {
 
     /// Plans these images and the data block for a scooter; an overlap is the gate that it fails.
     pub(super) fn of_images(target: &Target, boot: &[u8], drv: &[u8], block: &DataBlock) -> Result<Self, Error> {
-        let [boot_at, drv_at] = [target.regions.boot.start, target.regions.drv.start];
+        let [boot_at, drv_at] = [target.map.regions.boot.start, target.map.regions.drv.start];
         let images = [Placed { address: boot_at, bytes: boot }, Placed { address: drv_at, bytes: drv }];
         Self::new(target, &images, block).map_err(|overlap| {
             let kind = if overlap.address == boot_at { Kind::Boot } else { Kind::Drv };
@@ -150,7 +150,7 @@ impl FlashPlan {
 
     /// Plans all of flash to be this.
     pub fn whole(target: &Target, flash: &[u8]) -> Self {
-        Self { parts: vec![Part { address: target.flash.start, bytes: flash.to_vec() }], page: target.page }
+        Self { parts: vec![Part { address: target.map.flash.start, bytes: flash.to_vec() }], page: target.map.page }
     }
 
     /// Plans this page to be blank.
@@ -166,9 +166,9 @@ impl FlashPlan {
 
     /// The whole flash as the plan leaves a board that was blank.
     pub fn image(&self, target: &Target) -> Vec<u8> {
-        let mut image = vec![0xFF; target.flash.len()];
+        let mut image = vec![0xFF; target.map.flash.len()];
         for part in &self.parts {
-            let offset = (part.address - target.flash.start) as usize;
+            let offset = (part.address - target.map.flash.start) as usize;
             image[offset..offset + part.bytes.len()].copy_from_slice(&part.bytes);
         }
         image
@@ -194,8 +194,8 @@ impl FlashPlan {
 
     /// Whether a planned page cannot be written as the chip is now.
     fn is_write_protected(&self, target: &Target, status: &Status) -> bool {
-        let protected = status.write_protected_pages(target.flash.len() as u32 / target.page);
-        self.addresses().any(|address| protected.contains(&((address - target.flash.start) / target.page)))
+        let protected = status.write_protected_pages(target.map.flash.len() as u32 / target.map.page);
+        self.addresses().any(|address| protected.contains(&((address - target.map.flash.start) / target.map.page)))
     }
 
     /// What there is to do on a flash that is blank throughout.
@@ -211,7 +211,7 @@ impl FlashPlan {
     /// What there is to do on this flash, given whole.
     pub fn work_on_flash(&self, target: &Target, flash: &[u8], extent: Extent) -> Work {
         let slice = |part: &Part| {
-            let offset = (part.address - target.flash.start) as usize;
+            let offset = (part.address - target.map.flash.start) as usize;
             flash[offset..offset + part.bytes.len()].to_vec()
         };
         self.work_on(&self.parts.iter().map(slice).collect::<Vec<_>>(), extent)
@@ -274,7 +274,7 @@ mod tests {
     }
 
     fn plan(boot: &[u8], drv: &[u8]) -> FlashPlan {
-        let regions = &pro().regions;
+        let regions = &pro().map.regions;
         let images =
             [Placed { address: regions.boot.start, bytes: boot }, Placed { address: regions.drv.start, bytes: drv }];
         FlashPlan::new(pro(), &images, &DataBlock::template()).unwrap()
@@ -282,7 +282,7 @@ mod tests {
 
     #[test]
     fn an_image_that_reaches_into_the_next_is_never_planned() {
-        let regions = &pro().regions;
+        let regions = &pro().map.regions;
         let overlap = |boot: usize, drv: usize| {
             let (boot, drv) = (vec![1; boot], vec![2; drv]);
             let images = [
@@ -372,7 +372,7 @@ mod tests {
     #[test]
     fn a_pending_update_record_is_planned_blank() {
         let mut plan = plan(&[1; 16], &[2; 16]);
-        plan.blank(pro().regions.update.start);
+        plan.blank(pro().map.regions.update.start);
         let mut found = contents(&plan);
         found[3][..4].copy_from_slice(&0x505Au32.to_le_bytes());
         let work = plan.work_on(&found, Extent::Changes);
@@ -387,7 +387,7 @@ mod tests {
             let mut unique = addresses.clone();
             unique.dedup();
             prop_assert_eq!(&addresses, &unique);
-            let regions = [&pro().regions.boot, &pro().regions.drv, &pro().regions.data];
+            let regions = [&pro().map.regions.boot, &pro().map.regions.drv, &pro().map.regions.data];
             for (address, bytes) in plan.pages() {
                 prop_assert_eq!(bytes.len(), 1024);
                 prop_assert!(regions.iter().any(|region| region.contains(&address) && address + 1024 <= region.end));

@@ -134,7 +134,7 @@ fn remove<'p>(
             begun.wrote = true;
             let options = status.option_bytes.with_user(user);
             job.known.protection = None;
-            job.step(Step::Unlock, |_| board.restore_options(target, options))?;
+            job.step(Step::Unlock, |_| board.restore_options(&target.map, options))?;
             job.known.protection = Some(now);
             job.step(Step::Reset, |_| board.reset())?;
         } else {
@@ -155,7 +155,7 @@ fn remove<'p>(
     // Up to here nothing has been changed.
     begun.wrote = true;
     job.known.protection = None;
-    let remove = |progress: &mut dyn Progress| board.remove_protection(target, now, user, consent, progress);
+    let remove = |progress: &mut dyn Progress| board.remove_protection(&target.map, now, user, consent, progress);
     let (board, erasure) = job.step(Step::Unlock, remove)?;
     job.known.protection = Some(Protection::None);
     job.progress.on(board.event(Protection::None));
@@ -203,7 +203,7 @@ pub(super) fn set<'p>(
     let target = Target::for_chip(board.chip.flash_kib);
     job.known.protection = None;
     let protection = job.step(Step::Lock, |_| {
-        board.set_protection(target, options)?;
+        board.set_protection(&target.map, options)?;
         board.reset_and_halt()?;
         board.status().map(|status| status.protection)
     })?;

@@ -122,7 +122,7 @@ fn decide<'p>(
         job.known.forced = Some(goal.forced.clone());
         if file.uid.is_none() && contents.has_pending_update(target) {
             // The bootloader would copy what is staged over the firmware at its first start.
-            goal.plan.blank(target.regions.update.start);
+            goal.plan.blank(target.map.regions.update.start);
         }
         let user = goal.options.map_or_else(|| backups.user(found, status.option_bytes), |options| options.user());
         let change = Change::new(goal, (&status, contents.flash.as_deref()), (Extent::Changes, consent), user);

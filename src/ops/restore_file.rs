@@ -7,7 +7,7 @@ use crate::{
     block::{DataBlock, LEN, Uid},
     board::{Board, ChipKind, OptionBytes},
     image::{Dump, Fit, Gate, Image, Kind, RehearsalImages, gates, origin},
-    target::Target,
+    target::{FlashMap, Target},
 };
 
 /// Gates that do not matter to what was on a board already.
@@ -62,18 +62,19 @@ impl RestoreFile {
         let target = Target::for_chip(flash.len() as u32 / 1024);
         let options = Some(backup.option_bytes);
         // The flash map of the block shows the scooter, not the size of the chip.
-        let place = |map: &Target| (map.regions.data.start - map.flash.start) as usize;
-        let mut maps = std::iter::once(target).chain(Target::all()).map(place);
+        let place = |map: &FlashMap| (map.regions.data.start - map.flash.start) as usize;
+        let mut maps = std::iter::once(&target.map).chain(FlashMap::all()).map(place);
         let block = maps.find_map(|at| DataBlock::parse(flash.get(at..at + LEN)?).ok()).or(backup.block).map(Box::new);
         let content = Content::Flash(flash, block);
         Ok(Self { target, uid: Some(backup.uid), options, damaged: None, unused_kib: 0, forced: Vec::new(), content })
     }
 
     fn of_dump(dump: &Dump, path: &Path, forced: &[String]) -> Result<Self, Error> {
-        let place = dump.layout().data_block();
-        let same_map = || Target::all().iter().filter(|target| target.regions.data.start == place);
+        let map = dump.layout();
+        let place = map.regions.data.start;
+        let same_map = || Target::all().iter().filter(|target| target.map == *map);
         let target = same_map().next().unwrap_or(&Target::all()[0]);
-        let (boot, drv) = (dump.part(&target.regions.boot), dump.part(&target.regions.drv));
+        let (boot, drv) = (dump.part(&target.map.regions.boot), dump.part(&target.map.regions.drv));
         // The scooter that the firmware is of; with any other one the gates and messages would be about the wrong one.
         let origin = drv.as_ref().and_then(|drv| origin(&drv.bytes, Kind::Drv));
         let is_of = |target: &&Target| origin.as_ref().is_some_and(|origin| origin.scooters.contains(&target.name));
@@ -150,7 +151,7 @@ impl RestoreFile {
         let (serial, origin) = (parts.block.serial()?, origin(&parts.drv.bytes, Kind::Drv)?);
         let is_of = |target: &Target| origin.scooters.contains(&target.name);
         let owners: Vec<_> = Target::owners(serial).collect();
-        let same_map = Target::all().iter().filter(|target| target.regions == self.target.regions);
+        let same_map = Target::all().iter().filter(|target| target.map.regions == self.target.map.regions);
         let fitting = same_map.filter(|target| target.serial.fits(serial));
         let (owners, is_mixed) = if owners.is_empty() {
             let fitting: Vec<_> = fitting.collect();
@@ -173,14 +174,14 @@ impl RestoreFile {
     /// the flash map of the dump. Empty for a backup, which goes to its own board.
     pub(super) fn scooters(&self) -> Vec<&'static Target> {
         let Content::Parts(parts) = &self.content else { return Vec::new() };
-        let regions = &self.target.regions;
+        let regions = &self.target.map.regions;
         let origins = [origin(&parts.boot.bytes, Kind::Boot), origin(&parts.drv.bytes, Kind::Drv)];
         let of_serial = parts
             .block
             .serial()
             .map(|serial| Target::owners(serial).map(|target| target.name.clone()).collect::<Vec<_>>());
         let named: Vec<Vec<String>> = origins.into_iter().flatten().map(|origin| origin.scooters).collect();
-        let same_map = || Target::all().iter().filter(|target| target.regions == *regions);
+        let same_map = || Target::all().iter().filter(|target| target.map.regions == *regions);
         // What every one of them has tells nothing.
         let tells = |names: &Vec<String>| !names.is_empty() && !same_map().all(|target| names.contains(&target.name));
         let named: Vec<_> = named.into_iter().chain(of_serial).filter(tells).collect();
@@ -195,7 +196,8 @@ impl RestoreFile {
 /// Refuses the data block of a scooter that has another flash map than this one, or is not known.
 fn check_block(block: &DataBlock, target: &Target) -> Result<(), Error> {
     let Some(serial) = block.serial() else { return Ok(()) };
-    let mut same_map = Target::all().iter().filter(|other| other.regions.data.start == target.regions.data.start);
+    let mut same_map =
+        Target::all().iter().filter(|other| other.map.regions.data.start == target.map.regions.data.start);
     if same_map.any(|target| target.serial.fits(serial)) {
         return Ok(());
     }
@@ -211,19 +213,11 @@ fn check_firmware(
     chip: Option<ChipKind>,
     forced: &[String],
 ) -> Result<Vec<ForcedGate>, Error> {
-    let regions = &target.regions;
     let mut overridden = Vec::new();
-    for (kind, image, region) in [(Kind::Boot, boot, &regions.boot), (Kind::Drv, drv, &regions.drv)] {
+    for (kind, image) in [(Kind::Boot, boot), (Kind::Drv, drv)] {
         let Some(image) = image else { continue };
-        let fit = Fit {
-            kind,
-            region: region.clone(),
-            sram: target.sram.clone(),
-            data_block: regions.data.start,
-            scooter: &target.name,
-            chip: chip.map(ChipKind::firmware_name),
-            rehearsal: RehearsalImages::Allowed,
-        };
+        let (chip, rehearsal) = (chip.map(ChipKind::firmware_name), RehearsalImages::Allowed);
+        let fit = Fit { chip, rehearsal, ..Fit::new(target, kind) };
         let failed = gates(image, &fit).into_iter().filter(|gate| !gate.passed && !NOT_ASKED.contains(&gate.name));
         for Gate { name: gate, detail, .. } in failed {
             // Those who put a dump back swap firmware between scooters with one controller.
@@ -243,5 +237,5 @@ fn check_firmware(
 
 /// Whether one of these scooters has the flash map of this one.
 fn is_of_map(scooters: &[String], target: &Target) -> bool {
-    Target::all().iter().any(|other| other.regions == target.regions && scooters.contains(&other.name))
+    Target::all().iter().any(|other| other.map.regions == target.map.regions && scooters.contains(&other.name))
 }

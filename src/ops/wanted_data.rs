@@ -35,7 +35,7 @@ impl Wanted<'_> {
         let rule = &self.target.serial;
         let mut owners = Target::all().iter().filter(|target| target.serial.fits(serial)).peekable();
         let is_foreign = Target::unsupported_family(serial).is_some()
-            || owners.peek().is_some() && owners.all(|target| target.regions != self.target.regions);
+            || owners.peek().is_some() && owners.all(|target| target.map != self.target.map);
         if rule.fits(serial) || self.serial.is_some() && !is_foreign {
             return Ok(());
         }

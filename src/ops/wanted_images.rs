@@ -3,9 +3,8 @@
 use super::{Error, Wanted, report::ForcedGate};
 use crate::{
     board::ChipKind,
-    image::{self, Catalog, Fit, Gate, Image, Kind, RehearsalImages},
+    image::{self, Catalog, Fit, Gate, Image, Kind},
     printable::quoted_path,
-    target::Target,
 };
 
 /// An image that goes onto the board.
@@ -47,7 +46,8 @@ impl Wanted<'_> {
     /// The images that pass every gate that is not forced. If there are images and none passes, the refusal of the last.
     fn fitting(&self, kind: Kind, chip: Option<ChipKind>) -> Result<Vec<Chosen<'_>>, Error> {
         let images = if kind == Kind::Boot { self.boot } else { self.drv };
-        let fit = Fit { chip: chip.map(ChipKind::firmware_name), rehearsal: self.rehearsal, ..fit(self.target, kind) };
+        let fit =
+            Fit { chip: chip.map(ChipKind::firmware_name), rehearsal: self.rehearsal, ..Fit::new(self.target, kind) };
         let is_forced = |gate: &Gate| self.forced.iter().any(|forced| forced == gate.name);
         let mut fitting = Vec::new();
         let mut refusal = None;
@@ -74,25 +74,6 @@ impl Wanted<'_> {
                 Ok(fitting)
             }
         }
-    }
-}
-
-/// What an image of this kind has to fit on a scooter, on any chip.
-pub fn fit(target: &Target, kind: Kind) -> Fit<'_> {
-    let regions = &target.regions;
-    let region = match kind {
-        Kind::Boot => &regions.boot,
-        Kind::Data => &regions.data,
-        Kind::Drv | Kind::Unknown => &regions.drv,
-    };
-    Fit {
-        kind: if kind == Kind::Unknown { Kind::Drv } else { kind },
-        region: region.clone(),
-        sram: target.sram.clone(),
-        data_block: regions.data.start,
-        scooter: &target.name,
-        chip: None,
-        rehearsal: RehearsalImages::Refused,
     }
 }
 

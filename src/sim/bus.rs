@@ -13,6 +13,9 @@ use super::{
     time::Nanos,
 };
 
+// The addresses of the manuals stand here once more, and those of the chips in `chips`, so that a wrong one in the program is
+// noticed when it runs on the model.
+
 const SRAM: u32 = 0x2000_0000;
 const SRAM_BITS: u32 = 0x2200_0000;
 const PERIPHERAL_BITS: u32 = 0x4200_0000;

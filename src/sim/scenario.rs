@@ -113,11 +113,6 @@ impl FromStr for Scenario {
     }
 }
 
-/// Flash size in KiB of a chip, by the letter behind the number of pins in ST's part number (DS5319 table 64).
-fn flash_kib(part: &str) -> u16 {
-    if part.as_bytes().get("STM32F103C".len()) == Some(&b'B') { 128 } else { 64 }
-}
-
 /// The data block of the programmed boards.
 fn data_block(target: &Target) -> DataBlock {
     let mut block = DataBlock::template().with_uid(Uid(UID));
@@ -133,9 +128,9 @@ fn data_block(target: &Target) -> DataBlock {
 /// Builds the board of `scenario`, powered and (if it has a program) running, and the contact of its wires.
 pub(super) fn build(scenario: Scenario, target: &Target) -> (BoardModel, WireContact) {
     let chip = scenario.chip().facts();
-    let flash_kib = flash_kib(&target.chip);
+    let flash_kib = target.map.flash_kib() as u16;
     let app = if flash_kib > 64 { APP_128 } else { APP_64 };
-    let regions = &target.regions;
+    let regions = &target.map.regions;
     let mut flash = match chip.family {
         Family::F1 => vec![0xFF; usize::from(flash_kib) * 1024],
         Family::M0 => vec![0xFF; 32 * 1024],
@@ -204,11 +199,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_scooter_has_a_board_with_its_own_serial_and_flash_size() {
+    fn every_scooter_has_a_board_with_its_own_serial() {
         for target in Target::all() {
             let block = data_block(target);
             assert_eq!(block.as_bytes()[0x20..0x2E], *target.serial.example.as_bytes(), "{}", target.name);
-            assert_eq!(u32::from(flash_kib(&target.chip)), target.flash_kib(), "{}", target.name);
         }
     }
 }

@@ -1,30 +1,24 @@
-//! Reads the YAML files, which are part of the binary.
+//! Reads the descriptions of scooters, YAML files that are part of the binary.
 
-use std::{ops::Range, sync::LazyLock};
+use std::sync::LazyLock;
 
-use probe_rs_target::{ChipFamily, MemoryRegion};
+use include_dir::{Dir, include_dir};
 use serde::Deserialize;
 
-use super::{Algorithm, Regions, SerialRule, Target, names};
+use super::{FlashMap, SerialRule, Target, flash_map::texts, names};
 
-const CHIPS: &str = include_str!("../../targets/chips/stm32f1.yaml");
-const LAYOUTS: [&str; 2] =
-    [include_str!("../../targets/layouts/64k.yaml"), include_str!("../../targets/layouts/128k.yaml")];
-const SCOOTERS: [&str; 7] = [
-    include_str!("../../targets/scooters/m365.yaml"),
-    include_str!("../../targets/scooters/pro.yaml"),
-    include_str!("../../targets/scooters/1s.yaml"),
-    include_str!("../../targets/scooters/pro2.yaml"),
-    include_str!("../../targets/scooters/lite.yaml"),
-    include_str!("../../targets/scooters/mi3.yaml"),
-    include_str!("../../targets/scooters/es2.yaml"),
-];
+/// A new file is noticed when this file is compiled again.
+static SCOOTERS: Dir = include_dir!("$CARGO_MANIFEST_DIR/targets/scooters");
 
+/// A file in `targets/scooters`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Scooter {
+struct ScooterFile {
     name: String,
     title: String,
+    /// Place in lists; without one behind those that have one.
+    #[serde(default = "last")]
+    order: u32,
     #[serde(default)]
     aliases: Vec<String>,
     #[serde(default)]
@@ -33,23 +27,8 @@ struct Scooter {
     serial: SerialRule,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Layout {
-    name: String,
-    chip: String,
-    variables_end: u32,
-    regions: RegionTable,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RegionTable {
-    boot: Range<u32>,
-    drv: Range<u32>,
-    staging: Range<u32>,
-    data: Range<u32>,
-    update: Range<u32>,
+fn last() -> u32 {
+    u32::MAX
 }
 
 /// Why a description of a scooter is refused.
@@ -58,25 +37,16 @@ pub enum TargetError {
     /// It is not valid YAML, or has unknown or missing keys.
     #[error("invalid description of a scooter")]
     Yaml(#[source] yaml_serde::Error),
-    /// Its flash map does not exist, or the chip of that map does not.
+    /// Its flash map does not exist.
     #[error("unknown flash map {0:?}")]
-    UnknownLayout(String),
+    UnknownMap(String),
 }
-
-/// What the descriptions of scooters refer to.
-struct Maps {
-    family: ChipFamily,
-    layouts: [Layout; 2],
-}
-
-static MAPS: LazyLock<Maps> = LazyLock::new(|| Maps {
-    family: yaml_serde::from_str(CHIPS).expect("a test reads the chips"),
-    layouts: LAYOUTS.map(|text| yaml_serde::from_str(text).expect("a test reads the layouts")),
-});
 
 pub(super) fn all() -> &'static [Target] {
     static ALL: LazyLock<Vec<Target>> = LazyLock::new(|| {
-        let all: Vec<_> = SCOOTERS.map(|text| read(text).expect("a test reads the scooters")).into();
+        let mut all: Vec<_> = texts(&SCOOTERS).map(|text| parse(text).expect("a test reads the scooters")).collect();
+        all.sort_by_key(|(order, _)| *order);
+        let all: Vec<_> = all.into_iter().map(|(_, target)| target).collect();
         assert_eq!(names::clash(&all), None, "a name of two scooters");
         all
     });
@@ -84,39 +54,14 @@ pub(super) fn all() -> &'static [Target] {
 }
 
 pub(super) fn read(text: &str) -> Result<Target, TargetError> {
-    let scooter: Scooter = yaml_serde::from_str(text).map_err(TargetError::Yaml)?;
-    let layout = scooter.layout.clone();
-    assemble(scooter, &MAPS.layouts, &MAPS.family).ok_or(TargetError::UnknownLayout(layout))
+    parse(text).map(|(_, target)| target)
 }
 
-/// Puts scooter, flash map and chip together; `None` if one of them does not exist.
-fn assemble(scooter: Scooter, layouts: &[Layout], family: &ChipFamily) -> Option<Target> {
-    let layout = layouts.iter().find(|layout| layout.name == scooter.layout)?;
-    let chip = family.variants.iter().find(|chip| chip.name == layout.chip)?;
-    let algorithm = chip.flash_algorithms.first()?;
-    let algorithm = family.flash_algorithms.iter().find(|a| a.name == *algorithm)?;
-    let range = |range: &Range<u64>| Some(u32::try_from(range.start).ok()?..u32::try_from(range.end).ok()?);
-    let regions = &layout.regions;
-    Some(Target {
-        name: scooter.name,
-        title: scooter.title,
-        aliases: scooter.aliases,
-        makers: scooter.makers,
-        chip: layout.chip.clone(),
-        flash: range(chip.memory_map.iter().find_map(MemoryRegion::as_nvm_region).map(|r| &r.range)?)?,
-        sram: range(chip.memory_map.iter().find_map(MemoryRegion::as_ram_region).map(|r| &r.range)?)?,
-        variables_end: layout.variables_end,
-        page: u32::try_from(algorithm.flash_properties.sectors.first()?.size).ok()?,
-        regions: Regions {
-            boot: regions.boot.clone(),
-            drv: regions.drv.clone(),
-            staging: regions.staging.clone(),
-            data: regions.data.clone(),
-            update: regions.update.clone(),
-        },
-        serial: scooter.serial,
-        algorithm: Algorithm::from_description(algorithm)?,
-    })
+fn parse(text: &str) -> Result<(u32, Target), TargetError> {
+    let ScooterFile { name, title, order, aliases, makers, layout, serial } =
+        yaml_serde::from_str(text).map_err(TargetError::Yaml)?;
+    let map = FlashMap::named(&layout).ok_or(TargetError::UnknownMap(layout))?.clone();
+    Ok((order, Target { name, title, aliases, makers, map, serial }))
 }
 
 #[cfg(test)]
@@ -127,20 +72,34 @@ mod tests {
     fn every_scooter_of_the_folder_is_built_in_and_valid() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/targets/scooters");
         let files = std::fs::read_dir(folder).unwrap().count();
-        assert_eq!(files, all().len());
+        assert_eq!(
+            files,
+            all().len(),
+            "to build a new file in, save src/target/builtin.rs or run `cargo clean -p m365-drv`"
+        );
         for target in all() {
             assert_eq!(target.validate(), [], "{}", target.name);
         }
     }
 
     #[test]
-    fn a_misspelt_key_is_an_error() {
-        assert!(matches!(read(&SCOOTERS[0].replace("title:", "titel:")), Err(TargetError::Yaml(_))));
+    fn scooters_are_listed_in_the_order_that_their_files_give() {
+        let names: Vec<_> = all().iter().map(|target| target.name.as_str()).collect();
+        assert_eq!(names[..7], ["m365", "pro", "1s", "pro2", "lite", "mi3", "es2"]);
+    }
+
+    fn pro() -> &'static str {
+        SCOOTERS.get_file("pro.yaml").unwrap().contents_utf8().unwrap()
     }
 
     #[test]
-    fn an_unknown_layout_is_an_error() {
-        let error = read(&SCOOTERS[0].replace("layout: 64k", "layout: 32k")).unwrap_err();
+    fn a_misspelt_key_is_an_error() {
+        assert!(matches!(read(&pro().replace("title:", "titel:")), Err(TargetError::Yaml(_))));
+    }
+
+    #[test]
+    fn an_unknown_flash_map_is_an_error() {
+        let error = read(&pro().replace("layout: 64k", "layout: 32k")).unwrap_err();
         assert_eq!(error.to_string(), "unknown flash map \"32k\"");
     }
 }

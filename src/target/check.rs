@@ -1,6 +1,7 @@
 //! The rules for a target; the rest of the program relies on them.
 
 use super::{SerialRule, Target, names};
+use crate::block::Serial;
 
 /// A rule that a target breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -36,12 +37,12 @@ pub enum Violation {
 
 pub(super) fn violations(target: &Target) -> Vec<Violation> {
     let mut found = Vec::new();
-    let mut previous_end = target.flash.start;
-    for (name, region) in target.regions.iter() {
-        if region.is_empty() || region.start < target.flash.start || region.end > target.flash.end {
+    let mut previous_end = target.map.flash.start;
+    for (name, region) in target.map.regions.iter() {
+        if region.is_empty() || region.start < target.map.flash.start || region.end > target.map.flash.end {
             found.push(Violation::RegionOutside(name));
         }
-        if !region.start.is_multiple_of(target.page) || !region.end.is_multiple_of(target.page) {
+        if !region.start.is_multiple_of(target.map.page) || !region.end.is_multiple_of(target.map.page) {
             found.push(Violation::RegionUnaligned(name));
         }
         if region.start < previous_end {
@@ -49,10 +50,10 @@ pub(super) fn violations(target: &Target) -> Vec<Violation> {
         }
         previous_end = region.end;
     }
-    if target.regions.data.len() != target.page as usize {
+    if target.map.regions.data.len() != target.map.page as usize {
         found.push(Violation::DataNotOnePage);
     }
-    if target.serial.forms().any(|(pattern, example)| !fits(pattern, example)) {
+    if target.serial.forms().any(|(pattern, example)| !Serial::has_form(example, pattern)) {
         found.push(Violation::Example);
     }
     let SerialRule { prefixes, compared, .. } = &target.serial;
@@ -64,23 +65,14 @@ pub(super) fn violations(target: &Target) -> Vec<Violation> {
     if !names.all(|name| names::is_key(name)) {
         found.push(Violation::Name);
     }
-    if !target.sram.contains(&target.variables_end) {
+    if !target.map.sram.contains(&target.map.variables_end) {
         found.push(Violation::Variables);
     }
     // Five control words, as in the source of the algorithm.
-    if target.algorithm.code.len() != target.algorithm.control as usize + 5 * 4 {
+    if target.map.algorithm.code.len() != target.map.algorithm.control as usize + 5 * 4 {
         found.push(Violation::Algorithm);
     }
     found
-}
-
-fn fits(pattern: &str, text: &str) -> bool {
-    pattern.len() == text.len()
-        && pattern.bytes().zip(text.bytes()).all(|(wanted, found)| match wanted {
-            b'#' => found.is_ascii_digit(),
-            b'@' => found.is_ascii_digit() || found.is_ascii_uppercase(),
-            literal => literal == found,
-        })
 }
 
 #[cfg(test)]
@@ -95,18 +87,18 @@ mod tests {
             change(&mut target);
             target.validate()
         };
-        assert_eq!(broken(|t| t.regions.update.end += 0x400), [Violation::RegionOutside("update")]);
-        assert_eq!(broken(|t| t.regions.boot.start += 2), [Violation::RegionUnaligned("boot")]);
-        assert_eq!(broken(|t| t.regions.drv.start -= 0x400), [Violation::RegionOverlap("drv")]);
+        assert_eq!(broken(|t| t.map.regions.update.end += 0x400), [Violation::RegionOutside("update")]);
+        assert_eq!(broken(|t| t.map.regions.boot.start += 2), [Violation::RegionUnaligned("boot")]);
+        assert_eq!(broken(|t| t.map.regions.drv.start -= 0x400), [Violation::RegionOverlap("drv")]);
         assert_eq!(
-            broken(|t| t.regions.data.start -= 0x400),
+            broken(|t| t.map.regions.data.start -= 0x400),
             [Violation::RegionOverlap("data"), Violation::DataNotOnePage]
         );
         assert_eq!(broken(|t| t.serial.example.push('0')), [Violation::Example]);
         assert_eq!(broken(|t| t.serial.compared.push("263".into())), [Violation::Prefix]);
         assert_eq!(broken(|t| t.aliases.push("Pro 2".into())), [Violation::Name]);
         assert_eq!(broken(|t| t.makers.push(String::new())), [Violation::Name]);
-        assert_eq!(broken(|t| t.variables_end = 0), [Violation::Variables]);
-        assert_eq!(broken(|t| t.algorithm.code.truncate(64)), [Violation::Algorithm]);
+        assert_eq!(broken(|t| t.map.variables_end = 0), [Violation::Variables]);
+        assert_eq!(broken(|t| t.map.algorithm.code.truncate(64)), [Violation::Algorithm]);
     }
 }

@@ -6,12 +6,20 @@
 mod algorithm;
 mod builtin;
 mod check;
+mod flash_map;
+pub mod gigadevice;
 mod names;
 mod unsupported;
 
-use std::{collections::BTreeMap, ops::Range};
+use std::collections::BTreeMap;
 
-pub use self::{algorithm::Algorithm, builtin::TargetError, check::Violation, names::NameError};
+pub use self::{
+    algorithm::Algorithm,
+    builtin::TargetError,
+    check::Violation,
+    flash_map::{FlashMap, Regions},
+    names::NameError,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -28,51 +36,10 @@ pub struct Target {
     pub aliases: Vec<String>,
     /// Makers that people put before a name, written the same way.
     pub makers: Vec<String>,
-    /// The chip that the firmware was made for, by its name in `targets/chips`.
-    pub chip: String,
-    /// Addresses of main flash.
-    pub flash: Range<u32>,
-    /// Addresses of SRAM.
-    pub sram: Range<u32>,
-    /// End of the part of SRAM where the firmware keeps its variables, the live data block among them.
-    pub variables_end: u32,
-    /// Bytes that are erased together.
-    pub page: u32,
-    /// What is where in flash.
-    pub regions: Regions,
+    /// The flash map of its controller.
+    pub map: FlashMap,
     /// What a serial number looks like.
     pub serial: SerialRule,
-    /// The flash algorithm for the chip.
-    pub algorithm: Algorithm,
-}
-
-/// The regions of a controller's flash: half-open address ranges that begin and end at page boundaries.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Regions {
-    /// The bootloader.
-    pub boot: Range<u32>,
-    /// The DRV firmware; as long as the largest image that an update can bring.
-    pub drv: Range<u32>,
-    /// Where the running firmware puts an update before the bootloader copies it.
-    pub staging: Range<u32>,
-    /// The page of the 512-byte data block.
-    pub data: Range<u32>,
-    /// The bootloader's update record.
-    pub update: Range<u32>,
-}
-
-impl Regions {
-    /// Every region with its name, in address order.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Range<u32>)> {
-        [
-            ("boot", &self.boot),
-            ("drv", &self.drv),
-            ("staging", &self.staging),
-            ("data", &self.data),
-            ("update", &self.update),
-        ]
-        .into_iter()
-    }
 }
 
 /// The form that all Ninebots have.
@@ -169,7 +136,7 @@ impl Target {
     ///
     /// ```
     /// let pro = m365_drv::target::Target::builtin("pro").unwrap();
-    /// assert_eq!(pro.regions.data.start, 0x0800_f800);
+    /// assert_eq!(pro.map.regions.data.start, 0x0800_f800);
     /// ```
     pub fn builtin(name: &str) -> Option<&'static Self> {
         Self::all().iter().find(|target| target.name == name)
@@ -192,7 +159,7 @@ impl Target {
         builtin::read(text)
     }
 
-    /// All scooters, in the order in which they came to market.
+    /// All scooters, in the order of lists: Xiaomi's first, as they came to market.
     pub fn all() -> &'static [Self] {
         builtin::all()
     }
@@ -201,7 +168,7 @@ impl Target {
     /// another or an unknown size get the smallest map.
     pub fn for_chip(flash_kib: impl Into<Option<u32>>) -> &'static Self {
         let flash_kib = flash_kib.into();
-        Self::all().iter().find(|target| Some(target.flash_kib()) == flash_kib).unwrap_or(&Self::all()[0])
+        Self::all().iter().find(|target| Some(target.map.flash_kib()) == flash_kib).unwrap_or(&Self::all()[0])
     }
 
     /// The scooters whose serial numbers are known to begin like this one.
@@ -218,16 +185,6 @@ impl Target {
             let rule = &target.serial;
             is_supported && rule.prefixes.keys().chain(&rule.compared).any(begins)
         })
-    }
-
-    /// Size of main flash in KiB.
-    pub fn flash_kib(&self) -> u32 {
-        self.flash.len() as u32 / 1024
-    }
-
-    /// The page that holds `address`, as its first address.
-    pub fn page_of(&self, address: u32) -> u32 {
-        address - (address - self.flash.start) % self.page
     }
 
     /// Every rule that this target breaks; a built-in one breaks none.

@@ -29,7 +29,7 @@ pub(crate) fn open(path: &Path, place: Option<u32>) -> anyhow::Result<DataFile> 
     let bytes = files::read(path, Exit::Data)?;
     let what = || format!("no data block in {}", quoted_path(path));
     let dump = Dump::from_bytes(&bytes).meaning(Exit::Data, what)?;
-    let mut blocks = dump.blocks(place.unwrap_or_else(|| dump.layout().data_block())).into_iter();
+    let mut blocks = dump.blocks(place.unwrap_or_else(|| dump.layout().regions.data.start)).into_iter();
     match blocks.next() {
         Some(taken) => Ok(DataFile { dump, taken, others: blocks.collect() }),
         // What has about the length of a block was meant as one.

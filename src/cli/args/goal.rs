@@ -103,7 +103,7 @@ impl WantedArgs {
 
     /// The image in a file.
     fn image(&self, kind: Kind, file: &Path, context: &mut Context) -> anyhow::Result<Image> {
-        let regions = &self.scooter.regions;
+        let regions = &self.scooter.map.regions;
         let region = if kind == Kind::Boot { &regions.boot } else { &regions.drv };
         let image = Image::open_as(file, kind).and_then(|image| image.part(region));
         let image = image.meaning(Exit::Image, || format!("cannot use {}", quoted_path(file)))?;
@@ -146,7 +146,7 @@ fn custom(bytes: &[u8]) -> Option<String> {
 
 /// The data block in a block file, a backup or a dump.
 fn data_block(path: &Path, target: &Target, context: &mut Context) -> anyhow::Result<DataBlock> {
-    let opened = data_file::open(path, Some(target.regions.data.start))?;
+    let opened = data_file::open(path, Some(target.map.regions.data.start))?;
     if let Some(remark) = opened.remark(path) {
         context.warn("several-data-blocks", remark);
     }

@@ -74,12 +74,12 @@ impl Rehearsal {
     /// Our own image, for a rehearsal without one; `None` if the image on the board can stay.
     pub(crate) fn stand_in(&self, kind: Kind, target: &Target) -> Option<Image> {
         let (region, bytes) = match kind {
-            Kind::Boot => (&target.regions.boot, BOOT),
-            _ if target.flash_kib() > 64 => (&target.regions.drv, APP_128),
-            _ => (&target.regions.drv, APP_64),
+            Kind::Boot => (&target.map.regions.boot, BOOT),
+            _ if target.map.flash_kib() > 64 => (&target.map.regions.drv, APP_128),
+            _ => (&target.map.regions.drv, APP_64),
         };
         let flash = self.board.flash();
-        let place = (region.start - target.flash.start) as usize..(region.end - target.flash.start) as usize;
+        let place = (region.start - target.map.flash.start) as usize..(region.end - target.map.flash.start) as usize;
         let own = flash.get(place).filter(|_| !self.board.is_protected());
         let known = own.and_then(|bytes| Catalog::builtin().identify(bytes));
         let stays = known.is_some_and(|known| known.entry.kind == kind && known.entry.is_for(&target.name));

@@ -73,7 +73,7 @@ pub(crate) fn watchdog(software: bool) -> Watchdog {
 pub(crate) fn run(context: &mut Context, args: &FlashArgs) -> CommandResult {
     let wanted = args.wanted.read(context)?;
     let backups = args.backups.store(context)?;
-    let len = args.scooter().flash.len();
+    let len = args.scooter().map.flash.len();
     let image_out = args.image_out.as_deref().map(|path| NewFile::reserve(path, len, Exit::Usage)).transpose()?;
     let after = match (args.no_run, args.lock) {
         (true, _) => After::Stop,

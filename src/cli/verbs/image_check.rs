@@ -10,7 +10,6 @@ use m365_drv::{
     board::ChipKind,
     count::count,
     image::{self, Fit, Gate, Image, ImageReport, Kind, RehearsalImages},
-    ops,
     target::Target,
 };
 use serde::Serialize;
@@ -114,10 +113,10 @@ impl CheckArgs {
             return Ok((image, assumed));
         };
         // A file that holds more than a bootloader is taken for its DRV, as `--drv` takes it.
-        let is_short = image.bytes.len() <= target.regions.boot.len();
+        let is_short = image.bytes.len() <= target.map.regions.boot.len();
         let kind = if assumed.kind == Kind::Boot && !is_short { Kind::Drv } else { assumed.kind };
-        let fit = ops::fit(target, kind);
-        Ok((image.part(&fit.region)?, fit))
+        let fit = Fit::new(target, kind);
+        Ok((image.part(&fit.region())?, fit))
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
         derived_from::PAGE,
         reach::{Reach, Way},
     },
-    Case, Verdict, fail, pass,
+    Case, GateResult, fail, pass,
 };
 
 /// The shortest run that counts: one record of an Intel HEX file. The vendor's images have runs of 12 bytes at most, but
@@ -28,7 +28,7 @@ struct BlankRun {
     value: Option<u8>,
 }
 
-pub(super) fn hole(case: &Case) -> Verdict {
+pub(super) fn hole(case: &Case) -> GateResult {
     if !case.is_code() || case.image.is_dump() {
         return None;
     }
@@ -129,7 +129,7 @@ impl Case<'_> {
     }
 
     fn words(&self, run: &BlankRun, what: &str) -> String {
-        let base = self.image.base.unwrap_or(self.fit.region.start);
+        let base = self.image.base.unwrap_or(self.fit.region().start);
         let (len, address) = (run.place.len(), base + run.place.start as u32);
         match run.value {
             None => format!("{len} bytes at {address:#010x}{what}"),
@@ -141,7 +141,10 @@ impl Case<'_> {
 #[cfg(test)]
 mod tests {
     use super::super::{Fit, RehearsalImages, gates};
-    use crate::image::{Image, Kind, sample::Sample};
+    use crate::{
+        image::{Image, Kind, sample::Sample},
+        target::Target,
+    };
 
     /// A sample whose code jumps from 0x100 to 0x800 and stays there.
     fn jump() -> Sample {
@@ -153,15 +156,8 @@ mod tests {
 
     /// What the gate says; none if it lets the image pass.
     fn refusal(image: &Image) -> Option<String> {
-        let fit = Fit {
-            kind: Kind::Drv,
-            region: 0x0800_1000..0x0800_8400,
-            sram: 0x2000_0000..0x2000_5000,
-            data_block: 0x0800_F800,
-            scooter: "pro",
-            chip: None,
-            rehearsal: RehearsalImages::Allowed,
-        };
+        let pro = Target::builtin("pro").unwrap();
+        let fit = Fit { rehearsal: RehearsalImages::Allowed, ..Fit::new(pro, Kind::Drv) };
         let gate = gates(image, &fit).into_iter().find(|gate| gate.name == "hole").unwrap();
         (!gate.passed).then_some(gate.detail)
     }

@@ -2,10 +2,10 @@
 
 use super::{
     super::{Catalog, Kind},
-    Case, Verdict, fail, pass,
+    Case, GateResult, fail, pass,
 };
 
-pub(super) fn scooter(case: &Case) -> Verdict {
+pub(super) fn scooter(case: &Case) -> GateResult {
     let wanted = case.fit.scooter;
     let (what, scooters) = match (&case.known, &case.near) {
         (Some(known), _) => (known.entry.to_string(), known.entry.scooters.iter().map(String::as_str).collect()),
@@ -37,7 +37,7 @@ fn in_words(scooters: &[&str]) -> String {
     scooters.iter().map(|name| catalog.other(name).unwrap_or(name)).collect::<Vec<_>>().join(", ")
 }
 
-pub(super) fn ident(case: &Case) -> Verdict {
+pub(super) fn ident(case: &Case) -> GateResult {
     if case.fit.kind != Kind::Drv {
         return None;
     }
@@ -52,8 +52,8 @@ pub(super) fn ident(case: &Case) -> Verdict {
     fail(format!("its ident {text} is that of {}, not of {}", in_words(&scooters), a_supported(wanted)))
 }
 
-pub(super) fn layout(case: &Case) -> Verdict {
-    let wanted = case.layout.filter(|_| case.is_code())?;
+pub(super) fn layout(case: &Case) -> GateResult {
+    let wanted = Some(case.fit.map).filter(|_| case.is_code())?;
     let unnamed = &case.seen.unnamed;
     match (case.seen.layout, case.fit.kind) {
         (Some(found), Kind::Drv) if found == wanted && case.known.is_none() && !unnamed.is_empty() => {
@@ -63,13 +63,12 @@ pub(super) fn layout(case: &Case) -> Verdict {
         (Some(found), _) if found == wanted => pass(format!("linked for {wanted} of flash")),
         (Some(found), _) => fail(format!(
             "linked for {found} of flash, with its data at {:#010x} instead of {:#010x}",
-            found.data_block(),
-            wanted.data_block()
+            found.regions.data.start, wanted.regions.data.start
         )),
         // A catalogued image is what it is; our rehearsal images and the AT32 bootloader are among them.
         (None, _) if case.known.is_some() => pass("in the catalog"),
         (None, Kind::Drv) => {
-            fail(format!("contains no data block address, neither {:#010x} nor another one", wanted.data_block()))
+            fail(format!("contains no data block address, neither {:#010x} nor another one", wanted.regions.data.start))
         }
         (None, _) => pass("contains no address of either flash layout"),
     }
@@ -78,45 +77,40 @@ pub(super) fn layout(case: &Case) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{Fit, RehearsalImages, gates},
+        super::{Fit, gates},
         *,
     };
-    use crate::image::{Image, Layout, sample::Sample};
+    use crate::{
+        image::{Image, sample::Sample},
+        target::{FlashMap, Target},
+    };
 
-    fn failed(bytes: &[u8], scooter: &str, layout: Layout) -> Vec<(&'static str, String)> {
-        let fit = Fit {
-            kind: Kind::Drv,
-            region: 0x0800_1000..layout.staging(),
-            sram: 0x2000_0000..0x2000_5000,
-            data_block: layout.data_block(),
-            scooter,
-            chip: Some("stm32f103"),
-            rehearsal: RehearsalImages::Refused,
-        };
+    fn failed(bytes: &[u8], scooter: &str) -> Vec<(&'static str, String)> {
+        let fit = Fit { chip: Some("stm32f103"), ..Fit::new(Target::builtin(scooter).unwrap(), Kind::Drv) };
         let gates = gates(&Image::from_bytes(bytes).unwrap(), &fit);
         gates.into_iter().filter(|gate| !gate.passed).map(|gate| (gate.name, gate.detail)).collect()
     }
 
     #[test]
     fn firmware_of_a_battery_is_not_a_drv_although_its_vectors_would_do() {
-        let battery = Sample::drv(23_000).only_update_record(Layout::Kib64).bytes();
+        let battery = Sample::drv(23_000).only_update_record(FlashMap::smallest()).bytes();
         let fault =
             "does not contain 0x0800f800, 0x08008400, 0x1ffff7e8, which every DRV does: it is for another board";
-        assert_eq!(failed(&battery, "pro", Layout::Kib64), [("layout", fault.into())]);
+        assert_eq!(failed(&battery, "pro"), [("layout", fault.into())]);
     }
 
     #[test]
     fn an_image_that_calls_itself_another_scooter_is_refused() {
         let of = |ident| Sample::drv(27_000).ident(ident);
         for scooter in ["1s", "lite", "pro"] {
-            assert_eq!(failed(&of("Scooter_Mi1S_V0").bytes(), scooter, Layout::Kib64), []);
+            assert_eq!(failed(&of("Scooter_Mi1S_V0").bytes(), scooter), []);
         }
         let fault = "its ident Scooter_Mi1S_V0 is that of 1s, lite, pro, not of pro2";
-        assert_eq!(failed(&of("Scooter_Mi1S_V0").bytes(), "pro2", Layout::Kib64), [("ident", fault.into())]);
-        let other = of("Scooter_FF30_V0").layout(Layout::Kib128).bytes();
+        assert_eq!(failed(&of("Scooter_Mi1S_V0").bytes(), "pro2"), [("ident", fault.into())]);
+        let other = of("Scooter_FF30_V0").layout(FlashMap::largest()).bytes();
         let fault = "its ident Scooter_FF30_V0 is that of Ninebot F, Ninebot D, not of es2";
-        assert_eq!(failed(&other, "es2", Layout::Kib128), [("ident", fault.into())]);
+        assert_eq!(failed(&other, "es2"), [("ident", fault.into())]);
         let fault = "its ident F32_F45_BMS_V0 is not that of any scooter supported here";
-        assert_eq!(failed(&of("F32_F45_BMS_V0").bytes(), "pro", Layout::Kib64), [("ident", fault.into())]);
+        assert_eq!(failed(&of("F32_F45_BMS_V0").bytes(), "pro"), [("ident", fault.into())]);
     }
 }

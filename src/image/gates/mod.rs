@@ -12,13 +12,14 @@ use std::ops::Range;
 use serde::Serialize;
 
 use super::{
-    Catalog, DerivedFrom, Format, Identified, Image, Inspection, Kind, Layout, Package,
-    dump::firmware_of,
-    inspect,
-    inspect::{DRV, FLASH},
-    origin::scooters_of,
+    Catalog, DerivedFrom, Format, Identified, Image, Inspection, Kind, Package, dump::firmware_of, inspect,
+    inspect::is_stack_pointer, origin::scooters_of,
 };
-use crate::{block::DataBlock, printable::printable, target::Target};
+use crate::{
+    block::{DataBlock, LEN},
+    printable::printable,
+    target::{FlashMap, Target},
+};
 
 /// Above this an image is ciphertext, not code: vendor code has 6.0 to 7.1 bits a byte, ciphertext of its length 7.98.
 const MAX_ENTROPY: f32 = 7.7;
@@ -30,12 +31,8 @@ const ENTROPY_FROM: usize = 2048;
 pub struct Fit<'a> {
     /// What kind it has to be.
     pub kind: Kind,
-    /// Where it goes in flash.
-    pub region: Range<u32>,
-    /// The SRAM its stack has to lie in.
-    pub sram: Range<u32>,
-    /// Where the scooter's data block stands.
-    pub data_block: u32,
+    /// The flash map of the board.
+    pub map: &'a FlashMap,
     /// The scooter, by its name on the command line; empty if nothing tells which.
     pub scooter: &'a str,
     /// The chip on the wires, where it is known: `stm32f103`, `gd32f103`, `gd32e103`.
@@ -72,13 +69,12 @@ struct Case<'a> {
     seen: Inspection,
     known: Option<Identified>,
     near: Option<DerivedFrom>,
-    layout: Option<Layout>,
 }
 
 /// `Ok` passes, `Err` fails, none where the question does not arise.
-type Verdict = Option<Result<String, String>>;
+type GateResult = Option<Result<String, String>>;
 
-type Ask = fn(&Case) -> Verdict;
+type Ask = fn(&Case) -> GateResult;
 
 /// Every gate, the most telling first: the first that fails says best what is wrong.
 const ALL: [(&str, Ask); 22] = [
@@ -127,7 +123,6 @@ pub fn gates(image: &Image, fit: &Fit) -> Vec<Gate> {
         seen: inspect(&image.bytes),
         near: if known.is_none() { catalog.nearest(&image.bytes) } else { None },
         known,
-        layout: Layout::of_data_block(fit.data_block),
     };
     let asked = ALL.iter().filter_map(|(name, ask)| Some((*name, ask(&case)?)));
     asked.map(|(name, answer)| Gate { name, passed: answer.is_ok(), detail: detail(answer) }).collect()
@@ -151,16 +146,16 @@ impl Case<'_> {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it is the answer of a gate")]
-fn pass(detail: impl Into<String>) -> Verdict {
+fn pass(detail: impl Into<String>) -> GateResult {
     Some(Ok(detail.into()))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it is the answer of a gate")]
-fn fail(detail: impl Into<String>) -> Verdict {
+fn fail(detail: impl Into<String>) -> GateResult {
     Some(Err(detail.into()))
 }
 
-fn blank(case: &Case) -> Verdict {
+fn blank(case: &Case) -> GateResult {
     for value in [0xFF, 0x00] {
         if case.bytes().iter().all(|&byte| byte == value) {
             return fail(format!("all {} bytes are {value:#04x}", case.bytes().len()));
@@ -169,7 +164,7 @@ fn blank(case: &Case) -> Verdict {
     pass("not blank")
 }
 
-fn kind(case: &Case) -> Verdict {
+fn kind(case: &Case) -> GateResult {
     let wanted = case.fit.kind;
     if case.image.is_dump() {
         return fail(format!("a dump of {} bytes of flash, not a {wanted}", case.bytes().len()));
@@ -183,7 +178,7 @@ fn kind(case: &Case) -> Verdict {
     }
 }
 
-fn encrypted(case: &Case) -> Verdict {
+fn encrypted(case: &Case) -> GateResult {
     if case.image.format == Format::Encrypted {
         return pass("decrypted, checksum right");
     }
@@ -194,7 +189,7 @@ fn encrypted(case: &Case) -> Verdict {
     pass(format!("{entropy:.2} bits of entropy a byte"))
 }
 
-fn rehearsal(case: &Case) -> Verdict {
+fn rehearsal(case: &Case) -> GateResult {
     let entry = case.known.map(|known| known.entry).or(case.near.as_ref().map(|near| near.entry))?;
     if !entry.is_rehearsal() {
         return None;
@@ -205,7 +200,7 @@ fn rehearsal(case: &Case) -> Verdict {
     }
 }
 
-fn chip(case: &Case) -> Verdict {
+fn chip(case: &Case) -> GateResult {
     let chip = case.fit.chip?;
     // What a DRV can do with a GD32 is seen in its code, by the next gate.
     if case.fit.kind == Kind::Drv && chip.starts_with("gd32") {
@@ -224,7 +219,7 @@ fn made_for_other_chips(near: &DerivedFrom, chip: &str) -> String {
     format!("made from {}, which is for {}, not for {chip}", near.source(), near.chips().join(", "))
 }
 
-fn gd32(case: &Case) -> Verdict {
+fn gd32(case: &Case) -> GateResult {
     let chip = case.fit.chip.filter(|chip| chip.starts_with("gd32") && case.fit.kind == Kind::Drv)?;
     let near = case.near.as_ref();
     if case.seen.gd32_aware
@@ -241,15 +236,15 @@ fn gd32(case: &Case) -> Verdict {
     fail(format!("{what} a {chip}: it does not support the GD32 chips"))
 }
 
-fn size(case: &Case) -> Verdict {
-    let (len, room) = (case.bytes().len(), (case.fit.region.end - case.fit.region.start) as usize);
+fn size(case: &Case) -> GateResult {
+    let (len, room) = (case.bytes().len(), case.fit.region().len());
     if len > room {
         return fail(format!("{len} bytes do not fit the region's {room}"));
     }
     pass(format!("{len} of {room} bytes"))
 }
 
-fn truncated(case: &Case) -> Verdict {
+fn truncated(case: &Case) -> GateResult {
     let len = case.bytes().len();
     match (&case.known, case.seen.length, &case.near) {
         (Some(Identified { entry, .. }), ..) if entry.missing > 0 => {
@@ -268,8 +263,8 @@ fn truncated(case: &Case) -> Verdict {
     }
 }
 
-fn address(case: &Case) -> Verdict {
-    let (base, wanted) = (case.image.base?, case.fit.region.start);
+fn address(case: &Case) -> GateResult {
+    let (base, wanted) = (case.image.base?, case.fit.region().start);
     if base == wanted {
         pass(format!("begins at {base:#010x}"))
     } else {
@@ -277,14 +272,14 @@ fn address(case: &Case) -> Verdict {
     }
 }
 
-fn stack_pointer(case: &Case) -> Verdict {
+fn stack_pointer(case: &Case) -> GateResult {
     if !case.is_code() {
         return None;
     }
-    let sram = &case.fit.sram;
+    let sram = &case.fit.map.sram;
     let Some(stack) = case.seen.stack_pointer else { return fail("too short for a vector table") };
-    // The bootloader's own test, and more: the stack grows down from here, so the end of SRAM is allowed.
-    if stack & 0x2FFE_0000 != 0x2000_0000 || stack <= sram.start || stack > sram.end || !stack.is_multiple_of(4) {
+    // More than the bootloader's own test: the stack grows down from here, so the end of SRAM is allowed.
+    if !is_stack_pointer(stack) || stack <= sram.start || stack > sram.end || !stack.is_multiple_of(4) {
         return fail(format!(
             "the stack would begin at {stack:#010x}, outside {:#010x}..{:#010x}",
             sram.start, sram.end
@@ -293,11 +288,11 @@ fn stack_pointer(case: &Case) -> Verdict {
     pass(format!("the stack begins at {stack:#010x}"))
 }
 
-fn reset_vector(case: &Case) -> Verdict {
+fn reset_vector(case: &Case) -> GateResult {
     if !case.is_code() {
         return None;
     }
-    let region = &case.fit.region;
+    let region = &case.fit.region();
     let Some(reset) = case.seen.reset else { return fail("too short for a vector table") };
     let end = region.start.saturating_add(case.bytes().len() as u32).min(region.end);
     if reset & 1 == 0 {
@@ -309,7 +304,7 @@ fn reset_vector(case: &Case) -> Verdict {
     pass(format!("starts at {reset:#010x}"))
 }
 
-fn boot_known(case: &Case) -> Verdict {
+fn boot_known(case: &Case) -> GateResult {
     if case.fit.kind != Kind::Boot {
         return None;
     }
@@ -321,7 +316,7 @@ fn boot_known(case: &Case) -> Verdict {
     }
 }
 
-fn data_block(case: &Case) -> Verdict {
+fn data_block(case: &Case) -> GateResult {
     if case.fit.kind != Kind::Data {
         return None;
     }
@@ -351,29 +346,37 @@ fn data_block(case: &Case) -> Verdict {
     pass(format!("serial {serial}, {}", block.mileage()))
 }
 
+impl<'a> Fit<'a> {
+    /// What an image of this kind has to fit on a scooter, on any chip. An unknown image is asked as a DRV: the gates that it
+    /// fails tell why it is not one.
+    pub fn new(target: &'a Target, kind: Kind) -> Self {
+        Self::on(&target.map, &target.name, kind)
+    }
+
+    fn on(map: &'a FlashMap, scooter: &'a str, kind: Kind) -> Self {
+        let kind = if kind == Kind::Unknown { Kind::Drv } else { kind };
+        Self { kind, map, scooter, chip: None, rehearsal: RehearsalImages::Refused }
+    }
+
+    /// Where the image goes in flash.
+    pub fn region(&self) -> Range<u32> {
+        let regions = &self.map.regions;
+        match self.kind {
+            Kind::Boot => regions.boot.clone(),
+            Kind::Data => regions.data.start..regions.data.start + LEN as u32,
+            Kind::Drv | Kind::Unknown => regions.drv.clone(),
+        }
+    }
+}
+
 impl Fit<'static> {
     /// What an image would have to fit by its own account: the first scooter that it seems to be for, on any chip.
     pub fn assumed(image: &Image) -> Self {
         if let Some(drv) = firmware_of(image) {
             return Self::assumed(&drv);
         }
-        let layout = inspect(&image.bytes).layout.unwrap_or(Layout::Kib64);
-        let kind = image.kind();
-        Self {
-            // An unknown image is asked as a DRV: the gates that it fails tell why it is not one.
-            kind: if kind == Kind::Unknown { Kind::Drv } else { kind },
-            region: match kind {
-                Kind::Boot => FLASH..DRV,
-                Kind::Data => layout.data_block()..layout.data_block() + 512,
-                Kind::Drv | Kind::Unknown => DRV..layout.staging(),
-            },
-            // 20 KiB, RM0008 3.3.1 table 5: all chips on these boards have at least as much.
-            sram: 0x2000_0000..0x2000_5000,
-            data_block: layout.data_block(),
-            scooter: assumed_scooter(image),
-            chip: None,
-            rehearsal: RehearsalImages::Refused,
-        }
+        let map = inspect(&image.bytes).layout.unwrap_or(FlashMap::smallest());
+        Self::on(map, assumed_scooter(image), image.kind())
     }
 }
 
@@ -398,15 +401,9 @@ mod tests {
         image::{cipher, sample::Sample},
     };
 
-    const PRO: Fit = Fit {
-        kind: Kind::Drv,
-        region: 0x0800_1000..0x0800_8400,
-        sram: 0x2000_0000..0x2000_5000,
-        data_block: 0x0800_F800,
-        scooter: "pro",
-        chip: Some("stm32f103"),
-        rehearsal: RehearsalImages::Refused,
-    };
+    fn pro(kind: Kind) -> Fit<'static> {
+        Fit { chip: Some("stm32f103"), ..Fit::new(Target::builtin("pro").unwrap(), kind) }
+    }
 
     fn failed(bytes: &[u8], fit: &Fit) -> Vec<(&'static str, String)> {
         let gates = gates(&Image::from_bytes(bytes).unwrap(), fit);
@@ -426,22 +423,22 @@ mod tests {
 
     #[test]
     fn a_plausible_unknown_drv_passes() {
-        assert_eq!(failed(&Sample::drv(27_000).start_up_table().bytes(), &PRO), []);
-        assert_eq!(failed(&cipher::encrypt(&Sample::drv(27_000).bytes()), &PRO), []);
+        assert_eq!(failed(&Sample::drv(27_000).start_up_table().bytes(), &pro(Kind::Drv)), []);
+        assert_eq!(failed(&cipher::encrypt(&Sample::drv(27_000).bytes()), &pro(Kind::Drv)), []);
     }
 
     #[test]
     fn a_drv_that_is_too_long_fails_by_its_size_alone() {
         let fault = ("size", "29700 bytes do not fit the region's 29696".to_owned());
-        assert_eq!(failed(&Sample::drv(29_700).bytes(), &PRO), [fault]);
-        assert_eq!(failed(&Sample::drv(29_696).bytes(), &PRO), []);
+        assert_eq!(failed(&Sample::drv(29_700).bytes(), &pro(Kind::Drv)), [fault]);
+        assert_eq!(failed(&Sample::drv(29_696).bytes(), &pro(Kind::Drv)), []);
     }
 
     #[test]
     fn a_data_block_is_no_drv() {
         let block = block("21886/00012345");
-        assert_eq!(failed(&block, &PRO)[0], ("kind", "a data block, not a DRV".into()));
-        let place = Fit { kind: Kind::Data, region: 0x0800_F800..0x0800_FA00, ..PRO };
+        assert_eq!(failed(&block, &pro(Kind::Drv))[0], ("kind", "a data block, not a DRV".into()));
+        let place = pro(Kind::Data);
         assert_eq!(failed(&block, &place), []);
         assert_eq!(names(&Sample::drv(400).bytes(), &place), ["kind", "data-block"]);
     }
@@ -457,7 +454,7 @@ mod tests {
 
     #[test]
     fn a_data_block_is_judged_as_the_command_that_writes_it_would() {
-        let place = |scooter| Fit { kind: Kind::Data, region: 0x0800_F800..0x0800_FA00, scooter, ..PRO };
+        let place = |scooter| Fit { scooter, ..pro(Kind::Data) };
         let of = |serial, scooter| failed(&block(serial), &place(scooter));
         assert_eq!(of("21886/00012345", "pro"), []);
         assert_eq!(of("M1GCA1606ABCDE", "m365"), [], "an early one");
@@ -479,23 +476,26 @@ mod tests {
     #[test]
     fn a_whole_dump_has_to_be_taken_apart_first() {
         let fault = ("kind", "a dump of 65536 bytes of flash, not a DRV".to_owned());
-        assert_eq!(failed(&vec![0x55; 0x1_0000], &PRO)[0], fault);
+        assert_eq!(failed(&vec![0x55; 0x1_0000], &pro(Kind::Drv))[0], fault);
     }
 
     #[test]
     fn an_image_of_the_other_layout_fails_by_its_layout() {
         let fault = "linked for 128 KiB of flash, with its data at 0x0801c000 instead of 0x0800f800";
-        assert_eq!(failed(&Sample::drv(27_000).layout(Layout::Kib128).bytes(), &PRO), [("layout", fault.into())]);
+        assert_eq!(
+            failed(&Sample::drv(27_000).layout(FlashMap::largest()).bytes(), &pro(Kind::Drv)),
+            [("layout", fault.into())]
+        );
         let mut lost = Sample::drv(27_000).bytes();
         lost[0x120..0x130].fill(0x55);
-        assert_eq!(names(&lost, &PRO), ["layout"]);
+        assert_eq!(names(&lost, &pro(Kind::Drv)), ["layout"]);
     }
 
     #[test]
     fn a_cut_off_drv_fails_by_its_start_up_table() {
         let whole = Sample::drv(27_000).start_up_table().bytes();
         let fault = "20000 bytes, but its start-up table ends at 26992: the end is missing";
-        assert_eq!(failed(&whole[..20_000], &PRO), [("truncated", fault.into())]);
+        assert_eq!(failed(&whole[..20_000], &pro(Kind::Drv)), [("truncated", fault.into())]);
     }
 
     #[test]
@@ -503,7 +503,7 @@ mod tests {
         let with = |at: usize, word: u32| {
             let mut bytes = Sample::drv(27_000).bytes();
             bytes[at..at + 4].copy_from_slice(&word.to_le_bytes());
-            names(&bytes, &PRO)
+            names(&bytes, &pro(Kind::Drv))
         };
         for stack in [0, 0x2000_0000, 0x2000_5004, 0x2002_0000, 0x2000_2301, 0x0800_1101] {
             assert_eq!(with(0, stack), ["stack-pointer"], "{stack:#x}");
@@ -513,16 +513,16 @@ mod tests {
             assert_eq!(with(4, reset), ["reset-vector"], "{reset:#x}");
         }
         assert_eq!(with(4, 0x0800_0101), ["kind", "reset-vector"]);
-        assert_eq!(names(b"hello\0", &PRO), ["layout", "stack-pointer", "reset-vector"]);
+        assert_eq!(names(b"hello\0", &pro(Kind::Drv)), ["layout", "stack-pointer", "reset-vector"]);
     }
 
     #[test]
     fn blank_and_encrypted_bytes_are_called_so() {
-        assert_eq!(failed(&[0xFF; 9000], &PRO)[0], ("blank", "all 9000 bytes are 0xff".into()));
-        assert_eq!(failed(&[0; 9000], &PRO)[0].0, "blank");
+        assert_eq!(failed(&[0xFF; 9000], &pro(Kind::Drv))[0], ("blank", "all 9000 bytes are 0xff".into()));
+        assert_eq!(failed(&[0; 9000], &pro(Kind::Drv))[0].0, "blank");
         let mut damaged = cipher::encrypt(&Sample::drv(27_000).bytes());
         damaged[5000] ^= 1;
-        assert_eq!(names(&damaged, &PRO)[0], "encrypted");
+        assert_eq!(names(&damaged, &pro(Kind::Drv))[0], "encrypted");
     }
 
     #[test]
@@ -530,19 +530,18 @@ mod tests {
         let unaware = Sample::drv(27_000).bytes();
         let aware = Sample::drv(27_000).code(&hex::decode("3343424833434241").unwrap()).bytes();
         for (chip, what) in [("gd32f103", "was not made for"), ("gd32e103", "cannot program")] {
-            let fit = Fit { chip: Some(chip), ..PRO };
+            let fit = Fit { chip: Some(chip), ..pro(Kind::Drv) };
             let fault = format!("{what} a {chip}: it does not support the GD32 chips");
             assert_eq!(failed(&unaware, &fit), [("gd32", fault)]);
             assert_eq!(failed(&aware, &fit), []);
         }
-        assert_eq!(failed(&aware, &PRO), []);
-        assert_eq!(failed(&unaware, &Fit { chip: None, ..PRO }), []);
+        assert_eq!(failed(&aware, &pro(Kind::Drv)), []);
+        assert_eq!(failed(&unaware, &Fit { chip: None, ..pro(Kind::Drv) }), []);
     }
 
     #[test]
     fn an_unknown_bootloader_is_refused() {
-        let fit =
-            Fit { kind: Kind::Boot, region: 0x0800_0000..0x0800_1000, rehearsal: RehearsalImages::Allowed, ..PRO };
+        let fit = Fit { rehearsal: RehearsalImages::Allowed, ..pro(Kind::Boot) };
         let ours = crate::sim::BOOT;
         assert_eq!(failed(ours, &fit), []);
         let fault = ("boot-known", "rehearsal bootloader without its last bytes".to_owned());

@@ -2,25 +2,25 @@
 
 use super::{
     super::{Catalog, FirmwareType, Model},
-    Case, Verdict, fail, pass,
+    Case, GateResult, fail, pass,
 };
 
-pub(super) fn firmware_type(case: &Case) -> Verdict {
+pub(super) fn firmware_type(case: &Case) -> GateResult {
     let firmware = case.image.package.as_ref()?.firmware;
     if firmware == FirmwareType::Drv { pass(firmware.to_string()) } else { fail(firmware.to_string()) }
 }
 
-pub(super) fn members(case: &Case) -> Verdict {
+pub(super) fn members(case: &Case) -> GateResult {
     let faults = &case.image.package.as_ref()?.member_faults;
     if faults.is_empty() { pass("the files in the package match") } else { fail(faults.join(", ")) }
 }
 
-pub(super) fn md5(case: &Case) -> Verdict {
+pub(super) fn md5(case: &Case) -> GateResult {
     let faults = &case.image.package.as_ref()?.md5_faults;
     if faults.is_empty() { pass("all MD5s match") } else { fail(faults.join(", ")) }
 }
 
-pub(super) fn model(case: &Case) -> Verdict {
+pub(super) fn model(case: &Case) -> GateResult {
     let package = case.image.package.as_ref()?;
     let wanted = case.fit.scooter;
     let ask = |model: &Model| {
@@ -39,7 +39,7 @@ pub(super) fn model(case: &Case) -> Verdict {
 }
 
 /// The list names controllers as `mi_DRV_GD32E103CxT6`: maker or model, board, chip.
-pub(super) fn compatible(case: &Case) -> Verdict {
+pub(super) fn compatible(case: &Case) -> GateResult {
     let package = case.image.package.as_ref()?;
     if package.compatible.is_empty() {
         // An info.txt knows no chips; the gate `gd32` looks at the code itself.
@@ -66,11 +66,14 @@ pub(super) fn compatible(case: &Case) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Fit, RehearsalImages, gates};
-    use crate::image::{
-        Image, Kind, cipher, md5,
-        package::sample::{ZipMember, zip},
-        sample::Sample,
+    use super::super::{Fit, gates};
+    use crate::{
+        image::{
+            Image, Kind, cipher, md5,
+            package::sample::{ZipMember, zip},
+            sample::Sample,
+        },
+        target::Target,
     };
 
     const GD32E103: &str = r#"["mi_DRV_STM32F103CxT6", "mi_DRV_GD32E103CxT6"]"#;
@@ -99,15 +102,7 @@ mod tests {
     }
 
     fn failed(zip: &[u8], scooter: &str, chip: Option<&str>) -> Vec<(&'static str, String)> {
-        let fit = Fit {
-            kind: Kind::Drv,
-            region: 0x0800_1000..0x0800_8400,
-            sram: 0x2000_0000..0x2000_5000,
-            data_block: 0x0800_F800,
-            scooter,
-            chip,
-            rehearsal: RehearsalImages::Refused,
-        };
+        let fit = Fit { chip, ..Fit::new(Target::builtin(scooter).unwrap(), Kind::Drv) };
         let gates = gates(&Image::from_bytes(zip).unwrap(), &fit);
         gates.into_iter().filter(|gate| !gate.passed).map(|gate| (gate.name, gate.detail)).collect()
     }

@@ -25,11 +25,10 @@ use super::{
     cipher::{self, CipherError},
     digest::md5,
 };
+use crate::target::FlashMap;
 
 const PLAIN: &str = "FIRM.bin";
 const ENCRYPTED: &str = "FIRM.bin.enc";
-/// The longest firmware of a controller: the flash of the largest board.
-const MAX_DRV: u64 = 128 * 1024;
 
 /// What a package is and what its description has, beside the firmware.
 #[derive(Debug, Clone, Serialize)]
@@ -169,8 +168,9 @@ fn described(files: Files) -> Result<(Vec<u8>, Package), PackageError> {
     })?;
     for (name, bytes) in [(PLAIN, &plain), (ENCRYPTED, &encrypted)] {
         let size = bytes.as_ref().map_or(0, |bytes| bytes.len() as u64);
-        if about.firmware == FirmwareType::Drv && size > MAX_DRV {
-            return Err(DirectoryError::Size { name: name.into(), size, limit: MAX_DRV }.into());
+        let limit = FlashMap::largest().flash.len() as u64;
+        if about.firmware == FirmwareType::Drv && size > limit {
+            return Err(DirectoryError::Size { name: name.into(), size, limit }.into());
         }
     }
     let generation = match (&json, &text) {

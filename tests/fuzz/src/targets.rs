@@ -24,17 +24,9 @@ use zip::{ZipWriter, write::SimpleFileOptions};
 fn look_at(image: &Image) {
     let _ = ImageReport::new(image);
     for target in Target::all() {
-        for (kind, region) in [(Kind::Boot, &target.regions.boot), (Kind::Drv, &target.regions.drv)] {
+        for (kind, region) in [(Kind::Boot, &target.map.regions.boot), (Kind::Drv, &target.map.regions.drv)] {
             for chip in [None, Some("stm32f103"), Some("gd32e103")] {
-                let fit = Fit {
-                    kind,
-                    region: region.clone(),
-                    sram: target.sram.clone(),
-                    data_block: target.regions.data.start,
-                    scooter: &target.name,
-                    chip,
-                    rehearsal: RehearsalImages::Allowed,
-                };
+                let fit = Fit { chip, rehearsal: RehearsalImages::Allowed, ..Fit::new(target, kind) };
                 let answers = gates(image, &fit);
                 let mut order = answers.iter().map(|gate| GATES.iter().position(|name| *name == gate.name));
                 assert!(order.all(|place| place.is_some()), "a gate that is not in GATES");
@@ -44,7 +36,7 @@ fn look_at(image: &Image) {
                 }
             }
         }
-        if let Ok(part) = image.clone().part(&target.regions.drv) {
+        if let Ok(part) = image.clone().part(&target.map.regions.drv) {
             assert!(part.bytes.len() <= image.bytes.len());
         }
     }
@@ -159,11 +151,11 @@ pub fn dump(bytes: &[u8]) {
         let Ok(dump) = Dump::from_bytes(bytes) else { continue };
         let _ = (dump.to_string(), dump.option_bytes(), dump.uid());
         for target in Target::all() {
-            let place = target.regions.data.start;
+            let place = target.map.regions.data.start;
             for block in dump.blocks(place) {
                 assert_eq!(DataBlock::parse(block.block.as_bytes()), Ok(block.block));
             }
-            for region in [&target.regions.boot, &target.regions.drv, &target.regions.data] {
+            for region in [&target.map.regions.boot, &target.map.regions.drv, &target.map.regions.data] {
                 let missing = dump.missing(region);
                 assert!(missing.iter().all(|gap| region.start <= gap.start && gap.end <= region.end));
                 if let Some(part) = dump.part(region).filter(|_| dump.is_flash()) {
