@@ -147,7 +147,7 @@ fn identity_rows(report: &ImageReport, page: &mut Page) {
         ("ident", report.ident.clone()),
         ("scooters", some_list(&report.scooters)),
         ("chips", some_list(&report.chips)),
-        ("flash map", report.layout.map(|layout| layout.to_string())),
+        ("flash map", report.layout.map(ToString::to_string)),
         ("address", report.base.clone()),
     ];
     for (label, value) in optional {
