@@ -5,11 +5,12 @@ use super::{
     events::{self, Pages},
     job::refused,
     known::Done,
+    protection,
 };
 use crate::{
     board::{
-        Board, BoardState, Comparison, Erasure, Error as BoardError, OptionBytes, Part, Protection, SecondHalf, Status,
-        progress::{Progress, Step},
+        Board, BoardState, Comparison, Erasure, Error as BoardError, OptionBytes, Part, SecondHalf, Status,
+        progress::Step,
     },
     target::Target,
 };
@@ -108,22 +109,7 @@ impl Run<'_> {
         if let Some(obstacle) = obstacle {
             // Asked for and given before the first pass; a board that locks itself on the way had to be erased anyway.
             let Some(consent) = change.consent else { return Err(locked_meanwhile(job, board, obstacle)) };
-            job.check_contact(&mut board)?;
-            job.known.done().options_written = true;
-            job.known.done().mass_erased |= status.protection == Protection::Read;
-            job.known.protection = None;
-            // If the option bytes have been erased meanwhile, only this run knows what USER was.
-            let unlock = |progress: &mut dyn Progress| {
-                board.remove_protection(&target.map, status.protection, change.user, consent, progress)
-            };
-            (board, erasure) = job.step(Step::Unlock, unlock)?;
-            job.known.protection = Some(Protection::None);
-            if board.chip.flash_kib.is_none() {
-                board.read_size_again()?;
-            }
-            board.settle_size()?;
-            job.known.done().mass_erased |= erasure == Erasure::Everything;
-            job.progress.on(board.event(Protection::None));
+            (board, erasure) = protection::remove(job, board, target, status.protection, change.user, consent)?;
         } else {
             job.skip(Step::Unlock);
             if before.is_none() {

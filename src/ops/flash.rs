@@ -118,7 +118,6 @@ fn carry_out<'p>(
                 // The firmware may have written them meanwhile, and then without USER.
                 protection::set(job, board, &status, status.option_bytes.with_user(change.user))
             })?;
-            job.known.done().options_written = true;
         }
     }
     job.free_contact();

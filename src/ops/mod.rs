@@ -16,12 +16,15 @@ mod goal;
 mod info;
 mod job;
 mod known;
+mod lock;
 mod obstacle;
 mod plan;
 mod protection;
 mod report;
+mod reset;
 mod restore;
 mod restore_file;
+mod unlock;
 mod verify;
 mod wanted;
 mod wanted_data;
@@ -41,11 +44,13 @@ pub use self::{
     info::{InfoReport, Options, info},
     job::Job,
     known::{Done, Known, Reached},
+    lock::{LockReport, lock},
     obstacle::Obstacle,
     plan::{Change, Extent, FlashPlan, Goal, Overlap, Placed, Work},
-    protection::{LockReport, UnlockReport, lock, reset, unlock},
     report::{Data, DataSource, Firmware, ForcedGate},
+    reset::reset,
     restore::{RestoreReport, restore},
+    unlock::{UnlockReport, unlock},
     verify::{VerifyReport, verify},
     wanted::{After, FlashRequest, Wanted},
     watchdog::Watchdog,
