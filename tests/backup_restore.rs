@@ -5,7 +5,7 @@ use std::{fs, path::Path, time::Duration};
 use m365_drv::{
     block::{DataBlock, Mileage, Uid},
     board::{BoardState, EraseConsent, OptionBytes},
-    ops::{self, After, Backup, BackupStore, Category, DataSource, FlashRequest, RestoreReport, Wanted},
+    ops::{self, After, Backup, BackupStore, DataSource, Exit, FlashRequest, RestoreReport, Wanted},
     sim::{Fault, FaultKind, Lie, Scenario, SimBoard, Trigger},
 };
 
@@ -76,7 +76,7 @@ fn a_board_locked_since_the_backup_is_restored_only_with_consent() {
     setup.run(ops::lock).unwrap();
     let locked = setup.contents();
     let error = restore(&setup, &path, None).unwrap_err();
-    assert_eq!((error.category(), error.board()), (Category::Consent, BoardState::Untouched));
+    assert_eq!((error.exit(), error.board()), (Exit::Consent, BoardState::Untouched));
     assert!(setup.contents() == locked);
     assert!(restore(&setup, &path, Some(EraseConsent)).unwrap().mass_erased);
     assert_contents(&setup, &before);
@@ -116,7 +116,7 @@ fn another_board_is_not_restored() {
     assert_eq!(board.uid(), [4, 5, 6]);
     let other = setup.contents();
     let error = restore(&setup, &path, Some(EraseConsent)).unwrap_err();
-    assert_eq!((error.category(), error.board()), (Category::WrongBoard, BoardState::Untouched));
+    assert_eq!((error.exit(), error.board()), (Exit::WrongBoard, BoardState::Untouched));
     assert!(setup.contents() == other);
 }
 
@@ -128,7 +128,7 @@ fn the_backup_of_a_locked_board_holds_its_data_and_no_flash() {
     assert_eq!((held.flash, held.block), (None, Some(live_block(&board))));
     let before = setup.contents();
     let error = restore(&setup, &path, Some(EraseConsent)).unwrap_err();
-    assert_eq!((error.category(), error.board()), (Category::Image, BoardState::Untouched));
+    assert_eq!((error.exit(), error.board()), (Exit::Image, BoardState::Untouched));
     assert!(setup.contents() == before);
 }
 
@@ -140,9 +140,9 @@ fn a_backup_is_never_overwritten() {
     let before = setup.contents();
     let request = FlashRequest { backups: BackupStore::in_file(path.clone()), ..setup.request() };
     let error = setup.flash(&request).unwrap_err();
-    assert_eq!((error.category(), error.board()), (Category::Backup, BoardState::Untouched));
+    assert_eq!((error.exit(), error.board()), (Exit::Backup, BoardState::Untouched));
     let error = setup.run(|job| ops::backup(job, &path)).unwrap_err();
-    assert_eq!(error.category(), Category::Backup);
+    assert_eq!(error.exit(), Exit::Backup);
     assert_eq!(fs::read(&path).unwrap(), b"something else");
     assert!(setup.contents() == before);
     assert_eq!(board.counts().option_erases, 0);
@@ -173,7 +173,7 @@ fn nothing_is_erased_if_no_backup_can_be_written() {
         for backups in [BackupStore::in_folder(file.join("folder")), BackupStore::in_file(file.join("folder/file"))] {
             let request = FlashRequest { backups: backups.clone(), ..setup.request_with_data() };
             let error = setup.flash(&request).unwrap_err();
-            assert_eq!((error.category(), error.board()), (Category::Backup, BoardState::Untouched));
+            assert_eq!((error.exit(), error.board()), (Exit::Backup, BoardState::Untouched));
         }
         assert!(setup.contents() == before);
         let counts = board.counts();
@@ -187,7 +187,7 @@ fn cut_after_the_mass_erase(board: &SimBoard, setup: &Setup) {
     let armed = board.inject(cut);
     let error = setup.flash(&setup.request()).unwrap_err();
     assert!(armed.fired());
-    assert_eq!(error.category(), Category::LinkLost);
+    assert_eq!(error.exit(), Exit::LinkLost);
     board.power_cycle();
     assert_eq!(board.counts().mass_erases, 1);
 }
@@ -341,7 +341,7 @@ fn an_erased_board_without_its_backup_needs_a_serial() {
     let elsewhere = tempfile::tempdir().unwrap();
     let backups = BackupStore::in_folder(elsewhere.path().to_owned());
     let error = setup.flash(&FlashRequest { backups, ..setup.request() }).unwrap_err();
-    assert_eq!((error.category(), error.board()), (Category::Data, BoardState::Untouched));
+    assert_eq!((error.exit(), error.board()), (Exit::Data, BoardState::Untouched));
     assert!(setup.contents() == before);
 }
 

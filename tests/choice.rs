@@ -3,7 +3,7 @@
 use m365_drv::{
     board::BoardState,
     image::{Image, RehearsalImages},
-    ops::{Category, Error, Wanted},
+    ops::{Error, Exit, Wanted},
     sim::{self, Scenario, SimBoard},
 };
 
@@ -24,7 +24,7 @@ fn refused(setup: &Setup, drv: &[Image]) -> Ended {
     let Err(error) = setup.flash(&setup.request_for(Wanted { drv, ..setup.wanted_with_data() })) else {
         panic!("not refused")
     };
-    assert_eq!((error.category(), error.board()), (Category::Image, BoardState::Untouched), "{error}");
+    assert_eq!((error.exit(), error.board()), (Exit::Image, BoardState::Untouched), "{error}");
     error
 }
 
@@ -118,7 +118,7 @@ fn rehearsal_images_are_for_the_simulated_board_only() {
     let Err(error) = setup.flash(&request) else { panic!("not refused") };
     let words =
         "bootloader image refused: rehearsal bootloader cannot drive a motor: it is for the simulated board only";
-    assert_eq!((error.category(), error.to_string().as_str()), (Category::Image, words));
+    assert_eq!((error.exit(), error.to_string().as_str()), (Exit::Image, words));
     assert_eq!(board.counts().transfers, 0);
     let forced = setup.request_for(Wanted { forced: vec!["rehearsal".into()], ..request.wanted });
     assert!(setup.flash(&forced).expect("the job").verified);

@@ -9,7 +9,7 @@ use m365_drv::{
     block::{DataBlock, Uid},
     board::{BoardState, EraseConsent, OptionBytes},
     image::Kind,
-    ops::{self, BackupStore, Category, Error, Lack, RestoreReport, Wanted},
+    ops::{self, BackupStore, Error, Exit, Lack, RestoreReport, Wanted},
     sim::{self, Scenario, SimBoard},
 };
 
@@ -136,7 +136,7 @@ fn a_dump_on_a_locked_board_needs_consent_and_keeps_what_was_there() {
     setup.run(ops::lock).expect("a lock");
     let path = write(&setup, "dump", &flash);
     let error = restore(&setup, &path, None).expect_err("no consent");
-    assert_eq!((error.category(), error.board()), (Category::Consent, BoardState::Untouched));
+    assert_eq!((error.exit(), error.board()), (Exit::Consent, BoardState::Untouched));
     let Error::Consent { data, .. } = error.error else { panic!("{error}") };
     assert_eq!(data.written.map(|(serial, _)| serial), Some(setup.serial()));
     let report = restore(&setup, &path, Some(EraseConsent)).expect("a restore");
@@ -153,22 +153,24 @@ fn what_a_dump_lacks_is_asked_for() {
     no_serial[0xF820..0xF82E].fill(0xFF);
     let mut no_boot = flash.clone();
     no_boot[..0x1000].fill(0xFF);
-    let cases: [(&[u8], &[Lack], Category); 6] = [
-        (&flash[0x1000..], &[Lack::Boot], Category::Image),
-        (&no_boot, &[Lack::Boot], Category::Image),
-        (&flash[..0x8400], &[Lack::Block], Category::Data),
-        (&no_serial, &[Lack::Serial], Category::Data),
-        (&flash[0xF800..0xFC00], &[Lack::Boot, Lack::Drv], Category::Image),
-        (&setup.drv.bytes, &[Lack::Boot, Lack::Block], Category::Image),
+    let cases: [(&[u8], &[Lack], Exit); 6] = [
+        (&flash[0x1000..], &[Lack::Boot], Exit::Image),
+        (&no_boot, &[Lack::Boot], Exit::Image),
+        (&flash[..0x8400], &[Lack::Block], Exit::Data),
+        (&no_serial, &[Lack::Serial], Exit::Data),
+        (&flash[0xF800..0xFC00], &[Lack::Boot, Lack::Drv], Exit::Image),
+        (&setup.drv.bytes, &[Lack::Boot, Lack::Block], Exit::Image),
     ];
     for (bytes, expected, category) in cases {
         let error = restore(&setup, &write(&setup, "dump", bytes), Some(EraseConsent)).expect_err("a lack");
-        assert_eq!((error.category(), error.board()), (category, BoardState::Untouched), "{error}");
-        let Error::DumpLacks { lacks, .. } = error.error else { panic!("{error}") };
+        assert_eq!((error.exit(), error.board()), (category, BoardState::Untouched), "{error}");
+        let (Error::DumpLacks { lacks, .. } | Error::DumpLacksData { lacks, .. }) = error.error else {
+            panic!("{error}")
+        };
         assert_eq!(lacks, expected);
     }
     let error = restore(&setup, &write(&setup, "dump", b"<html>"), None).expect_err("not a dump");
-    assert_eq!(error.category(), Category::Image);
+    assert_eq!(error.exit(), Exit::Image);
     assert!(setup.contents() == before && board.counts().option_erases == 0);
 }
 
@@ -179,7 +181,7 @@ fn damaged_firmware_in_a_dump_is_refused() {
     let mut no_vectors = flash.clone();
     no_vectors[0x1000..0x1008].fill(0);
     let error = restore(&setup, &write(&setup, "dump", &no_vectors), None).expect_err("no vectors");
-    assert_eq!((error.category(), error.board()), (Category::Image, BoardState::Untouched), "{error}");
+    assert_eq!((error.exit(), error.board()), (Exit::Image, BoardState::Untouched), "{error}");
     assert!(setup.contents() == before);
 }
 
@@ -193,7 +195,7 @@ fn a_dump_with_a_record_missing_is_refused() {
     assert_eq!(kept.len() + 1, text.lines().count());
     let error = restore(&setup, &write(&setup, "dump", kept.join("\n").as_bytes()), None).expect_err("a hole");
     assert!(matches!(error.error, Error::Gate { gate: "hole", .. }), "{error}");
-    assert_eq!((error.category(), error.board()), (Category::Image, BoardState::Untouched));
+    assert_eq!((error.exit(), error.board()), (Exit::Image, BoardState::Untouched));
     assert!(setup.contents() == before);
 }
 
@@ -209,7 +211,7 @@ fn option_bytes_that_protect_for_good_are_never_written() {
     let before = setup.contents();
     for path in [dump, backup] {
         let error = restore(&setup, &path, Some(EraseConsent)).expect_err("RDP 0xcc");
-        assert_eq!((error.category(), error.board()), (Category::Image, BoardState::Untouched), "{error}");
+        assert_eq!((error.exit(), error.board()), (Exit::Image, BoardState::Untouched), "{error}");
     }
     assert!(setup.contents() == before && board.counts().option_erases == 0);
 }
@@ -333,7 +335,7 @@ fn a_dump_with_the_block_of_another_family_is_refused() {
     let before = board.flash();
     let error = restore(&setup, &write(&setup, "dump", &flash), None).expect_err("a refusal");
     assert!(matches!(error.error, Error::OtherBlock(_)), "{error}");
-    assert_eq!((error.category(), error.board()), (Category::Data, BoardState::Untouched));
+    assert_eq!((error.exit(), error.board()), (Exit::Data, BoardState::Untouched));
     assert!(board.flash() == before);
     // And the other way round.
     let (_, setup, mut flash) = written("es2");
@@ -348,7 +350,7 @@ fn a_dump_with_a_changed_bootloader_is_put_back_only_if_that_is_forced() {
     flash[0x40] ^= 1;
     let path = write(&setup, "dump", &flash);
     let error = restore(&setup, &path, None).expect_err("a changed bootloader");
-    assert_eq!((error.category(), error.board()), (Category::Image, BoardState::Untouched));
+    assert_eq!((error.exit(), error.board()), (Exit::Image, BoardState::Untouched));
     assert!(matches!(error.error, Error::Gate { kind: Kind::Boot, gate: "boot-known", .. }), "{error}");
     let (backups, forced) = (BackupStore::in_folder(setup.folder.path().join("kept")), ["boot-known".to_owned()]);
     let (report, told) = setup.run_told(|job| ops::restore(job, &path, None, &backups, &forced));
@@ -363,8 +365,10 @@ fn what_the_data_block_of_a_dump_lacks_is_named() {
         let mut changed = flash.clone();
         changed[0xF800 + at..0xF800 + at + len].fill(0xFF);
         let error = restore(&setup, &write(&setup, "dump", &changed), None).expect_err("a lack");
-        assert_eq!(error.category(), Category::Data);
-        let Error::DumpLacks { lacks, .. } = error.error else { panic!("{error}") };
+        assert_eq!(error.exit(), Exit::Data);
+        let (Error::DumpLacks { lacks, .. } | Error::DumpLacksData { lacks, .. }) = error.error else {
+            panic!("{error}")
+        };
         lacks
     };
     // Serial number and total mileage, by the register table.

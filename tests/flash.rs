@@ -10,7 +10,7 @@ use m365_drv::{
     },
     image::Image,
     ops::{
-        self, After, BackupStore, Category, DataSource, Error, Extent, FlashReport, FlashRequest, Wanted, WouldErase,
+        self, After, BackupStore, DataSource, Error, Exit, Extent, FlashReport, FlashRequest, Wanted, WouldErase,
         WouldProgram,
     },
     sim::{self, Fault, FaultKind, Scenario, SimBoard, SimChip, Trigger},
@@ -27,14 +27,9 @@ fn assert_holds(contents: &Contents, flash: &[u8], options: OptionBytes) {
 
 /// Asserts that the result is a refusal of this category and that the board is unchanged.
 #[track_caller]
-pub(crate) fn assert_refused<T>(
-    setup: &Setup,
-    before: &Contents,
-    result: Result<T, Ended>,
-    category: Category,
-) -> Ended {
+pub(crate) fn assert_refused<T>(setup: &Setup, before: &Contents, result: Result<T, Ended>, category: Exit) -> Ended {
     let Err(error) = result else { panic!("not refused") };
-    assert_eq!((error.category(), error.board()), (category, BoardState::Untouched), "{error}");
+    assert_eq!((error.exit(), error.board()), (category, BoardState::Untouched), "{error}");
     assert!(setup.contents() == *before, "a refusal changed the board");
     error
 }
@@ -115,7 +110,7 @@ pub(crate) fn wrong_images_are_refused_each_for_its_own_reason(setup: &Setup) {
     ];
     for (drv, expected) in cases {
         let request = setup.request_for(Wanted { drv: from_ref(&drv), ..setup.wanted_with_data() });
-        match assert_refused(setup, &before, setup.flash(&request), Category::Image).error {
+        match assert_refused(setup, &before, setup.flash(&request), Exit::Image).error {
             Error::Gate { gate, .. } => assert_eq!(gate, expected),
             other => panic!("{other:?}"),
         }
@@ -126,7 +121,7 @@ pub(crate) fn wrong_images_are_refused_each_for_its_own_reason(setup: &Setup) {
 pub(crate) fn a_locked_board_is_not_erased_without_consent(setup: &Setup) {
     let request = FlashRequest { consent: None, ..setup.request_with_data() };
     let error = setup.flash(&request).expect_err("a refusal");
-    assert_eq!((error.category(), error.board()), (Category::Consent, BoardState::Untouched), "{error}");
+    assert_eq!((error.exit(), error.board()), (Exit::Consent, BoardState::Untouched), "{error}");
     let info = setup.run(ops::info).expect("the board answers");
     assert_eq!(info.protection, Protection::Read);
 }
@@ -192,10 +187,10 @@ fn only_the_given_serial_and_mileage_change_in_a_rescued_block() {
 fn without_a_known_serial_nothing_is_written() {
     let (_, setup) = Setup::scenario(Scenario::Bricked);
     let before = setup.contents();
-    let error = assert_refused(&setup, &before, setup.flash(&setup.request()), Category::Data);
+    let error = assert_refused(&setup, &before, setup.flash(&setup.request()), Exit::Data);
     assert!(matches!(error.error, Error::NoSerial));
     let request = setup.request_for(Wanted { serial: Some(setup.serial()), ..setup.wanted() });
-    let error = assert_refused(&setup, &before, setup.flash(&request), Category::Data);
+    let error = assert_refused(&setup, &before, setup.flash(&request), Exit::Data);
     assert!(matches!(error.error, Error::NoMileage));
 }
 
@@ -216,7 +211,7 @@ fn without_consent_nothing_is_erased_and_nothing_programmed() {
         let (board, setup) = Setup::scenario(scenario);
         let before = setup.contents();
         let request = FlashRequest { consent: None, ..setup.request_with_data() };
-        assert_refused(&setup, &before, setup.flash(&request), Category::Consent);
+        assert_refused(&setup, &before, setup.flash(&request), Exit::Consent);
         let counts = board.counts();
         assert_eq!((counts.mass_erases, counts.option_erases, counts.half_words_programmed), (0, 0, 0), "{scenario}");
         assert_eq!(std::fs::read_dir(setup.folder.path()).unwrap().count(), 0);
@@ -249,7 +244,7 @@ fn an_image_for_another_chip_is_refused_once_the_chip_is_known() {
     }
     let drv = image(&bytes);
     let request = setup.request_for(Wanted { drv: from_ref(&drv), ..setup.wanted() });
-    match assert_refused(&setup, &before, setup.flash(&request), Category::Image).error {
+    match assert_refused(&setup, &before, setup.flash(&request), Exit::Image).error {
         Error::Gate { gate, .. } => assert_eq!(gate, "gd32"),
         other => panic!("{other:?}"),
     }
@@ -386,7 +381,7 @@ fn parts_that_are_not_given_stay_if_they_are_known() {
         let (_, setup) = Setup::scenario(scenario);
         let before = setup.contents();
         let request = setup.request_for(Wanted { drv: &[], ..setup.wanted_with_data() });
-        assert_refused(&setup, &before, setup.flash(&request), Category::Image);
+        assert_refused(&setup, &before, setup.flash(&request), Exit::Image);
     }
 }
 
@@ -428,7 +423,7 @@ fn firmware_that_is_written_but_does_not_start_is_an_error() {
         let error = setup.flash(&request).unwrap_err();
         let Error::DoesNotStart { how, .. } = &error.error else { panic!("{error}") };
         assert_eq!(*how, Startup::Fault { exception: 3 }, "{at:#x}");
-        assert_eq!((error.category(), error.board()), (Category::Verify, BoardState::Written));
+        assert_eq!((error.exit(), error.board()), (Exit::Verify, BoardState::Written));
         assert_eq!(board.flash()[0x1000..0x5000], bytes[..]);
     }
 }
@@ -489,7 +484,7 @@ fn unsupported_boards_are_refused_by_name() {
         let (_, setup) = Setup::scenario(scenario);
         let before = setup.contents();
         let result = setup.flash(&setup.request_with_data());
-        match assert_refused(&setup, &before, result, Category::WrongBoard).error {
+        match assert_refused(&setup, &before, result, Exit::WrongBoard).error {
             Error::Board(BoardError::Unsupported(found)) => assert_eq!(found, expected),
             other => panic!("{other:?}"),
         }
@@ -501,12 +496,12 @@ fn a_chip_whose_flash_is_too_small_is_refused() {
     let (board, setup) = Setup::scenario(Scenario::Locked);
     board.set_flash_size_register(32);
     let before = setup.contents();
-    assert_refused(&setup, &before, setup.flash(&setup.request()), Category::WrongBoard);
+    assert_refused(&setup, &before, setup.flash(&setup.request()), Exit::WrongBoard);
     let board = SimBoard::new(Scenario::Locked, target("pro"));
     let setup = Setup::simulated(&board, "es2");
     let before = setup.contents();
     let result = setup.flash(&setup.request_with_data());
-    match assert_refused(&setup, &before, result, Category::WrongBoard).error {
+    match assert_refused(&setup, &before, result, Exit::WrongBoard).error {
         Error::Board(BoardError::TooSmall { found: 64, needed: 128 }) => {}
         other => panic!("{other:?}"),
     }
@@ -528,7 +523,7 @@ fn a_board_that_is_reached_under_reset_keeps_its_block() {
 fn a_probe_without_a_board_is_no_contact() {
     let (_, setup) = Setup::scenario(Scenario::Absent);
     let before = setup.contents();
-    assert_refused(&setup, &before, setup.flash(&setup.request_with_data()), Category::NoContact);
+    assert_refused(&setup, &before, setup.flash(&setup.request_with_data()), Exit::NoContact);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use m365_drv::{
     board::BoardState,
-    ops::{Category, Error, Wanted},
+    ops::{Error, Exit, Wanted},
     sim::{self, Scenario},
 };
 use serde_json::{Value, json};
@@ -155,7 +155,7 @@ fn firmware_inherits_its_chips() {
         panic!("not refused")
     };
     assert!(matches!(error.error, Error::Gate { gate: "gd32", .. }), "{error}");
-    assert_eq!((error.category(), error.board()), (Category::Image, BoardState::Untouched));
+    assert_eq!((error.exit(), error.board()), (Exit::Image, BoardState::Untouched));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use m365_drv::{
     block::Uid,
     board::{ChipKind, Protection},
-    ops::{self, Category, DataSource, Error, FlashRequest, Job, Known, OTHER_SCOOTER},
+    ops::{self, DataSource, Error, Exit, FlashRequest, Job, Known, OTHER_SCOOTER},
     sim::{self, Fault, FaultKind, Scenario, SimBoard, Trigger},
 };
 
@@ -24,7 +24,7 @@ fn failing<T>(setup: &Setup, work: impl FnOnce(&mut Job<'_>) -> Result<T, Error>
 fn a_refusal_leaves_what_was_found_by_then() {
     let (_, setup) = Setup::scenario(Scenario::Locked);
     let (error, known) = failing(&setup, |job| ops::flash(job, &FlashRequest { consent: None, ..setup.request() }));
-    assert_eq!(error.category(), Category::Consent);
+    assert_eq!(error.exit(), Exit::Consent);
     assert_eq!((known.scooter.as_deref(), known.protection), (Some("pro"), Some(Protection::Read)));
     let board = known.board.expect("a board");
     assert_eq!((board.chip, board.uid), (ChipKind::Stm32F103, Uid(sim::UID)));
@@ -41,7 +41,7 @@ fn a_failure_in_the_middle_leaves_the_backup() {
     let armed = board.inject(Fault { trigger: Trigger::MassErase(1), kind: gone });
     let (error, known) = failing(&setup, |job| ops::flash(job, &setup.request_with_data()));
     assert!(armed.fired());
-    assert_eq!(error.category(), Category::LinkLost, "{error}");
+    assert_eq!(error.exit(), Exit::LinkLost, "{error}");
     assert!(known.backup.is_some_and(|path| path.exists()));
     assert_eq!((known.serial, known.mileage_m), (Some(setup.serial()), Some(mileage(1234))));
 }
@@ -50,7 +50,7 @@ fn a_failure_in_the_middle_leaves_the_backup() {
 fn without_contact_nothing_but_what_was_given_is_known() {
     let (_, setup) = Setup::scenario(Scenario::Absent);
     let (error, known) = failing(&setup, |job| ops::flash(job, &setup.request_with_data()));
-    assert_eq!(error.category(), Category::NoContact);
+    assert_eq!(error.exit(), Exit::NoContact);
     let took = known.took_ms.expect("a time");
     let known = serde_json::to_value(&known).expect("JSON");
     let given = serde_json::json!({

@@ -6,7 +6,7 @@ use m365_drv::{
     block::Uid,
     board::{BoardState, OptionBytes, Wait},
     image::Image,
-    ops::{self, Category, Error, FlashRequest, Obstacle, Wanted},
+    ops::{self, Error, Exit, FlashRequest, Obstacle, Wanted},
     sim::{self, Fault, FaultKind, Lie, Scenario, SimBoard, Trigger},
 };
 
@@ -31,13 +31,13 @@ fn an_unplugged_probe_is_a_lost_link_and_a_missing_one_is_no_probe() {
         let armed = board.inject(Fault { trigger: Trigger::Transfer(nth), kind: gone });
         let error = setup.flash(&setup.request()).unwrap_err();
         assert!(armed.fired());
-        assert_eq!((error.category(), error.board()), (Category::LinkLost, BoardState::Untouched), "{error}");
+        assert_eq!((error.exit(), error.board()), (Exit::LinkLost, BoardState::Untouched), "{error}");
     }
     let (board, mut setup) = Setup::scenario(Scenario::Locked);
     board.inject(Fault { trigger: Trigger::Transfer(1), kind: FaultKind::ProbeGone { returns_after: None } });
     setup.flash(&setup.request()).unwrap_err();
     setup.connect.wait = Wait::For(Duration::from_secs(2));
-    assert_eq!(setup.flash(&setup.request()).unwrap_err().category(), Category::NoProbe);
+    assert_eq!(setup.flash(&setup.request()).unwrap_err().exit(), Exit::NoProbe);
 }
 
 /// A failure that repeats in the same way is not retried forever.
@@ -63,7 +63,7 @@ fn only_the_expected_board_is_accepted() {
     let Error::Consent { uid, .. } = error.error else { panic!("{error}") };
     assert_eq!(uid, before.uid);
     setup.connect.expect = Some(Uid([9, 9, 9]));
-    assert_refused(&setup, &before, setup.flash(&setup.request()), Category::WrongBoard);
+    assert_refused(&setup, &before, setup.flash(&setup.request()), Exit::WrongBoard);
     setup.connect.expect = Some(uid);
     setup.flash(&setup.request()).unwrap();
 }
@@ -74,7 +74,7 @@ fn firmware_runs_on_after_a_refusal() {
     assert!(saved(&board).contains("core: running"));
     let before = setup.contents();
     let request = FlashRequest { consent: None, ..setup.request_with_data() };
-    assert_refused(&setup, &before, setup.flash(&request), Category::Consent);
+    assert_refused(&setup, &before, setup.flash(&request), Exit::Consent);
     assert!(saved(&board).contains("core: running"));
 }
 
@@ -116,7 +116,7 @@ fn an_image_on_the_board_that_lacks_its_end_cannot_stay() {
     board.set_flash(&flash);
     let before = setup.contents();
     let request = setup.request_for(Wanted { boot: &[], ..setup.wanted() });
-    let error = assert_refused(&setup, &before, setup.flash(&request), Category::Image);
+    let error = assert_refused(&setup, &before, setup.flash(&request), Exit::Image);
     assert_eq!(error.to_string(), "no bootloader image given, and the board's own cannot be kept: its end is missing");
 }
 
@@ -133,7 +133,7 @@ fn forcing_the_size_gate_does_not_let_an_image_overflow() {
         &setup,
         &before,
         setup.flash(&setup.request_for(Wanted { forced, ..setup.wanted() })),
-        Category::Image,
+        Exit::Image,
     );
     assert!(matches!(error.error, Error::Gate { gate: "size", .. }), "{error}");
 }
@@ -143,13 +143,13 @@ fn a_refused_board_keeps_running() {
     let (board, mut setup) = Setup::scenario(Scenario::Open);
     setup.connect.expect = Some(Uid([1, 2, 3]));
     let error = setup.run(ops::reset).expect_err("another board");
-    assert_eq!(error.category(), Category::WrongBoard);
+    assert_eq!(error.exit(), Exit::WrongBoard);
     assert!(saved(&board).contains("core: running"));
 
     let (board, setup) = Setup::scenario(Scenario::Open);
     board.set_flash_size_register(16);
     let error = setup.flash(&setup.request()).expect_err("a chip too small");
-    assert_eq!(error.category(), Category::WrongBoard);
+    assert_eq!(error.exit(), Exit::WrongBoard);
     assert!(saved(&board).contains("core: running"));
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use m365_drv::{
     block::{DataBlock, Serial},
-    ops::{self, BackupStore, Category, Error, OTHER_SCOOTER, Wanted},
+    ops::{self, BackupStore, Error, Exit, OTHER_SCOOTER, Wanted},
     sim::{Scenario, SimBoard},
     target::Target,
 };
@@ -29,13 +29,13 @@ fn a_ninebot_is_not_flashed_as_a_pro() {
     let request = setup.request_with_data();
     let words = "the board has firmware for 128 KiB of flash, the serial N2GSD1234C5678 and a data block at \
                  0x0801c000, so it is not a Xiaomi M365 Pro";
-    let error = assert_refused(&setup, &before, setup.flash(&request), Category::WrongBoard);
+    let error = assert_refused(&setup, &before, setup.flash(&request), Exit::WrongBoard);
     assert_eq!(error.to_string(), words);
     let preview = setup.run(|job| ops::preview(job, &request));
-    let error = assert_refused(&setup, &before, preview, Category::WrongBoard);
+    let error = assert_refused(&setup, &before, preview, Exit::WrongBoard);
     assert_eq!(error.to_string(), words);
     let verified = setup.run(|job| ops::verify(job, &request.wanted, &request.backups));
-    assert_eq!(assert_refused(&setup, &before, verified, Category::WrongBoard).to_string(), words);
+    assert_eq!(assert_refused(&setup, &before, verified, Exit::WrongBoard).to_string(), words);
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn a_locked_board_is_known_by_its_live_serial() {
     let (board, setup) = mistaken(Scenario::Locked, "pro", "m365");
     let before = setup.contents();
     let result = setup.flash(&setup.request());
-    let error = assert_refused(&setup, &before, result, Category::WrongBoard);
+    let error = assert_refused(&setup, &before, result, Exit::WrongBoard);
     let words = "the board has the serial 21886/00012345, so it is not a Xiaomi M365 (classic)";
     assert_eq!(error.to_string(), words);
     assert!(matches!(error.error, Error::OtherScooter { .. }));
@@ -122,7 +122,7 @@ fn a_dump_of_another_scooter_is_refused() {
         setup.run_told(|job| ops::restore(job, &path, None, &backups, forced))
     };
     let words = "the board has the serial 21886/00012345, so it is not a Xiaomi M365 (classic)";
-    let error = assert_refused(&setup, &before, restore(&[]).0, Category::WrongBoard);
+    let error = assert_refused(&setup, &before, restore(&[]).0, Exit::WrongBoard);
     assert_eq!(error.to_string(), words);
 
     let (report, told) = restore(&[OTHER_SCOOTER.into()]);
@@ -170,8 +170,8 @@ fn a_scooter_is_added_by_its_description_alone() {
     let mut setup = Setup::simulated(&board, "pro");
     setup.target = target;
     // The catalog's rows say which scooters an image is for, and none says this one.
-    let refused = setup.flash(&setup.request_with_data()).expect_err("images of other scooters").category();
-    assert_eq!(refused, Category::Image);
+    let refused = setup.flash(&setup.request_with_data()).expect_err("images of other scooters").exit();
+    assert_eq!(refused, Exit::Image);
     let request = setup.request_for(Wanted { forced: vec!["scooter".into()], ..setup.wanted_with_data() });
     let report = setup.flash(&request).expect("the job");
     assert_eq!((report.scooter.as_str(), report.serial.to_string().as_str()), ("test", "TST/0123456789"));

@@ -3,7 +3,7 @@
 use m365_drv::{
     board::BoardState,
     board::Error as BoardError,
-    ops::{self, Category, Error},
+    ops::{self, Error, Exit},
     sim::{Scenario, SimBoard, SimChip},
 };
 
@@ -121,7 +121,7 @@ fn a_scooter_that_needs_128_kib_is_refused_if_only_64_answer() {
     board.set_flash_size_register(128);
     let before = setup.contents();
     let result = setup.flash(&setup.request_with_data());
-    assert!(is_too_small(&assert_refused(&setup, &before, result, Category::WrongBoard)));
+    assert!(is_too_small(&assert_refused(&setup, &before, result, Exit::WrongBoard)));
 }
 
 fn is_too_small(error: &Error) -> bool {
@@ -135,8 +135,8 @@ fn a_second_half_that_does_not_answer_is_refused_before_anything_is_changed() {
         let before = setup.contents();
         let request = setup.request_with_data();
         let preview = setup.run(|job| ops::preview(job, &request));
-        assert!(is_too_small(&assert_refused(&setup, &before, preview, Category::WrongBoard)));
-        assert!(is_too_small(&assert_refused(&setup, &before, setup.flash(&request), Category::WrongBoard)));
+        assert!(is_too_small(&assert_refused(&setup, &before, preview, Exit::WrongBoard)));
+        assert!(is_too_small(&assert_refused(&setup, &before, setup.flash(&request), Exit::WrongBoard)));
     }
 }
 
@@ -146,7 +146,7 @@ fn a_second_half_that_repeats_the_first_is_refused_before_anything_is_erased() {
     board.repeat_flash();
     let before = setup.contents();
     let result = setup.flash(&setup.request_with_data());
-    assert!(is_too_small(&assert_refused(&setup, &before, result, Category::WrongBoard)));
+    assert!(is_too_small(&assert_refused(&setup, &before, result, Exit::WrongBoard)));
 }
 
 #[test]
@@ -155,6 +155,6 @@ fn a_blank_second_half_that_repeats_the_first_is_found_out_by_one_page() {
     board.repeat_flash();
     let error = setup.flash(&setup.request_with_data()).expect_err("a refusal");
     assert!(is_too_small(&error), "{error}");
-    assert_eq!((error.category(), error.board()), (Category::WrongBoard, BoardState::Partial));
+    assert_eq!((error.exit(), error.board()), (Exit::WrongBoard, BoardState::Partial));
     assert!(board.counts().half_words_programmed <= 512);
 }

@@ -5,7 +5,7 @@ use std::{slice::from_ref, time::Duration};
 use m365_drv::{
     block::Uid,
     board::{BoardState, OptionBytes, Startup},
-    ops::{self, After, Category, Error, FlashRequest, Job, Known, Wanted},
+    ops::{self, After, Error, Exit, FlashRequest, Job, Known, Wanted},
     sim::{self, Scenario, SimBoard},
 };
 use serde_json::json;
@@ -86,7 +86,7 @@ fn assert_does_not_start(result: Result<Startup, Ended>, expected: &str) {
     let Error::DoesNotStart { board, how } = &error.error else { panic!("{error}") };
     assert_eq!(*board, BoardState::Written);
     assert!(how.to_string().contains(expected), "{how}");
-    assert_eq!((error.category(), error.board()), (Category::Verify, BoardState::Written));
+    assert_eq!((error.exit(), error.board()), (Exit::Verify, BoardState::Written));
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn a_failure_to_start_reports_what_was_written_before() {
     let request = FlashRequest { after: After::Run, ..setup.request_for(wanted) };
     let (probes, mut known, mut silent) = (setup.probes(), Known::default(), ());
     let mut job = Job::new(&probes, setup.connect.clone(), &mut silent, &mut known);
-    assert_eq!(ops::flash(&mut job, &request).expect_err("a fault").category(), Category::Verify);
+    assert_eq!(ops::flash(&mut job, &request).expect_err("a fault").exit(), Exit::Verify);
     let report = serde_json::to_value(&known).expect("JSON");
     let of = |key: &str| report[key].clone();
     assert_eq!((of("verified"), of("mass_erased"), of("options_written")), (true.into(), true.into(), true.into()));

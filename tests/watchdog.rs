@@ -2,7 +2,7 @@
 
 use m365_drv::{
     board::{BoardState, EraseConsent, OptionBytes},
-    ops::{self, Backup, BackupStore, Category, FlashRequest, RestoreReport, Watchdog},
+    ops::{self, Backup, BackupStore, Exit, FlashRequest, RestoreReport, Watchdog},
     sim::{Scenario, SimBoard},
 };
 
@@ -118,11 +118,7 @@ fn a_permanent_protection_is_never_written_whatever_its_complement_is() {
         (options.0[0], options.0[1]) = (rdp, complement);
         let (board, result, _) = restore_with(options);
         let error = result.expect_err("a refusal");
-        assert_eq!(
-            (error.category(), error.board()),
-            (Category::Image, BoardState::Untouched),
-            "{rdp:#x} {complement:#x}"
-        );
+        assert_eq!((error.exit(), error.board()), (Exit::Image, BoardState::Untouched), "{rdp:#x} {complement:#x}");
         assert_eq!(board.counts().option_erases, 0);
     }
 }

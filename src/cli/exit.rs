@@ -2,10 +2,7 @@
 
 use std::{any::Any, fmt::Display};
 
-use m365_drv::{
-    board,
-    ops::{self, Category},
-};
+use m365_drv::{board, ops};
 
 use super::exit_codes::Exit;
 
@@ -67,31 +64,9 @@ impl<T, E: Into<anyhow::Error>> Meaning<T> for Result<T, E> {
 /// The exit code that an error means.
 pub(crate) fn classify(error: &anyhow::Error) -> Exit {
     if let Some(error) = error.downcast_ref::<ops::Error>() {
-        return error.category().into();
+        return error.exit();
     }
     error.downcast_ref::<Refusal>().map_or(Exit::Internal, |refusal| refusal.exit)
-}
-
-impl From<Category> for Exit {
-    fn from(category: Category) -> Self {
-        match category {
-            Category::Usage => Self::Usage,
-            Category::Consent => Self::Consent,
-            Category::NoProbe => Self::NoProbe,
-            Category::ProbeAccess => Self::ProbeAccess,
-            Category::NoContact => Self::NoContact,
-            Category::WrongBoard => Self::WrongBoard,
-            Category::Image => Self::Image,
-            Category::Data => Self::Data,
-            Category::Backup => Self::Backup,
-            Category::Flash => Self::Flash,
-            Category::Verify => Self::Verify,
-            Category::LinkLost => Self::LinkLost,
-            Category::Locked => Self::Locked,
-            Category::Interrupted => Self::Interrupted,
-            Category::Internal => Self::Internal,
-        }
-    }
 }
 
 #[cfg(test)]

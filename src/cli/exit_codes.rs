@@ -1,33 +1,6 @@
 //! Why the program ended, and the table of exit codes, written once: the exit itself, `--json`, `explain` and the tests all read it.
 
-/// Why the program ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Exit {
-    Ok,
-    Internal,
-    Usage,
-    Consent,
-    NoProbe,
-    ProbeAccess,
-    NoContact,
-    WrongBoard,
-    Image,
-    Data,
-    Backup,
-    Flash,
-    Verify,
-    LinkLost,
-    Locked,
-    Output,
-    Interrupted,
-}
-
-impl Exit {
-    /// The row of this exit code.
-    pub(crate) fn row(self) -> &'static ExitRow {
-        TABLE.iter().find(|row| row.exit == self).unwrap_or(&TABLE[1])
-    }
-}
+pub(crate) use m365_drv::ops::Exit;
 
 /// One exit code: its number, its name in JSON, what it means, and what the board is after it.
 pub(crate) struct ExitRow {
@@ -39,6 +12,15 @@ pub(crate) struct ExitRow {
     pub(crate) board: &'static str,
     /// What leads to it, one cause a sentence.
     pub(crate) causes: &'static [&'static str],
+    /// What to do about it, in sentences.
+    pub(crate) advice: &'static str,
+}
+
+impl ExitRow {
+    /// The row of this reason.
+    pub(crate) fn of(exit: Exit) -> &'static Self {
+        &TABLE[exit as usize]
+    }
 }
 
 /// What is known of the board if nothing was written to it.
@@ -48,7 +30,7 @@ const UNCHANGED: &str = "unchanged";
 const DEPENDS: &str = "see the `board:` line at the end of the run";
 
 /// All exit codes, in the order of their numbers.
-pub(crate) const TABLE: [ExitRow; 17] = [
+pub(crate) static TABLE: [ExitRow; 17] = [
     ExitRow {
         exit: Exit::Ok,
         code: 0,
@@ -57,6 +39,7 @@ pub(crate) const TABLE: [ExitRow; 17] = [
         board: "",
         causes: &["After `flash`, unless it was a dry run: every planned byte was read back after the last write and \
                    is correct."],
+        advice: "",
     },
     ExitRow {
         exit: Exit::Internal,
@@ -70,6 +53,8 @@ pub(crate) const TABLE: [ExitRow; 17] = [
             "A result could not be written to its file after the work was done, for example because the disk is full; \
              the message names the file.",
         ],
+        advice: "If a file could not be written, free some disk space and run the same command again. Otherwise run it \
+             with `--log-file m365-drv.log` and send that file with your report.",
     },
     ExitRow {
         exit: Exit::Usage,
@@ -84,6 +69,7 @@ pub(crate) const TABLE: [ExitRow; 17] = [
             "The probe does not support an SWD clock as slow as --speed.",
             "The topic given to `explain` is unknown.",
         ],
+        advice: "`m365-drv --help` lists the commands, `m365-drv COMMAND --help` the options of one.",
     },
     ExitRow {
         exit: Exit::Consent,
@@ -95,6 +81,8 @@ pub(crate) const TABLE: [ExitRow; 17] = [
             "The chip is read-protected, or will be after its next reset: unlocking erases its whole flash.",
             "The chip is write-protected, or an earlier unlock was interrupted: unlocking rewrites its option bytes.",
         ],
+        advice: "`m365-drv info` shows serial number and mileage if they can be read. If they cannot, write them down \
+             from the sticker and the app first: unlocking erases them. Then run the same command with `--erase-all`.",
     },
     ExitRow {
         exit: Exit::NoProbe,
@@ -107,6 +95,8 @@ pub(crate) const TABLE: [ExitRow; 17] = [
             "No attached probe matches --probe.",
             "Several probes are attached and --probe does not choose one.",
         ],
+        advice: "Plug in an ST-Link, J-Link or CMSIS-DAP probe; `m365-drv probes` lists those found. If there are \
+             several, choose one: `--probe SERIAL`, or `--probe usb:BUS-PORT` if it has no serial number.",
     },
     ExitRow {
         exit: Exit::ProbeAccess,
@@ -123,6 +113,7 @@ pub(crate) const TABLE: [ExitRow; 17] = [
             "The probe does not answer: unplug it and plug it in again.",
             "The driver could not open the probe for another reason, which the message gives.",
         ],
+        advice: "`m365-drv probes` shows what is wrong with each probe and how to fix it.",
     },
     ExitRow {
         exit: Exit::NoContact,
@@ -136,6 +127,8 @@ pub(crate) const TABLE: [ExitRow; 17] = [
             "The firmware on the board sleeps, or has switched the debug pins off.",
             "The contact is too poor to erase anything: too many accesses failed.",
         ],
+        advice: "See `m365-drv explain wiring`, then run the same command with `--wait` and move the wires until the board \
+             answers. If it never does, touch the NRST end of the reset capacitor to GND for a moment.",
     },
     ExitRow {
         exit: Exit::WrongBoard,
@@ -150,6 +143,9 @@ pub(crate) const TABLE: [ExitRow; 17] = [
             "The board is not the one this run started with, or not the one the backup was made from.",
             "The protection of the chip is unknown or may be permanent, so nothing is written.",
         ],
+        advice: "`m365-drv info` shows which chip answers and what is on the board. The probe belongs on the motor \
+             controller, not on the dashboard. To turn the board into another scooter on purpose, add `--force \
+             other-scooter`.",
     },
     ExitRow {
         exit: Exit::Image,
@@ -166,6 +162,8 @@ pub(crate) const TABLE: [ExitRow; 17] = [
             "The backup to restore contains no flash because the board was read-protected when it was made.",
             "The option bytes in the file to restore would protect the chip for good (RDP 0xcc).",
         ],
+        advice: "`m365-drv image show FILE` shows what a file is and which checks (gates) it fails. To override one that \
+             you know to be wrong: `--force GATE`. Give a missing image with `--boot`, `--drv` or `--firmware`.",
     },
     ExitRow {
         exit: Exit::Data,
@@ -181,6 +179,8 @@ pub(crate) const TABLE: [ExitRow; 17] = [
             "The data block given belongs to another scooter, or the dump to restore has no data block with serial \
              number and mileage.",
         ],
+        advice: "Give what is missing: `--serial`, as on the sticker of the scooter, and `--km`, its total mileage. Or \
+             give a saved data block: `--data FILE`.",
     },
     ExitRow {
         exit: Exit::Backup,
@@ -194,6 +194,8 @@ pub(crate) const TABLE: [ExitRow; 17] = [
             "What was read back from the file differs from what was written.",
             "The file that was written is not a backup when it is read again.",
         ],
+        advice: "Give another place: `--backup FILE`. If you already have a backup: `--no-backup`. If the \
+                         file to restore has no flash, use its data block: `m365-drv flash SCOOTER --data FILE`.",
     },
     ExitRow {
         exit: Exit::Flash,
@@ -208,6 +210,7 @@ pub(crate) const TABLE: [ExitRow; 17] = [
             "Read-out protection is still on after unlocking: some chips need a power-cycle, which did not happen in \
              time.",
         ],
+        advice: "Check the supply, power-cycle the board and run the same command again: it skips what is already correct.",
     },
     ExitRow {
         exit: Exit::Verify,
@@ -221,6 +224,9 @@ pub(crate) const TABLE: [ExitRow; 17] = [
             "The option bytes start the watchdog at every reset, and the firmware does not feed it, so it keeps resetting \
              (`m365-drv explain watchdog`).",
         ],
+        advice: "If bytes differ after `flash`, run the same command again; after `verify`, `m365-drv flash` writes what \
+             differs. If the firmware does not start, power-cycle the board; if that does not help, flash another DRV \
+             image. If it keeps resetting because the option bytes start the watchdog, add `--software-watchdog`.",
     },
     ExitRow {
         exit: Exit::LinkLost,
@@ -236,6 +242,8 @@ pub(crate) const TABLE: [ExitRow; 17] = [
             "The firmware on the board did not finish what it was writing to its flash.",
             "The flash algorithm did not arrive intact in the chip's SRAM.",
         ],
+        advice: "Fix the wires and run the same command again. The program reconnects by itself for a few \
+                           seconds; with `--wait` it keeps trying.",
     },
     ExitRow {
         exit: Exit::Locked,
@@ -244,6 +252,8 @@ pub(crate) const TABLE: [ExitRow; 17] = [
         meaning: "flash is read-protected, so it cannot be compared",
         board: UNCHANGED,
         causes: &["The chip is read-protected: its flash cannot be read until it is unlocked, which erases it."],
+        advice: "`m365-drv info` shows what can be read of a locked board. `m365-drv flash` saves serial number and \
+             mileage first if they can be read, unlocks the chip (`--erase-all`), writes it and verifies it.",
     },
     ExitRow {
         exit: Exit::Output,
@@ -256,6 +266,8 @@ pub(crate) const TABLE: [ExitRow; 17] = [
             "The disk that standard output goes to is full.",
             "The log file could not be written: its disk is full.",
         ],
+        advice: "Free some disk space, or run it without `| head`. `m365-drv info` and `m365-drv verify` show the result \
+             again.",
     },
     ExitRow {
         exit: Exit::Interrupted,
@@ -264,8 +276,19 @@ pub(crate) const TABLE: [ExitRow; 17] = [
         meaning: "stopped with Ctrl-C",
         board: DEPENDS,
         causes: &["You stopped it."],
+        advice: "Run the same command again: it skips what is already correct.",
     },
 ];
+
+/// A reason without a row does not compile, nor does a row in another place than its reason.
+const _: () = {
+    let mut index = 0;
+    while index < TABLE.len() {
+        assert!(TABLE[index].exit as usize == index);
+        index += 1;
+    }
+    assert!(Exit::Interrupted as usize == TABLE.len() - 1);
+};
 
 #[cfg(test)]
 mod tests {
@@ -285,7 +308,6 @@ mod tests {
     #[test]
     fn every_exit_code_has_its_own_row_in_order() {
         assert!(TABLE.windows(2).all(|pair| pair[0].code < pair[1].code));
-        assert!(TABLE.iter().all(|row| row.exit.row().code == row.code));
     }
 
     #[test]
@@ -365,6 +387,9 @@ mod tests {
         ops::Error::DumpLacks { .. } =
             ops::Error::DumpLacks { path: path(), form: String::new(), lacks: vec![Lack::Boot] } =>
             "lacks the bootloader",
+        ops::Error::DumpLacksData { .. } =
+            ops::Error::DumpLacksData { path: path(), form: String::new(), lacks: vec![Lack::Serial] } =>
+            "no data block with serial number and mileage",
         ops::Error::PermanentOptions = ops::Error::PermanentOptions => "for good",
         ops::Error::OtherBlock(_) =
             ops::Error::OtherBlock(SerialError::FactoryDefault(String::new())) => "belongs to another scooter",
@@ -438,7 +463,7 @@ mod tests {
     fn the_page_of_an_exit_code_names_every_cause() {
         for (error, words) in all() {
             let message = error.to_string();
-            let row = classify(&error.into()).row();
+            let row = ExitRow::of(classify(&error.into()));
             assert!(row.causes.concat().contains(words), "{}: {message}: {words}", row.name);
         }
     }
@@ -448,9 +473,9 @@ mod tests {
         for (error, _) in of_board().into_iter().filter(|(error, _)| !error.is_about_reaching()) {
             let message = error.to_string();
             let exit = classify(&ops::Error::from(error).into());
-            assert_ne!(exit.row().board, UNCHANGED, "{}: {message}", exit.row().name);
+            assert_ne!(ExitRow::of(exit).board, UNCHANGED, "{}: {message}", ExitRow::of(exit).name);
         }
         let lost = ops::Error::Lost(board::Error::NoProbe);
-        assert_ne!(classify(&lost.into()).row().board, UNCHANGED);
+        assert_ne!(ExitRow::of(classify(&lost.into())).board, UNCHANGED);
     }
 }

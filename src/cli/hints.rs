@@ -55,7 +55,7 @@ fn for_error(error: &anyhow::Error, typed: &CommandLine) -> Option<String> {
         ops::Error::Backup(BackupError::Malformed { .. } | BackupError::Io { what: "read", .. }) => {
             Some("m365-drv explain backup".into())
         }
-        ops::Error::DumpLacks { lacks, .. } => {
+        ops::Error::DumpLacks { lacks, .. } | ops::Error::DumpLacksData { lacks, .. } => {
             let file = &*typed.value("FILE")?;
             let lacks = |lack| lacks.contains(&lack);
             let mut words = vec!["flash", "SCOOTER"];
@@ -159,69 +159,6 @@ fn for_exit(exit: Exit, typed: &CommandLine) -> Option<String> {
     })
 }
 
-/// What to do about an exit code, in sentences, for its page in `explain`.
-pub(crate) fn advice(exit: Exit) -> &'static str {
-    match exit {
-        Exit::Ok => "",
-        Exit::Internal => {
-            "If a file could not be written, free some disk space and run the same command again. Otherwise run it \
-             with `--log-file m365-drv.log` and send that file with your report."
-        }
-        Exit::Usage => "`m365-drv --help` lists the commands, `m365-drv COMMAND --help` the options of one.",
-        Exit::Consent => {
-            "`m365-drv info` shows serial number and mileage if they can be read. If they cannot, write them down \
-             from the sticker and the app first: unlocking erases them. Then run the same command with `--erase-all`."
-        }
-        Exit::NoProbe => {
-            "Plug in an ST-Link, J-Link or CMSIS-DAP probe; `m365-drv probes` lists those found. If there are \
-             several, choose one: `--probe SERIAL`, or `--probe usb:BUS-PORT` if it has no serial number."
-        }
-        Exit::ProbeAccess => "`m365-drv probes` shows what is wrong with each probe and how to fix it.",
-        Exit::NoContact => {
-            "See `m365-drv explain wiring`, then run the same command with `--wait` and move the wires until the board \
-             answers. If it never does, touch the NRST end of the reset capacitor to GND for a moment."
-        }
-        Exit::WrongBoard => {
-            "`m365-drv info` shows which chip answers and what is on the board. The probe belongs on the motor \
-             controller, not on the dashboard. To turn the board into another scooter on purpose, add `--force \
-             other-scooter`."
-        }
-        Exit::Image => {
-            "`m365-drv image show FILE` shows what a file is and which checks (gates) it fails. To override one that \
-             you know to be wrong: `--force GATE`. Give a missing image with `--boot`, `--drv` or `--firmware`."
-        }
-        Exit::Data => {
-            "Give what is missing: `--serial`, as on the sticker of the scooter, and `--km`, its total mileage. Or \
-             give a saved data block: `--data FILE`."
-        }
-        Exit::Backup => {
-            "Give another place: `--backup FILE`. If you already have a backup: `--no-backup`. If the \
-                         file to restore has no flash, use its data block: `m365-drv flash SCOOTER --data FILE`."
-        }
-        Exit::Flash => {
-            "Check the supply, power-cycle the board and run the same command again: it skips what is already correct."
-        }
-        Exit::Verify => {
-            "If bytes differ after `flash`, run the same command again; after `verify`, `m365-drv flash` writes what \
-             differs. If the firmware does not start, power-cycle the board; if that does not help, flash another DRV \
-             image. If it keeps resetting because the option bytes start the watchdog, add `--software-watchdog`."
-        }
-        Exit::LinkLost => {
-            "Fix the wires and run the same command again. The program reconnects by itself for a few \
-                           seconds; with `--wait` it keeps trying."
-        }
-        Exit::Locked => {
-            "`m365-drv info` shows what can be read of a locked board. `m365-drv flash` saves serial number and \
-             mileage first if they can be read, unlocks the chip (`--erase-all`), writes it and verifies it."
-        }
-        Exit::Output => {
-            "Free some disk space, or run it without `| head`. `m365-drv info` and `m365-drv verify` show the result \
-             again."
-        }
-        Exit::Interrupted => "Run the same command again: it skips what is already correct.",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::ffi::OsString;
@@ -279,7 +216,7 @@ mod tests {
         let again = format!("{line} --software-watchdog");
         assert_eq!(next(&again, resetting), "m365-drv flash pro --drv FILE --software-watchdog");
         assert_eq!(next(line, Startup::Lockup), "m365-drv flash pro --drv FILE");
-        assert!(advice(Exit::Verify).contains("`--software-watchdog`"));
+        assert!(crate::cli::exit_codes::ExitRow::of(Exit::Verify).advice.contains("`--software-watchdog`"));
     }
 
     #[test]

@@ -2,8 +2,6 @@
 
 use std::{fmt, path::PathBuf};
 
-use serde::Serialize;
-
 use super::{BackupError, DataChange, Findings, Obstacle};
 use crate::{
     block::{SerialError, Uid},
@@ -12,10 +10,11 @@ use crate::{
     image::{ImageError, Kind},
 };
 
-/// What kind of failure this is; every one has its own exit code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Category {
+/// Why a run ended. Each reason has an exit code of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Exit {
+    /// Done, or nothing to do.
+    Ok,
     /// A defect of this program.
     Internal,
     /// The command line asks for something that cannot be.
@@ -44,6 +43,8 @@ pub enum Category {
     LinkLost,
     /// Flash cannot be read, and what was asked for needs it.
     Locked,
+    /// Done, but the report could not be written.
+    Output,
     /// Ctrl-C.
     Interrupted,
 }
@@ -94,6 +95,16 @@ pub enum Error {
     /// A dump that does not hold all that a board needs.
     #[error("{path:?} has {}: {form}", listed(lacks))]
     DumpLacks {
+        /// The file.
+        path: PathBuf,
+        /// What the file is, in words.
+        form: String,
+        /// What is not in it.
+        lacks: Vec<Lack>,
+    },
+    /// A dump that lacks only what can be typed.
+    #[error("{path:?} has {}: {form}", listed(lacks))]
+    DumpLacksData {
         /// The file.
         path: PathBuf,
         /// What the file is, in words.
@@ -196,7 +207,7 @@ pub enum Lack {
 
 impl Lack {
     /// Whether it can be typed instead.
-    fn is_data(self) -> bool {
+    pub(super) fn is_data(self) -> bool {
         matches!(self, Self::Block | Self::Serial | Self::Mileage)
     }
 }
@@ -214,25 +225,28 @@ impl fmt::Display for Lack {
 }
 
 impl Error {
-    /// The kind of failure.
-    pub fn category(&self) -> Category {
+    /// What a run that fails with it ends with.
+    pub fn exit(&self) -> Exit {
         match self {
             Self::Board(error) => of_board(error),
-            Self::Lost(_) => Category::LinkLost,
-            Self::Consent { .. } => Category::Consent,
-            Self::Backup(_) => Category::Backup,
-            Self::DumpLacks { lacks, .. } if lacks.iter().all(|lack| lack.is_data()) => Category::Data,
+            Self::Lost(_) => Exit::LinkLost,
+            Self::Consent { .. } => Exit::Consent,
+            Self::Backup(_) => Exit::Backup,
             Self::Gate { .. }
             | Self::SeveralImages { .. }
             | Self::NoImage { .. }
             | Self::BackupWithoutFlash
             | Self::Dump { .. }
             | Self::DumpLacks { .. }
-            | Self::PermanentOptions => Category::Image,
-            Self::OtherScooter { .. } => Category::WrongBoard,
-            Self::OtherBlock(_) | Self::BadSerial(_) | Self::NoSerial | Self::NoMileage => Category::Data,
-            Self::Unreadable => Category::Locked,
-            Self::Differs { .. } | Self::DoesNotStart { .. } => Category::Verify,
+            | Self::PermanentOptions => Exit::Image,
+            Self::OtherScooter { .. } => Exit::WrongBoard,
+            Self::DumpLacksData { .. }
+            | Self::OtherBlock(_)
+            | Self::BadSerial(_)
+            | Self::NoSerial
+            | Self::NoMileage => Exit::Data,
+            Self::Unreadable => Exit::Locked,
+            Self::Differs { .. } | Self::DoesNotStart { .. } => Exit::Verify,
         }
     }
 }
@@ -267,23 +281,23 @@ fn needs(obstacle: Obstacle) -> &'static str {
     }
 }
 
-fn of_board(error: &board::Error) -> Category {
+fn of_board(error: &board::Error) -> Exit {
     use board::Error as E;
     match error {
-        E::NoProbe | E::ProbeNotFound { .. } | E::ProbeAmbiguous { .. } | E::SeveralProbes { .. } => Category::NoProbe,
-        E::ProbeAccess(_) => Category::ProbeAccess,
-        E::UnsupportedSpeed { .. } => Category::Usage,
-        E::NoContact { .. } | E::PoorContact { .. } => Category::NoContact,
+        E::NoProbe | E::ProbeNotFound { .. } | E::ProbeAmbiguous { .. } | E::SeveralProbes { .. } => Exit::NoProbe,
+        E::ProbeAccess(_) => Exit::ProbeAccess,
+        E::UnsupportedSpeed { .. } => Exit::Usage,
+        E::NoContact { .. } | E::PoorContact { .. } => Exit::NoContact,
         // Nothing is written over a state that is not understood.
         E::Unsupported(_)
         | E::TooSmall { .. }
         | E::OtherBoard { .. }
         | E::PermanentProtection { .. }
-        | E::UnknownProtection { .. } => Category::WrongBoard,
-        E::Link(_) | E::ProbeGone | E::NotHalted | E::NotReset | E::Loader | E::SaveStuck { .. } => Category::LinkLost,
+        | E::UnknownProtection { .. } => Exit::WrongBoard,
+        E::Link(_) | E::ProbeGone | E::NotHalted | E::NotReset | E::Loader | E::SaveStuck { .. } => Exit::LinkLost,
         E::Flash { .. } | E::Stuck { .. } | E::OptionBytes { .. } | E::StillProtected | E::NoPowerCycle { .. } => {
-            Category::Flash
+            Exit::Flash
         }
-        E::Interrupted => Category::Interrupted,
+        E::Interrupted => Exit::Interrupted,
     }
 }

@@ -36,7 +36,7 @@ pub use self::{
     backup_file::{Backup, BackupError},
     backup_store::{BackupStore, Destination},
     data_change::DataChange,
-    error::{Category, Error, Lack},
+    error::{Error, Exit, Lack},
     evidence::OTHER_SCOOTER,
     findings::Findings,
     flash::{flash, preview},

@@ -102,7 +102,12 @@ impl RestoreFile {
         let (true, true, Some(boot), Some(drv), Some(block)) =
             (dump.is_flash(), lacks.is_empty(), &boot, &drv, block.clone())
         else {
-            return Err(Error::DumpLacks { path: path.to_owned(), form: dump.to_string(), lacks });
+            let (path, form) = (path.to_owned(), dump.to_string());
+            return Err(if lacks.iter().all(|lack| lack.is_data()) {
+                Error::DumpLacksData { path, form, lacks }
+            } else {
+                Error::DumpLacks { path, form, lacks }
+            });
         };
         let content = Content::Parts(Box::new(Parts { boot: boot.clone(), drv: drv.clone(), block }));
         let options = dump.option_bytes().map(OptionBytes);

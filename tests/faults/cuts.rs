@@ -1,7 +1,7 @@
 //! Loss of power or of the probe during flash operations, and flash operations that have no effect.
 
 use m365_drv::{
-    ops::Category,
+    ops::Exit,
     sim::{Fault, FaultKind, Trigger},
 };
 
@@ -108,8 +108,8 @@ fn an_operation_without_effect_is_noticed() {
                 let is_worn = matches!(trigger, Trigger::PageErase(_) | Trigger::HalfWord(_));
                 match (end, is_worn) {
                     _ if !armed.fired() => Err("the fault never fired".into()),
-                    (End::Failure(Category::Verify | Category::Flash, _), true) => match trial.run()? {
-                        End::Failure(Category::Verify | Category::Flash, _) => Ok(()),
+                    (End::Failure(Exit::Verify | Exit::Flash, _), true) => match trial.run()? {
+                        End::Failure(Exit::Verify | Exit::Flash, _) => Ok(()),
                         end => Err(format!("a worn-out page ended in {end:?}")),
                     },
                     (End::Success, true) => Err("a worn-out page was not noticed".into()),

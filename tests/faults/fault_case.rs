@@ -5,7 +5,7 @@ use std::time::Duration;
 use m365_drv::{
     block::DataBlock,
     board::{BoardState, EraseConsent, OptionBytes, Wait},
-    ops::{After, Category, FlashReport, FlashRequest, Wanted},
+    ops::{After, Exit, FlashReport, FlashRequest, Wanted},
     sim::{self, Scenario, SimBoard},
 };
 
@@ -103,7 +103,7 @@ pub(crate) enum Rules {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     Success,
-    Failure(Category, BoardState),
+    Failure(Exit, BoardState),
 }
 
 impl Trial {
@@ -176,7 +176,7 @@ impl Trial {
                 Ok(End::Success)
             }
             Err(error) => {
-                let (state, category) = (error.board(), error.category());
+                let (state, category) = (error.board(), error.exit());
                 let flash = now.flash.as_deref().unwrap_or_default();
                 let is_true = match state {
                     BoardState::Untouched => now == before,
@@ -187,8 +187,7 @@ impl Trial {
                 if !is_true {
                     return Err(format!("reported {state:?}, which is wrong: {error}"));
                 }
-                let before_anything =
-                    [Category::NoProbe, Category::NoContact, Category::ProbeAccess, Category::Consent];
+                let before_anything = [Exit::NoProbe, Exit::NoContact, Exit::ProbeAccess, Exit::Consent];
                 if before_anything.contains(&category) && state != BoardState::Untouched {
                     return Err(format!("{category:?} of a board that is {state:?}: {error}"));
                 }

@@ -8,7 +8,7 @@ use std::{
 
 use m365_drv::{
     board::BoardState,
-    ops::{self, Category, Job, Known},
+    ops::{self, Exit, Job, Known},
 };
 
 use crate::setup::Ended;
@@ -64,7 +64,7 @@ fn at_any_moment(case: &'static FaultCase, counts: &mut FaultCounts, set: impl F
             }
             match end {
                 // A run may already be finished when the interrupt arrives.
-                End::Success | End::Failure(Category::Interrupted, _) => {
+                End::Success | End::Failure(Exit::Interrupted, _) => {
                     trial.mend(Power::On);
                     again(&mut trial, end, counts)
                 }
@@ -100,6 +100,6 @@ fn an_interrupt_is_noticed_while_waiting_for_a_board() {
     trial.board.set_contact(m365_drv::sim::WireContact::Absent);
     let at = trial.board.counts().time + Duration::from_secs(30);
     let (end, late) = run_until(&mut trial, at).unwrap();
-    assert!(matches!(end, End::Failure(Category::Interrupted, BoardState::Untouched)), "{end:?}");
+    assert!(matches!(end, End::Failure(Exit::Interrupted, BoardState::Untouched)), "{end:?}");
     assert!(late < Duration::from_secs(1), "{late:?}");
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use m365_drv::{
     board::Board,
-    ops::Category,
+    ops::Exit,
     sim::{Fault, FaultKind, Lie, Trigger},
 };
 
@@ -70,8 +70,8 @@ fn another_board_on_the_wires_is_not_changed() {
                 match end {
                     _ if !armed.fired() => Err("the fault never fired".into()),
                     _ if changes > 0 || other.half_words_programmed > 0 => Err("the other board was changed".into()),
-                    End::Failure(Category::NoContact, _) if nth > contact => Err(format!("ended in {end:?}")),
-                    End::Failure(Category::WrongBoard | Category::NoContact, _) | End::Success => {
+                    End::Failure(Exit::NoContact, _) if nth > contact => Err(format!("ended in {end:?}")),
+                    End::Failure(Exit::WrongBoard | Exit::NoContact, _) | End::Success => {
                         trial.board.clock().sleep(gap);
                         trial.mend(Power::On);
                         again(&mut trial, end, &mut counts)

@@ -2,7 +2,7 @@
 
 use m365_drv::{
     board::{BoardState, EraseConsent, OptionBytes},
-    ops::{self, BackupStore, Category, Watchdog},
+    ops::{self, BackupStore, Exit, Watchdog},
     sim::{Fault, Scenario, SimBoard, Trigger},
 };
 
@@ -78,13 +78,13 @@ fn survive(
             let lies = match &result {
                 Ok(says) => !is_right(&board) || *says != Says::changed(after != before),
                 Err(error) => {
-                    let wrong_code = error.category() != Category::LinkLost && error.board() != BoardState::Untouched;
+                    let wrong_code = error.exit() != Exit::LinkLost && error.board() != BoardState::Untouched;
                     wrong_code || error.board() == BoardState::Untouched && after != before
                 }
             };
             let end = match &result {
                 Ok(_) => End::Success,
-                Err(error) => End::Failure(error.category(), error.board()),
+                Err(error) => End::Failure(error.exit(), error.board()),
             };
             counts.ended(fault, end);
             board.clear_faults();

@@ -12,7 +12,12 @@ use std::{
 
 use m365_drv::board::Ledger;
 
-use crate::cli::{exit, exit_codes::Exit, files, screen::output::Output};
+use crate::cli::{
+    exit,
+    exit_codes::{Exit, ExitRow},
+    files,
+    screen::output::Output,
+};
 
 /// Signals that come closer together are one: `timeout` sends two, to the process and to its group.
 const APART: Duration = Duration::from_millis(200);
@@ -30,7 +35,7 @@ pub(crate) fn obey(wish: Arc<AtomicBool>, ledger: Ledger, output: Output) {
         // Once the end is told, only a reader who takes nothing can keep the program from ending.
         if output.cut_short(exit::stopped) || again {
             files::discard();
-            process::exit(Exit::Interrupted.row().code.into());
+            process::exit(ExitRow::of(Exit::Interrupted).code.into());
         }
     };
     if let Err(error) = ctrlc::set_handler(handler) {

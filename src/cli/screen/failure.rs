@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::cli::{
     args::command_line::CommandLine,
-    exit_codes::Exit,
+    exit_codes::{Exit, ExitRow},
     hints,
     screen::{page::Columns, probe_names},
 };
@@ -37,7 +37,7 @@ impl Failure {
         let chain = error.chain().skip(1).map(ToString::to_string);
         let causes = chain.chain(details(error)).chain(probe_names::named_by(error)).collect();
         let hint = hints::next(exit, Some(error), typed);
-        Self { name: exit.row().name, message: error.to_string(), causes, hint, known: None, backup: None }
+        Self { name: ExitRow::of(exit).name, message: error.to_string(), causes, hint, known: None, backup: None }
     }
 
     /// A command line that clap refused: what is wrong with it, and what clap says to it (missing arguments, possible
@@ -45,7 +45,7 @@ impl Failure {
     pub(crate) fn of_clap(kind: ErrorKind, text: &str, typed: &CommandLine) -> Self {
         let (message, causes) = usage_in_words(kind, text);
         let hint = hints::next(Exit::Usage, None, typed);
-        Self { name: Exit::Usage.row().name, message, causes, hint, known: None, backup: None }
+        Self { name: ExitRow::of(Exit::Usage).name, message, causes, hint, known: None, backup: None }
     }
 
     /// With what was found out before.
@@ -57,7 +57,7 @@ impl Failure {
 
     /// The last lines of a run: what happened, what the board is now, what to type.
     pub(crate) fn text(&self, exit: Exit, board: BoardState, typed: &CommandLine) -> String {
-        let (row, width) = (exit.row(), Columns::of_stderr());
+        let (row, width) = (ExitRow::of(exit), Columns::of_stderr());
         let red = anstyle::AnsiColor::Red.on_default().bold();
         let mut lines = vec![width.message(&format!("{red}error:{red:#} {}", escaped(&self.message)), "  ")];
         let in_a_line = |cause: &String| width.message(&format!("  {}{}", label(cause), escaped(cause)), "    ");

@@ -21,7 +21,7 @@ use crate::cli::{
     Globals,
     args::command_line::CommandLine,
     exit::{Meaning, refuse, refuse_because},
-    exit_codes::Exit,
+    exit_codes::{Exit, ExitRow},
     screen::{
         failure::{Failure, escaped, label, state_in_words},
         page::Columns,
@@ -144,7 +144,7 @@ pub(crate) fn record_end(exit: Exit, board: BoardState, report: Option<&str>, fa
     if let Some(report) = report {
         log::info!(target: RUN, "report: {report}");
     }
-    let row = exit.row();
+    let row = ExitRow::of(exit);
     log::info!(target: RUN, "exit {} ({}); board: {}", row.code, row.name, state_in_words(board));
     log::logger().flush();
 }

@@ -23,7 +23,7 @@ use serde_json::value::RawValue;
 use crate::cli::{
     args::command_line::CommandLine,
     exit::{self, Meaning, refuse_because},
-    exit_codes::Exit,
+    exit_codes::{Exit, ExitRow},
     screen::{
         failure::Failure,
         logging,
@@ -208,7 +208,7 @@ impl Output {
                 self.end_badly(exit, &Failure::new(exit, &error, &self.typed).knowing(known))
             }
         };
-        ExitCode::from(exit.row().code)
+        ExitCode::from(ExitRow::of(exit).code)
     }
 
     /// Ends a run that clap ended: help and version on request, or a command line that is wrong.
@@ -229,7 +229,7 @@ impl Output {
             let report = serde_json::value::to_raw_value(&serde_json::json!({ "text": text.to_string() }));
             self.end_well(report.ok().as_deref())
         };
-        ExitCode::from(exit.row().code)
+        ExitCode::from(ExitRow::of(exit).code)
     }
 
     /// The end of a run whose work is done. A report that could not be written is a failure of its own.
@@ -274,7 +274,7 @@ impl Output {
     }
 
     fn result(&self, exit: Exit, report: Option<&RawValue>, error: Option<&Failure>) {
-        let row = exit.row();
+        let row = ExitRow::of(exit);
         self.emit(&Line::Result { exit: row.code, name: row.name, board: self.board(), report, error });
     }
 

@@ -10,7 +10,6 @@ use self::{gates::GatePage, scooter_errors::ErrorCode};
 use crate::cli::{
     exit::refuse,
     exit_codes::{self, Exit, ExitRow},
-    hints,
     screen::{CommandResult, Outcome, Page, Report},
 };
 
@@ -91,8 +90,8 @@ struct ExitPage {
 
 impl ExitPage {
     fn new(row: &ExitRow) -> Self {
-        let ExitRow { exit, code, name, meaning, board, causes } = *row;
-        Self { code, name, meaning, board, causes, next: hints::advice(exit), exit }
+        let ExitRow { exit, code, name, meaning, board, advice, causes } = *row;
+        Self { code, name, meaning, board, causes, next: advice, exit }
     }
 }
 
@@ -128,7 +127,7 @@ impl Report for Topic {
                     page.blank().paragraph(text);
                 }
                 if let Some(exit) = also {
-                    let row = exit.row();
+                    let row = ExitRow::of(*exit);
                     page.blank().paragraph(format!(
                         "For exit code {} of this program ({}) see `m365-drv explain {}`.",
                         row.code, row.name, row.name
