@@ -23,7 +23,8 @@ pub(super) fn remove<'p>(
     job.known.done().options_written = true;
     job.known.done().mass_erased |= protection == Protection::Read;
     job.known.protection = None;
-    let unlock = |progress: &mut dyn Progress| board.remove_protection(&target.map, protection, user, consent, progress);
+    let unlock =
+        |progress: &mut dyn Progress| board.remove_protection(&target.map, protection, user, consent, progress);
     let (mut board, erasure) = job.step(Step::Unlock, unlock)?;
     job.known.protection = Some(Protection::None);
     job.known.done().mass_erased |= erasure == Erasure::Everything;
