@@ -2,16 +2,16 @@
 
 use std::{
     borrow::Cow,
+    env,
     ffi::{OsStr, OsString},
     fs,
     path::{self, Path, PathBuf},
 };
 
-use anstream::ColorChoice;
-use clap::{ArgMatches, CommandFactory, FromArgMatches, ValueEnum};
+use clap::{ArgMatches, ColorChoice, CommandFactory, FromArgMatches, ValueEnum};
 
 use crate::cli::{
-    Cli, ColorArg,
+    Cli,
     args::{
         suggestions,
         words::{Role, Word, command_words, with_roles},
@@ -31,7 +31,7 @@ pub(crate) struct CommandLine {
     /// Whether a simulated board is meant.
     pub(crate) simulated: bool,
     /// Whether colours are wanted.
-    pub(crate) color: ColorChoice,
+    pub(crate) color: anstream::ColorChoice,
     /// Where the log goes.
     pub(crate) log_file: Option<PathBuf>,
     /// Whether the command works on a board, so that an error tells the board's state.
@@ -64,7 +64,7 @@ impl CommandLine {
         let (color, log_file) = match &cli {
             Ok(Cli { globals, .. }) => (globals.color, globals.log_file.clone()),
             Err(_) => (
-                refused("--color").and_then(|when| ColorArg::from_str(when, true).ok()).unwrap_or(ColorArg::Auto),
+                refused("--color").and_then(|when| ColorChoice::from_str(when, true).ok()).unwrap_or(ColorChoice::Auto),
                 refused("--log-file").map(PathBuf::from),
             ),
         };
@@ -72,7 +72,7 @@ impl CommandLine {
             command: Some(names).filter(|names| !names.is_empty()),
             json: has("--json"),
             simulated: has("--simulate"),
-            color: color.into(),
+            color: colors(color),
             log_file,
             has_board: cli.as_ref().is_ok_and(|cli| cli.command.uses_board()),
             matches: innermost(matches),
@@ -137,6 +137,17 @@ impl CommandLine {
         };
         let others = self.matches.ids().filter(|id| *id != "log_file");
         others.filter_map(|id| self.matches.try_get_many(id.as_str()).ok()?).flatten().any(same)
+    }
+}
+
+/// The same for `anstream`, which honours `NO_COLOR` itself.
+fn colors(when: ColorChoice) -> anstream::ColorChoice {
+    match when {
+        // If CI is set, `anstream` colours a dumb terminal too.
+        ColorChoice::Auto if env::var_os("TERM").is_some_and(|term| term == "dumb") => anstream::ColorChoice::Never,
+        ColorChoice::Auto => anstream::ColorChoice::Auto,
+        ColorChoice::Always => anstream::ColorChoice::Always,
+        ColorChoice::Never => anstream::ColorChoice::Never,
     }
 }
 

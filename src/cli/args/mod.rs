@@ -5,6 +5,7 @@ pub(crate) mod command_line;
 pub(crate) mod consent;
 pub(crate) mod data_file;
 pub(crate) mod firmware;
+pub(crate) mod globals;
 pub(crate) mod goal;
 pub(crate) mod mileage;
 pub(crate) mod simulate;

@@ -24,8 +24,11 @@ use m365_drv::{
 };
 
 use crate::cli::{
-    Cli, ConnectArg,
-    args::values::{parse_khz, parse_probe},
+    Cli,
+    args::{
+        globals::ConnectArg,
+        values::{parse_khz, parse_probe},
+    },
     context::rehearsal::Rehearsal,
     exit::refuse,
     exit_codes::Exit,

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal};
 
-use crate::cli::Globals;
+use crate::cli::args::globals::Globals;
 
 /// Who could answer a question.
 #[derive(Debug, Clone, Copy)]

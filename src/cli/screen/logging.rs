@@ -18,8 +18,7 @@ use m365_drv::{
 };
 
 use crate::cli::{
-    Globals,
-    args::command_line::CommandLine,
+    args::{command_line::CommandLine, globals::Globals},
     exit::{Meaning, refuse, refuse_because},
     exit_codes::{Exit, ExitRow},
     screen::{

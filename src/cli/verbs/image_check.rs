@@ -93,7 +93,7 @@ impl CheckArgs {
         };
         let (image, fit) = match Image::open(path).and_then(|image| self.fit(image)) {
             Ok((image, fit)) => (image, Fit { chip, rehearsal, ..fit }),
-            Err(error) => return Checked { error: Some(in_words(&error)), ..checked },
+            Err(error) => return Checked { error: Some(format!("{:#}", anyhow::Error::new(error))), ..checked },
         };
         let report = ImageReport::fitting(&image, &fit);
         Checked {
@@ -127,12 +127,6 @@ pub(crate) fn unknown(kind: Kind) -> String {
         Kind::Unknown | Kind::Data => kind.to_string(),
         Kind::Boot | Kind::Drv => format!("unknown {kind}"),
     }
-}
-
-/// An error with its causes.
-fn in_words(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 impl Report for CheckReport {
