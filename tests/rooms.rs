@@ -4,7 +4,7 @@ mod circles;
 mod paths;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -95,6 +95,29 @@ fn every_room_is_in_the_table() {
         let name = room.file_name().expect("a name").to_string_lossy().into_owned();
         assert!(name == "cli" || TABLE.iter().any(|(room, _)| *room == name), "{name} is missing from the table");
     }
+}
+
+/// The names of the types that a file defines, except those of associated types.
+fn types(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter_map(|line| {
+        let line = line.trim_start();
+        let line = line.strip_prefix("pub").map_or(line, |rest| rest.trim_start_matches(|c| c != ' ').trim_start());
+        let (kind, rest) = line.split_once(' ')?;
+        let name = rest.split(|c: char| !c.is_alphanumeric()).next()?;
+        ["struct", "enum", "trait"].contains(&kind).then_some(name)
+    })
+}
+
+#[test]
+fn no_type_name_stands_for_two_things() {
+    let mut places = BTreeMap::<_, Vec<_>>::new();
+    let files = code(&src());
+    for (path, text) in &files {
+        types(text).for_each(|name| places.entry(name.to_owned()).or_default().push(path.clone()));
+    }
+    // Each room has an error of its own.
+    places.retain(|name, paths| paths.len() > 1 && name != "Error" && name != "Layout");
+    assert!(places.is_empty(), "{places:#?}");
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub(crate) use self::{
 };
 use self::{
     args::{firmware, globals::Globals, goal},
-    verbs::{backup, data, explain, flash, generate, image, info, probes, protect, scooters, verify},
+    verbs::{backup, data, explain, flash, generate, image, info, probes, protect, restore, scooters, verify},
 };
 
 /// What the help of `flash` ends with.
@@ -64,7 +64,7 @@ pub(crate) enum Command {
         file: PathBuf,
     },
     /// Write a backup, including its option bytes, or a flash dump to the board
-    Restore(backup::RestoreArgs),
+    Restore(restore::RestoreArgs),
     /// Compare the board with what `flash` would write; changes nothing
     Verify(Box<goal::WantedArgs>),
     /// Remove read-out and write protection; erases the chip if it is read-protected
@@ -127,8 +127,8 @@ impl Command {
         match self {
             Self::Flash(args) => flash::run(context, args),
             Self::Info => info::run(context),
-            Self::Backup { file } => backup::backup(context, file),
-            Self::Restore(args) => backup::restore(context, args),
+            Self::Backup { file } => backup::run(context, file),
+            Self::Restore(args) => restore::run(context, args),
             Self::Verify(args) => verify::run(context, args),
             Self::Unlock(args) => protect::unlock(context, args),
             Self::Lock => protect::lock(context),

@@ -11,4 +11,5 @@ pub(crate) mod mileage;
 pub(crate) mod simulate;
 pub(crate) mod suggestions;
 pub(crate) mod values;
+pub(crate) mod watchdog;
 pub(crate) mod words;

@@ -11,6 +11,7 @@ pub(crate) mod page;
 pub(crate) mod phases;
 pub(crate) mod probe_names;
 pub(crate) mod progress;
+pub(crate) mod rows;
 mod stderr;
 pub(crate) mod voice;
 

@@ -6,7 +6,6 @@ use clap::Subcommand;
 use m365_drv::{
     block::{DataBlock, Mileage, Register, RegisterValue, Serial, Summary, Uid},
     image::Format,
-    ops::DataSource,
     target::Target,
 };
 use serde::Serialize;
@@ -19,7 +18,7 @@ use crate::cli::{
     exit::refuse,
     exit_codes::Exit,
     files,
-    screen::{CommandResult, Outcome, Page, Report, Tone},
+    screen::{CommandResult, Outcome, Page, Report, Tone, rows::summary_rows},
 };
 
 #[derive(Debug, Subcommand)]
@@ -227,58 +226,4 @@ impl Report for ShownBlock {
             }
         }
     }
-}
-
-/// Where a block was found, in words.
-pub(crate) fn source_in_words(source: DataSource) -> &'static str {
-    match source {
-        DataSource::Flash => "the board's flash",
-        DataSource::Sram => "SRAM",
-        DataSource::File => "a file",
-        DataSource::Backup => "a backup",
-        DataSource::Template => "the firmware's own template",
-    }
-}
-
-/// The same for a run that may have found the block left over in SRAM, and in what tense that is.
-pub(crate) fn source_row(source: DataSource, left_in_sram: bool, written: InFlash) -> String {
-    let from = source_in_words(source);
-    match (left_in_sram, written) {
-        (false, _) => from.into(),
-        (true, InFlash::No) => format!("{from}, left from before the reset; lost when the board loses power"),
-        (true, InFlash::Yes) => format!("{from}, left from before the reset"),
-    }
-}
-
-/// Whether the block that was found is in flash by now.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum InFlash {
-    No,
-    Yes,
-}
-
-/// The named fields of a block, one in each row; `chip` is the one that holds it.
-pub(crate) fn summary_rows(summary: &Summary, chip: Option<Uid>, page: &mut Page) {
-    match &summary.serial {
-        Some(serial) if summary.factory_serial => {
-            page.toned("serial", format!("{serial} (factory default, error 35)"), Tone::Bad)
-        }
-        Some(serial) => page.row("serial", serial),
-        None => page.toned("serial", "none", Tone::Remark),
-    };
-    if summary.mileage_m.is_known() {
-        page.row("mileage", summary.mileage_m);
-    } else {
-        page.toned("mileage", "unknown", Tone::Remark);
-    }
-    if summary.uid.is_blank() {
-        page.toned("for chip", "none yet", Tone::Remark);
-    } else if chip.is_some_and(|chip| chip != summary.uid) {
-        page.toned("for chip", format!("{} (another one, error 27)", summary.uid), Tone::Bad);
-    } else {
-        page.row("for chip", summary.uid);
-    }
-    page.row("PIN", summary.pin.as_deref().unwrap_or("unreadable"));
-    page.row("activated", if summary.activated { "yes" } else { "no" });
-    page.row("firmware", summary.version);
 }

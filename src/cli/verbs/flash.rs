@@ -6,18 +6,18 @@ use clap::Args;
 use m365_drv::{
     board::Startup,
     count::count,
-    ops::{self, After, Extent, FlashPreview, FlashReport, FlashRequest, ForcedGate, Watchdog, WouldProgram},
+    ops::{self, After, Extent, FlashPreview, FlashReport, FlashRequest, ForcedGate, WouldProgram},
 };
 
 use crate::cli::{
     Context,
-    args::{backup_place::BackupArgs, consent::ConsentArg, goal::WantedArgs},
+    args::{backup_place::BackupArgs, consent::ConsentArg, goal::WantedArgs, watchdog::WatchdogArg},
     exit_codes::Exit,
     files::NewFile,
-    screen::{CommandResult, Outcome, Page, Report, Tone, phases::seconds},
-    verbs::{
-        data::{InFlash, source_row},
-        info::firmware_row,
+    screen::{
+        CommandResult, Outcome, Page, Report, Tone,
+        phases::seconds,
+        rows::{InFlash, firmware_row, programmed_in_words, source_row},
     },
 };
 
@@ -49,9 +49,8 @@ pub(crate) struct FlashArgs {
     #[arg(long, conflicts_with = "lock")]
     no_run: bool,
 
-    /// Set the option byte USER so that only software starts the watchdog
-    #[arg(long)]
-    software_watchdog: bool,
+    #[command(flatten)]
+    watchdog: WatchdogArg,
 
     /// Set read-out protection when everything is verified
     #[arg(long)]
@@ -63,11 +62,6 @@ impl FlashArgs {
     pub(crate) fn scooter(&self) -> &'static m365_drv::target::Target {
         self.wanted.scooter
     }
-}
-
-/// What `--software-watchdog` asks for.
-pub(crate) fn watchdog(software: bool) -> Watchdog {
-    if software { Watchdog::Software } else { Watchdog::Keep }
 }
 
 pub(crate) fn run(context: &mut Context, args: &FlashArgs) -> CommandResult {
@@ -86,7 +80,7 @@ pub(crate) fn run(context: &mut Context, args: &FlashArgs) -> CommandResult {
         extent: if args.full { Extent::Everything } else { Extent::Changes },
         backups: backups.clone(),
         after,
-        watchdog: watchdog(args.software_watchdog),
+        watchdog: args.watchdog.wanted(),
     };
     let fill = |image: &[u8]| image_out.map_or(Ok(()), |file| file.fill(image, Exit::Internal));
     if args.dry_run {
@@ -169,14 +163,4 @@ fn erased_in_words(whole_chip: bool, pages: u32) -> String {
         (true, pages) => format!("the whole chip, then {} again", count(pages, "page")),
         (false, pages) => count(pages, "page"),
     }
-}
-
-/// What was written, and which planned pages did not have to be.
-pub(crate) fn programmed_in_words(bytes: u32, skipped: u32, verb: &str) -> String {
-    let verb = match (skipped, verb) {
-        (1, "were") => "was",
-        (1, _) => "is",
-        _ => verb,
-    };
-    format!("{}; {} {verb} already correct", count(bytes, "byte"), count(skipped, "page"))
 }

@@ -3,13 +3,15 @@
 use m365_drv::{
     board::Protection,
     count::count,
-    ops::{self, DataSource, Firmware, InfoReport},
+    ops::{self, DataSource, InfoReport},
 };
 
 use crate::cli::{
     Context,
-    screen::{CommandResult, Outcome, Page, Report, Tone},
-    verbs::data::{source_in_words, summary_rows},
+    screen::{
+        CommandResult, Outcome, Page, Report, Tone,
+        rows::{firmware_row, protection_row, source_in_words, summary_rows},
+    },
 };
 
 pub(crate) fn run(context: &mut Context) -> CommandResult {
@@ -63,29 +65,4 @@ impl Report for InfoReport {
             }
         }
     }
-}
-
-/// Whether the chip can be read, and whether its option bytes protect it from the next reset on.
-pub(crate) fn protection_row(protection: Protection, is_pending: bool, page: &mut Page) {
-    match protection {
-        Protection::None if is_pending => {
-            page.toned("protection", "none until the next reset: the option bytes protect the chip", Tone::Remark)
-        }
-        Protection::None => page.toned("protection", "none", Tone::Good),
-        Protection::Read => page.toned("protection", "read-protected", Tone::Remark),
-    };
-}
-
-/// An image by name, or by its hash if it is not made from a known one.
-pub(crate) fn firmware_row(label: &str, firmware: Option<&Firmware>, page: &mut Page) {
-    let Some(firmware) = firmware else {
-        page.toned(label, "none", Tone::Remark);
-        return;
-    };
-    match (&firmware.name, &firmware.version) {
-        (Some(name), _) if firmware.known => page.row(label, name),
-        (Some(name), _) => page.toned(label, name, Tone::Remark),
-        (None, Some(version)) => page.toned(label, format!("unknown, version {version}"), Tone::Remark),
-        (None, None) => page.toned(label, format!("unknown, sha256 {}", firmware.sha256), Tone::Remark),
-    };
 }

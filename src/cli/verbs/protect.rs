@@ -9,9 +9,8 @@ use serde::Serialize;
 
 use crate::cli::{
     Context,
-    args::{backup_place::BackupArgs, consent::ConsentArg},
-    screen::{CommandResult, Outcome, Page, Report, Tone},
-    verbs::{flash::watchdog, info::protection_row},
+    args::{backup_place::BackupArgs, consent::ConsentArg, watchdog::WatchdogArg},
+    screen::{CommandResult, Outcome, Page, Report, Tone, rows::protection_row},
 };
 
 #[derive(Debug, Args)]
@@ -21,14 +20,13 @@ pub(crate) struct UnlockArgs {
     #[command(flatten)]
     backups: BackupArgs,
 
-    /// Set the option byte USER so that only software starts the watchdog
-    #[arg(long)]
-    software_watchdog: bool,
+    #[command(flatten)]
+    watchdog: WatchdogArg,
 }
 
 pub(crate) fn unlock(context: &mut Context, args: &UnlockArgs) -> CommandResult {
     let backups = args.backups.store(context)?;
-    let watchdog = watchdog(args.software_watchdog);
+    let watchdog = args.watchdog.wanted();
     let unlock = |context: &mut Context, consent| ops::unlock(&mut context.job(), consent, &backups, watchdog);
     let report = args.consent.or_ask(context, &backups, unlock)?;
     Outcome::new(&report)

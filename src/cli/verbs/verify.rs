@@ -8,10 +8,9 @@ use m365_drv::{
 use crate::cli::{
     Context,
     args::goal::WantedArgs,
-    screen::{CommandResult, Outcome, Page, Report, Tone},
-    verbs::{
-        data::{InFlash, source_row},
-        info::firmware_row,
+    screen::{
+        CommandResult, Outcome, Page, Report, Tone,
+        rows::{InFlash, firmware_row, source_row},
     },
 };
 

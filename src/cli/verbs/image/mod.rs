@@ -1,5 +1,7 @@
 //! `image show|check|encrypt|decrypt`: firmware files, no board needed.
 
+mod check;
+
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
@@ -10,13 +12,13 @@ use m365_drv::{
 };
 use serde::Serialize;
 
+use self::check::CheckArgs;
 use crate::cli::{
     Context,
     exit::{Meaning, refuse},
     exit_codes::Exit,
     files,
     screen::{CommandResult, Outcome, Page, Report, Tone},
-    verbs::image_check::{self, CheckArgs},
 };
 
 #[derive(Debug, Subcommand)]
@@ -48,7 +50,7 @@ pub(crate) enum ImageCommand {
 
 pub(crate) fn run(context: &Context, command: &ImageCommand) -> CommandResult {
     match command {
-        ImageCommand::Check(args) => image_check::run(context, args),
+        ImageCommand::Check(args) => check::run(context, args),
         ImageCommand::Show { file } => Outcome::new(&ImageReport::new(&open(file)?)),
         ImageCommand::Decrypt { input, output } => save(&decrypted(input)?, output),
         ImageCommand::Encrypt { input, output } => {
@@ -113,7 +115,7 @@ impl Report for ImageReport {
         if !self.parts.is_empty() {
             page.blank().heading("Holds");
             for part in &self.parts {
-                let name = part.name.clone().unwrap_or_else(|| image_check::unknown(part.kind));
+                let name = part.name.clone().unwrap_or_else(|| check::unknown(part.kind));
                 page.row(format!("  {}", part.address), name);
             }
         }

@@ -1,0 +1,99 @@
+//! Rows that the reports of several commands have.
+
+use m365_drv::{
+    block::{Summary, Uid},
+    board::Protection,
+    count::count,
+    ops::{DataSource, Firmware},
+};
+
+use super::page::{Page, Tone};
+
+/// Whether the chip can be read, and whether its option bytes protect it from the next reset on.
+pub(crate) fn protection_row(protection: Protection, is_pending: bool, page: &mut Page) {
+    match protection {
+        Protection::None if is_pending => {
+            page.toned("protection", "none until the next reset: the option bytes protect the chip", Tone::Remark)
+        }
+        Protection::None => page.toned("protection", "none", Tone::Good),
+        Protection::Read => page.toned("protection", "read-protected", Tone::Remark),
+    };
+}
+
+/// An image by name, or by its hash if it is not made from a known one.
+pub(crate) fn firmware_row(label: &str, firmware: Option<&Firmware>, page: &mut Page) {
+    let Some(firmware) = firmware else {
+        page.toned(label, "none", Tone::Remark);
+        return;
+    };
+    match (&firmware.name, &firmware.version) {
+        (Some(name), _) if firmware.known => page.row(label, name),
+        (Some(name), _) => page.toned(label, name, Tone::Remark),
+        (None, Some(version)) => page.toned(label, format!("unknown, version {version}"), Tone::Remark),
+        (None, None) => page.toned(label, format!("unknown, sha256 {}", firmware.sha256), Tone::Remark),
+    };
+}
+
+/// Where a block was found, in words.
+pub(crate) fn source_in_words(source: DataSource) -> &'static str {
+    match source {
+        DataSource::Flash => "the board's flash",
+        DataSource::Sram => "SRAM",
+        DataSource::File => "a file",
+        DataSource::Backup => "a backup",
+        DataSource::Template => "the firmware's own template",
+    }
+}
+
+/// The same for a run that may have found the block left over in SRAM, and in what tense that is.
+pub(crate) fn source_row(source: DataSource, left_in_sram: bool, written: InFlash) -> String {
+    let from = source_in_words(source);
+    match (left_in_sram, written) {
+        (false, _) => from.into(),
+        (true, InFlash::No) => format!("{from}, left from before the reset; lost when the board loses power"),
+        (true, InFlash::Yes) => format!("{from}, left from before the reset"),
+    }
+}
+
+/// Whether the block that was found is in flash by now.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum InFlash {
+    No,
+    Yes,
+}
+
+/// The named fields of a block, one in each row; `chip` is the one that holds it.
+pub(crate) fn summary_rows(summary: &Summary, chip: Option<Uid>, page: &mut Page) {
+    match &summary.serial {
+        Some(serial) if summary.factory_serial => {
+            page.toned("serial", format!("{serial} (factory default, error 35)"), Tone::Bad)
+        }
+        Some(serial) => page.row("serial", serial),
+        None => page.toned("serial", "none", Tone::Remark),
+    };
+    if summary.mileage_m.is_known() {
+        page.row("mileage", summary.mileage_m);
+    } else {
+        page.toned("mileage", "unknown", Tone::Remark);
+    }
+    if summary.uid.is_blank() {
+        page.toned("for chip", "none yet", Tone::Remark);
+    } else if chip.is_some_and(|chip| chip != summary.uid) {
+        page.toned("for chip", format!("{} (another one, error 27)", summary.uid), Tone::Bad);
+    } else {
+        page.row("for chip", summary.uid);
+    }
+    page.row("PIN", summary.pin.as_deref().unwrap_or("unreadable"));
+    page.row("activated", if summary.activated { "yes" } else { "no" });
+    page.row("firmware", summary.version);
+}
+
+/// What was written, and which planned pages did not have to be.
+pub(crate) fn programmed_in_words(bytes: u32, skipped: u32, verb: &str) -> String {
+    let verb = match (skipped, verb) {
+        (1, "were") => "was",
+        (1, _) => "is",
+        _ => verb,
+    };
+    format!("{}; {} {verb} already correct", count(bytes, "byte"), count(skipped, "page"))
+}
