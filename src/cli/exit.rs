@@ -4,7 +4,7 @@ use std::{any::Any, fmt::Display};
 
 use m365_drv::{board, ops};
 
-use super::exit_codes::Exit;
+pub(crate) use super::exit_codes::Exit;
 
 /// An error that this command line raises itself, with the exit code that it means.
 #[derive(Debug, thiserror::Error)]

@@ -8,7 +8,7 @@ pub(crate) struct ExitRow {
     pub(crate) code: u8,
     pub(crate) name: &'static str,
     pub(crate) meaning: &'static str,
-    /// What is known of the board; empty if the code says nothing about it.
+    /// What is known of the board; empty if nothing is.
     pub(crate) board: &'static str,
     /// What leads to it, one cause a sentence.
     pub(crate) causes: &'static [&'static str],

@@ -11,10 +11,7 @@ use directories::ProjectDirs;
 use m365_drv::printable::quoted_path;
 use tempfile::NamedTempFile;
 
-use super::{
-    exit::{Meaning, refuse},
-    exit_codes::Exit,
-};
+use super::exit::{Exit, Meaning, refuse};
 
 /// Nothing this program reads is bigger; a device or a disk image named by mistake must not fill the memory.
 const MAX_LEN: u64 = 32 << 20;

@@ -1,4 +1,4 @@
-//! Advice: for each failure, the next command to type. It is written here and nowhere else.
+//! The next command to type after each failure. It is chosen here and nowhere else.
 
 use std::{borrow::Cow, path::Path};
 
@@ -11,8 +11,7 @@ use m365_drv::{
 
 use super::{
     args::command_line::CommandLine,
-    exit,
-    exit_codes::Exit,
+    exit::{self, Exit},
     probe_fixes::{self, System},
 };
 
@@ -24,7 +23,7 @@ pub(crate) fn next(exit: Exit, error: Option<&anyhow::Error>, typed: &CommandLin
     error.and_then(|error| for_error(error, typed)).or_else(|| for_exit(exit, typed))
 }
 
-/// If the error itself tells more than its exit code.
+/// The next command if the error itself is more precise than its exit code.
 fn for_error(error: &anyhow::Error, typed: &CommandLine) -> Option<String> {
     if let Some(error) = exit::of_board(error) {
         return match error {

@@ -10,8 +10,7 @@ use m365_drv::{
 
 use crate::cli::{
     Context,
-    exit::{Meaning, refuse},
-    exit_codes::Exit,
+    exit::{Exit, Meaning, refuse},
     files,
 };
 

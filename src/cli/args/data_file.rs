@@ -9,8 +9,7 @@ use m365_drv::{
 };
 
 use crate::cli::{
-    exit::{Meaning, refuse},
-    exit_codes::Exit,
+    exit::{Exit, Meaning, refuse},
     files,
 };
 

@@ -6,8 +6,7 @@ use clap::Args;
 use m365_drv::image::{self, FindError, FoundImage, Image, Kind, Shelf};
 
 use crate::cli::{
-    exit::{Meaning, refuse},
-    exit_codes::Exit,
+    exit::{Exit, Meaning, refuse},
     files,
 };
 

@@ -19,8 +19,7 @@ use crate::cli::{
         mileage::MileageArgs,
         values::{ScooterName, gate_parser},
     },
-    exit::{Meaning, refuse},
-    exit_codes::Exit,
+    exit::{Exit, Meaning, refuse},
 };
 
 /// A scooter, its firmware and its data.
@@ -112,7 +111,7 @@ impl WantedArgs {
             let message = format!("the package {} does not say which scooter it is for", quoted_path(file));
             context.warn("package-scooter-unknown", message);
         }
-        // Data blocks, texts and the like are refused by a gate, which says what they are.
+        // Data blocks, texts and the like are refused by a gate, whose message names them.
         if kind == Kind::Drv
             && image.kind() == Kind::Drv
             && let Some(what) = custom(&image.bytes)

@@ -3,7 +3,7 @@
 use clap::Args;
 use m365_drv::block::Mileage;
 
-use crate::cli::{exit::refuse, exit_codes::Exit};
+use crate::cli::exit::{Exit, refuse};
 
 /// The two ways to give a mileage.
 #[derive(Debug, Clone, Args)]

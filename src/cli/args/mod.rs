@@ -8,6 +8,7 @@ pub(crate) mod firmware;
 pub(crate) mod globals;
 pub(crate) mod goal;
 pub(crate) mod mileage;
+mod quoting;
 pub(crate) mod simulate;
 pub(crate) mod suggestions;
 pub(crate) mod values;

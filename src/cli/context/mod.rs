@@ -30,8 +30,7 @@ use crate::cli::{
         values::{parse_khz, parse_probe},
     },
     context::rehearsal::Rehearsal,
-    exit::refuse,
-    exit_codes::Exit,
+    exit::{Exit, refuse},
     files,
     screen::{
         audience::Audience,

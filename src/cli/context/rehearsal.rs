@@ -17,7 +17,10 @@ use m365_drv::{
     target::Target,
 };
 
-use crate::cli::{args::simulate::SimulateArg, exit::Meaning, exit_codes::Exit};
+use crate::cli::{
+    args::simulate::SimulateArg,
+    exit::{Exit, Meaning},
+};
 
 /// A simulated board, and its folder if it is saved.
 pub(crate) struct Rehearsal {

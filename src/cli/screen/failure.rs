@@ -40,7 +40,7 @@ impl Failure {
         Self { name: ExitRow::of(exit).name, message: error.to_string(), causes, hint, known: None, backup: None }
     }
 
-    /// A command line that clap refused: what is wrong with it, and what clap says to it (missing arguments, possible
+    /// A command line that clap refused: what is wrong with it, and what clap adds (missing arguments, possible
     /// values, a tip).
     pub(crate) fn of_clap(kind: ErrorKind, text: &str, typed: &CommandLine) -> Self {
         let (message, causes) = usage_in_words(kind, text);

@@ -9,7 +9,7 @@ use super::{
     voice::{Voice, WaitingStep},
 };
 
-/// How often a line says that the program waits, and how contact is meanwhile.
+/// How often there is a line while the program waits, and one about contact meanwhile.
 const EVERY: Duration = Duration::from_secs(1);
 
 /// Into how many parts the lines divide a step, at most.

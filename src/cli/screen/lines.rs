@@ -17,13 +17,13 @@ use super::{
 /// How long the screen may stay empty at the beginning of a run.
 const SOON: Duration = Duration::from_millis(60);
 
-/// How often a step says something before its end.
+/// How often a line is printed before a step ends.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// The lines of a run. A thread of its own says that a step goes on, for as long as this is there.
+/// The lines of a run. A thread of its own prints those of a step that goes on, as long as this exists.
 pub(crate) struct Lines(Arc<Mutex<CurrentStep>>);
 
-/// How things stand.
+/// The step that goes on, and what was printed.
 struct CurrentStep {
     step: Option<Step>,
     /// When a line is due: by the computer's clock.

@@ -99,7 +99,7 @@ impl Write for LogFile {
     }
 }
 
-/// The system, as far as it tells.
+/// The operating system with its version, as far as known.
 fn system() -> String {
     let version = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let release = fs::read_to_string("/etc/os-release").unwrap_or_default();

@@ -140,7 +140,7 @@ impl Output {
         output
     }
 
-    /// From now on this says what the board is.
+    /// From now on the state of the board is taken from this ledger.
     pub(crate) fn follow(&self, ledger: &Ledger) {
         let _ = self.ledger.set(ledger.clone());
     }
@@ -150,12 +150,12 @@ impl Output {
         self.ledger.get().map_or(BoardState::Untouched, Ledger::board)
     }
 
-    /// Whether this run speaks JSON.
+    /// Whether this run prints JSON Lines.
     pub(crate) fn is_json(&self) -> bool {
         self.lines.is_some()
     }
 
-    /// Writes one line of JSON; does nothing in a run that speaks text, or after the result.
+    /// Writes one line of JSON; does nothing if text is printed, or after the result.
     pub(crate) fn emit(&self, line: &Line<'_>) {
         let Some(lines) = &self.lines else { return };
         let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);

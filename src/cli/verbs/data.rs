@@ -15,8 +15,7 @@ use crate::cli::{
         data_file::{self, DataFile},
         mileage::MileageArgs,
     },
-    exit::refuse,
-    exit_codes::Exit,
+    exit::{Exit, refuse},
     files,
     screen::{CommandResult, Outcome, Page, Report, Tone, rows::summary_rows},
 };

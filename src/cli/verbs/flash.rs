@@ -12,7 +12,7 @@ use m365_drv::{
 use crate::cli::{
     Context,
     args::{backup_place::BackupArgs, consent::ConsentArg, goal::WantedArgs, watchdog::WatchdogArg},
-    exit_codes::Exit,
+    exit::Exit,
     files::NewFile,
     screen::{
         CommandResult, Outcome, Page, Report, Tone,

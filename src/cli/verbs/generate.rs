@@ -8,8 +8,7 @@ use serde::Serialize;
 
 use crate::cli::{
     Cli,
-    exit::Meaning,
-    exit_codes::Exit,
+    exit::{Exit, Meaning},
     screen::{CommandResult, Outcome, Page, Report},
 };
 

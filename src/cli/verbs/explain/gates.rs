@@ -25,7 +25,7 @@ const fn page(name: &'static str, passes_if: &'static str, forced: &'static str)
     GatePage { name, passes_if, forced }
 }
 
-/// Every gate.
+/// The pages, in the order in which the gates are asked.
 pub(crate) const TABLE: [GatePage; GATES.len() + 1] = [
     page("blank", "the image has at least one byte that is not 0xff or 0x00.", NEVER),
     page(

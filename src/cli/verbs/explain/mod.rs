@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use self::{gates::GatePage, scooter_errors::ErrorCode};
 use crate::cli::{
-    exit::refuse,
-    exit_codes::{self, Exit, ExitRow},
+    exit::{Exit, refuse},
+    exit_codes::{self, ExitRow},
     screen::{CommandResult, Outcome, Page, Report},
 };
 
@@ -57,7 +57,7 @@ fn page_on(topic: &str) -> anyhow::Result<Topic> {
     }
 }
 
-/// One page.
+/// The page on one topic.
 #[derive(Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 enum Topic {
@@ -149,7 +149,7 @@ fn kebab(confidence: scooter_errors::Confidence) -> &'static str {
     }
 }
 
-/// All topics.
+/// The list of all topics, shown if none is named.
 #[derive(Serialize)]
 struct TopicList {
     exit_codes: Vec<ExitPage>,

@@ -14,7 +14,7 @@ pub(crate) enum Confidence {
     Unsure,
 }
 
-/// One error code.
+/// An error code that a scooter shows.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct ErrorCode {
     pub(crate) code: u8,

@@ -17,8 +17,7 @@ use serde::Serialize;
 use crate::cli::{
     Context,
     args::values::ScooterName,
-    exit::refuse,
-    exit_codes::Exit,
+    exit::{Exit, refuse},
     screen::{CommandResult, Outcome, Page, Report, Tone},
 };
 

@@ -15,8 +15,7 @@ use serde::Serialize;
 use self::check::CheckArgs;
 use crate::cli::{
     Context,
-    exit::{Meaning, refuse},
-    exit_codes::Exit,
+    exit::{Exit, Meaning, refuse},
     files,
     screen::{CommandResult, Outcome, Page, Report, Tone},
 };
@@ -67,7 +66,7 @@ fn open(path: &Path) -> anyhow::Result<Image> {
     Image::open(path).meaning(Exit::Image, || format!("cannot use {}", quoted_path(path)))
 }
 
-/// The plain bytes of an encrypted file, or of a package that holds what it says.
+/// The plain bytes of an encrypted file, or of a package without faults.
 fn decrypted(path: &Path) -> anyhow::Result<Vec<u8>> {
     let image = open(path)?;
     if let Some(fault) = image.package.as_ref().and_then(|package| package.faults().next()) {
@@ -75,7 +74,7 @@ fn decrypted(path: &Path) -> anyhow::Result<Vec<u8>> {
     }
     match image.format {
         Format::Encrypted | Format::Package => Ok(image.bytes),
-        // No code either: it was encrypted once, and the cipher says what is wrong with it.
+        // Not code, so probably encrypted: the error of the cipher tells what is wrong with it.
         Format::Bin if image.kind() == Kind::Unknown => {
             cipher::decrypt(&image.bytes).meaning(Exit::Image, || format!("{} cannot be decrypted", quoted_path(path)))
         }
