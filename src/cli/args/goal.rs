@@ -58,7 +58,7 @@ pub(crate) struct WantedArgs {
 }
 
 /// Everything of [`WantedArgs`], read and checked as far as that can be without a board.
-pub(crate) struct Wanted {
+pub(crate) struct WantedContents {
     target: &'static Target,
     boot: Vec<Image>,
     drv: Vec<Image>,
@@ -71,7 +71,7 @@ pub(crate) struct Wanted {
 
 impl WantedArgs {
     /// Reads the files and the values.
-    pub(crate) fn read(&self, context: &mut Context) -> anyhow::Result<Wanted> {
+    pub(crate) fn read(&self, context: &mut Context) -> anyhow::Result<WantedContents> {
         let target = self.scooter;
         context.known = Known::given(Some(&target.name), self.files(), None, None);
         let serial = self.serial.as_deref().map(|text| target.serial.read(text)).transpose();
@@ -92,7 +92,7 @@ impl WantedArgs {
         };
         let (boot, drv) = (images(Kind::Boot, self.boot.as_deref())?, images(Kind::Drv, self.drv.as_deref())?);
         let rehearsal = context.rehearsal_images();
-        Ok(Wanted { target, boot, drv, data, serial, mileage, forced: self.force.clone(), rehearsal })
+        Ok(WantedContents { target, boot, drv, data, serial, mileage, forced: self.force.clone(), rehearsal })
     }
 
     /// The files that were named.
@@ -152,7 +152,7 @@ fn data_block(path: &Path, target: &Target, context: &mut Context) -> anyhow::Re
     Ok(opened.taken.block)
 }
 
-impl Wanted {
+impl WantedContents {
     /// What is asked of the library.
     pub(crate) fn to_ops(&self) -> ops::Wanted<'_> {
         ops::Wanted {
