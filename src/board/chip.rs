@@ -71,7 +71,7 @@ impl fmt::Display for ChipKind {
 /// What the identification registers say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Chip {
-    /// The chip.
+    /// Which of the supported chips it is.
     pub kind: ChipKind,
     /// Flash size by the chip's register, in KiB, if that is a size such a chip can have; many that give 64 have 128.
     pub flash_kib: Option<u32>,

@@ -8,9 +8,9 @@ use super::{
 /// Bytes that belong at an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
-    /// Where; a multiple of 4.
+    /// Address of the first byte; a multiple of 4.
     pub address: u32,
-    /// What; a multiple of 4 long.
+    /// The bytes; their number is a multiple of 4.
     pub bytes: Vec<u8>,
 }
 
@@ -22,13 +22,13 @@ pub enum Comparison {
     Same,
     /// At least one is not.
     Differs {
-        /// The first one.
+        /// Address of the first byte that differs.
         address: u32,
-        /// What should be there.
+        /// The byte that should be there.
         expected: u8,
-        /// What is.
+        /// The byte that is there.
         found: u8,
-        /// How many in all.
+        /// Number of bytes that differ.
         bytes: usize,
     },
 }

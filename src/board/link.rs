@@ -98,9 +98,9 @@ pub enum LinkError {
     /// The same place, read twice, gave two values.
     #[error("{what} at {address:#010x} reads differently each time: poor contact")]
     Unstable {
-        /// What is there.
+        /// What is read there, in words.
         what: &'static str,
-        /// Where.
+        /// The address.
         address: u32,
     },
 }

@@ -161,7 +161,7 @@ pub enum Event {
     Found(Box<Found>),
     /// A backup was written and read back.
     Backup {
-        /// The file.
+        /// Path of the backup file.
         #[serde(serialize_with = "display")]
         path: PathBuf,
     },

@@ -40,7 +40,7 @@ pub enum Startup {
     },
     /// Stays at one instruction, awake and outside of every handler.
     Stuck {
-        /// Where.
+        /// Its program counter.
         #[serde(serialize_with = "hexadecimal")]
         pc: u32,
     },

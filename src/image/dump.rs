@@ -43,7 +43,7 @@ enum Upper {
 /// A data block in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block {
-    /// The block.
+    /// The block as it stands in the file.
     pub block: DataBlock,
     /// Its address in flash; none if the file holds it apart.
     pub address: Option<u32>,

@@ -9,6 +9,8 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
+use walkdir::{DirEntry, WalkDir};
+
 use super::{
     Catalog, Dump, Entry, Exactness, FirmwareType, Image, ImageError, Kind, MAX_FILE, PackageError, is_zip, package,
     read_file, tenths,
@@ -67,7 +69,7 @@ pub struct Shelf {
 pub struct TooLarge {
     /// The zip.
     pub path: PathBuf,
-    /// Its length.
+    /// Length of the file in bytes.
     pub bytes: u64,
 }
 
@@ -167,28 +169,24 @@ fn files(folder: &Path, stop: &AtomicBool) -> Result<Vec<PathBuf>, FindError> {
     if fs::metadata(folder).map_err(unreadable)?.is_file() {
         return Ok(vec![folder.into()]);
     }
+    let is_hidden =
+        |entry: &DirEntry| entry.file_type().is_dir() && entry.file_name().as_encoded_bytes().starts_with(b".");
+    // Links are not followed: they could lead in a circle.
+    let walk = WalkDir::new(folder).min_depth(1).max_depth(MAX_DEPTH + 1);
     let mut files = vec![];
-    let mut folders = vec![(folder.to_path_buf(), 0)];
-    while let Some((path, depth)) = folders.pop() {
+    for entry in walk.into_iter().filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry)) {
         if stop.load(Ordering::Relaxed) {
             return Err(FindError::Interrupted);
         }
-        let listing = match fs::read_dir(&path) {
-            Ok(listing) => listing,
-            Err(source) if depth == 0 => return Err(unreadable(source)),
+        match entry {
+            Ok(entry) if entry.file_type().is_dir() => {}
+            Ok(entry) => files.push(entry.into_path()),
+            Err(error) if error.depth() == 0 => return Err(unreadable(error.into())),
             // One folder of another user does not spoil a collection.
-            Err(_) => continue,
-        };
-        for entry in listing.flatten() {
-            let Ok(kind) = entry.file_type() else { continue };
-            if kind.is_dir() && depth < MAX_DEPTH && !entry.file_name().as_encoded_bytes().starts_with(b".") {
-                folders.push((entry.path(), depth + 1));
-            } else if !kind.is_dir() {
-                files.push(entry.path());
-            }
-            if files.len() > MAX_FILES {
-                return Err(FindError::TooMany { path: folder.into() });
-            }
+            Err(_) => {}
+        }
+        if files.len() > MAX_FILES {
+            return Err(FindError::TooMany { path: folder.into() });
         }
     }
     files.sort();
@@ -291,6 +289,26 @@ mod tests {
             .collect();
         assert_eq!(names, ["a.bin", "b/DRV.bin", "b/c/d.zip"]);
         assert_eq!(files(&folder.path().join("a.bin"), &GO_ON).unwrap().len(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_is_named_by_a_link_is_searched_and_links_in_it_are_not() {
+        let folder = folder_of(&[("real/a.bin", b"x"), ("real/b/c.bin", b"x")]);
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(folder.path().join("real"), &link).unwrap();
+        std::os::unix::fs::symlink(folder.path().join("real/b"), link.join("again")).unwrap();
+        let found = files(&link, &GO_ON).unwrap();
+        assert_eq!(found, ["a.bin", "again", "b/c.bin"].map(|name| link.join(name)));
+        assert_eq!(known_in(&link.join("again")).len(), 0, "a link to a folder is not a file");
+    }
+
+    #[test]
+    fn folders_are_searched_down_to_a_depth() {
+        let deep = |depth| "d/".repeat(depth) + "a.bin";
+        let (inside, outside) = (deep(MAX_DEPTH), deep(MAX_DEPTH + 1));
+        let folder = folder_of(&[(&inside, b"x"), (&outside, b"x")]);
+        assert_eq!(files(folder.path(), &GO_ON).unwrap(), [folder.path().join(inside)]);
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub enum HexError {
     /// A line that is not a record.
     #[error("line {line} is not an Intel HEX record")]
     Record {
-        /// The line.
+        /// Number of the line, from 1.
         line: usize,
         /// What is wrong with it.
         source: ReaderError,

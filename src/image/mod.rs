@@ -158,7 +158,7 @@ pub enum ImageError {
     /// No firmware of any board is that long.
     #[error("the file is too large ({} MiB; the limit is {} MiB)", tenths(*bytes), limit >> 20)]
     TooLong {
-        /// Its length.
+        /// Length of the file in bytes.
         bytes: u64,
         /// The longest that it may be.
         limit: usize,

@@ -32,7 +32,7 @@ pub enum StoreError {
     /// A file cannot be read or written.
     #[error("cannot access \"{path}\"")]
     File {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
         /// The error of the operating system.
         #[source]
@@ -41,7 +41,7 @@ pub enum StoreError {
     /// A file does not have the size that the board needs.
     #[error("\"{path}\" has {found} bytes, not {expected}")]
     Size {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
         /// Its size in bytes.
         found: u64,
@@ -51,7 +51,7 @@ pub enum StoreError {
     /// `board.yaml` cannot be parsed.
     #[error("\"{path}\" is not a valid board description")]
     Description {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
         /// The error of the parser.
         #[source]
@@ -60,7 +60,7 @@ pub enum StoreError {
     /// A value in `board.yaml` is invalid, or a file is too large.
     #[error("\"{path}\": {what}")]
     Value {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
         /// What is wrong.
         what: String,

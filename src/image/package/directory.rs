@@ -5,7 +5,7 @@
 //! with another member. What else is in the zip is listed and left alone. Field offsets after PKWARE's APPNOTE 6.3.10,
 //! sections 4.3.7, 4.3.12, 4.3.14 to 4.3.16 and 4.5.3.
 //!
-//! The crate `zip` (5.1) cannot stand in for this: of several members with one name it keeps the last and does not tell, and
+//! The crate `zip` (9.8) cannot stand in for this: of several members with one name it keeps the last and does not tell, and
 //! it does not compare the name in a member's own header with the table (`tests/packages.rs` shows both).
 
 use std::{io::Read as _, ops::Range};
@@ -64,7 +64,7 @@ pub enum DirectoryError {
     /// A member packed in a way that update packages do not use.
     #[error("the zip's member {name:?} uses compression method {method}; only deflate is supported")]
     Method {
-        /// Its name.
+        /// The member's name.
         name: String,
         /// The method's number.
         method: u16,
@@ -72,7 +72,7 @@ pub enum DirectoryError {
     /// A member too large for any board.
     #[error("the zip's member {name:?} is too large: {size} bytes; the limit is {limit}")]
     Size {
-        /// Its name.
+        /// The member's name.
         name: String,
         /// The length it claims.
         size: u64,
@@ -85,7 +85,7 @@ pub enum DirectoryError {
     /// A member packed too well to be firmware.
     #[error("the zip's member {name:?} unpacks to {times} times its size; the limit is {MAX_RATIO}")]
     Ratio {
-        /// Its name.
+        /// The member's name.
         name: String,
         /// The factor.
         times: u64,

@@ -84,7 +84,7 @@ pub enum PackageError {
     /// The only file that may be firmware is not.
     #[error("the zip contains no firmware: {name:?} is {what}")]
     Foreign {
-        /// Its name.
+        /// The member's name.
         name: String,
         /// What it is.
         what: Foreign,
