@@ -3,12 +3,141 @@
 use std::time::Duration;
 
 use m365_drv::{
-    board::{EraseConsent, Wait},
-    ops::{self, Watchdog},
-    sim::{Fault, FaultKind, Scenario, Trigger},
+    board::{
+        BoardState, EraseConsent, OptionBytes, Wait,
+        progress::{Event, Progress, Step},
+    },
+    ops::{self, Category, Job, Known, Watchdog},
+    sim::{Armed, Fault, FaultKind, Scenario, Trigger},
 };
 
 use crate::setup::Setup;
+
+/// A run without `--wait` on wires that lose contact for so long at this transfer.
+fn with_a_dropout(nth: u64, gap: Duration) -> (Setup, Armed) {
+    let (board, setup) = Setup::scenario(Scenario::Locked);
+    let armed = board.inject(Fault { trigger: Trigger::Transfer(nth), kind: FaultKind::Silent(gap) });
+    (setup, armed)
+}
+
+#[test]
+fn contact_that_is_lost_once_before_the_chip_is_identified_does_not_end_a_job() {
+    let mut unanswered = Vec::new();
+    for nth in 1..=70 {
+        let (setup, armed) = with_a_dropout(nth, Duration::from_secs(2));
+        let (report, told) = setup.run_told(|job| ops::flash(job, &setup.request()));
+        assert!(armed.fired());
+        let told: Vec<_> = told.iter().map(|(name, _)| *name).collect();
+        match report {
+            Ok(report) => assert!(report.verified && told.contains(&"contact-lost"), "{nth}: {told:?}"),
+            // Nothing had answered yet.
+            Err(error) => {
+                assert!(error.to_string().starts_with("no board answered: "), "{nth}: {error}, {told:?}");
+                unanswered.push(nth);
+            }
+        }
+    }
+    assert!(unanswered.iter().all(|nth| *nth <= 12), "{unanswered:?}");
+}
+
+#[test]
+fn a_board_that_answers_only_for_a_moment_is_told_from_one_that_never_does() {
+    let (setup, _) = with_a_dropout(60, Duration::from_secs(3600));
+    let (result, told) = setup.run_told(|job| ops::info(job));
+    let error = result.expect_err("no contact").error;
+    let words = "the board answered, but not for long enough to identify its chip: ";
+    assert!(error.to_string().starts_with(words) || !told.is_empty(), "{error}, {told:?}");
+}
+
+#[test]
+fn one_bad_moment_at_the_start_does_not_slow_down_the_whole_job() {
+    let speeds = (1..=70).map(|nth| {
+        let (setup, _) = with_a_dropout(nth, Duration::from_millis(60));
+        (nth, setup.flash(&setup.request()).unwrap_or_else(|error| panic!("{nth}: {error}")).speed_khz)
+    });
+    let slow: Vec<_> = speeds.filter(|(_, speed)| *speed < 1800).collect();
+    assert!(slow.is_empty(), "{slow:?}");
+}
+
+#[test]
+fn a_chip_is_erased_only_after_fifty_accesses_have_shown_good_contact() {
+    let mut checked = 0;
+    for nth in (60..400).step_by(10) {
+        let (board, setup) = Setup::scenario(Scenario::Locked);
+        for nth in [nth, nth + 60, nth + 120] {
+            board.inject(Fault { trigger: Trigger::Transfer(nth), kind: FaultKind::Error });
+        }
+        let mut seen = Contacts::default();
+        let (probes, mut known) = (setup.probes(), Known::default());
+        let mut job = Job::new(&probes, setup.connect.clone(), &mut seen, &mut known);
+        ops::flash(&mut job, &setup.request()).expect("the job");
+        let (good, of) = seen.before_unlock.expect("an unlock");
+        assert!(of < 50 && good == of || of == 50 && good >= 45, "{nth}: {good} of {of}");
+        checked += usize::from(good < of);
+    }
+    assert!(checked > 0, "no loss of contact shortly before an erase");
+}
+
+/// The link quality that was told last before the chip is erased.
+#[derive(Default)]
+struct Contacts {
+    last: Option<(usize, usize)>,
+    before_unlock: Option<(usize, usize)>,
+}
+
+impl Progress for Contacts {
+    fn on(&mut self, event: Event) {
+        match event {
+            Event::Contact { good, of, .. } => self.last = Some((good, of)),
+            Event::Started { step: Step::Unlock, .. } => self.before_unlock = self.before_unlock.or(self.last),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn a_board_that_is_lost_between_the_erase_and_the_first_write_is_called_erased() {
+    let (board, setup) = Setup::scenario(Scenario::Locked);
+    setup.flash(&setup.request()).expect("the job");
+    let mut erased = 0;
+    for nth in (1..board.counts().transfers).step_by(7) {
+        let (board, setup) = Setup::scenario(Scenario::Locked);
+        let gone = FaultKind::ProbeGone { returns_after: None };
+        let _ = board.inject(Fault { trigger: Trigger::Transfer(nth), kind: gone });
+        let (result, state) = setup.run_to_state(|job| ops::flash(job, &setup.request()));
+        if state == BoardState::Erased {
+            assert_eq!(result.expect_err("a loss").category(), Category::LinkLost);
+            assert!(board.flash().iter().all(|byte| *byte == 0xFF) && !board.is_protected(), "{nth}");
+            erased += 1;
+        }
+    }
+    assert!(erased > 0, "never erased");
+}
+
+#[test]
+fn an_erase_is_reported_if_contact_is_lost_while_protection_that_was_pending_is_removed() {
+    let pending = || {
+        let (board, setup) = Setup::scenario(Scenario::Open);
+        let options = OptionBytes::from_values([0x00, 0xFF, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF]);
+        board.put_option_bytes(options.0);
+        (board, setup)
+    };
+    let unlock = |setup: &Setup| {
+        let backups = setup.request().backups;
+        setup.run(|job| ops::unlock(job, Some(EraseConsent), &backups, Watchdog::Keep))
+    };
+    let (board, setup) = pending();
+    assert!(unlock(&setup).expect("the job").erased);
+    let transfers = board.counts().transfers;
+    for nth in (1..transfers).step_by(3) {
+        let (board, setup) = pending();
+        let armed = board
+            .inject(Fault { trigger: Trigger::Transfer(nth), kind: FaultKind::Silent(Duration::from_millis(100)) });
+        let Ok(report) = unlock(&setup) else { continue };
+        assert!(armed.fired());
+        assert!(board.flash().iter().all(|byte| *byte == 0xFF) && report.erased, "{nth}: {report:?}");
+    }
+}
 
 /// Injects as many dropouts of this length as fit below the first 200 transfers.
 fn with_dropouts(gap: Duration, every: u64) -> Setup {

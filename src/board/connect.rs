@@ -116,6 +116,8 @@ pub(super) fn reach<'p>(
     let mut replugging = false;
     let mut lost = None;
     let mut seen = None;
+    let mut tried_again = false;
+    let mut told = false;
     probes.ledger().begin();
     loop {
         let contact = round(probes, &options, limit, &mut attempts, &mut |probe| {
@@ -133,7 +135,18 @@ pub(super) fn reach<'p>(
             Board::take(probes, &options, contact)
         });
         let elapsed = timer.now().saturating_sub(began);
+        let answered = probes.has_answered();
+        let limit_of = |need| match need {
+            Need::Contact if answered => options.wait.limit_after_an_answer(),
+            need => options.wait.limit(need),
+        };
         let (need, cause) = match taken {
+            // The faster clocks may have met one bad moment, and the whole job would be slow for it.
+            Ok(board) if !tried_again && is_slowed(&board, first) => {
+                log::info!("trying the fastest clock once more");
+                (tried_again, limit) = (true, first);
+                continue;
+            }
             Ok(board) => {
                 progress.on(board.contact(None));
                 return Ok(board);
@@ -141,7 +154,7 @@ pub(super) fn reach<'p>(
             // Contact was there and did not last for twenty words: a slower clock is more robust.
             Err(AttemptError::Lost { speed_khz, error }) => {
                 let is_last = speed_khz <= SLOWEST || options.speed_khz.is_some();
-                if is_last && elapsed >= options.wait.limit(Need::Contact) {
+                if is_last && elapsed >= limit_of(Need::Contact) {
                     return Err(error);
                 }
                 lost = Some(error);
@@ -164,12 +177,16 @@ pub(super) fn reach<'p>(
             Err(AttemptError::Final(error)) if error.is_absence() => return Err(lost.unwrap_or(error)),
             Err(AttemptError::Final(error)) => return Err(error),
         };
-        if elapsed >= options.wait.limit(need) {
+        if elapsed >= limit_of(need) {
             return Err(cause.unwrap_or_else(|last| {
                 let volts = supply(probes, &options);
                 progress.on(probes.contact(volts, Some(Need::Contact)));
-                Error::NoContact { attempts, elapsed, volts, last }
+                Error::NoContact { answered, attempts, elapsed, volts, last }
             }));
+        }
+        if need == Need::Contact && options.wait == Wait::No && !told {
+            told = true;
+            progress::warn(progress, lost_early(limit_of(need)));
         }
         replugging = need == Need::Replug;
         if need != Need::Contact {
@@ -179,6 +196,20 @@ pub(super) fn reach<'p>(
         progress.on(probes.contact(None, Some(need)));
         timer.pause(INTERVAL)?;
     }
+}
+
+/// Whether a board that answers without a reset was reached at a slower clock than the first that was tried.
+fn is_slowed(board: &Board<'_>, first: Option<u32>) -> bool {
+    let fastest = ladder(&board.probe.kind, &board.options, first)[0].min(FASTEST);
+    board.options.speed_khz.is_none() && board.method == Method::Normal && board.speed_khz < fastest
+}
+
+fn lost_early(limit: Duration) -> Warning {
+    let limit = limit.as_secs();
+    Warning::new(
+        "contact-lost",
+        format!("the board answered, but contact was lost before its chip was identified; trying for {limit} s"),
+    )
 }
 
 fn slower(speed_khz: u32) -> Warning {

@@ -46,8 +46,16 @@ pub enum Error {
         khz: u32,
     },
     /// The probe works and no board answers.
-    #[error("no board answered: {} in {:.1} s{}", count(*attempts, "try"), elapsed.as_secs_f32(), supply(*volts))]
+    #[error(
+        "{}: {} in {:.1} s{}",
+        silence(*answered),
+        count(*attempts, "try"),
+        elapsed.as_secs_f32(),
+        supply(*volts)
+    )]
     NoContact {
+        /// Whether it answered for a moment.
+        answered: bool,
         /// Tries.
         attempts: u32,
         /// Since the first.
@@ -153,6 +161,11 @@ pub enum Error {
     /// The user asked to stop.
     #[error("interrupted")]
     Interrupted,
+}
+
+/// Whether a board that cannot be reached has answered at all.
+fn silence(answered: bool) -> &'static str {
+    if answered { "the board answered, but not for long enough to identify its chip" } else { "no board answered" }
 }
 
 /// What a measured voltage says of the board. Probes that do not measure show about 3.3 V, so anything near that proves nothing.

@@ -43,6 +43,11 @@ impl LinkQuality {
         (self.recent.iter().filter(|right| **right).count(), self.recent.len())
     }
 
+    /// Whether the board has answered at all.
+    pub(super) fn has_answered(&self) -> bool {
+        self.recent.contains(&true)
+    }
+
     /// Whether none of the recorded accesses failed.
     pub(super) fn is_spotless(&self) -> bool {
         !self.recent.contains(&false)

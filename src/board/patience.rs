@@ -42,6 +42,13 @@ impl Wait {
     }
 }
 
+impl Wait {
+    /// How long to look for a board that has answered before, and whose chip is not identified yet.
+    pub(super) fn limit_after_an_answer(self) -> Duration {
+        if self == Self::No { AFTER_A_LOSS } else { self.limit(Need::Contact) }
+    }
+}
+
 /// Counts losses of contact since something was achieved.
 #[derive(Debug)]
 pub struct Patience {

@@ -163,6 +163,11 @@ impl Probes {
         self.quality.clone()
     }
 
+    /// Whether a board has answered in this run.
+    pub(super) fn has_answered(&self) -> bool {
+        self.quality.lock().unwrap_or_else(PoisonError::into_inner).has_answered()
+    }
+
     /// An attempt to reach a board has failed.
     pub(super) fn missed(&self) {
         self.quality.lock().unwrap_or_else(PoisonError::into_inner).missed();

@@ -125,6 +125,7 @@ pub(crate) static TABLE: [ExitRow; 17] = [
             "GND, SWCLK or SWDIO has no contact, or two of them are swapped.",
             "The board has no supply.",
             "The firmware on the board sleeps, or has switched the debug pins off.",
+            "The board answered for a moment only: hold the wires still, or solder them.",
             "The contact is too poor to erase anything: too many accesses failed.",
         ],
         advice: "See `m365-drv explain wiring`, then run the same command with `--wait` and move the wires until the board \
@@ -352,7 +353,7 @@ mod tests {
         board::Error::UnsupportedSpeed { .. } = board::Error::UnsupportedSpeed { khz: 1 } => "does not support an SWD \
                                                                                               clock",
         board::Error::NoContact { .. } = board::Error::NoContact {
-            attempts: 1, elapsed: TIME, volts: None, last: nonsense(),
+            answered: false, attempts: 1, elapsed: TIME, volts: None, last: nonsense(),
         } => "no contact",
         board::Error::PoorContact { .. } = board::Error::PoorContact { good: 1, total: 2 } => "contact is too poor",
         board::Error::Link(_) = board::Error::Link(nonsense()) => "made no sense",

@@ -198,3 +198,27 @@ pub(super) fn refused(board: Board<'_>, refusal: impl Into<Error>) -> Error {
     let _ = board.resume();
     refusal.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        ops::Category,
+        sim::{Scenario, SimBoard},
+        target::Target,
+    };
+
+    #[test]
+    fn a_board_that_was_changed_and_cannot_be_reached_again_is_lost() {
+        let errors = || [board::Error::PoorContact { good: 40, total: 50 }, board::Error::ProbeGone];
+        let board = SimBoard::new(Scenario::Open, Target::builtin("pro").unwrap());
+        let probes = Probes::new(board.probe_lister(), board.clock());
+        let (mut silent, mut known) = ((), Known::default());
+        let job = Job::new(&probes, ConnectOptions::default(), &mut silent, &mut known);
+        let categories = || errors().map(|error| job.ended(error).category());
+        assert_eq!(categories(), [Category::NoContact, Category::NoProbe]);
+        probes.ledger().erased();
+        assert_eq!(categories(), [Category::LinkLost; 2]);
+        assert!(errors().map(|error| job.ended(error)).iter().all(|error| matches!(error, Error::Lost(_))));
+    }
+}

@@ -82,6 +82,12 @@ fn open<'p>(
         // Before the question is asked: it says what would be lost.
         contents = Some(Contents::read(job, &mut board, &status, target)?);
     }
+    if job.known.done.is_some() && status.protection == Protection::None && Obstacle::to_reading(&first).is_some() {
+        // Protection that was set and not in force yet comes into force on the way, and removing it erases the chip. If contact
+        // was lost behind that, only flash shows it.
+        let is_blank = board.read_flash(target)?.iter().all(|byte| *byte == 0xFF);
+        job.known.done().mass_erased |= is_blank;
+    }
     let pages = Pages::of(target, &board.chip);
     let obstacle = Obstacle::to_openness(&status);
     pages.plan(job.progress, obstacle.is_some_and(Obstacle::erases), &Work::default());
