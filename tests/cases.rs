@@ -144,7 +144,7 @@ fn a_serial_or_mileage_that_replaces_the_boards_own_is_said() {
         let lines = run(&format!("--simulate=locked flash pro --erase-all --dry-run {more}"), "", 0);
         warnings(&lines, "data-replaced")
     };
-    let serial = "serial 21886/00077777 replaces the board's own 21886/00012345";
+    let serial = "serial number 21886/00077777 replaces the board's own 21886/00012345";
     let mileage = "mileage 7.0 km replaces the board's own 2345.6 km";
     assert_eq!(told("--serial 21886/00077777"), [serial]);
     assert_eq!(told("--km 7"), [mileage]);

@@ -100,7 +100,7 @@ fn an_invalid_serial_is_refused_and_nothing_is_written() {
                   7 digits after the \"/\"\nnext: m365-drv data new --help\n\
                   exit 9: see `m365-drv explain data`\n";
     bench.m365("data new --serial 21886-0001234 -o a.bin").exit(9).stderr(stderr).check();
-    let stderr = "error: serial \"M1GCA1601C0001\" is a factory default[..]\nnext: m365-drv data new --help\n\
+    let stderr = "error: serial number \"M1GCA1601C0001\" is a factory default[..]\nnext: m365-drv data new --help\n\
                   exit 9: see `m365-drv explain data`\n";
     bench.m365("data new --serial M1GCA1601C0001 -o a.bin").exit(9).stderr(stderr).check();
     assert!(bench.files().is_empty());

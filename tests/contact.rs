@@ -13,6 +13,9 @@ use m365_drv::{
 
 use crate::setup::Setup;
 
+/// The transfer by which a board has answered for the first time; what is before sets up the debug port.
+const FIRST_ANSWER: u64 = 25;
+
 /// A run without `--wait` on wires that lose contact for so long at this transfer.
 fn with_a_dropout(nth: u64, gap: Duration) -> (Setup, Armed) {
     let (board, setup) = Setup::scenario(Scenario::Locked);
@@ -37,7 +40,7 @@ fn contact_that_is_lost_once_before_the_chip_is_identified_does_not_end_a_job() 
             }
         }
     }
-    assert!(unanswered.iter().all(|nth| *nth <= 12), "{unanswered:?}");
+    assert!(unanswered.iter().all(|nth| *nth < FIRST_ANSWER), "{unanswered:?}");
 }
 
 #[test]
@@ -51,7 +54,7 @@ fn a_board_that_answers_only_for_a_moment_is_told_from_one_that_never_does() {
 
 #[test]
 fn one_bad_moment_at_the_start_does_not_slow_down_the_whole_job() {
-    let speeds = (1..=70).map(|nth| {
+    let speeds = (FIRST_ANSWER..=70).map(|nth| {
         let (setup, _) = with_a_dropout(nth, Duration::from_millis(60));
         (nth, setup.flash(&setup.request()).unwrap_or_else(|error| panic!("{nth}: {error}")).speed_khz)
     });
@@ -97,12 +100,14 @@ impl Progress for Contacts {
 
 #[test]
 fn a_board_that_is_lost_between_the_erase_and_the_first_write_is_called_erased() {
+    let gone = FaultKind::ProbeGone { returns_after: None };
     let (board, setup) = Setup::scenario(Scenario::Locked);
-    setup.flash(&setup.request()).expect("the job");
+    let armed = board.inject(Fault { trigger: Trigger::MassErase(1), kind: gone });
+    setup.flash(&setup.request()).expect_err("a loss");
+    assert!(armed.fired());
     let mut erased = 0;
-    for nth in (1..board.counts().transfers).step_by(7) {
+    for nth in (board.counts().transfers..).step_by(2).take(40) {
         let (board, setup) = Setup::scenario(Scenario::Locked);
-        let gone = FaultKind::ProbeGone { returns_after: None };
         let _ = board.inject(Fault { trigger: Trigger::Transfer(nth), kind: gone });
         let (result, state) = setup.run_to_state(|job| ops::flash(job, &setup.request()));
         if state == BoardState::Erased {
@@ -127,9 +132,12 @@ fn an_erase_is_reported_if_contact_is_lost_while_protection_that_was_pending_is_
         setup.run(|job| ops::unlock(job, Some(EraseConsent), &backups, Watchdog::Keep))
     };
     let (board, setup) = pending();
-    assert!(unlock(&setup).expect("the job").erased);
-    let transfers = board.counts().transfers;
-    for nth in (1..transfers).step_by(3) {
+    let gone = FaultKind::ProbeGone { returns_after: None };
+    let armed = board.inject(Fault { trigger: Trigger::MassErase(1), kind: gone });
+    unlock(&setup).expect_err("a loss");
+    assert!(armed.fired());
+    let erase = board.counts().transfers;
+    for nth in (erase - 20..erase + 40).step_by(2) {
         let (board, setup) = pending();
         let armed = board
             .inject(Fault { trigger: Trigger::Transfer(nth), kind: FaultKind::Silent(Duration::from_millis(100)) });

@@ -27,7 +27,7 @@ fn a_ninebot_is_not_flashed_as_a_pro() {
     let (_, setup) = mistaken(Scenario::Open, "es2", "pro");
     let before = setup.contents();
     let request = setup.request_with_data();
-    let words = "the board has firmware for 128 KiB of flash, the serial N2GSD1234C5678 and a data block at \
+    let words = "the board has firmware for 128 KiB of flash, the serial number N2GSD1234C5678 and a data block at \
                  0x0801c000, so it is not a Xiaomi M365 Pro";
     let error = assert_refused(&setup, &before, setup.flash(&request), Exit::WrongBoard);
     assert_eq!(error.to_string(), words);
@@ -44,7 +44,7 @@ fn a_locked_board_is_known_by_its_live_serial() {
     let before = setup.contents();
     let result = setup.flash(&setup.request());
     let error = assert_refused(&setup, &before, result, Exit::WrongBoard);
-    let words = "the board has the serial 21886/00012345, so it is not a Xiaomi M365 (classic)";
+    let words = "the board has the serial number 21886/00012345, so it is not a Xiaomi M365 (classic)";
     assert_eq!(error.to_string(), words);
     assert!(matches!(error.error, Error::OtherScooter { .. }));
 
@@ -87,7 +87,7 @@ fn serial(text: &str) -> Serial {
 
 #[test]
 fn a_serial_of_another_scooter_is_named_when_it_is_given() {
-    let words = "the serial 21886/00012345 is of a Xiaomi M365 Pro, not of a Xiaomi M365 (classic)";
+    let words = "the serial number 21886/00012345 is that of a Xiaomi M365 Pro, not of a Xiaomi M365 (classic)";
     let expected = [("serial-of-other-scooter", words.to_owned())];
     let pros = serial("21886/00012345");
     let (_, setup) = mistaken(Scenario::New, "pro", "m365");
@@ -121,7 +121,7 @@ fn a_dump_of_another_scooter_is_refused() {
         let backups = BackupStore::in_folder(setup.folder.path().join("kept"));
         setup.run_told(|job| ops::restore(job, &path, None, &backups, forced))
     };
-    let words = "the board has the serial 21886/00012345, so it is not a Xiaomi M365 (classic)";
+    let words = "the board has the serial number 21886/00012345, so it is not a Xiaomi M365 (classic)";
     let error = assert_refused(&setup, &before, restore(&[]).0, Exit::WrongBoard);
     assert_eq!(error.to_string(), words);
 

@@ -202,7 +202,7 @@ fn a_factory_default_in_a_data_block_is_called_that() {
         let serial = std::str::from_utf8(serial).unwrap();
         let line = format!("--simulate=bricked flash {scooter} --erase-all --no-run --data a.bin");
         let stderr = format!(
-            "...\nerror: the serial number in the data block cannot be used\n  cause: serial \"{serial}\" is a factory \
+            "...\nerror: the serial number in the data block cannot be used\n  cause: serial number \"{serial}\" is a factory \
              default: the scooter would show error 35\nboard: unchanged\nnext: m365-drv {line} --serial SERIAL\nexit 9: [..]\n"
         );
         bench.m365(&line).exit(9).stderr(&stderr).check();
@@ -213,7 +213,7 @@ fn a_factory_default_in_a_data_block_is_called_that() {
 fn the_serial_of_a_scooter_that_is_not_supported_is_refused_under_its_name() {
     let bench = Bench::new();
     block_with(&bench, "max.bin", b"N4GSD1234C5678");
-    let words = "the serial N4GSD1234C5678 is that of a Ninebot Max, which is not supported";
+    let words = "the serial number N4GSD1234C5678 is that of a Ninebot Max, which is not supported";
     for (scooter, right) in [("es2", " --serial N2GSD1234C5678"), ("pro", " --serial 21886/00012345")] {
         let typed = format!("--simulate=bricked flash {scooter} --erase-all --dry-run --serial n4gsd1234c5678");
         let error = bench.m365(&typed).exit(9).json().result()["error"].to_string();

@@ -34,10 +34,10 @@ pub enum SerialError {
         mistake: String,
     },
     /// It is one of the three that the firmware writes into an empty block.
-    #[error("serial {0:?} is a factory default: the scooter would show error 35")]
+    #[error("serial number {0:?} is a factory default: the scooter would show error 35")]
     FactoryDefault(String),
     /// It is that of a scooter that is not supported.
-    #[error("the serial {serial} is that of a {family}, which is not supported")]
+    #[error("the serial number {serial} is that of a {family}, which is not supported")]
     NotSupported {
         /// What was typed.
         serial: Serial,
@@ -45,7 +45,7 @@ pub enum SerialError {
         family: &'static str,
     },
     /// The bytes are not text: an erased or damaged block.
-    #[error("the serial in the block is not text: bytes {0}")]
+    #[error("the serial number in the data block is not text: bytes {0}")]
     Unprintable(String),
 }
 

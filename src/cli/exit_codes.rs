@@ -64,7 +64,7 @@ pub(crate) static TABLE: [ExitRow; 17] = [
         board: UNCHANGED,
         causes: &[
             "An option or a command is unknown, a value is invalid, or an environment variable has an invalid value.",
-            "The output file already exists or cannot be written, or the log file is another file than a log.",
+            "The output file already exists or cannot be written, or the log file exists and is not a log.",
             "--simulate names a folder that is not a saved board, or cannot be written.",
             "The probe does not support an SWD clock as slow as --speed.",
             "The topic given to `explain` is unknown.",

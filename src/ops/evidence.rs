@@ -170,7 +170,7 @@ impl Evidence {
     /// A serial number that begins as those of one scooter do, or has the form of another's.
     fn serial(&mut self, serial: &Serial, target: &Target) {
         let owners: Vec<_> = Target::owners(*serial).map(|target| target.name.clone()).collect();
-        let what = format!("the serial {serial}");
+        let what = format!("the serial number {serial}");
         if let Some(family) = Target::unsupported_family(*serial) {
             self.foreign.push(format!("{what} of a {family}"));
         } else if !owners.is_empty() {
@@ -247,13 +247,13 @@ mod tests {
         Sample::drv(20_000).ident(text).bytes()
     }
 
-    const PRO: &str = "the serial 21886/00012345";
+    const PRO: &str = "the serial number 21886/00012345";
     const PRO2: &str = "firmware with the ident Scooter_MiP2_V0";
 
     #[test]
     fn firmware_and_serial_of_one_scooter_speak_for_it_and_against_every_other() {
         let board = |asked| evidence(Some(ident("Scooter_MiP2_V0")), "26354/00012345", asked);
-        let found = [PRO2, "the serial 26354/00012345"];
+        let found = [PRO2, "the serial number 26354/00012345"];
         assert_eq!(board("pro2"), of(&[], &[], &found));
         assert_eq!(board("pro"), of(&[], &found, &[]));
         assert!(!is_refused(board("pro2")) && is_refused(board("pro")));
@@ -283,7 +283,7 @@ mod tests {
             assert_eq!(evidence(Some(four_pro_image()), "99999/00012345", asked), of(&[four_pro], &[], &[]), "{asked}");
         }
         let found = evidence(Some(four_pro_image()), "99999/00012345", "es2");
-        assert_eq!(found, of(&[four_pro, "the serial 99999/00012345"], &[], &[]));
+        assert_eq!(found, of(&[four_pro, "the serial number 99999/00012345"], &[], &[]));
         let found = evidence(Some(four_pro_image()), "21886/00012345", "pro");
         assert_eq!(found, of(&[four_pro], &[], &[PRO]));
         assert!(is_refused(found));
@@ -302,7 +302,7 @@ mod tests {
 
     #[test]
     fn the_form_of_a_ninebot_s_serial_speaks_against_a_xiaomi() {
-        let es = "the serial N2GSD1234C5678";
+        let es = "the serial number N2GSD1234C5678";
         assert_eq!(evidence(None, "N2GSD1234C5678", "pro"), of(&[es], &[], &[]));
         assert_eq!(evidence(None, "N2GSD1234C5678", "es2"), of(&[], &[], &[es]));
     }
@@ -314,7 +314,7 @@ mod tests {
         {
             for asked in ["pro", "es2"] {
                 let found = evidence(None, serial, asked);
-                assert_eq!(found, of(&[&format!("the serial {serial} of a {family}")], &[], &[]), "{asked}");
+                assert_eq!(found, of(&[&format!("the serial number {serial} of a {family}")], &[], &[]), "{asked}");
                 assert!(is_refused(found));
             }
         }
@@ -329,7 +329,7 @@ mod tests {
     #[test]
     fn a_locked_board_with_another_serial_is_known_by_the_version_of_its_firmware() {
         let version = "firmware with the version 1.5.5";
-        let classic = "the serial 16133/00012345";
+        let classic = "the serial number 16133/00012345";
         assert_eq!(locked(0x155, "16133/00012345", "pro"), of(&[], &[classic], &[version]));
         assert!(!is_refused(locked(0x155, "16133/00012345", "pro")), "a Pro with the serial of an M365");
         assert_eq!(locked(0x155, "21886/00012345", "m365"), of(&[], &[version, PRO], &[]));

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What was found on a board, one finding each: `the serial 21886/00012345`.
+/// What was found on a board, one finding each: `the serial number 21886/00012345`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Findings(pub(super) Vec<String>);
 

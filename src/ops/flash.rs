@@ -167,7 +167,7 @@ impl Wanted<'_> {
         }
         let mut replaced = Vec::new();
         if let Some(old) = old.filter(|old| self.serial.is_some_and(|given| given != *old)) {
-            replaced.push(format!("serial {} replaces the board's own {old}", sources.serial));
+            replaced.push(format!("serial number {} replaces the board's own {old}", sources.serial));
         }
         // A mileage as it is shown has no metres.
         let differs = |old: &Mileage| self.mileage.is_some_and(|given| given.to_string() != old.to_string());

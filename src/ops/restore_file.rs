@@ -167,7 +167,7 @@ impl RestoreFile {
             (owners, is_mixed)
         };
         let titles: Vec<_> = owners.iter().map(|target| &*target.title).collect();
-        is_mixed.then(|| (origin.name, format!("its serial {serial} is of a {}", titles.join(" or "))))
+        is_mixed.then(|| (origin.name, format!("its serial number {serial} is that of a {}", titles.join(" or "))))
     }
 
     /// What to call the file.

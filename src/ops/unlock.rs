@@ -85,7 +85,7 @@ fn open<'p>(
     if job.known.done.is_some() && status.protection == Protection::None && Obstacle::to_reading(&first).is_some() {
         // Protection that was set and not in force yet comes into force on the way, and removing it erases the chip. If contact
         // was lost behind that, only flash shows it.
-        let is_blank = board.read_flash(target)?.iter().all(|byte| *byte == 0xFF);
+        let is_blank = board.read_flash(&target.map)?.iter().all(|byte| *byte == 0xFF);
         job.known.done().mass_erased |= is_blank;
     }
     let pages = Pages::of(target, &board.chip);

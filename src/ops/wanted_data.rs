@@ -54,7 +54,10 @@ impl Wanted<'_> {
         let title = &self.target.title;
         if !owners.is_empty() && !owners.contains(&&**title) {
             let owners = owners.join(" or ");
-            job.warn("serial-of-other-scooter", format!("the serial {serial} is of a {owners}, not of a {title}"));
+            job.warn(
+                "serial-of-other-scooter",
+                format!("the serial number {serial} is that of a {owners}, not of a {title}"),
+            );
         }
     }
 

@@ -119,12 +119,12 @@ impl SerialRule {
         if !self.compared.iter().any(|prefix| prefix == to) {
             let to = format!("{to}{}", known(to));
             return Some(format!(
-                "the firmware does not know a region for serials that begin with {to}; it uses its default region"
+                "the firmware does not know a region for serial numbers that begin with {to}; it uses its default region"
             ));
         }
         let from = from?;
         Some(format!(
-            "the serial selects the region: changing it from {from}{} to {to}{} may change the speed limit",
+            "the serial number selects the region: changing it from {from}{} to {to}{} may change the speed limit",
             known(from),
             known(to)
         ))
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn another_prefix_is_another_region() {
-        let words = "the serial selects the region: changing it from 26354 (Europe) to 30371 (Mercedes edition) may \
+        let words = "the serial number selects the region: changing it from 26354 (Europe) to 30371 (Mercedes edition) may \
                      change the speed limit";
         assert_eq!(change("pro2", Some("26354"), "30371").as_deref(), Some(words));
         assert_eq!(change("pro2", None, "30371"), None, "not known to change");
@@ -219,9 +219,10 @@ mod tests {
 
     #[test]
     fn a_prefix_that_the_firmware_does_not_compare_is_named() {
-        let words = "the firmware does not know a region for serials that begin with 21886; it uses its default region";
+        let words =
+            "the firmware does not know a region for serial numbers that begin with 21886; it uses its default region";
         assert_eq!(change("1s", None, "21886").as_deref(), Some(words));
-        let words = "the firmware does not know a region for serials that begin with 25600 (global); it uses its default region";
+        let words = "the firmware does not know a region for serial numbers that begin with 25600 (global); it uses its default region";
         assert_eq!(change("lite", Some("25702"), "25600").as_deref(), Some(words));
     }
 }

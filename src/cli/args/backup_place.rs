@@ -21,7 +21,7 @@ pub(crate) struct BackupArgs {
     #[arg(long, value_name = "FILE|DIR", conflicts_with = "no_backup")]
     backup: Option<PathBuf>,
 
-    /// Save nothing before the first change
+    /// Do not save what the board holds before it is changed
     #[arg(long)]
     no_backup: bool,
 }

@@ -16,7 +16,7 @@ use super::{
 pub(crate) struct Globals {
     /// Which probe; needed only if more than one is attached [env: `M365_DRV_PROBE`].
     ///
-    /// `VID:PID`, `VID:PID:SERIAL`, a serial or at least its first 4 characters, `usb:BUS-PORT[.PORT]`, or `#N` as listed by
+    /// `VID:PID`, `VID:PID:SERIAL`, a serial number or at least its first 4 characters, `usb:BUS-PORT[.PORT]`, or `#N` as listed by
     /// `m365-drv probes`.
     #[arg(long, global = true, value_name = "SEL", value_parser = Reads(values::parse_probe))]
     pub(crate) probe: Option<Selector>,
@@ -36,7 +36,7 @@ pub(crate) struct Globals {
     #[arg(default_missing_value = "forever", value_parser = Reads(values::parse_wait))]
     pub(crate) wait: Option<Wait>,
 
-    /// How to reach the chip.
+    /// How to attach to the chip.
     ///
     /// `auto` tries normally, then under reset, and with `--wait` keeps trying while you tap NRST.
     #[arg(long, global = true, value_name = "HOW", value_enum, default_value_t = ConnectArg::Auto)]
@@ -67,7 +67,7 @@ pub(crate) struct Globals {
     pub(crate) color: ColorChoice,
 }
 
-/// How to reach the chip.
+/// How to attach to the chip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ConnectArg {
     Auto,

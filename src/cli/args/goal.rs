@@ -29,7 +29,7 @@ pub(crate) struct WantedArgs {
     #[arg(value_name = "SCOOTER", value_parser = ScooterName)]
     pub(crate) scooter: &'static Target,
 
-    /// The DRV firmware: bin, Intel HEX, enc or zip
+    /// The DRV firmware: bin, Intel HEX, enc or zip; by default a known one in a folder with firmware, or the board's own
     #[arg(long, value_name = "FILE")]
     drv: Option<PathBuf>,
 

@@ -6,7 +6,7 @@ use m365_drv::ops::Watchdog;
 /// Whether the option byte for the watchdog is changed.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct WatchdogArg {
-    /// Set the option byte USER so that only software starts the watchdog
+    /// Stop the chip from starting its watchdog at every reset (see `m365-drv explain watchdog`)
     #[arg(long)]
     software_watchdog: bool,
 }

@@ -45,7 +45,7 @@ pub(crate) enum DataCommand {
     Edit {
         /// The file with the data block: a block, a page, a flash dump or a backup
         file: PathBuf,
-        /// Another serial number
+        /// Serial number to put in place of the one in the block
         #[arg(long, value_name = "S")]
         serial: Option<String>,
         #[command(flatten)]

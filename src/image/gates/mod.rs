@@ -325,8 +325,8 @@ fn data_block(case: &Case) -> GateResult {
         Err(error) => return fail(error.to_string()),
     };
     let Some(serial) = block.serial() else {
-        let factory = "its serial is a factory default: the scooter would show error 35";
-        return fail(if block.has_factory_serial() { factory } else { "it has no serial" });
+        let factory = "its serial number is a factory default: the scooter would show error 35";
+        return fail(if block.has_factory_serial() { factory } else { "it has no serial number" });
     };
     let rule = |target: &'static Target| &target.serial;
     match Target::builtin(case.fit.scooter).map(rule) {
@@ -336,7 +336,7 @@ fn data_block(case: &Case) -> GateResult {
             }
         }
         None if !Target::all().iter().any(|target| target.serial.fits(serial)) => {
-            return fail(format!("its serial {serial} is not that of any scooter supported here"));
+            return fail(format!("its serial number {serial} is not that of any scooter supported here"));
         }
         _ => {}
     }
@@ -459,12 +459,12 @@ mod tests {
         assert_eq!(of("21886/00012345", "pro"), []);
         assert_eq!(of("M1GCA1606ABCDE", "m365"), [], "an early one");
         assert_eq!(of("21886/00012345", ""), []);
-        let default = "its serial is a factory default: the scooter would show error 35";
+        let default = "its serial number is a factory default: the scooter would show error 35";
         assert_eq!(of("M1GCA1601C0001", "m365"), [("data-block", default.into())]);
         let [(name, detail)] = &of("N2GSD1234C5678", "pro")[..] else { panic!("it passes") };
         assert_eq!(*name, "data-block");
         assert!(detail.starts_with("invalid serial \"N2GSD1234C5678\""), "{detail}");
-        let unknown = "its serial 99999-12345678 is not that of any scooter supported here";
+        let unknown = "its serial number 99999-12345678 is not that of any scooter supported here";
         assert_eq!(of("99999-12345678", ""), [("data-block", unknown.into())]);
         let mut bytes = block("21886/00012345");
         let driven = DataBlock::parse(&bytes).unwrap().with_mileage(Mileage::from_metres(0).unwrap());

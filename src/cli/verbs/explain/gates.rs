@@ -17,7 +17,7 @@ pub(crate) fn find(name: &str) -> Option<&'static GatePage> {
 }
 
 /// If what the gate found out is certain.
-const NEVER: &str = "Overriding it gains nothing: the image cannot run.";
+const NEVER: &str = "Overriding it does not help: the image cannot run.";
 /// If the package may be wrong about what is in it.
 const PACKAGE: &str = "Override it only if you know that the package is wrong about the image in it.";
 
@@ -69,8 +69,8 @@ pub(crate) const TABLE: [GatePage; GATES.len() + 1] = [
         "the firmware can write the flash of a GD32 chip, if the board has one.",
         "The firmware may run, but cannot save mileage and settings.",
     ),
-    page("size", "the image fits the space that it goes to.", "It is refused all the same if it overlaps other data."),
-    page("truncated", "the end of the image is there.", "Firmware without its end starts wrongly or not at all."),
+    page("size", "the image fits the space that it goes to.", "Even so, an image that overlaps other data is refused."),
+    page("truncated", "the end of the image is not missing.", "Firmware without its end starts wrongly or not at all."),
     page(
         "hole",
         "no part is missing in the middle: no gap in an Intel HEX file, no run of 0xff or 0x00 where code is reached.",
@@ -79,19 +79,23 @@ pub(crate) const TABLE: [GatePage; GATES.len() + 1] = [
     ),
     page("address", "the image begins at the address that it goes to.", NEVER),
     page("stack-pointer", "the first word of the image is an address in the chip's SRAM.", NEVER),
-    page("reset-vector", "the image starts inside itself, with Thumb code.", NEVER),
+    page("reset-vector", "the first instruction lies inside the image, and is Thumb code.", NEVER),
     page(
         "boot-known",
         "the bootloader is a known one, byte for byte.",
         "With a bad bootloader the scooter never starts again until it is flashed over SWD.",
     ),
-    page("data-block", "the data block is 512 bytes long and begins with its magic.", "The firmware would replace it."),
+    page(
+        "data-block",
+        "the data block is 512 bytes long and begins with its magic.",
+        "The firmware would replace such a block with its own template.",
+    ),
     page(
         OTHER_SCOOTER,
         "what is on the board fits the scooter named: firmware, serial number and data block.",
         "It fails if all that is known belongs to another scooter, or if anything belongs to one with another \
          controller. If only a part belongs to a scooter with the same controller, there is a warning: people swap \
-         both firmware and serials. Check the name of the scooter first. Lift it if the board is to become another \
+         both firmware and serial numbers. Check the name of the scooter first. Override it if the board is to become another \
          scooter, or if you know that somebody flashed the wrong firmware.",
     ),
 ];
