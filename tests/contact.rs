@@ -7,7 +7,7 @@ use m365_drv::{
         BoardState, EraseConsent, OptionBytes, Wait,
         progress::{Event, Progress, Step},
     },
-    ops::{self, Category, Job, Known, Watchdog},
+    ops::{self, Exit, Job, Known, Watchdog},
     sim::{Armed, Fault, FaultKind, Scenario, Trigger},
 };
 
@@ -101,17 +101,21 @@ impl Progress for Contacts {
 #[test]
 fn a_board_that_is_lost_between_the_erase_and_the_first_write_is_called_erased() {
     let gone = FaultKind::ProbeGone { returns_after: None };
-    let (board, setup) = Setup::scenario(Scenario::Locked);
-    let armed = board.inject(Fault { trigger: Trigger::MassErase(1), kind: gone });
-    setup.flash(&setup.request()).expect_err("a loss");
-    assert!(armed.fired());
+    let transfers_until = |trigger| {
+        let (board, setup) = Setup::scenario(Scenario::Locked);
+        let armed = board.inject(Fault { trigger, kind: gone });
+        setup.flash(&setup.request()).expect_err("a loss");
+        assert!(armed.fired());
+        board.counts().transfers
+    };
+    let (erase, write) = (transfers_until(Trigger::MassErase(1)), transfers_until(Trigger::HalfWord(1)));
     let mut erased = 0;
-    for nth in (board.counts().transfers..).step_by(2).take(40) {
+    for nth in (erase..write).step_by((write - erase) as usize / 40) {
         let (board, setup) = Setup::scenario(Scenario::Locked);
         let _ = board.inject(Fault { trigger: Trigger::Transfer(nth), kind: gone });
         let (result, state) = setup.run_to_state(|job| ops::flash(job, &setup.request()));
         if state == BoardState::Erased {
-            assert_eq!(result.expect_err("a loss").category(), Category::LinkLost);
+            assert_eq!(result.expect_err("a loss").exit(), Exit::LinkLost);
             assert!(board.flash().iter().all(|byte| *byte == 0xFF) && !board.is_protected(), "{nth}");
             erased += 1;
         }

@@ -203,7 +203,7 @@ pub(super) fn refused(board: Board<'_>, refusal: impl Into<Error>) -> Error {
 mod tests {
     use super::*;
     use crate::{
-        ops::Category,
+        ops::Exit,
         sim::{Scenario, SimBoard},
         target::Target,
     };
@@ -215,10 +215,10 @@ mod tests {
         let probes = Probes::new(board.probe_lister(), board.clock());
         let (mut silent, mut known) = ((), Known::default());
         let job = Job::new(&probes, ConnectOptions::default(), &mut silent, &mut known);
-        let categories = || errors().map(|error| job.ended(error).category());
-        assert_eq!(categories(), [Category::NoContact, Category::NoProbe]);
+        let exits = || errors().map(|error| job.ended(error).exit());
+        assert_eq!(exits(), [Exit::NoContact, Exit::NoProbe]);
         probes.ledger().erased();
-        assert_eq!(categories(), [Category::LinkLost; 2]);
+        assert_eq!(exits(), [Exit::LinkLost; 2]);
         assert!(errors().map(|error| job.ended(error)).iter().all(|error| matches!(error, Error::Lost(_))));
     }
 }
