@@ -55,7 +55,8 @@ fn a_finished_board_costs_two_readings() {
     setup.flash(&setup.request_with_data()).expect("the job");
     let job = cost(&board, &setup, &setup.request_with_data());
     assert_eq!((job.half_words, job.erases), (0, 0));
-    assert_within(&job, 21_800, 145);
+    // The last run has left the core in the flash algorithm: it is made sure that it is at its end.
+    assert_within(&job, 21_800, 148);
     assert!(job.time < Duration::from_secs(1), "{:?}", job.time);
 }
 

@@ -66,11 +66,22 @@ const SAVING: [u16; 52] = [
     0x2000, 0x4002, 0xF800, 0x0800, 0x070E, 0x2000, 0x0123, 0x4567, 0x89AB, 0xCDEF,
 ];
 
-/// A board with this firmware, the given time after its start.
-fn saving(moment: Duration) -> (SimBoard, Setup) {
+/// The same, but it never locks flash, and leaves the last operation selected, as the vendor's firmware does.
+fn saving_unlocked() -> Vec<u16> {
+    const LOCK: [u16; 2] = [0x2280, 0x6102];
+    const NOP: u16 = 0xBF00;
+    let mut code = SAVING.to_vec();
+    while let Some(at) = code.windows(2).position(|pair| pair == LOCK) {
+        code[at..at + 2].fill(NOP);
+    }
+    code
+}
+
+/// A board with firmware that saves like this, the given time after its start.
+fn saving(code: &[u16], moment: Duration) -> (SimBoard, Setup) {
     let (board, mut setup) = Setup::scenario(Scenario::Open);
     let mut drv = sim::APP_64.to_vec();
-    for (at, code) in [(MAIN, &BRANCH[..]), (SAVE, &SAVING[..])] {
+    for (at, code) in [(MAIN, &BRANCH[..]), (SAVE, code)] {
         for (place, half_word) in drv[at..].chunks_exact_mut(2).zip(code) {
             place.copy_from_slice(&half_word.to_le_bytes());
         }
@@ -89,17 +100,32 @@ fn moments() -> impl Iterator<Item = Duration> {
     (0..180).map(|turn| Duration::from_millis(60) + turn * Duration::from_micros(530))
 }
 
-/// Runs `work` on a board at each of these times and then checks the data page.
+/// Runs `work` on a board with this firmware at each of these times and then checks the data page.
 #[track_caller]
-fn keeps_the_data_block(work: impl Fn(&Setup)) {
-    for moment in moments() {
-        let (board, setup) = saving(moment);
+fn keeps_the_data_block_of(code: &[u16], moments: impl Iterator<Item = Duration>, work: impl Fn(&Setup)) {
+    for moment in moments {
+        let (board, setup) = saving(code, moment);
         let live = live_block(&board);
         work(&setup);
         let flash = board.flash();
         assert_same(&flash[0xF800..0xFA00], live.as_bytes());
         assert_eq!(board.violations(), [""; 0]);
     }
+}
+
+/// The same with firmware of either kind.
+#[track_caller]
+fn keeps_the_data_block(work: impl Fn(&Setup)) {
+    keeps_the_data_block_of(&SAVING, moments(), &work);
+    keeps_the_data_block_of(&saving_unlocked(), moments().step_by(4), &work);
+}
+
+/// An erase may begin between the last look at the running core and its halt.
+#[test]
+fn a_reset_of_firmware_that_leaves_flash_unlocked_never_cuts_a_save() {
+    keeps_the_data_block_of(&saving_unlocked(), moments(), |setup| {
+        setup.run(ops::reset).expect("a reset");
+    });
 }
 
 #[test]
@@ -112,7 +138,7 @@ fn a_reset_waits_until_a_save_has_finished() {
 #[test]
 fn a_lock_waits_until_a_save_has_finished() {
     keeps_the_data_block(|setup| {
-        setup.run(ops::lock).expect("a lock");
+        setup.lock().expect("a lock");
     });
 }
 
@@ -128,7 +154,7 @@ fn a_lock_after_flashing_waits_until_a_save_has_finished() {
 #[test]
 fn a_reset_waits_for_a_slow_erase() {
     for moment in moments() {
-        let (board, setup) = saving(moment);
+        let (board, setup) = saving(&SAVING, moment);
         let live = live_block(&board);
         board.set_erase_times(Duration::from_millis(400), Duration::from_millis(400));
         setup.run(ops::reset).expect("a reset");

@@ -327,6 +327,7 @@ fn attach(mut probe: Probe, entry: ProbeEntry, method: Method, quality: SharedQu
 
 /// Makes the core stop at its first instruction when NRST is let go.
 fn hold(link: &mut Link) -> Result<(), LinkError> {
+    link.hold_core();
     link.write(DHCSR, DHCSR_DBGKEY | DHCSR_C_DEBUGEN | DHCSR_C_HALT)?;
     link.write(DEMCR, DEMCR_VC_CORERESET)?;
     link.flush()?;

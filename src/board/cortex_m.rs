@@ -31,6 +31,8 @@ pub(super) fn halt(link: &mut Link, timer: &Timer) -> Result<(), Error> {
 /// Resets the chip and stops the core before its first instruction. Debug has been enabled by [`halt`]; SRAM and the debug
 /// settings stay.
 pub(super) fn reset_and_halt(link: &mut Link, timer: &Timer) -> Result<(), Error> {
+    // What it was doing is over. If it were let go now it would start its firmware, which locks the chip.
+    link.leave_core();
     reset(link, timer, DEMCR_VC_CORERESET, |_, status| Ok(status & DHCSR_S_HALT != 0))
 }
 
@@ -39,6 +41,7 @@ pub(super) fn reset_and_halt(link: &mut Link, timer: &Timer) -> Result<(), Error
 /// Out of the halt: a core that is resumed first continues what it was doing, if only for a moment, and may begin to erase a page.
 /// The reset would cut that.
 pub(super) fn reset_and_run(link: &mut Link, timer: &Timer, demcr: u32) -> Result<(), Error> {
+    link.leave_core();
     reset(link, timer, demcr, |link, _| {
         link.write(DHCSR, DHCSR_DBGKEY)?;
         link.flush()?;
@@ -80,11 +83,12 @@ fn reset(
     }
 }
 
-/// Lets the halted core go on, without the debugger in its way.
-pub(super) fn resume(link: &mut Link) -> Result<(), LinkError> {
-    link.write(DEMCR, 0)?;
-    link.write(DHCSR, DHCSR_DBGKEY)?;
-    link.flush()
+/// The halted core's program counter.
+pub(super) fn program_counter(link: &mut Link, timer: &Timer) -> Result<u32, Error> {
+    link.write(DCRSR, DCRSR_PC)?;
+    let ready = timer.poll(HALT_LIMIT, || Ok((link.read(DHCSR)? & DHCSR_S_REGRDY != 0).then_some(())))?;
+    ready.ok_or(Error::NotHalted)?;
+    Ok(link.read(DCRDR)?)
 }
 
 /// Lets the halted core go on, to be halted again.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{ProbeEntry, Problem, Unsupported, link::LinkError};
+use super::{ProbeEntry, Problem, Unsupported, link::LinkError, registers::fpec::SR_PGERR};
 use crate::{block::Uid, count::count};
 
 /// A failure of the board procedure, named after what was being done.
@@ -189,7 +189,7 @@ const TOO_HIGH: f32 = 3.7;
 
 /// PM0075 4.4.
 fn status_names(status: u32) -> String {
-    use super::registers::fpec::{SR_PGERR, SR_WRPRTERR};
+    use super::registers::fpec::SR_WRPRTERR;
     let names = [(SR_PGERR, "PGERR"), (SR_WRPRTERR, "WRPRTERR")];
     let names: Vec<_> = names.iter().filter(|(bit, _)| status & bit != 0).map(|(_, name)| *name).collect();
     if names.is_empty() { format!("{status:#x}") } else { names.join(" and ") }
@@ -199,6 +199,11 @@ impl Error {
     /// Whether there is no probe, or not the one that was asked for.
     pub(super) fn is_absence(&self) -> bool {
         matches!(self, Self::NoProbe | Self::ProbeNotFound { .. } | Self::ProbeGone)
+    }
+
+    /// Whether a page that was to be programmed was not blank: its erase had no effect (PM0075 2.3.3).
+    pub fn is_unerased(&self) -> bool {
+        matches!(self, Self::Flash { status, .. } if status & SR_PGERR != 0)
     }
 
     /// Whether a fresh connection may help: contact or the probe was lost, or what came over the wires made no sense.

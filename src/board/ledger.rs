@@ -57,7 +57,14 @@ impl Ledger {
         self.0.begun.store(true, Ordering::SeqCst);
     }
 
-    /// The next access changes the board. The only place from which a board stops being untouched.
+    /// An earlier run has left the board in the middle of what it was writing, and some of it may be written only now.
+    pub(super) fn found_unfinished(&self) {
+        if self.board() == BoardState::Untouched {
+            self.set(BoardState::Partial);
+        }
+    }
+
+    /// The next access changes the board.
     pub(super) fn change(&self) -> Changing {
         self.set(BoardState::Partial);
         self.0.changing.store(true, Ordering::SeqCst);

@@ -15,7 +15,10 @@ use probe_rs::{
 };
 use self_cell::{MutBorrow, self_cell};
 
-use super::link_quality::LinkQuality;
+use super::{
+    link_quality::LinkQuality,
+    registers::core::{DEMCR, DHCSR, DHCSR_DBGKEY},
+};
 use crate::block::Uid;
 
 /// The AHB-AP of every chip on these boards.
@@ -41,10 +44,17 @@ self_cell!(
 );
 
 /// An attached probe.
+///
+/// A core that was halted over it and that nothing has become of is let go when the link is dropped, whatever the way out.
 pub(super) struct Link {
-    port: Port,
+    /// Until it is closed.
+    port: Option<Port>,
     max_words: usize,
     quality: SharedQuality,
+    /// Whether a core is to be let go.
+    holds_core: bool,
+    /// Whether the last access got no answer.
+    is_lost: bool,
 }
 
 /// The link quality over all connections that a program makes.
@@ -119,7 +129,7 @@ impl Link {
         let max_words = (speed_khz as usize * WORDS_PER_KHZ).clamp(1, MAX_WORDS);
         interface.select_debug_port(DpAddress::Default).map_err(|e| LinkError::from_arm(None, e))?;
         Port::try_new(MutBorrow::new(interface), |interface| interface.borrow_mut().memory_interface(&AP))
-            .map(|port| Self { port, max_words, quality })
+            .map(|port| Self { port: Some(port), max_words, quality, holds_core: false, is_lost: false })
             .map_err(|e| LinkError::from_arm(None, e))
     }
 
@@ -134,15 +144,36 @@ impl Link {
         address: impl Into<Option<u32>>,
         access: impl FnOnce(&mut dyn ArmMemoryInterface) -> Result<T, ArmError>,
     ) -> Result<T, LinkError> {
-        let done = self.port.with_dependent_mut(|_, memory| access(&mut **memory));
+        let port = self.port.as_mut().expect("a link is used before it is closed");
+        let done = port.with_dependent_mut(|_, memory| access(&mut **memory));
         let done = done.map_err(|error| LinkError::from_arm(address.into(), error));
-        self.quality().record(matches!(done, Ok(_) | Err(LinkError::Refused { .. })));
+        self.is_lost = !matches!(done, Ok(_) | Err(LinkError::Refused { .. }));
+        self.quality().record(!self.is_lost);
         done
     }
 
     /// Gives the probe back, still open.
-    pub(super) fn close(self) -> Probe {
-        self.port.into_owner().into_inner().close()
+    pub(super) fn close(mut self) -> Probe {
+        let port = self.port.take().expect("a link is closed once");
+        port.into_owner().into_inner().close()
+    }
+
+    /// From now on the core is let go when the link is dropped.
+    pub(super) fn hold_core(&mut self) {
+        self.holds_core = true;
+    }
+
+    /// From now on the core stays as it is when the link is dropped.
+    pub(super) fn leave_core(&mut self) {
+        self.holds_core = false;
+    }
+
+    /// Lets the halted core go on, without the debugger in its way.
+    pub(super) fn resume_core(&mut self) -> Result<(), LinkError> {
+        self.leave_core();
+        self.write(DEMCR, 0)?;
+        self.write(DHCSR, DHCSR_DBGKEY)?;
+        self.flush()
     }
 
     pub(super) fn read(&mut self, address: u32) -> Result<u32, LinkError> {
@@ -213,6 +244,15 @@ impl Link {
     /// Sends what a driver has gathered and not sent yet.
     pub(super) fn flush(&mut self) -> Result<(), LinkError> {
         self.access(None, |memory| memory.flush())
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        // Over a link that was lost the next try to reach the board is soon enough.
+        if self.holds_core && self.port.is_some() && !self.is_lost {
+            let _ = self.resume_core();
+        }
     }
 }
 

@@ -114,14 +114,17 @@ impl<'p> Board<'p> {
         if chip::has_dbgmcu(cpuid) {
             link.write(dbgmcu::CR, dbgmcu::CR_WATCHDOGS_STOP | dbgmcu::CR_TIMERS_STOP)?;
         }
+        if probes.ledger().board() == BoardState::Untouched {
+            link.hold_core();
+        }
         cortex_m::halt(&mut link, &timer)?;
-        let (chip, uid) = chip::identify(&mut link, cpuid).inspect_err(|error| {
-            if !error.is_link() {
-                // A chip that is refused resumes what it was doing.
-                let _ = cortex_m::resume(&mut link);
+        let (chip, uid) = chip::identify(&mut link, cpuid)?;
+        if firmware_save::may_be_writing(&mut link)? {
+            if program::is_unfinished(&mut link, &timer)? {
+                probes.ledger().found_unfinished();
             }
-        })?;
-        firmware_save::let_finish(&mut link, &timer)?;
+            firmware_save::let_finish(&mut link, &timer)?;
+        }
         let (options, loaded) = (options.clone(), Loaded::No);
         Ok(Self { probes, options, method, link, timer, loaded, probe, speed_khz, dpidr, chip, uid })
     }
@@ -147,6 +150,9 @@ impl<'p> Board<'p> {
         let Self { probes, options, method, link, timer, probe, chip, uid, .. } = self;
         let Contact { mut link, probe, speed_khz, cpuid, dpidr, .. } =
             connect::again(link.close(), probe, probes.quality())?;
+        if probes.ledger().board() == BoardState::Untouched {
+            link.hold_core();
+        }
         cortex_m::halt(&mut link, &timer)?;
         if chip::read_size_and_uid(&mut link)?.1 != uid || cpuid != chip.cpuid {
             // Either another board, or a wire that flipped a bit: connecting anew tells them apart.
@@ -157,7 +163,15 @@ impl<'p> Board<'p> {
 
     /// Lets what runs come to the end of what it writes to flash; the core is halted before and after.
     pub fn let_firmware_save_finish(&mut self) -> Result<(), Error> {
-        firmware_save::let_finish(&mut self.link, &self.timer)
+        if firmware_save::may_be_writing(&mut self.link)? {
+            firmware_save::let_finish(&mut self.link, &self.timer)?;
+        }
+        Ok(())
+    }
+
+    /// Leaves the core halted as it is.
+    pub fn leave_halted(mut self) {
+        self.link.leave_core();
     }
 
     /// Stops the chip before its first instruction after a reset.

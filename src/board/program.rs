@@ -8,9 +8,11 @@ use std::time::Duration;
 use super::{
     Board, Error, Ledger, OptionBytes, cortex_m,
     ledger::Changing,
-    link::Link,
+    link::{Link, LinkError},
     progress::{Event, PageState, Progress, Step},
-    timer::Timer,
+    protection::OPTIONS_LIMIT,
+    registers::fpec::{ACR, SR, SR_BSY},
+    timer::{Silence, Timer},
 };
 use crate::target::{Algorithm, FlashMap};
 
@@ -60,9 +62,11 @@ const FINISHED: u32 = 1;
 /// A record's check is wrong (GARBLED in the source).
 const GARBLED: u32 = 1 << 8;
 
-/// Without any progress for this long the flash is stuck: a page erase takes at most 40 ms (DS5319 table 28), and a chunk of
-/// half-words 256 x 70 us.
+/// Without any progress for this long the flash controller is looked at: a page erase takes at most 40 ms (DS5319 table 28),
+/// and a chunk of half-words 256 x 70 us.
 const STALL_LIMIT: Duration = Duration::from_secs(1);
+/// For this long it may be busy. Worn chips and those of other makers take longer than the data sheet says.
+const BUSY_LIMIT: Duration = OPTIONS_LIMIT;
 
 /// The algorithm in SRAM.
 struct Loader<'a> {
@@ -118,6 +122,7 @@ impl<'a> Loader<'a> {
             return Err(Error::Loader);
         }
         *self.loaded = Loaded::Yes;
+        self.link.leave_core();
         let changing = self.ledger.change();
         cortex_m::start(self.link, self.timer, self.origin + entry)?;
         Ok(changing)
@@ -137,6 +142,27 @@ impl<'a> Loader<'a> {
             GARBLED => Err(Error::Loader),
             status => Err(Error::Flash { what, address: control[FAULT], status }),
         }
+    }
+}
+
+/// Whether the halted core was in the middle of this algorithm, which an earlier run has started and not seen the end of.
+pub(super) fn is_unfinished(link: &mut Link, timer: &Timer) -> Result<bool, Error> {
+    let Target { algorithm, sram, .. } = Target::for_chip(None);
+    let code = words(&algorithm.code[..algorithm.control as usize]);
+    let origin = sram.start + ORIGIN;
+    if !(origin..origin + algorithm.control).contains(&cortex_m::program_counter(link, timer)?) {
+        return Ok(false);
+    }
+    let mut found = vec![0; code.len() + CONTROL_WORDS];
+    link.read_words(origin, &mut found)?;
+    let (found, control) = found.split_at(code.len());
+    Ok(found == code && control[STATE] != FINISHED)
+}
+
+impl Loader<'_> {
+    /// Whether the flash controller is in the middle of an operation. Reading its registers does not disturb the algorithm.
+    fn is_flash_busy(&mut self) -> Result<bool, LinkError> {
+        Ok(self.link.read(ACR + 4 * SR as u32)? & SR_BSY != 0)
     }
 }
 
@@ -178,7 +204,7 @@ impl Board<'_> {
 
         let mut taken = 0;
         let mut told = 0;
-        let mut moved = timer.now();
+        let (mut stall, mut busy) = (Silence::new(STALL_LIMIT, timer.now()), Silence::new(BUSY_LIMIT, timer.now()));
         loop {
             timer.check()?;
             let next = chunk.min(sent).min(total - sent);
@@ -197,7 +223,7 @@ impl Board<'_> {
             }
             if now_taken > taken {
                 taken = now_taken;
-                moved = timer.now();
+                (stall, busy) = (Silence::new(STALL_LIMIT, timer.now()), Silence::new(BUSY_LIMIT, timer.now()));
                 let (done_bytes, total_bytes) = (records.flash_bytes(taken), records.flash_bytes(total));
                 progress.on(Event::Advanced { step: Step::Program, done_bytes, total_bytes });
                 records.tell(taken, &mut told, progress);
@@ -212,8 +238,9 @@ impl Board<'_> {
                 records.tell(total, &mut told, progress);
                 return Ok(());
             }
-            if timer.now().saturating_sub(moved) > STALL_LIMIT {
-                return Err(Error::Stuck { what: WHAT, limit: STALL_LIMIT });
+            let (is_silent, is_stuck) = (stall.is_over(timer.now()), busy.is_over(timer.now()));
+            if is_stuck || is_silent && !loader.is_flash_busy()? {
+                return Err(Error::Stuck { what: WHAT, limit: if is_stuck { BUSY_LIMIT } else { STALL_LIMIT } });
             }
         }
     }

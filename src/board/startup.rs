@@ -145,6 +145,8 @@ impl Board<'_> {
     /// Resets the chip, lets it run and watches it: by samples of its program counter, by the exception it is in, and by the
     /// data block that it copies to SRAM.
     pub fn start(&mut self, map: &FlashMap) -> Result<Startup, Error> {
+        // Its variables are gone from here on: it is started anew or stays halted.
+        self.link.leave_core();
         // A live block that is found afterwards is a new one.
         rescue::forget(&mut self.link, map)?;
         let obr = self.link.read(ACR + 4 * OBR as u32)?;
@@ -217,7 +219,7 @@ impl Board<'_> {
 
     /// Resumes the core at the place where it was halted.
     pub fn resume(mut self) -> Result<(), Error> {
-        cortex_m::resume(&mut self.link)?;
+        self.link.resume_core()?;
         Ok(())
     }
 }

@@ -51,21 +51,59 @@ impl Timer {
     }
 
     /// Calls `attempt` until it returns an answer; `None` if it does not within `limit`. Makes at least one attempt,
-    /// even after an interrupt, so that an operation that has already finished is not reported as interrupted.
+    /// even after an interrupt, so that an operation that has already finished is not reported as interrupted. A pause of
+    /// this computer does not count as time that the chip was given.
     pub(super) fn poll<T>(
         &self,
         limit: Duration,
         mut attempt: impl FnMut() -> Result<Option<T>, Error>,
     ) -> Result<Option<T>, Error> {
-        let end = self.now() + limit;
+        let mut silence = Silence::new(limit, self.now());
         loop {
             if let Some(answer) = attempt()? {
                 return Ok(Some(answer));
             }
             self.check()?;
-            if self.now() >= end {
+            if silence.is_over(self.now()) {
                 return Ok(None);
             }
         }
+    }
+}
+
+/// How long a chip has not done what it is watched for. Between two looks at it no more counts than a quarter of the limit:
+/// what is longer is this computer's pause (Ctrl-Z, a suspended laptop), not the chip's.
+#[derive(Debug)]
+pub(super) struct Silence {
+    limit: Duration,
+    last: Duration,
+    counted: Duration,
+}
+
+impl Silence {
+    pub(super) fn new(limit: Duration, now: Duration) -> Self {
+        Self { limit, last: now, counted: Duration::ZERO }
+    }
+
+    /// The chip was looked at once more, and has still not done it: whether that is too long.
+    pub(super) fn is_over(&mut self, now: Duration) -> bool {
+        self.counted += now.saturating_sub(self.last).min(self.limit / 4);
+        self.last = now;
+        self.counted >= self.limit
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_of_the_computer_counts_as_a_quarter_of_a_limit() {
+        let seconds = Duration::from_secs;
+        let mut silence = Silence::new(seconds(4), seconds(0));
+        assert!(!silence.is_over(seconds(100)));
+        assert!(!silence.is_over(seconds(101)));
+        assert!(!silence.is_over(seconds(102)));
+        assert!(silence.is_over(seconds(103)));
     }
 }

@@ -46,6 +46,8 @@ pub(super) struct Cells {
     /// Pages that can no longer be erased, and pages that can no longer be programmed.
     no_erase: BTreeSet<usize>,
     no_program: BTreeSet<usize>,
+    /// Pages whose last erase was cut short. Some of them read as if it had not been, but do not hold what is programmed.
+    cut_short: BTreeSet<usize>,
     random: SeededRandom,
 }
 
@@ -60,6 +62,7 @@ impl Cells {
             page,
             no_erase: BTreeSet::new(),
             no_program: BTreeSet::new(),
+            cut_short: BTreeSet::new(),
             random: SeededRandom::new(seed),
         }
     }
@@ -153,7 +156,13 @@ impl Cells {
         }
     }
 
+    /// Whether the page has to be erased before it holds what is programmed.
+    pub(super) fn is_cut_short(&self, page: usize) -> bool {
+        self.cut_short.contains(&page)
+    }
+
     fn erase(&mut self, page: usize) {
+        self.cut_short.remove(&page);
         if !self.no_erase.contains(&page) {
             self.page_mut(page).fill(0xFF);
         }
@@ -163,9 +172,12 @@ impl Cells {
         if self.no_erase.contains(&page) {
             return;
         }
+        self.cut_short.insert(page);
         let mut random = self.random.clone();
+        // Near its end an erase has turned every bit.
+        let nearly_done = (random.below(3) + page as u64).is_multiple_of(3);
         for byte in self.page_mut(page) {
-            *byte |= random.byte();
+            *byte |= if nearly_done { 0xFF } else { random.byte() };
         }
         self.random = random;
     }

@@ -69,6 +69,8 @@ pub enum FaultKind {
     },
     /// Nothing answers for this long; the chip keeps running.
     Silent(Duration),
+    /// The computer stands still for this long, as a program does that was stopped with Ctrl-Z; the chip keeps running.
+    Paused(Duration),
     /// From now on, words read from memory are falsified.
     Lying(Lie),
     /// One write to memory is acknowledged but lost: the first one at or after the trigger.

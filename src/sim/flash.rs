@@ -340,6 +340,10 @@ impl Flash {
             self.record.violation(master, format!("flash programmed at offset {offset:#x} while not erased"));
             return Ok(());
         }
+        let page = offset / self.cells.page_size();
+        if self.cells.is_cut_short(page) {
+            self.record.violation(master, format!("page {page} programmed after an erase of it was cut short"));
+        }
         self.record.count(|counts| counts.half_words_programmed += width.bytes() as u64 / 2);
         self.begin(Operation::Program { offset, width, value }, CountedEvent::HalfWord, now, PROGRAM);
         Ok(())

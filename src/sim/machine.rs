@@ -230,6 +230,7 @@ impl Machine {
                 self.power_returns = returns_after.map(|after| self.now.saturating_add(nanos(after)));
             }
             FaultKind::Silent(span) => self.silent_until = self.now.saturating_add(nanos(span)),
+            FaultKind::Paused(span) => self.pass(nanos(span)),
             FaultKind::AnotherBoard { uid, gap } => {
                 self.silent_until = self.now.saturating_add(nanos(gap));
                 let other = self.board.with_uid(uid, self.now);

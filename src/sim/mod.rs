@@ -281,6 +281,11 @@ impl SimBoard {
         self.machine().board.core.registers.pc
     }
 
+    /// Whether a debugger has halted the core.
+    pub fn is_halted(&self) -> bool {
+        self.machine().board.core.debug.halted
+    }
+
     /// Counts of what was done to the board.
     pub fn counts(&self) -> Counts {
         self.machine().counts()
