@@ -73,7 +73,7 @@ fn a_board_locked_since_the_backup_is_restored_only_with_consent() {
     let (_, setup) = Setup::scenario(Scenario::Open);
     let before = setup.contents();
     let path = backup(&setup);
-    setup.run(ops::lock).unwrap();
+    setup.lock().unwrap();
     let locked = setup.contents();
     let error = restore(&setup, &path, None).unwrap_err();
     assert_eq!((error.exit(), error.board()), (Exit::Consent, BoardState::Untouched));
@@ -104,6 +104,58 @@ fn a_restore_first_saves_what_it_overwrites() {
     let saved = restore(&setup, &path, None).unwrap().backup.unwrap();
     restore(&setup, &saved, None).unwrap();
     assert_contents(&setup, &newer);
+}
+
+#[test]
+fn a_lock_first_saves_the_flash_that_cannot_be_read_afterwards() {
+    let (board, setup) = Setup::scenario(Scenario::Open);
+    let before = board.flash();
+    let report = setup.lock().unwrap();
+    let backup = Backup::open(&report.backup.expect("a backup")).unwrap();
+    assert_eq!(backup.flash.as_deref(), Some(&*before));
+    assert!(backup.block.is_some() && board.is_protected());
+    // There is nothing to save, because nothing is done.
+    assert_eq!(setup.lock().unwrap().backup, None);
+}
+
+#[test]
+fn a_lock_without_a_place_for_its_backup_does_not_lock() {
+    let (board, setup) = Setup::scenario(Scenario::Open);
+    let file = setup.folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let backups = BackupStore::in_folder(file.join("below"));
+    let error = setup.run(|job| ops::lock(job, &backups)).unwrap_err();
+    assert_eq!((error.exit(), error.board()), (Exit::Backup, BoardState::Untouched));
+    assert!(!board.is_protected() && !board.is_halted());
+    assert_eq!(board.counts().option_erases, 0);
+}
+
+/// Contact is lost while the option bytes are written, when flash is right already.
+#[test]
+fn a_restore_goes_on_after_a_loss_while_it_writes_the_option_bytes() {
+    for kind in [
+        FaultKind::Error,
+        FaultKind::Silent(Duration::from_millis(100)),
+        FaultKind::ProbeGone { returns_after: Some(Duration::from_millis(300)) },
+    ] {
+        let (board, setup) = Setup::scenario(Scenario::Open);
+        let path = setup.folder.path().join("board.json");
+        setup.run(|job| ops::backup(job, &path)).unwrap();
+        let expected = (board.flash(), board.option_bytes());
+        let mut values = OptionBytes(board.option_bytes()).values();
+        values[2] = 0x12;
+        let backups = BackupStore::none();
+        let restore = || setup.run(|job| ops::restore(job, &path, Some(EraseConsent), &backups, &[]));
+        // How many transfers it takes, and at which of them the option bytes are erased.
+        for trigger in [Trigger::OptionErase(1), Trigger::OptionProgram(1), Trigger::OptionProgram(8)] {
+            board.put_option_bytes(OptionBytes::from_values(values).0);
+            let armed = board.inject(Fault { trigger, kind });
+            let report = restore().unwrap_or_else(|error| panic!("{kind:?} at {trigger:?}: {error}"));
+            assert!(armed.fired() && report.verified && report.options_written);
+            assert_eq!((board.flash(), board.option_bytes()), expected, "{kind:?} at {trigger:?}");
+            assert!(!board.is_halted());
+        }
+    }
 }
 
 #[test]

@@ -133,7 +133,7 @@ fn a_dump_of_another_chip_gets_the_uid_of_this_one() {
 #[test]
 fn a_dump_on_a_locked_board_needs_consent_and_keeps_what_was_there() {
     let (board, setup, flash) = written("pro");
-    setup.run(ops::lock).expect("a lock");
+    setup.lock().expect("a lock");
     let path = write(&setup, "dump", &flash);
     let error = restore(&setup, &path, None).expect_err("no consent");
     assert_eq!((error.exit(), error.board()), (Exit::Consent, BoardState::Untouched));

@@ -99,7 +99,7 @@ fn a_preview_and_refusals_leave_a_board_unchanged() {
 fn a_locked_board_is_not_erased() {
     with_board(|setup| {
         flash::programs_exactly_the_images_and_the_block(setup);
-        setup.run(ops::lock).expect("the board can be locked");
+        setup.lock().expect("the board can be locked");
         flash::a_locked_board_is_not_erased_without_consent(setup);
         flash::programs_exactly_the_images_and_the_block(setup);
     });
@@ -126,7 +126,7 @@ fn cycle(setup: &Setup, cycles: u32, relay: Option<&Relay>) {
     for cycle in 1..=cycles {
         setup.run(ops::reset).expect("the board can be reset");
         thread::sleep(START_UP);
-        setup.run(ops::lock).expect("the board can be locked");
+        setup.lock().expect("the board can be locked");
         if let Some(cut) = relay {
             // The application of a protected chip starts only at power-on.
             cut();

@@ -10,7 +10,7 @@ use m365_drv::{
         BoardState, OptionBytes,
         progress::{Event, Progress},
     },
-    ops::{self, Category, Error, FlashRequest, Job, Known},
+    ops::{self, Error, Exit, FlashRequest, Job, Known},
     sim::{Fault, FaultKind, Scenario, SimBoard, Trigger},
 };
 
@@ -66,7 +66,7 @@ fn ctrl_c_while_a_board_is_read_lets_its_core_go() {
                 if state == BoardState::Untouched {
                     assert!(!board.is_halted(), "{scenario}, procedure {turn}, event {nth}: {done:?}");
                 }
-                ended += usize::from(matches!(done, Err(error) if error.category() == Category::Interrupted));
+                ended += usize::from(matches!(done, Err(error) if error.exit() == Exit::Interrupted));
             }
             assert!(ended > 0, "{scenario}, procedure {turn}: never interrupted");
         }
@@ -77,7 +77,7 @@ fn ctrl_c_while_a_board_is_read_lets_its_core_go() {
 fn a_refused_chip_goes_on_with_what_it_was_doing() {
     let is_refused = |board: SimBoard, setup: Setup| {
         let error = setup.run(ops::info).expect_err("a refusal");
-        assert_eq!((error.category(), error.board()), (Category::WrongBoard, BoardState::Untouched));
+        assert_eq!((error.exit(), error.board()), (Exit::WrongBoard, BoardState::Untouched));
         assert!(!board.is_halted(), "{error}");
     };
     let (board, setup) = Setup::scenario(Scenario::Gd32e103);

@@ -1,6 +1,7 @@
 //! All integration tests in one binary, because linking probe-rs is slow.
 
 mod backup_restore;
+mod bad_cells;
 mod bench;
 mod block;
 mod budget;
@@ -18,9 +19,11 @@ mod hardware;
 mod image;
 mod json;
 mod known;
+mod let_go;
 mod limits;
 mod output;
 mod packages;
+mod pauses;
 mod rehearsal;
 mod rooms;
 mod saving;

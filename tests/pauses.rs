@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use m365_drv::{
     board::BoardState,
-    ops::{self, BackupStore, Category, Extent, FlashRequest, Wanted},
+    ops::{self, BackupStore, Exit, Extent, FlashRequest, Wanted},
     sim::{self, Fault, FaultKind, Scenario, Trigger},
 };
 
@@ -69,7 +69,7 @@ fn an_algorithm_that_an_earlier_run_has_left_behind_is_waited_for_and_the_board_
         let kind = FaultKind::ProbeGone { returns_after: Some(Duration::from_secs(6)) };
         board.inject(Fault { trigger: Trigger::PageErase(2), kind });
         let error = setup.flash(&setup.request()).expect_err("the probe is gone for longer than is waited");
-        assert_eq!((error.category(), error.board()), (Category::LinkLost, BoardState::Partial));
+        assert_eq!((error.exit(), error.board()), (Exit::LinkLost, BoardState::Partial));
         board.clear_faults();
         while setup.probes().list().is_empty() {
             board.clock().sleep(Duration::from_millis(50));
@@ -83,7 +83,7 @@ fn an_algorithm_that_an_earlier_run_has_left_behind_is_waited_for_and_the_board_
     let error = setup
         .run(|job| ops::verify(job, &wanted, &BackupStore::none()))
         .expect_err("another mileage was being written");
-    assert_eq!((error.category(), error.board()), (Category::Verify, BoardState::Partial), "{error}");
+    assert_eq!((error.exit(), error.board()), (Exit::Verify, BoardState::Partial), "{error}");
     assert!(board.flash() != before, "the algorithm has gone on");
     let at_rest = board.flash();
     board.clock().sleep(Duration::from_secs(20));

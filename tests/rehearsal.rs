@@ -310,7 +310,7 @@ fn a_backup_is_restored_exactly() {
 #[test]
 fn locking_and_unlocking_are_reported() {
     let bench = Bench::new();
-    let locked = format!("uid         {UID}\nprotection  read-protected\n");
+    let locked = format!("uid         {UID}\nprotection  read-protected\nbackup      B/backups/{UID}-[..].json\n");
     bench.m365("-q --simulate=B:open lock").stdout(&locked).check();
     bench.m365("-q --simulate=B unlock").exit(3).stderr("error: [..]\n...\n").check();
     let lines = bench.m365("--simulate=B unlock --erase-all").json();

@@ -10,7 +10,10 @@ use m365_drv::{
         progress::{Event, Progress, Warning},
     },
     image::{Image, RehearsalImages},
-    ops::{self, After, Backup, BackupStore, Error, Extent, FlashReport, FlashRequest, Job, Known, Wanted, Watchdog},
+    ops::{
+        self, After, Backup, BackupStore, Error, Extent, FlashReport, FlashRequest, Job, Known, LockReport, Wanted,
+        Watchdog,
+    },
     sim::{self, Scenario, SimBoard},
     target::Target,
 };
@@ -198,6 +201,12 @@ impl Setup {
         let mut job = Job::new(&probes, self.connect.clone(), &mut told, &mut known);
         let done = work(&mut job);
         (ended(done, probes.ledger().board()), told.0)
+    }
+
+    /// Locks the board; what flash holds is saved in the folder for backups.
+    pub(crate) fn lock(&self) -> Result<LockReport, Ended> {
+        let backups = BackupStore::in_folder(self.folder.path());
+        self.run(|job| ops::lock(job, &backups))
     }
 
     pub(crate) fn flash(&self, request: &FlashRequest<'_>) -> Result<FlashReport, Ended> {

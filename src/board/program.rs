@@ -147,7 +147,7 @@ impl<'a> Loader<'a> {
 
 /// Whether the halted core was in the middle of this algorithm, which an earlier run has started and not seen the end of.
 pub(super) fn is_unfinished(link: &mut Link, timer: &Timer) -> Result<bool, Error> {
-    let Target { algorithm, sram, .. } = Target::for_chip(None);
+    let FlashMap { algorithm, sram, .. } = FlashMap::smallest();
     let code = words(&algorithm.code[..algorithm.control as usize]);
     let origin = sram.start + ORIGIN;
     if !(origin..origin + algorithm.control).contains(&cortex_m::program_counter(link, timer)?) {

@@ -175,6 +175,8 @@ pub(crate) static TABLE: [ExitRow; 17] = [
         causes: &[
             "The serial number or the mileage is unknown: it is not on the board, in a backup or on the command line.",
             "The serial number, typed or in a data block, has the wrong form for this scooter, or is a factory default.",
+            "The backups of this chip have several serial numbers: the board was given another one, or cheap chips share \
+             one UID. --data with one of the backups chooses.",
             "The mileage is too large, or the UID is invalid.",
             "The file given is not a data block and does not contain one, or cannot be read.",
             "The data block given belongs to another scooter, or the dump to restore has no data block with serial \
@@ -206,6 +208,8 @@ pub(crate) static TABLE: [ExitRow; 17] = [
         board: "changed; see the `board:` line at the end of the run",
         causes: &[
             "The chip refused an erase or a write: the supply is too weak, or the page is worn out or write-protected.",
+            "A page of flash is worn out: it was written several times and reads back wrong. The message names the page and \
+             its bits.",
             "The chip did not finish an erase or a write in time.",
             "The option bytes differ from what was written.",
             "Read-out protection is still on after unlocking: some chips need a power-cycle, which did not happen in \
@@ -405,11 +409,15 @@ mod tests {
         } => "No image was given",
         ops::Error::BadSerial(_) =
             ops::Error::BadSerial(SerialError::FactoryDefault(String::new())) => "is a factory default",
+        ops::Error::SeveralSerials(_) = ops::Error::SeveralSerials(ops::SavedBlocks(vec![])) => "several serial numbers",
         ops::Error::NoSerial = ops::Error::NoSerial => "The serial number or the mileage is unknown",
         ops::Error::NoMileage = ops::Error::NoMileage => "the mileage is unknown",
         ops::Error::Differs { .. } = ops::Error::Differs {
             address: 0, expected: 0, found: 0, bytes: 1,
         } => "differs from what was planned",
+        ops::Error::BadPage(_) = ops::Error::BadPage(ops::BadPage {
+            address: 0, number: 0, unerased: 1, unprogrammed: 0, tries: 3, purpose: ops::Purpose::Data,
+        }) => "is worn out: it was written",
         ops::Error::Unreadable = ops::Error::Unreadable => "read-protected",
         ops::Error::DoesNotStart { .. } = ops::Error::DoesNotStart {
             board: board::BoardState::Written, how: board::Startup::Lockup

@@ -5,7 +5,7 @@ use std::{borrow::Cow, path::Path};
 use m365_drv::{
     board::{self, ProbeEntry, Startup},
     image::{BackupFileError, Catalog, Dump, Fit, Foreign, Image, ImageError, Kind, RehearsalImages, gates},
-    ops::{self, BackupError, Lack, OTHER_SCOOTER},
+    ops::{self, BackupError, BadPage, Lack, OTHER_SCOOTER, Purpose},
     target::Target,
 };
 
@@ -47,6 +47,13 @@ fn for_error(error: &anyhow::Error, typed: &CommandLine) -> Option<String> {
             let km = if typed.has("--mileage-m") { vec![] } else { missing("--km", "KM") };
             Some(typed.again(&[missing("--serial", "SERIAL"), km].concat()))
         }
+        ops::Error::BadPage(BadPage { purpose: Purpose::Drv, .. }) => Some(typed.again_with("--drv", "FILE")),
+        ops::Error::BadPage(BadPage { purpose: Purpose::Other, .. }) => {
+            Some(typed.other(&["flash", "SCOOTER"], &TO_BOARD))
+        }
+        // Another try would wear it out further.
+        ops::Error::BadPage(_) => Some("m365-drv explain flash".into()),
+        ops::Error::SeveralSerials(_) => Some(typed.again_with("--data", "BACKUP")),
         ops::Error::BadSerial(_) => Some(typed.again(&missing("--serial", "SERIAL"))),
         ops::Error::NoMileage => Some(typed.again(&missing("--km", "KM"))),
         ops::Error::OtherBlock(_) => Some(typed.other(&["data", "show", &file_of(typed, "--data")?], &[])),
@@ -117,6 +124,17 @@ pub(crate) fn on_purpose(error: &anyhow::Error) -> Option<String> {
     Some(format!("tip: if the board is to become a {title} on purpose: --force {OTHER_SCOOTER}"))
 }
 
+/// What can still be done with a chip that has a worn-out page, if an error is about that.
+pub(crate) fn with_bad_page(error: &anyhow::Error) -> Option<String> {
+    let Some(ops::Error::BadPage(BadPage { address, purpose, .. })) = error.downcast_ref() else { return None };
+    Some(match purpose {
+        Purpose::Boot => "tip: the bootloader needs this page: replace the chip".into(),
+        Purpose::Data => "tip: the firmware saves serial number and mileage in this page: replace the chip".into(),
+        Purpose::Drv => format!("tip: firmware that ends before {address:#010x} does not use this page"),
+        Purpose::Other => "tip: neither bootloader nor firmware uses this page: flash instead of restore".into(),
+    })
+}
+
 /// Where the images are published that an error says are missing, one a line.
 pub(crate) fn published(error: &anyhow::Error) -> Vec<String> {
     let Some(ops::Error::NoImage { kind, scooter, chip, .. }) = error.downcast_ref() else { return Vec::new() };
@@ -151,7 +169,9 @@ fn for_exit(exit: Exit, typed: &CommandLine) -> Option<String> {
         Exit::NoContact => typed.again(&["--wait"]),
         Exit::WrongBoard if command == Some("info") => "m365-drv explain wrong-board".to_owned(),
         Exit::WrongBoard | Exit::Locked => typed.other(&["info"], &TO_BOARD),
-        Exit::Backup if matches!(command, Some("flash" | "unlock" | "restore")) => typed.again_with("--backup", "FILE"),
+        Exit::Backup if matches!(command, Some("flash" | "unlock" | "restore" | "lock")) => {
+            typed.again_with("--backup", "FILE")
+        }
         Exit::Backup => "m365-drv explain backup".to_owned(),
         Exit::Verify if command == Some("verify") => typed.as_command("flash"),
         Exit::Flash | Exit::Verify | Exit::LinkLost | Exit::Interrupted => typed.again(&[]),

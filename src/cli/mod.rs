@@ -70,7 +70,7 @@ pub(crate) enum Command {
     /// Remove read-out and write protection; erases the chip if it is read-protected
     Unlock(protect::UnlockArgs),
     /// Set read-out protection; only a mass erase removes it again
-    Lock,
+    Lock(protect::LockArgs),
     /// Reset the chip and let it run
     Reset,
     /// Make, show or change data blocks in files; no board needed
@@ -101,7 +101,7 @@ impl Command {
             | Self::Restore(_)
             | Self::Verify(_)
             | Self::Unlock(_)
-            | Self::Lock
+            | Self::Lock(_)
             | Self::Reset
             | Self::Probes => true,
             Self::Data(_)
@@ -131,7 +131,7 @@ impl Command {
             Self::Restore(args) => restore::run(context, args),
             Self::Verify(args) => verify::run(context, args),
             Self::Unlock(args) => protect::unlock(context, args),
-            Self::Lock => protect::lock(context),
+            Self::Lock(args) => protect::lock(context, args),
             Self::Reset => protect::reset(context),
             Self::Data(command) => data::run(command),
             Self::Image(command) => image::run(context, command),

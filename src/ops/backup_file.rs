@@ -7,10 +7,11 @@ use std::{
 };
 
 use crate::{
-    block::{DataBlock, Uid},
+    block::{DataBlock, LEN, Uid},
     board::OptionBytes,
     image::{BackupFile, BackupFileError},
     printable::quoted_path,
+    target::Target,
 };
 
 /// A board's contents before anything was changed.
@@ -72,6 +73,13 @@ impl Backup {
         Ok(Self { uid, option_bytes: OptionBytes(option_bytes), flash, block })
     }
 
+    /// The data blocks in it: the one that was found on the board, and whatever is in its flash where any scooter's flash map
+    /// has the block.
+    pub(super) fn blocks(&self) -> impl Iterator<Item = DataBlock> {
+        let in_flash = self.flash.iter().flat_map(|flash| blocks_in(flash));
+        self.block.clone().into_iter().chain(in_flash)
+    }
+
     /// Reads a backup file.
     pub fn open(path: &Path) -> Result<Self, BackupError> {
         let io = |source| BackupError::Io { path: path.to_owned(), what: "read", source };
@@ -117,6 +125,15 @@ pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 pub(super) fn sync_folder(_folder: &Path) -> io::Result<()> {
     Ok(())
+}
+
+/// The data blocks in this flash where any scooter's flash map has one.
+pub(super) fn blocks_in(flash: &[u8]) -> impl Iterator<Item = DataBlock> {
+    let place = |target: &Target| (target.map.regions.data.start - target.map.flash.start) as usize;
+    let mut places: Vec<_> = Target::all().iter().map(place).collect();
+    places.sort_unstable();
+    places.dedup();
+    places.into_iter().filter_map(|at| DataBlock::parse(flash.get(at..at + LEN)?).ok())
 }
 
 #[cfg(test)]

@@ -8,9 +8,9 @@ use std::{
     time::Duration,
 };
 
-use super::{Backup, BackupError, Job, backup_file::sync_folder};
+use super::{Backup, BackupError, Job, SavedBlock, SavedBlocks, backup_file::sync_folder};
 use crate::{
-    block::{DataBlock, Uid},
+    block::{DataBlock, Serial, Uid},
     board::{
         OptionBytes,
         progress::{Event, Step},
@@ -167,10 +167,32 @@ impl Earlier {
         }
     }
 
-    /// The newest data block of which this is true.
-    pub(super) fn block(&self, is_wanted: impl Fn(&DataBlock) -> bool) -> Option<(PathBuf, DataBlock)> {
-        let blocks = self.backups.iter().filter_map(|(path, backup)| Some((path, backup.block.as_ref()?)));
-        blocks.filter(|(_, block)| is_wanted(block)).map(|(path, block)| (path.clone(), block.clone())).next()
+    /// Of the data blocks of which this is true, the one with the highest mileage: a clock may be set back, and an old file
+    /// may be named again. If there are several serial numbers, only those with this one count. An error if there are still
+    /// several: the board has been given another one, or cheap chips share one UID.
+    pub(super) fn block(
+        &self,
+        serial: Option<Serial>,
+        is_wanted: impl Fn(&DataBlock) -> bool,
+    ) -> Result<Option<SavedBlock>, SavedBlocks> {
+        let in_backup = |(path, backup): &(PathBuf, Backup)| {
+            let wanted: Vec<_> = backup.blocks().filter(&is_wanted).collect();
+            let path = path.clone();
+            wanted.into_iter().map(move |block| SavedBlock { path: path.clone(), block })
+        };
+        // The highest of each serial number; of equal ones the newest.
+        let mut highest: Vec<SavedBlock> = Vec::new();
+        for saved in self.backups.iter().flat_map(in_backup) {
+            match highest.iter_mut().find(|other| other.block.serial() == saved.block.serial()) {
+                Some(other) if saved.mileage() > other.mileage() => *other = saved,
+                Some(_) => {}
+                None => highest.push(saved),
+            }
+        }
+        if serial.is_some() && highest.iter().any(|saved| saved.block.serial() == serial) {
+            highest.retain(|saved| saved.block.serial() == serial);
+        }
+        if highest.len() > 1 { Err(SavedBlocks(highest)) } else { Ok(highest.pop()) }
     }
 
     /// The newest option byte USER that could be read.
@@ -234,7 +256,7 @@ fn make(folder: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::block::Serial;
+    use crate::{block::Mileage, printable::quoted_path, target::Target};
 
     const UID: Uid = Uid([1, 2, 3]);
 
@@ -252,6 +274,67 @@ mod tests {
         block.is_whole(UID)
     }
 
+    fn found(earlier: &Earlier, is_wanted: impl Fn(&DataBlock) -> bool) -> Option<(PathBuf, DataBlock)> {
+        earlier.block(None, is_wanted).unwrap().map(|saved| (saved.path, saved.block))
+    }
+
+    #[test]
+    fn the_highest_mileage_of_all_backups_wins_whatever_their_dates_and_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let of = |km| Backup { block: Some(whole().with_mileage(Mileage::from_km(km).unwrap())), ..backup() };
+        let named = folder.path().join("a.json");
+        of(2345).save(&named).unwrap();
+        let before = folder.path().join(format!("{UID}-20200101T000000.000000Z.json"));
+        of(9999).save(&before).unwrap();
+        of(5000).save(&folder.path().join(format!("{UID}-20260101T000000.000000Z.json"))).unwrap();
+        let in_folder = BackupStore::in_folder(folder.path());
+        let named_again = BackupStore::in_file(&named).with_earlier(Some(folder.path().to_owned()));
+        for backups in [in_folder, named_again] {
+            let saved = backups.earlier(UID).block(None, is_whole).unwrap().unwrap();
+            assert_eq!((saved.path, saved.block.mileage()), (before.clone(), Mileage::from_km(9999).unwrap()));
+        }
+    }
+
+    #[test]
+    fn backups_of_one_uid_with_several_serial_numbers_are_not_chosen_from() {
+        let folder = tempfile::tempdir().unwrap();
+        let other = Serial::from_bytes(*b"21886/00099999").unwrap();
+        let save = |day: u32, block| {
+            let path = folder.path().join(format!("{UID}-2026010{day}T000000.000000Z.json"));
+            Backup { block: Some(block), ..backup() }.save(&path).unwrap();
+            path
+        };
+        let km = |km| Mileage::from_km(km).unwrap();
+        let one = save(1, whole().with_mileage(km(10)));
+        let two = save(2, whole().with_serial(other).with_mileage(km(20)));
+        save(3, whole().with_mileage(km(5)));
+        let earlier = BackupStore::in_folder(folder.path()).earlier(UID);
+        let refused = earlier.block(None, is_whole).unwrap_err().to_string();
+        let words = [
+            format!("serial 21886/00012345, 10.0 km in {} of 2026-01-01", quoted_path(&one)),
+            format!("serial 21886/00099999, 20.0 km in {} of 2026-01-02", quoted_path(&two)),
+        ];
+        assert!(words.iter().all(|words| refused.contains(words)), "{refused}");
+        let given = earlier.block(Some(other), is_whole).unwrap().unwrap();
+        assert_eq!(given.path, two);
+        let neither = Serial::from_bytes(*b"21886/00000001").unwrap();
+        assert!(earlier.block(Some(neither), is_whole).is_err());
+    }
+
+    #[test]
+    fn a_backup_without_a_data_block_is_searched_where_every_scooter_has_it() {
+        let folder = tempfile::tempdir().unwrap();
+        for map in Target::all() {
+            let mut flash = vec![0xFF; 128 * 1024];
+            let at = (map.map.regions.data.start - map.map.flash.start) as usize;
+            flash[at..at + 512].copy_from_slice(whole().as_bytes());
+            let path = folder.path().join(format!("{}.json", map.name));
+            Backup { flash: Some(flash), block: None, ..backup() }.save(&path).unwrap();
+            let earlier = BackupStore::in_file(&path).earlier(UID);
+            assert_eq!(found(&earlier, is_whole), Some((path, whole())), "{}", map.name);
+        }
+    }
+
     #[test]
     fn the_newest_backup_with_a_data_block_of_this_board_is_found() {
         let folder = tempfile::tempdir().unwrap();
@@ -260,7 +343,7 @@ mod tests {
         let second = backups.save(&backup()).unwrap().unwrap();
         backups.save(&Backup { block: None, ..backup() }).unwrap();
         backups.save(&Backup { uid: Uid([9, 9, 9]), ..backup() }).unwrap();
-        let (path, block) = backups.earlier(UID).block(|_| true).unwrap();
+        let (path, block) = found(&backups.earlier(UID), |_| true).unwrap();
         assert_eq!((path, Some(block)), (second, backup().block));
         assert_eq!(backups.earlier(UID).user(), Some(0xFE));
     }
@@ -271,7 +354,7 @@ mod tests {
         let backups = BackupStore::in_folder(folder.path());
         let first = backups.save(&Backup { block: Some(whole()), ..backup() }).unwrap().unwrap();
         backups.save(&backup()).unwrap();
-        assert_eq!(backups.earlier(UID).block(is_whole), Some((first, whole())));
+        assert_eq!(found(&backups.earlier(UID), is_whole), Some((first, whole())));
     }
 
     #[test]
@@ -282,7 +365,7 @@ mod tests {
         let second = backups.save(&backup()).unwrap().unwrap();
         fs::write(&second, "{").unwrap();
         let earlier = backups.earlier(UID);
-        assert_eq!(earlier.block(is_whole), Some((first, whole())));
+        assert_eq!(found(&earlier, is_whole), Some((first, whole())));
         assert_eq!(earlier.unreadable.len(), 1);
     }
 
@@ -298,7 +381,7 @@ mod tests {
         let erased = Backup { block: None, ..backup() };
         assert_eq!(backups.save(&erased).unwrap(), Some(folder.path().join("board-2.json")));
         assert_eq!(backups.save(&first).unwrap(), Some(folder.path().join("board-3.json")));
-        assert_eq!(backups.earlier(UID).block(is_whole), Some((path.clone(), whole())));
+        assert_eq!(found(&backups.earlier(UID), is_whole), Some((path.clone(), whole())));
 
         let newer = whole().with_mileage(crate::block::Mileage::from_km(5).unwrap());
         assert!(matches!(backups.save(&Backup { block: Some(newer), ..backup() }), Err(BackupError::Exists(_))));
@@ -313,7 +396,7 @@ mod tests {
         BackupStore::in_folder(folder.path()).save(&Backup { block: Some(whole()), ..backup() }).unwrap();
         let backups = BackupStore::none().with_earlier(Some(folder.path().to_owned()));
         assert_eq!(backups.save(&backup()).unwrap(), None);
-        assert!(backups.earlier(UID).block(is_whole).is_some());
+        assert!(found(&backups.earlier(UID), is_whole).is_some());
     }
 
     #[test]
@@ -322,11 +405,11 @@ mod tests {
         let first =
             BackupStore::in_folder(usual.path()).save(&Backup { block: Some(whole()), ..backup() }).unwrap().unwrap();
         let backups = BackupStore::at(mine.path()).with_earlier(Some(usual.path().into()));
-        assert_eq!(backups.earlier(UID).block(is_whole), Some((first, whole())));
+        assert_eq!(found(&backups.earlier(UID), is_whole), Some((first, whole())));
         let newer = whole().with_mileage(crate::block::Mileage::from_km(5).unwrap());
         let second = backups.save(&Backup { block: Some(newer.clone()), ..backup() }).unwrap().unwrap();
         assert_eq!(second.parent(), Some(mine.path()));
-        assert_eq!(backups.earlier(UID).block(is_whole), Some((second, newer)), "the newest of all folders");
+        assert_eq!(found(&backups.earlier(UID), is_whole), Some((second, newer)), "the newest of all folders");
         let below = BackupStore::at(format!("{}/new/", mine.path().display())).save(&backup()).unwrap().unwrap();
         assert_eq!(below.parent(), Some(&*mine.path().join("new")));
         assert!(matches!(BackupStore::at(mine.path().join("b.json")).destination(), Destination::File(_)));

@@ -1,7 +1,9 @@
 //! Makes a change to a board: unlocks, programs and verifies it, and continues after contact was lost.
 
+use std::collections::BTreeSet;
+
 use super::{
-    Change, DataChange, Error, Extent, Job, Obstacle, Work,
+    BadPage, Change, DataChange, Error, Extent, Job, Obstacle, Work,
     events::{self, Pages},
     job::refused,
     known::Done,
@@ -9,8 +11,8 @@ use super::{
 };
 use crate::{
     board::{
-        Board, BoardState, Comparison, Erasure, Error as BoardError, OptionBytes, Part, SecondHalf, Status,
-        progress::Step,
+        Board, Comparison, Erasure, Error as BoardError, OptionBytes, PageBefore, Part, SecondHalf, Status,
+        progress::{Event, PageState, Progress, Step},
     },
     target::Target,
 };
@@ -18,15 +20,25 @@ use crate::{
 /// How often pages that read back wrong are written again before the chip is considered bad.
 const PASSES: u32 = 3;
 
-/// Makes the board match the plan and proves it by reading everything back over a fresh connection. `status` is what was
-/// read before, if the core has not run since.
+/// Makes the board match the plan, proves it by reading everything back over a fresh connection, and finishes it: what
+/// `finish` writes is done again with the rest if contact is lost. `status` is what was read before, if the core has not run
+/// since.
 pub(super) fn make<'p>(
     job: &mut Job<'p>,
     board: Board<'p>,
     change: &Change<'_>,
     status: Status,
+    finish: &mut dyn FnMut(&mut Job<'p>, &mut Board<'p>) -> Result<(), Error>,
 ) -> Result<Board<'p>, Error> {
-    let mut run = Run { change, before: Some(status), left: usize::MAX, told_erased: false };
+    let mut run = Run {
+        change,
+        before: Some(status),
+        left: usize::MAX,
+        told_erased: false,
+        begun: false,
+        erased: BTreeSet::new(),
+    };
+    let (target, plan) = (change.goal.target, &change.goal.plan);
     let mut wrong = 0;
     job.known.done = Some(Done::default());
     job.known.verified = Some(false);
@@ -36,13 +48,16 @@ pub(super) fn make<'p>(
             (board, comparison) = run.pass(job, board)?;
             match comparison {
                 Comparison::Same => {
-                    events::verified(job.progress, &change.goal.plan);
+                    events::verified(job.progress, plan);
+                    finish(job, &mut board)?;
                     return Ok(board);
                 }
                 Comparison::Differs { address, expected, found, bytes } => {
                     wrong += 1;
                     if wrong == PASSES {
-                        return Err(Error::Differs { address, expected, found, bytes });
+                        let bad = BadPage::at(address, &mut board, target, |page| plan.page_at(page), wrong)?;
+                        let differs = Error::Differs { address, expected, found, bytes };
+                        return Err(bad.map_or(differs, Error::BadPage));
                     }
                 }
             }
@@ -75,12 +90,17 @@ pub(super) fn set_options(
     Ok(wanted)
 }
 
-/// Reads the planned pages, to find out which are right.
-fn examine(board: &mut Board<'_>, change: &Change<'_>, extent: Extent) -> Result<Work, BoardError> {
+/// Reads the planned pages, to find out which are right; `is_erased` tells which blank pages are known to be erased to the end.
+fn examine(
+    board: &mut Board<'_>,
+    change: &Change<'_>,
+    extent: Extent,
+    is_erased: impl Fn(u32) -> bool,
+) -> Result<Work, BoardError> {
     let plan = &change.goal.plan;
     let read = |part: &Part| board.read(part.address..part.address + part.bytes.len() as u32);
     let found = plan.parts().iter().map(read).collect::<Result<Vec<_>, _>>()?;
-    Ok(plan.work_on(&found, extent))
+    Ok(plan.work_on(&found, extent, is_erased))
 }
 
 struct Run<'c> {
@@ -91,6 +111,25 @@ struct Run<'c> {
     left: usize,
     /// Whether it was told that the chip has erased every page.
     told_erased: bool,
+    /// Whether anything may have been changed.
+    begun: bool,
+    /// Pages that are known to be erased to the end.
+    erased: BTreeSet<u32>,
+}
+
+/// Notes which pages have been erased, and passes every event on.
+struct Noting<'a> {
+    erased: &'a mut BTreeSet<u32>,
+    progress: &'a mut dyn Progress,
+}
+
+impl Progress for Noting<'_> {
+    fn on(&mut self, event: Event) {
+        if let Event::Page { address, state: PageState::Erased } = event {
+            self.erased.insert(address);
+        }
+        self.progress.on(event);
+    }
 }
 
 impl Run<'_> {
@@ -108,8 +147,12 @@ impl Run<'_> {
         let mut erasure = Erasure::Nothing;
         if let Some(obstacle) = obstacle {
             // Asked for and given before the first pass; a board that locks itself on the way had to be erased anyway.
-            let Some(consent) = change.consent else { return Err(locked_meanwhile(job, board, obstacle)) };
+            let Some(consent) = change.consent else { return Err(self.locked_meanwhile(board, obstacle)) };
+            self.begun = true;
             (board, erasure) = protection::remove(job, board, target, status.protection, change.user, consent)?;
+            if erasure == Erasure::Everything {
+                self.erased = plan.addresses().collect();
+            }
         } else {
             job.skip(Step::Unlock);
             if before.is_none() {
@@ -122,7 +165,7 @@ impl Run<'_> {
             Pages::of(target, &board.chip).erased(job.progress);
             self.told_erased = true;
         }
-        let extent = if job.probes.ledger().board() == BoardState::Untouched { change.extent } else { Extent::Changes };
+        let extent = if self.begun { Extent::Changes } else { change.extent };
         let mut work = if erasure == Erasure::Everything {
             job.skip(Step::Examine);
             plan.work_on_blank()
@@ -130,7 +173,7 @@ impl Run<'_> {
             job.skip(Step::Examine);
             change.work.clone()
         } else {
-            job.step(Step::Examine, |_| examine(&mut board, change, extent))?
+            job.step(Step::Examine, |_| examine(&mut board, change, extent, |page| self.erased.contains(&page)))?
         };
         if obstacle.is_none() && before.is_some() && !work.is_empty() {
             // The algorithm needs the clock and the peripherals as a reset leaves them.
@@ -138,7 +181,8 @@ impl Run<'_> {
         }
         if !work.is_empty() && board.second_half(&target.map)? == SecondHalf::Undecided {
             board.prove_second_half(&target.map, &work.pages, job.progress)?;
-            work = job.step(Step::Examine, |_| examine(&mut board, change, Extent::Changes))?;
+            // It has just been found blank throughout.
+            work = job.step(Step::Examine, |_| examine(&mut board, change, Extent::Changes, |_| true))?;
         }
         if work.pages.len() < self.left {
             self.left = work.pages.len();
@@ -151,7 +195,19 @@ impl Run<'_> {
         } else {
             job.known.done().pages_erased += work.erases();
             job.known.done().bytes_programmed += work.programmed_bytes();
-            job.step(Step::Program, |progress| board.program(&target.map, &work.pages, progress))?;
+            self.begun = true;
+            // Those that will be erased are not until that is seen.
+            for page in work.pages.iter().filter(|page| page.before == PageBefore::Used) {
+                self.erased.remove(&page.address);
+            }
+            let programmed = job.step(Step::Program, |progress| {
+                board.program(&target.map, &work.pages, &mut Noting { erased: &mut self.erased, progress })
+            });
+            match programmed {
+                // The page did not become blank. Which bits of it did not is found out by reading it back.
+                Err(error) if error.is_unerased() => {}
+                programmed => programmed?,
+            }
         }
 
         let verified = job.step(Step::Verify, |progress| {
@@ -161,13 +217,13 @@ impl Run<'_> {
         });
         Ok(verified?)
     }
-}
 
-/// The board has locked itself since it was looked at, and nobody has agreed to an erase.
-fn locked_meanwhile(job: &Job<'_>, board: Board<'_>, obstacle: Obstacle) -> Error {
-    if job.probes.ledger().board() != BoardState::Untouched {
-        return BoardError::StillProtected.into();
+    /// The board has locked itself since it was looked at, and nobody has agreed to an erase.
+    fn locked_meanwhile(&self, board: Board<'_>, obstacle: Obstacle) -> Error {
+        if self.begun {
+            return BoardError::StillProtected.into();
+        }
+        let uid = board.uid;
+        refused(board, Error::Consent { uid, obstacle, data: DataChange::default() })
     }
-    let uid = board.uid;
-    refused(board, Error::Consent { uid, obstacle, data: DataChange::default() })
 }

@@ -166,6 +166,16 @@ impl Contents {
         Ok(())
     }
 
+    /// Reads all of flash once more.
+    pub(super) fn confirm_all(&self, board: &mut Board<'_>, target: &Target) -> Result<(), Error> {
+        let Some(flash) = &self.flash else { return Ok(()) };
+        let start = target.map.flash.start;
+        if board.read(start..start + flash.len() as u32)? != *flash {
+            return Err(LinkError::Unstable { what: "flash", address: start }.into());
+        }
+        Ok(())
+    }
+
     /// All of it, to be saved.
     pub(super) fn backup(&self, uid: Uid, status: &Status) -> Backup {
         Backup {

@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf};
 
-use super::{BackupError, DataChange, Findings, Obstacle};
+use super::{BackupError, BadPage, DataChange, Findings, Obstacle, SavedBlocks};
 use crate::{
     block::{SerialError, Uid},
     board::{self, BoardState, Startup},
@@ -151,6 +151,9 @@ pub enum Error {
     /// The data block to write holds no serial number that may be written.
     #[error("the serial number in the data block cannot be used")]
     BadSerial(#[source] SerialError),
+    /// Backups of the chip hold several serial numbers, and nothing says which is the board's.
+    #[error("the backups of this chip have several serial numbers: {0}")]
+    SeveralSerials(SavedBlocks),
     /// Nothing says what the serial number is.
     #[error("the serial number is unknown")]
     NoSerial,
@@ -172,6 +175,9 @@ pub enum Error {
         /// How many differ.
         bytes: usize,
     },
+    /// A page of flash does not take what is written to it.
+    #[error("{0}")]
+    BadPage(BadPage),
     /// There is nothing to compare: flash cannot be read.
     #[error("the chip is read-protected, so its flash cannot be compared")]
     Unreadable,
@@ -224,6 +230,12 @@ impl fmt::Display for Lack {
     }
 }
 
+impl From<SavedBlocks> for Error {
+    fn from(blocks: SavedBlocks) -> Self {
+        Self::SeveralSerials(blocks)
+    }
+}
+
 impl Error {
     /// What a run that fails with it ends with.
     pub fn exit(&self) -> Exit {
@@ -243,8 +255,10 @@ impl Error {
             Self::DumpLacksData { .. }
             | Self::OtherBlock(_)
             | Self::BadSerial(_)
+            | Self::SeveralSerials(_)
             | Self::NoSerial
             | Self::NoMileage => Exit::Data,
+            Self::BadPage(_) => Exit::Flash,
             Self::Unreadable => Exit::Locked,
             Self::Differs { .. } | Self::DoesNotStart { .. } => Exit::Verify,
         }

@@ -99,13 +99,18 @@ fn carry_out<'p>(
     };
 
     // Up to here nothing has been changed.
-    let mut board = change::make(job, board, change, *status)?;
-    if *sets_user {
-        change::set_options(job, &mut board, target, |found| found.with_user(change.user))?;
-    }
+    let mut board = change::make(job, board, change, *status, &mut |job, board| {
+        if *sets_user {
+            change::set_options(job, board, target, |found| found.with_user(change.user))?;
+        }
+        Ok(())
+    })?;
     let reached = Reached::from(&board);
     match request.after {
-        After::Stop => job.skip(Step::Startup),
+        After::Stop => {
+            board.leave_halted();
+            job.skip(Step::Startup);
+        }
         After::Run => start(job, &mut board, target)?,
         After::LockAndRun => {
             start(job, &mut board, target)?;

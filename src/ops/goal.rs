@@ -9,7 +9,6 @@ use crate::{
     block::{DataBlock, Mileage, SIGNATURE, Serial, Uid},
     board::{self, Board, ChipKind, Status},
     image::{Catalog, Image, Kind},
-    printable::quoted_path,
 };
 
 /// What a goal was made from.
@@ -93,7 +92,10 @@ impl<'a> Wanted<'a> {
         let own = contents.block_for(self.target).cloned();
         let base = self.given(job, contents);
         let base = base.or_else(|| own.clone().filter(|(block, _)| block.is_whole(uid)));
-        let base = base.or_else(|| next_best(job, own, &backups.earlier(uid), uid));
+        let base = match base {
+            Some(base) => Some(base),
+            None => next_best(job, own, &backups.earlier(uid), uid, self.serial)?,
+        };
         let (mut block, source) = if let Some(base) = base {
             base
         } else {
@@ -152,19 +154,21 @@ fn next_best(
     own: Option<(DataBlock, DataSource)>,
     earlier: &Earlier,
     uid: Uid,
-) -> Option<(DataBlock, DataSource)> {
+    given: Option<Serial>,
+) -> Result<Option<(DataBlock, DataSource)>, Error> {
     for error in &earlier.unreadable {
         job.warn("backup-unreadable", format!("skipping an unreadable backup: {error}"));
     }
     // What has the magic and not the word that follows it was cut short.
     let begins_well = |block: &DataBlock| block.as_bytes().starts_with(&SIGNATURE);
     let own = own.filter(|(block, _)| begins_well(block));
-    let saved = match &own {
-        Some((block, _)) if block.serial().is_some() => earlier.block(|block| block.is_whole(uid)),
-        _ => earlier.block(|block| block.is_whole(uid)).or_else(|| earlier.block(begins_well)),
-    };
-    let Some((path, block)) = saved else { return own };
-    let name = quoted_path(&path);
-    job.warn("data-from-backup", format!("using the data block from this board's backup {name}"));
-    Some((block, DataSource::Backup))
+    let own_serial = own.as_ref().and_then(|(block, _)| block.serial());
+    let serial = given.or(own_serial);
+    let mut saved = earlier.block(serial, |block| block.is_whole(uid))?;
+    if saved.is_none() && own_serial.is_none() {
+        saved = earlier.block(serial, begins_well)?;
+    }
+    let Some(saved) = saved else { return Ok(own) };
+    job.warn("data-from-backup", format!("using the data block from this board's backup: {saved}"));
+    Ok(Some((saved.block, DataSource::Backup)))
 }

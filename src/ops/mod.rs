@@ -3,6 +3,7 @@
 mod backup;
 mod backup_file;
 mod backup_store;
+mod bad_page;
 mod change;
 mod contents;
 mod data_change;
@@ -24,6 +25,7 @@ mod report;
 mod reset;
 mod restore;
 mod restore_file;
+mod saved_block;
 mod unlock;
 mod verify;
 mod wanted;
@@ -35,6 +37,7 @@ pub use self::{
     backup::{BackupReport, backup},
     backup_file::{Backup, BackupError},
     backup_store::{BackupStore, Destination},
+    bad_page::{BadPage, Purpose},
     data_change::DataChange,
     error::{Error, Exit, Lack},
     evidence::OTHER_SCOOTER,
@@ -50,6 +53,7 @@ pub use self::{
     report::{Data, DataSource, Firmware, ForcedGate},
     reset::reset,
     restore::{RestoreReport, restore},
+    saved_block::{SavedBlock, SavedBlocks},
     unlock::{UnlockReport, unlock},
     verify::{VerifyReport, verify},
     wanted::{After, FlashRequest, Wanted},

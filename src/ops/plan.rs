@@ -174,6 +174,11 @@ impl FlashPlan {
         image
     }
 
+    /// What the page at this address will hold, if it is planned.
+    pub(super) fn page_at(&self, address: u32) -> Option<&[u8]> {
+        self.pages().find(|(page, _)| *page == address).map(|(_, bytes)| bytes)
+    }
+
     /// The first address of each planned page.
     pub(super) fn addresses(&self) -> impl Iterator<Item = u32> {
         self.pages().map(|(address, _)| address)
@@ -209,16 +214,20 @@ impl FlashPlan {
     }
 
     /// What there is to do on this flash, given whole.
+    ///
+    /// A page that reads all ones among others that do not may be one whose erase was cut short, and is erased again.
     pub fn work_on_flash(&self, target: &Target, flash: &[u8], extent: Extent) -> Work {
+        let is_blank = flash.iter().all(|byte| *byte == 0xFF);
         let slice = |part: &Part| {
             let offset = (part.address - target.map.flash.start) as usize;
             flash[offset..offset + part.bytes.len()].to_vec()
         };
-        self.work_on(&self.parts.iter().map(slice).collect::<Vec<_>>(), extent)
+        self.work_on(&self.parts.iter().map(slice).collect::<Vec<_>>(), extent, |_| is_blank)
     }
 
-    /// What there is to do on a flash whose planned parts hold `found`, in the order of [`FlashPlan::parts`].
-    pub fn work_on(&self, found: &[Vec<u8>], extent: Extent) -> Work {
+    /// What there is to do on a flash whose planned parts hold `found`, in the order of [`FlashPlan::parts`]. `is_erased`
+    /// tells whether a page that reads all ones is known to have been erased to the end.
+    pub fn work_on(&self, found: &[Vec<u8>], extent: Extent, is_erased: impl Fn(u32) -> bool) -> Work {
         let found = found.iter().flat_map(|bytes| bytes.chunks(self.page as usize));
         let mut work = Work::default();
         for ((address, bytes), found) in self.pages().zip(found) {
@@ -227,7 +236,7 @@ impl FlashPlan {
                 continue;
             }
             let blank = found.iter().all(|byte| *byte == 0xFF);
-            let before = if blank { PageBefore::Blank } else { PageBefore::Used };
+            let before = if blank && is_erased(address) { PageBefore::Blank } else { PageBefore::Used };
             work.pages.push(PageWrite { address, bytes: bytes.to_vec(), before });
         }
         work
@@ -357,15 +366,27 @@ mod tests {
         let plan = plan(&[1; 3104], &vec![2; 27_320]);
         let mut found = contents(&plan);
         found[1][5000] ^= 0x10;
-        let work = plan.work_on(&found, Extent::Changes);
+        let work = plan.work_on(&found, Extent::Changes, |_| true);
         assert_eq!(work.pages.iter().map(|page| page.address).collect::<Vec<_>>(), [0x0800_1000 + 4096]);
         assert_eq!((work.erases(), work.skipped), (1, 31));
     }
 
     #[test]
+    fn a_page_that_reads_blank_is_erased_unless_that_is_known_to_have_been_done() {
+        let plan = plan(&[1; 3104], &[2; 1000]);
+        let mut flash = plan.image(pro());
+        assert!(plan.work_on_flash(pro(), &flash, Extent::Changes).is_empty());
+        flash[..1024].fill(0xFF);
+        let work = plan.work_on_flash(pro(), &flash, Extent::Changes);
+        assert_eq!((work.pages.len(), work.erases()), (1, 1));
+        let work = plan.work_on_flash(pro(), &vec![0xFF; 65_536], Extent::Changes);
+        assert_eq!((work.pages.len(), work.erases()), (6, 0));
+    }
+
+    #[test]
     fn everything_means_every_planned_page() {
         let plan = plan(&[1; 3104], &vec![2; 27_320]);
-        let work = plan.work_on(&contents(&plan), Extent::Everything);
+        let work = plan.work_on(&contents(&plan), Extent::Everything, |_| true);
         assert_eq!((work.pages.len(), work.skipped), (32, 0));
     }
 
@@ -375,7 +396,7 @@ mod tests {
         plan.blank(pro().map.regions.update.start);
         let mut found = contents(&plan);
         found[3][..4].copy_from_slice(&0x505Au32.to_le_bytes());
-        let work = plan.work_on(&found, Extent::Changes);
+        let work = plan.work_on(&found, Extent::Changes, |_| true);
         assert_eq!((work.pages.len(), work.erases(), work.programmed_bytes()), (1, 1, 0));
     }
 
@@ -397,7 +418,7 @@ mod tests {
         #[test]
         fn a_plan_that_is_met_leaves_nothing_to_do(boot in proptest::collection::vec(any::<u8>(), 1..4096)) {
             let plan = plan(&boot, &[2; 100]);
-            let work = plan.work_on(&contents(&plan), Extent::Changes);
+            let work = plan.work_on(&contents(&plan), Extent::Changes, |_| true);
             prop_assert!(work.is_empty());
         }
 
@@ -407,7 +428,7 @@ mod tests {
             let mut flash = contents(&plan);
             let len = flash[0].len();
             flash[0].copy_from_slice(&found[..len]);
-            for page in plan.work_on(&flash.clone(), Extent::Changes).pages {
+            for page in plan.work_on(&flash.clone(), Extent::Changes, |_| true).pages {
                 let part = plan.parts().iter().position(|p| (p.address..p.address + p.bytes.len() as u32).contains(&page.address)).unwrap();
                 let offset = (page.address - plan.parts()[part].address) as usize;
                 flash[part][offset..offset + page.bytes.len()].copy_from_slice(&page.bytes);

@@ -37,7 +37,7 @@ pub(super) fn remove<'p>(
 }
 
 /// Whether read-out protection is on, beside these option bytes, and stays on.
-fn is_set(status: &Status, options: OptionBytes) -> bool {
+pub(super) fn is_set(status: &Status, options: OptionBytes) -> bool {
     let now = status.option_bytes;
     status.protection == Protection::Read && now.protects() && now.complements_right() && now.user() == options.user()
 }

@@ -155,6 +155,7 @@ fn put_back<'p>(
         job.known.verified = Some(true);
         events::skipped(job.progress, &change.goal.plan, &change.work);
         job.skip(Step::Program);
+        job.probes.ledger().matches_plan();
         board.resume()?;
         return Ok(status.option_bytes);
     }
@@ -167,10 +168,12 @@ fn put_back<'p>(
     watchdog::warn(job, change.user, "unlock --software-watchdog");
 
     // Up to here nothing has been changed.
-    let mut board = change::make(job, board, change, *status)?;
-    let wanted = |found| file.options.unwrap_or(found);
-    let option_bytes = change::set_options(job, &mut board, file.target, wanted)?;
-    job.step(Step::Reset, |_| board.reset())?;
+    let mut option_bytes = status.option_bytes;
+    let board = change::make(job, board, change, *status, &mut |job, board| {
+        option_bytes = change::set_options(job, board, file.target, |found| file.options.unwrap_or(found))?;
+        Ok(())
+    })?;
+    job.persist(board, |job, board| Ok(job.step(Step::Reset, |_| board.reset())?))?;
     Ok(option_bytes)
 }
 

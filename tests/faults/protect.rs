@@ -47,7 +47,8 @@ fn unlock(setup: &Setup) -> Result<Says, Ended> {
 }
 
 fn lock(setup: &Setup) -> Result<Says, Ended> {
-    let (report, state) = setup.run_to_state(ops::lock);
+    let backups = BackupStore::in_folder(setup.folder.path());
+    let (report, state) = setup.run_to_state(|job| ops::lock(job, &backups));
     let report = report?;
     assert_eq!(state, if report.options_written { BoardState::Written } else { BoardState::Untouched });
     Ok(Says::changed(report.options_written))

@@ -35,7 +35,13 @@ impl BackupArgs {
                 check(path)?;
                 BackupStore::at(path).with_earlier(context.backups())
             }
-            None => context.backup_store()?,
+            None => {
+                let store = context.backup_store()?;
+                if let Destination::Folder(folder) = store.destination() {
+                    try_folder(folder, folder)?;
+                }
+                store
+            }
         })
     }
 }
@@ -44,13 +50,16 @@ impl BackupArgs {
 /// interrupted run of the same command, which only the board can tell.
 pub(crate) fn check(file: &Path) -> anyhow::Result<()> {
     if let Destination::Folder(folder) = BackupStore::at(file).destination() {
-        // The folder is made if it is missing, and those above it.
-        let above = folder.ancestors().find(|above| above.is_dir()).unwrap_or(Path::new("."));
-        return files::try_new(&above.join("x"))
-            .meaning(Exit::Backup, || format!("{} cannot be written", quoted_path(file)));
+        return try_folder(folder, file);
     }
     if file.symlink_metadata().is_err() {
         return files::try_new(file).meaning(Exit::Backup, || format!("{} cannot be written", quoted_path(file)));
     }
     Backup::open(file).map(drop).map_err(|_| refuse(Exit::Backup, format!("{} already exists", quoted_path(file))))
+}
+
+/// Finds out whether a file can be made in this folder, which is made if it is missing, with those above it.
+fn try_folder(folder: &Path, named: &Path) -> anyhow::Result<()> {
+    let above = folder.ancestors().find(|above| above.is_dir()).unwrap_or(Path::new("."));
+    files::try_new(&above.join("x")).meaning(Exit::Backup, || format!("{} cannot be written", quoted_path(named)))
 }

@@ -29,6 +29,9 @@ pub(crate) struct Failure {
     /// The backup that was made before, in quotes.
     #[serde(skip)]
     pub(crate) backup: Option<String>,
+    /// Whether the same command can finish a board that is partly written.
+    #[serde(skip)]
+    pub(crate) can_finish: bool,
 }
 
 impl Failure {
@@ -37,7 +40,9 @@ impl Failure {
         let chain = error.chain().skip(1).map(ToString::to_string);
         let causes = chain.chain(details(error)).chain(probe_names::named_by(error)).collect();
         let hint = hints::next(exit, Some(error), typed);
-        Self { name: ExitRow::of(exit).name, message: error.to_string(), causes, hint, known: None, backup: None }
+        let can_finish = !matches!(error.downcast_ref(), Some(ops::Error::BadPage(_)));
+        let (name, message) = (ExitRow::of(exit).name, error.to_string());
+        Self { name, message, causes, hint, known: None, backup: None, can_finish }
     }
 
     /// A command line that clap refused: what is wrong with it, and what clap adds (missing arguments, possible
@@ -45,7 +50,7 @@ impl Failure {
     pub(crate) fn of_clap(kind: ErrorKind, text: &str, typed: &CommandLine) -> Self {
         let (message, causes) = usage_in_words(kind, text);
         let hint = hints::next(Exit::Usage, None, typed);
-        Self { name: ExitRow::of(Exit::Usage).name, message, causes, hint, known: None, backup: None }
+        Self { name: ExitRow::of(Exit::Usage).name, message, causes, hint, known: None, backup: None, can_finish: true }
     }
 
     /// With what was found out before.
@@ -63,7 +68,11 @@ impl Failure {
         let in_a_line = |cause: &String| width.message(&format!("  {}{}", label(cause), escaped(cause)), "    ");
         lines.extend(self.causes.iter().map(in_a_line));
         if typed.has_board {
-            lines.push(width.message(&format!("board: {}", state_in_words(board)), "  "));
+            let state = match board {
+                BoardState::Partial if !self.can_finish => "partly written",
+                board => state_in_words(board),
+            };
+            lines.push(width.message(&format!("board: {state}"), "  "));
         }
         if let Some(backup) = &self.backup {
             lines.push(width.message(&format!("backup: {backup}"), "  "));
@@ -83,7 +92,11 @@ impl Failure {
 fn details(error: &anyhow::Error) -> Vec<String> {
     match error.downcast_ref() {
         Some(ops::Error::SeveralImages { fitting, .. }) => fitting.clone(),
-        _ => hints::published(error).into_iter().chain(hints::on_purpose(error)).collect(),
+        _ => hints::published(error)
+            .into_iter()
+            .chain(hints::on_purpose(error))
+            .chain(hints::with_bad_page(error))
+            .collect(),
     }
 }
 

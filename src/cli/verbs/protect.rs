@@ -32,8 +32,15 @@ pub(crate) fn unlock(context: &mut Context, args: &UnlockArgs) -> CommandResult 
     Outcome::new(&report)
 }
 
-pub(crate) fn lock(context: &mut Context) -> CommandResult {
-    Outcome::new(&ops::lock(&mut context.job())?)
+#[derive(Debug, Args)]
+pub(crate) struct LockArgs {
+    #[command(flatten)]
+    backups: BackupArgs,
+}
+
+pub(crate) fn lock(context: &mut Context, args: &LockArgs) -> CommandResult {
+    let backups = args.backups.store(context)?;
+    Outcome::new(&ops::lock(&mut context.job(), &backups)?)
 }
 
 pub(crate) fn reset(context: &mut Context) -> CommandResult {
@@ -65,6 +72,9 @@ impl Report for LockReport {
     fn text(&self, page: &mut Page) {
         page.row("uid", self.uid);
         protection_row(self.protection, false, page);
+        if let Some(backup) = &self.backup {
+            page.row("backup", backup.display());
+        }
     }
 }
 

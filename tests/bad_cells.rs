@@ -1,0 +1,92 @@
+//! Flash cells that are worn out, and erases that were cut short.
+
+use m365_drv::{
+    board::BoardState,
+    ops::{BadPage, Error, Exit, FlashRequest, Purpose, Wanted},
+    sim::{self, Fault, FaultKind, Scenario, SimBoard, Trigger},
+};
+
+use crate::setup::{Setup, image, mileage};
+
+fn other_mileage(setup: &Setup) -> FlashRequest<'_> {
+    setup.request_for(Wanted { mileage: Some(mileage(1234)), ..setup.wanted() })
+}
+
+/// Makes the job on an open board fail on a page that is worn out from this operation on, and returns what is said of it.
+fn bad(trigger: Trigger, change: impl FnOnce(&mut Setup)) -> (SimBoard, Setup, BadPage) {
+    let (board, mut setup) = Setup::scenario(Scenario::Open);
+    change(&mut setup);
+    let armed = board.inject(Fault { trigger, kind: FaultKind::NoEffect });
+    let request = other_mileage(&setup);
+    let error = setup.flash(&request).expect_err("a page is worn out");
+    assert!(armed.fired());
+    assert_eq!((error.exit(), error.board()), (Exit::Flash, BoardState::Partial), "{error}");
+    let Error::BadPage(page) = &*error else { panic!("{error}") };
+    let page = page.clone();
+    // The same in every run.
+    let request = other_mileage(&setup);
+    assert!(matches!(&*setup.flash(&request).expect_err("it is still worn out"), Error::BadPage(_)));
+    (board, setup, page)
+}
+
+#[test]
+fn a_page_that_does_not_erase_is_named_with_its_bits() {
+    let (_, _, page) = bad(Trigger::PageErase(1), |_| {});
+    assert_eq!((page.number, page.address, page.purpose), (62, 0x0800_F800, Purpose::Data));
+    assert!(page.unerased > 0 && page.tries == 3, "{page}");
+    assert!(page.to_string().starts_with("page 62 at 0x0800f800 is worn out: after 3 tries, "), "{page}");
+}
+
+#[test]
+fn a_page_that_does_not_program_is_named_with_its_bits() {
+    let (_, _, page) = bad(Trigger::HalfWord(600), |setup| {
+        let mut drv = sim::APP_64.to_vec();
+        drv[0x0] ^= 0;
+        drv[0x700] ^= 0x04;
+        setup.drv = image(&drv);
+    });
+    assert_eq!((page.number, page.purpose), (62, Purpose::Data), "{page}");
+    let (_, _, page) = bad(Trigger::HalfWord(100), |setup| {
+        let mut drv = sim::APP_64.to_vec();
+        drv[0x700] ^= 0x04;
+        setup.drv = image(&drv);
+    });
+    assert_eq!((page.number, page.purpose, page.unerased), (5, Purpose::Drv, 0), "{page}");
+    assert!(page.unprogrammed > 0 && page.to_string().ends_with("cannot be programmed"), "{page}");
+}
+
+#[test]
+fn a_page_whose_erase_was_cut_short_is_erased_again_even_if_it_reads_blank() {
+    let mut blank = 0;
+    for nth in 1..=9 {
+        let (board, mut setup) = Setup::scenario(Scenario::Open);
+        let mut drv = sim::APP_64.to_vec();
+        for page in drv.chunks_mut(1024) {
+            *page.last_mut().expect("a page has bytes") ^= 0x04;
+        }
+        setup.drv = image(&drv);
+        let kind = FaultKind::PowerLost { returns_after: None };
+        let armed = board.inject(Fault { trigger: Trigger::PageErase(nth), kind });
+        let request = || other_mileage(&setup);
+        setup.flash(&request()).expect_err("the supply is gone");
+        assert!(armed.fired());
+        let page = usize::try_from(nth).expect("a small number") + 3;
+        blank += usize::from(board.flash()[page * 1024..][..1024].iter().all(|byte| *byte == 0xFF));
+        board.clear_faults();
+        board.power_cycle();
+        assert!(setup.flash(&request()).expect("the next run").verified);
+        assert_eq!(board.violations(), [""; 0], "erase {nth}");
+    }
+    assert!(blank > 0, "no page read blank");
+}
+
+/// Nothing is erased twice on a chip that is blank throughout, or that this run has just erased.
+#[test]
+fn a_chip_that_is_blank_throughout_is_programmed_as_it_is() {
+    for scenario in [Scenario::New, Scenario::Locked] {
+        let (board, setup) = Setup::scenario(scenario);
+        let report = setup.flash(&setup.request_with_data()).expect("the job");
+        assert_eq!(report.pages_erased, 0, "{scenario}");
+        assert!(board.counts().page_erases.iter().all(|erases| *erases == 0), "{scenario}");
+    }
+}
