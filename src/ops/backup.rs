@@ -19,10 +19,10 @@ use crate::{
 pub struct BackupReport {
     /// The chip's UID.
     pub uid: Uid,
-    /// The file.
+    /// The file that was written.
     #[serde(serialize_with = "report::path")]
     pub backup: PathBuf,
-    /// Bytes of flash in it; 0 where flash cannot be read.
+    /// Bytes of flash in it; 0 if flash cannot be read.
     pub flash_bytes: usize,
     /// Whether a data block is in it.
     pub data: bool,

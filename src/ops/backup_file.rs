@@ -17,13 +17,13 @@ use crate::{
 /// A board's contents before anything was changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Backup {
-    /// Whose.
+    /// The UID of the chip that it was made of.
     pub uid: Uid,
     /// The option bytes.
     pub option_bytes: OptionBytes,
-    /// All of main flash, from 0x08000000, where it could be read.
+    /// All of main flash, from 0x08000000, if it could be read.
     pub flash: Option<Vec<u8>>,
-    /// The data block, where one was found.
+    /// The data block, if one was found.
     pub block: Option<DataBlock>,
 }
 
@@ -50,7 +50,7 @@ pub enum BackupError {
     /// Not a backup.
     #[error("{} is not an m365-drv backup: {reason}", quoted_path(path))]
     Malformed {
-        /// The file.
+        /// The file that is not a backup.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,

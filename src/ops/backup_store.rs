@@ -17,11 +17,11 @@ use crate::{
     },
 };
 
-/// Where to keep a backup, and where to look for earlier ones.
+/// Where to save a backup, and where to look for earlier ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackupStore {
     destination: Destination,
-    /// Folders.
+    /// The folders that may hold backups of earlier runs.
     earlier: Vec<PathBuf>,
 }
 
@@ -33,7 +33,7 @@ pub enum Destination {
     /// Into this file. If an interrupted run has left one there with the board's data, the next goes beside it; any other
     /// file is an error.
     File(PathBuf),
-    /// Nowhere: the user has said that nothing needs to be kept.
+    /// Nowhere: the user has said that no backup is needed.
     Nowhere,
 }
 

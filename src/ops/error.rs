@@ -87,15 +87,15 @@ pub enum Error {
     /// A file that is neither a backup nor a dump.
     #[error("cannot restore {path:?}")]
     Dump {
-        /// The file.
+        /// The file that was to be restored.
         path: PathBuf,
-        /// Why.
+        /// Why it cannot be read.
         source: ImageError,
     },
     /// A dump that does not hold all that a board needs.
     #[error("{path:?} has {}: {form}", listed(lacks))]
     DumpLacks {
-        /// The file.
+        /// The file that was to be restored.
         path: PathBuf,
         /// What the file is, in words.
         form: String,
@@ -105,7 +105,7 @@ pub enum Error {
     /// A dump that lacks only what can be typed.
     #[error("{path:?} has {}: {form}", listed(lacks))]
     DumpLacksData {
-        /// The file.
+        /// The file that was to be restored.
         path: PathBuf,
         /// What the file is, in words.
         form: String,
@@ -118,7 +118,7 @@ pub enum Error {
     /// An image fails a gate.
     #[error("{kind} image refused: {detail}")]
     Gate {
-        /// Which.
+        /// Whether it is the bootloader or the DRV firmware.
         kind: Kind,
         /// The gate's name, which `--force` takes.
         gate: &'static str,
@@ -128,7 +128,7 @@ pub enum Error {
     /// More than one image may be flashed to this chip.
     #[error("{} {kind} images are suitable and none is chosen", fitting.len())]
     SeveralImages {
-        /// Which.
+        /// Whether it is the bootloader or the DRV firmware.
         kind: Kind,
         /// Those, by name and file, in the order in which they were given.
         fitting: Vec<String>,
@@ -136,13 +136,13 @@ pub enum Error {
     /// No image was given and the board's own cannot be kept.
     #[error("no {kind} image given, and the board's own cannot be kept: {reason}")]
     NoImage {
-        /// Which.
+        /// Whether it is the bootloader or the DRV firmware.
         kind: Kind,
         /// The scooter that it is needed for.
         scooter: String,
         /// The chip that it is needed for, as in [`crate::image::Entry::chips`].
         chip: &'static str,
-        /// Why not.
+        /// Why the board's own cannot be kept.
         reason: &'static str,
     },
     /// The data block given belongs to a scooter of another family.

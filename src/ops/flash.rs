@@ -1,9 +1,7 @@
 //! `flash`: the whole job, from whatever the board is to a scooter that starts.
 
 use super::{
-    After, Change, DataSource, Error, FlashPreview, FlashReport, FlashRequest, Job, Wanted, change,
-    contents::is_of_another_chip,
-    data_change::in_words,
+    After, Change, Error, FlashPreview, FlashReport, FlashRequest, Job, change,
     events::Pages,
     goal::Sources,
     job::{or_resume, refused},
@@ -12,7 +10,6 @@ use super::{
     watchdog::{self, Watchdog},
 };
 use crate::{
-    block::{DataBlock, Mileage, Serial, Uid},
     board::{Board, Startup, Status, progress::Step},
     target::Target,
 };
@@ -149,38 +146,4 @@ fn start(job: &mut Job<'_>, board: &mut Board<'_>, target: &Target) -> Result<()
         other => return Err(Error::DoesNotStart { board: job.probes.ledger().board(), how: other }),
     }
     Ok(())
-}
-
-impl Wanted<'_> {
-    /// Warns if a serial number of another region is written, if a serial number or a mileage that was given replaces another
-    /// one of the board's own, and if the board's own data block was made for another chip.
-    fn warn_of_replaced(&self, job: &mut Job<'_>, sources: &Sources, uid: Uid) {
-        let own = sources.contents.block.as_ref().map(|(block, _)| block);
-        if let Some(own) = own.filter(|own| sources.data_source == DataSource::Flash && is_of_another_chip(own, uid)) {
-            let (made_for, data) = (own.uid(), in_words(own));
-            job.warn(
-                "uid-replaced",
-                format!(
-                    "the board's data block ({data}) was made for another chip, {made_for}; it gets the UID of this one"
-                ),
-            );
-        }
-        let old = own.and_then(DataBlock::serial);
-        let region = self.target.serial.change_of_region(old.as_ref().map(Serial::prefix), sources.serial.prefix());
-        if let Some(message) = region {
-            job.warn("region", message);
-        }
-        let mut replaced = Vec::new();
-        if let Some(old) = old.filter(|old| self.serial.is_some_and(|given| given != *old)) {
-            replaced.push(format!("serial number {} replaces the board's own {old}", sources.serial));
-        }
-        // A mileage as it is shown has no metres.
-        let differs = |old: &Mileage| self.mileage.is_some_and(|given| given.to_string() != old.to_string());
-        if let Some(old) = own.map(DataBlock::mileage).filter(|old| old.is_known() && differs(old)) {
-            replaced.push(format!("mileage {} replaces the board's own {old}", sources.mileage));
-        }
-        if !replaced.is_empty() {
-            job.warn("data-replaced", replaced.join("; "));
-        }
-    }
 }

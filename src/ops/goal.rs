@@ -3,7 +3,8 @@
 use super::{
     BackupStore, DataSource, Error, Firmware, FlashPlan, Goal, Job, Wanted,
     backup_store::Earlier,
-    contents::{Contents, region_of},
+    contents::{Contents, is_of_another_chip, region_of},
+    data_change::in_words,
 };
 use crate::{
     block::{DataBlock, Mileage, SIGNATURE, Serial, Uid},
@@ -70,7 +71,7 @@ impl<'a> Wanted<'a> {
             );
         }
 
-        let mut plan = FlashPlan::of_images(target, &boot, &drv, &block)?;
+        let mut plan = FlashPlan::new(target, &boot, &drv, &block)?;
         if contents.has_pending_update(target) {
             // The bootloader would copy what is staged over the firmware at its first start.
             plan.blank(target.map.regions.update.start);
@@ -78,6 +79,38 @@ impl<'a> Wanted<'a> {
         let goal = Goal { target, plan, options: None, may_stay_protected: false, forced };
         let (boot, drv) = (Firmware::of(&boot), Firmware::of(&drv));
         Ok((goal, Sources { contents, serial, mileage, data_source, boot, drv }))
+    }
+
+    /// Warns if a serial number of another region is written, if a serial number or a mileage that was given replaces another
+    /// one of the board's own, and if the board's own data block was made for another chip.
+    pub(super) fn warn_of_replaced(&self, job: &mut Job<'_>, sources: &Sources, uid: Uid) {
+        let own = sources.contents.block.as_ref().map(|(block, _)| block);
+        if let Some(own) = own.filter(|own| sources.data_source == DataSource::Flash && is_of_another_chip(own, uid)) {
+            let (made_for, data) = (own.uid(), in_words(own));
+            job.warn(
+                "uid-replaced",
+                format!(
+                    "the board's data block ({data}) was made for another chip, {made_for}; it gets the UID of this one"
+                ),
+            );
+        }
+        let old = own.and_then(DataBlock::serial);
+        let region = self.target.serial.change_of_region(old.as_ref().map(Serial::prefix), sources.serial.prefix());
+        if let Some(message) = region {
+            job.warn("region", message);
+        }
+        let mut replaced = Vec::new();
+        if let Some(old) = old.filter(|old| self.serial.is_some_and(|given| given != *old)) {
+            replaced.push(format!("serial number {} replaces the board's own {old}", sources.serial));
+        }
+        // A mileage as it is shown has no metres.
+        let differs = |old: &Mileage| self.mileage.is_some_and(|given| given.to_string() != old.to_string());
+        if let Some(old) = own.map(DataBlock::mileage).filter(|old| old.is_known() && differs(old)) {
+            replaced.push(format!("mileage {} replaces the board's own {old}", sources.mileage));
+        }
+        if !replaced.is_empty() {
+            job.warn("data-replaced", replaced.join("; "));
+        }
     }
 
     /// The data block to write: the one from the user's file, else the board's own, with the serial number and mileage that the

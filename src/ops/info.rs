@@ -39,7 +39,7 @@ pub struct InfoReport {
     pub option_bytes: Options,
     /// The bootloader; `None` if there is none or flash cannot be read.
     pub boot: Option<Firmware>,
-    /// The DRV firmware; likewise.
+    /// The DRV firmware; `None` as for the bootloader.
     pub drv: Option<Firmware>,
     /// The data block; `None` if none was found.
     pub data: Option<Data>,

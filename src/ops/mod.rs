@@ -49,7 +49,7 @@ pub use self::{
     known::{Done, Known, Reached},
     lock::{LockReport, lock},
     obstacle::Obstacle,
-    plan::{Change, Extent, FlashPlan, Goal, Overlap, Placed, Work},
+    plan::{Change, Extent, FlashPlan, Goal, Work},
     report::{Data, DataSource, Firmware, ForcedGate},
     reset::reset,
     restore::{RestoreReport, restore},

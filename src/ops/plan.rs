@@ -1,5 +1,7 @@
 //! What is to be on a board, and what has to be changed for that. Arithmetic only.
 
+use std::ops::Range;
+
 use super::{Error, ForcedGate, Obstacle};
 use crate::{
     block::DataBlock,
@@ -96,56 +98,29 @@ pub struct Work {
     pub skipped: u32,
 }
 
-/// An image that does not end before what is planned behind it. No gate that is lifted makes room for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{bytes} bytes at {address:#010x} overlap what is planned at {end:#010x}")]
-pub struct Overlap {
-    /// Where the image begins.
-    pub address: u32,
-    /// Its length.
-    pub bytes: usize,
-    /// Where it has to end.
-    pub end: u32,
-}
-
-/// An image and the region it goes to.
-#[derive(Debug, Clone, Copy)]
-pub struct Placed<'a> {
-    /// First address.
-    pub address: u32,
-    /// The image; it fits its region.
-    pub bytes: &'a [u8],
-}
-
 impl FlashPlan {
-    /// Plans the images, and the data block in its page.
-    pub fn new(target: &Target, images: &[Placed<'_>], block: &DataBlock) -> Result<Self, Overlap> {
-        let data = Placed { address: target.map.regions.data.start, bytes: block.as_bytes() };
-        let mut plan = Self { parts: Vec::new(), page: target.map.page };
-        for placed in images.iter().chain([&data]) {
-            let mut bytes = placed.bytes.to_vec();
-            bytes.resize(bytes.len().next_multiple_of(plan.page as usize), 0xFF);
-            plan.parts.push(Part { address: placed.address, bytes });
-        }
-        plan.parts.sort_by_key(|part| part.address);
-        let ends = plan.parts.iter().skip(1).map(|next| next.address).chain([target.map.flash.end]);
-        for (part, end) in plan.parts.iter().zip(ends) {
-            let room = end.saturating_sub(part.address) as usize;
-            if part.bytes.len() > room {
-                return Err(Overlap { address: part.address, bytes: part.bytes.len(), end });
+    /// Plans these images and the data block, each at the start of its region. An image that does not end before what is
+    /// planned behind it is refused: forcing a gate does not make room for it.
+    pub fn new(target: &Target, boot: &[u8], drv: &[u8], block: &DataBlock) -> Result<Self, Error> {
+        let (regions, page) = (&target.map.regions, target.map.page);
+        let whole_pages = |region: &Range<u32>, bytes: &[u8]| {
+            let mut bytes = bytes.to_vec();
+            bytes.resize(bytes.len().next_multiple_of(page as usize), 0xFF);
+            Part { address: region.start, bytes }
+        };
+        let [boot, drv, data] = [(&regions.boot, boot), (&regions.drv, drv), (&regions.data, block.as_bytes())]
+            .map(|(region, bytes)| whole_pages(region, bytes));
+        let mut parts = vec![boot, drv, data];
+        parts.sort_by_key(|part| part.address);
+        let ends = parts.iter().skip(1).map(|next| next.address).chain([target.map.flash.end]);
+        for (Part { address, bytes }, end) in parts.iter().zip(ends) {
+            if bytes.len() > end.saturating_sub(*address) as usize {
+                let kind = if *address == regions.boot.start { Kind::Boot } else { Kind::Drv };
+                let detail = format!("{} bytes at {address:#010x} overlap what is planned at {end:#010x}", bytes.len());
+                return Err(Error::Gate { kind, gate: "size", detail });
             }
         }
-        Ok(plan)
-    }
-
-    /// Plans these images and the data block for a scooter; an overlap is the gate that it fails.
-    pub(super) fn of_images(target: &Target, boot: &[u8], drv: &[u8], block: &DataBlock) -> Result<Self, Error> {
-        let [boot_at, drv_at] = [target.map.regions.boot.start, target.map.regions.drv.start];
-        let images = [Placed { address: boot_at, bytes: boot }, Placed { address: drv_at, bytes: drv }];
-        Self::new(target, &images, block).map_err(|overlap| {
-            let kind = if overlap.address == boot_at { Kind::Boot } else { Kind::Drv };
-            Error::Gate { kind, gate: "size", detail: overlap.to_string() }
-        })
+        Ok(Self { parts, page })
     }
 
     /// Plans all of flash to be this.
@@ -283,27 +258,23 @@ mod tests {
     }
 
     fn plan(boot: &[u8], drv: &[u8]) -> FlashPlan {
-        let regions = &pro().map.regions;
-        let images =
-            [Placed { address: regions.boot.start, bytes: boot }, Placed { address: regions.drv.start, bytes: drv }];
-        FlashPlan::new(pro(), &images, &DataBlock::template()).unwrap()
+        FlashPlan::new(pro(), boot, drv, &DataBlock::template()).unwrap()
     }
 
     #[test]
     fn an_image_that_reaches_into_the_next_is_never_planned() {
-        let regions = &pro().map.regions;
-        let overlap = |boot: usize, drv: usize| {
-            let (boot, drv) = (vec![1; boot], vec![2; drv]);
-            let images = [
-                Placed { address: regions.boot.start, bytes: &boot },
-                Placed { address: regions.drv.start, bytes: &drv },
-            ];
-            FlashPlan::new(pro(), &images, &DataBlock::template()).map_err(|overlap| overlap.end)
+        let refused = |boot: usize, drv: usize| {
+            let plan = FlashPlan::new(pro(), &vec![1; boot], &vec![2; drv], &DataBlock::template());
+            plan.err().map(|error| error.to_string())
         };
-        assert!(overlap(0x1000, 0xE800).is_ok());
-        assert_eq!(overlap(0x1001, 100), Err(regions.drv.start));
-        assert_eq!(overlap(100, 0xE801), Err(regions.data.start));
-        assert_eq!(overlap(100, 200_000), Err(regions.data.start));
+        assert_eq!(refused(0x1000, 0xE800), None);
+        for (boot, drv, words) in [
+            (0x1001, 100, "bootloader image refused: 5120 bytes at 0x08000000 overlap what is planned at 0x08001000"),
+            (100, 0xE801, "DRV image refused: 60416 bytes at 0x08001000 overlap what is planned at 0x0800f800"),
+        ] {
+            assert_eq!(refused(boot, drv).as_deref(), Some(words));
+        }
+        assert!(refused(100, 200_000).is_some());
     }
 
     /// The change of a board with these option bytes and all of its flash blank, or unreadable.

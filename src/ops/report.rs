@@ -69,13 +69,13 @@ pub(super) fn path<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S
     serializer.collect_str(&path.display())
 }
 
-/// The same, where there may be none.
+/// A path that may be missing.
 #[expect(clippy::ref_option, reason = "serde hands over the field as it is")]
 pub(super) fn some_path<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
     path.as_ref().map(|path| path.display().to_string()).serialize(serializer)
 }
 
-/// Several of them.
+/// Paths in a report.
 pub(super) fn paths<S: Serializer>(paths: &[PathBuf], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(paths.iter().map(|path| path.display().to_string()))
 }
@@ -99,7 +99,7 @@ pub enum DataSource {
 /// A data block with where it was found.
 #[derive(Debug, Clone, Serialize)]
 pub struct Data {
-    /// Where.
+    /// Where it was found.
     pub source: DataSource,
     /// What is in it.
     #[serde(flatten)]

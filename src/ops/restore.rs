@@ -7,7 +7,6 @@ use serde::Serialize;
 use super::{
     BackupStore, Change, DataSource, Error, Extent, Job, change,
     contents::Contents,
-    data_change::in_words,
     events::{self, Pages},
     job::{or_resume, refused},
     known::Done,
@@ -104,7 +103,7 @@ fn decide<'p>(
     if let Some(block) = file.block() {
         job.known.writes(block, None);
     }
-    warn_of_doubts(job, file);
+    file.warn_of_doubts(job);
     let (board, decided) = job.with_board(|job, board| {
         let found = board.uid;
         if let Some(expected) = file.uid.filter(|expected| *expected != found) {
@@ -133,7 +132,7 @@ fn decide<'p>(
     })?;
     if let Some(block) = file.block() {
         job.known.writes(block, Some(DataSource::File));
-        warn_of_replaced(job, block, &decided.contents, file, board.uid);
+        file.warn_of_replaced(job, block, &decided.contents, board.uid);
     }
     let change = &decided.change;
     Pages::of(target, &board.chip).plan(job.progress, change.erases(), &change.work);
@@ -175,44 +174,4 @@ fn put_back<'p>(
     })?;
     job.persist(board, |job, board| Ok(job.step(Step::Reset, |_| board.reset())?))?;
     Ok(option_bytes)
-}
-
-/// Says which checks a dump failed, whether it is of several scooters, and what becomes of damaged option bytes in the file.
-fn warn_of_doubts(job: &mut Job<'_>, file: &RestoreFile) {
-    job.warn_of_forced(&file.forced);
-    if let Some((one, other)) = file.mixed() {
-        job.warn("mixed-dump", format!("the dump has {one}, but {other}"));
-    }
-    if file.unused_kib > 0 {
-        let lot = file.unused_kib;
-        job.warn(
-            "dump-not-used",
-            format!(
-                "{lot} KiB of the dump are not written: they lie behind the 64 KiB of flash that its firmware uses"
-            ),
-        );
-    }
-    if let (Some(damaged), Some(options)) = (file.damaged, file.options) {
-        let ([damaged, options], form) = ([damaged, options].map(|options| hex::encode(options.0)), file.form());
-        job.warn("option-bytes", format!("the option bytes in the {form} are damaged ({damaged}); using {options}"));
-    }
-}
-
-/// Says whose data the board gets, if it is another's than the chip's or replaces what the board has.
-fn warn_of_replaced(job: &mut Job<'_>, block: &DataBlock, contents: &Contents, file: &RestoreFile, uid: Uid) {
-    // A backup is put back as it is.
-    if block.uid() != uid && file.uid.is_none() {
-        let (made_for, data) = (block.uid(), in_words(block));
-        job.warn(
-            "uid-replaced",
-            if made_for.is_blank() {
-                format!("the data block of the dump ({data}) has no UID; it gets the UID of this chip")
-            } else {
-                format!(
-                    "the dump was made from another chip, {made_for}; its data block ({data}) gets the UID of this one"
-                )
-            },
-        );
-    }
-    contents.warn_of_replaced(job, block, &format!("of the {}", file.form()));
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Backup, Error, FlashPlan, ForcedGate, Goal, Lack};
+use super::{Backup, Error, FlashPlan, ForcedGate, Goal, Job, Lack, contents::Contents, data_change::in_words};
 use crate::{
     block::{DataBlock, LEN, Uid},
     board::{Board, ChipKind, OptionBytes},
@@ -135,7 +135,7 @@ impl RestoreFile {
             Content::Flash(flash, _) => FlashPlan::whole(self.target, flash),
             Content::Parts(parts) => {
                 let Parts { boot, drv, block } = &**parts;
-                FlashPlan::of_images(self.target, &boot.bytes, &drv.bytes, &block.clone().with_uid(board.uid))?
+                FlashPlan::new(self.target, &boot.bytes, &drv.bytes, &block.clone().with_uid(board.uid))?
             }
         };
         let (target, options, forced) = (self.target, self.options, self.forced.clone());
@@ -168,6 +168,49 @@ impl RestoreFile {
         };
         let titles: Vec<_> = owners.iter().map(|target| &*target.title).collect();
         is_mixed.then(|| (origin.name, format!("its serial number {serial} is that of a {}", titles.join(" or "))))
+    }
+
+    /// Says which checks a dump failed, whether it is of several scooters, and what becomes of damaged option bytes in the self.
+    pub(super) fn warn_of_doubts(&self, job: &mut Job<'_>) {
+        job.warn_of_forced(&self.forced);
+        if let Some((one, other)) = self.mixed() {
+            job.warn("mixed-dump", format!("the dump has {one}, but {other}"));
+        }
+        if self.unused_kib > 0 {
+            let lot = self.unused_kib;
+            job.warn(
+                "dump-not-used",
+                format!(
+                    "{lot} KiB of the dump are not written: they lie behind the 64 KiB of flash that its firmware uses"
+                ),
+            );
+        }
+        if let (Some(damaged), Some(options)) = (self.damaged, self.options) {
+            let ([damaged, options], form) = ([damaged, options].map(|options| hex::encode(options.0)), self.form());
+            job.warn(
+                "option-bytes",
+                format!("the option bytes in the {form} are damaged ({damaged}); using {options}"),
+            );
+        }
+    }
+
+    /// Says whose data the board gets, if it is another's than the chip's or replaces what the board has.
+    pub(super) fn warn_of_replaced(&self, job: &mut Job<'_>, block: &DataBlock, contents: &Contents, uid: Uid) {
+        // A backup is put back as it is.
+        if block.uid() != uid && self.uid.is_none() {
+            let (made_for, data) = (block.uid(), in_words(block));
+            job.warn(
+                "uid-replaced",
+                if made_for.is_blank() {
+                    format!("the data block of the dump ({data}) has no UID; it gets the UID of this chip")
+                } else {
+                    format!(
+                        "the dump was made from another chip, {made_for}; its data block ({data}) gets the UID of this one"
+                    )
+                },
+            );
+        }
+        contents.warn_of_replaced(job, block, &format!("of the {}", self.form()));
     }
 
     /// What to call the file.
