@@ -46,7 +46,7 @@ fn contact_that_is_lost_once_before_the_chip_is_identified_does_not_end_a_job() 
 #[test]
 fn a_board_that_answers_only_for_a_moment_is_told_from_one_that_never_does() {
     let (setup, _) = with_a_dropout(60, Duration::from_secs(3600));
-    let (result, told) = setup.run_told(|job| ops::info(job));
+    let (result, told) = setup.run_told(ops::info);
     let error = result.expect_err("no contact").error;
     let words = "the board answered, but not for long enough to identify its chip: ";
     assert!(error.to_string().starts_with(words) || !told.is_empty(), "{error}, {told:?}");
