@@ -130,7 +130,7 @@ fn a_flipped_byte_anywhere_in_a_member_is_refused() {
         let spans: Vec<_> = (0..archive.len())
             .map(|index| {
                 let member = archive.by_index_raw(index).expect("a member");
-                let start = member.data_start() as usize;
+                let start = member.data_start().unwrap() as usize;
                 start..start + member.compressed_size() as usize
             })
             .collect();
