@@ -216,7 +216,7 @@ mod tests {
         let (mut silent, mut known) = ((), Known::default());
         let job = Job::new(&probes, ConnectOptions::default(), &mut silent, &mut known);
         let exits = || errors().map(|error| job.ended(error).exit());
-        assert_eq!(exits(), [Exit::NoContact, Exit::NoProbe]);
+        assert_eq!(exits(), [Exit::NoContact, Exit::LinkLost]);
         probes.ledger().erased();
         assert_eq!(exits(), [Exit::LinkLost; 2]);
         assert!(errors().map(|error| job.ended(error)).iter().all(|error| matches!(error, Error::Lost(_))));
