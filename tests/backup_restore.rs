@@ -362,7 +362,7 @@ fn a_data_block_of_another_chip_in_flash_is_not_hidden_by_one_in_sram() {
              00000007-00000007-00000007; the one in SRAM is of this chip"
         )
     };
-    let lost = "serial number and mileage are only in SRAM, from before the reset: lost when the board loses power";
+    let lost = "serial number and mileage were found only in SRAM: keep the board powered until it is flashed, or they are lost";
     let (board, setup) = Setup::scenario(Scenario::Open);
     let live = live_block(&board).mileage();
     // What is in flash too is not lost with the power, under whatever UID.

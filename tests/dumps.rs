@@ -82,7 +82,7 @@ fn what_a_dump_has_behind_the_flash_of_the_scooter_is_said_to_be_left_out() {
     assert_eq!(told(&upper), [""; 0], "erased");
     assert_eq!(told(&flash), [""; 0], "a copy");
     upper[0x1234..0x1434].fill(0x77);
-    let words = "2 KiB of the dump are not written: they lie behind the 64 KiB of flash that its firmware uses";
+    let words = "2 KiB of the dump are not written: they are beyond the 64 KiB of flash that its firmware uses";
     assert_eq!(told(&upper), [words]);
 }
 

@@ -86,7 +86,7 @@ fn info_finds_the_block_that_is_left_after_an_unlock() {
     assert_eq!(report["data"]["serial"], "21886/00012345");
     bench
         .m365("--simulate=BOARD info")
-        .stdout("...\nData block, from SRAM, left from before the reset; lost when the board loses power\n...\n")
+        .stdout("...\nData block, from SRAM only: keep the board powered, or it is lost\n...\n")
         .stderr("...\n")
         .check();
     // Its backup gives as much, and is not needed for it.
@@ -189,12 +189,12 @@ fn a_block_that_is_only_in_sram_is_said_to_be_lost_with_the_power() {
     let bench = Bench::new();
     bench.m365("--simulate=BOARD:locked unlock --erase-all").json();
     let lines = bench.m365("--simulate=BOARD flash pro --dry-run").json();
-    let words = "serial number and mileage are only in SRAM, from before the reset: lost when the board loses power";
+    let words = "serial number and mileage were found only in SRAM: keep the board powered until it is flashed, or they are lost";
     assert!(lines.events("warning").any(|line| line["name"] == "data-in-sram" && line["message"] == words));
     let dry = bench.m365("--simulate=BOARD flash pro --dry-run").print();
-    assert!(dry.contains("SRAM, left from before the reset; lost when the board loses power\n"), "{dry}");
+    assert!(dry.contains("SRAM only: keep the board powered, or it is lost\n"), "{dry}");
     let done = bench.m365("--simulate=BOARD flash pro").print();
-    assert!(done.contains("SRAM, left from before the reset\n"), "{done}");
+    assert!(done.contains("  SRAM\n"), "{done}");
     let locked = bench.m365("--simulate=locked flash pro --erase-all").print();
     assert!(locked.contains("  SRAM\n"), "{locked}");
 }

@@ -232,11 +232,11 @@ fn a_log_file_that_cannot_be_written_is_refused_before_any_contact() {
     let bench = Bench::new();
     let stderr = "error: the log file \"/dev/full\" could not be written\n  \
                   cause: No space left on device (os error 28)\nboard: unchanged\n\
-                  exit 15: see `m365-drv explain output`\n";
+                  next: m365-drv flash --help\nexit 2: see `m365-drv explain usage`\n";
     let line = "--log-file /dev/full --simulate=B:open flash pro --km 77 --no-backup";
-    bench.m365(line).exit(15).stderr(stderr).check();
+    bench.m365(line).exit(2).stderr(stderr).check();
     assert!(bench.files().is_empty());
-    assert_eq!(bench.m365(line).exit(15).json().result()["board"], "untouched");
+    assert_eq!(bench.m365(line).exit(2).json().result()["board"], "untouched");
 }
 
 #[test]

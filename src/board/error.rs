@@ -97,7 +97,7 @@ pub enum Error {
         found: Uid,
     },
     /// The core does not halt.
-    #[error("the core did not halt")]
+    #[error("the chip did not halt")]
     NotHalted,
     /// The chip does not reset.
     #[error("the chip did not reset")]
@@ -115,7 +115,7 @@ pub enum Error {
         rdp: u8,
     },
     /// What was loaded into SRAM did not arrive.
-    #[error("the flash algorithm was not loaded intact into SRAM")]
+    #[error("poor contact: data sent to the chip did not arrive intact")]
     Loader,
     /// The flash controller reports an error.
     #[error("{what} failed near {address:#010x}: FLASH_SR reports {}", status_names(*status))]

@@ -266,8 +266,7 @@ impl Watched {
         self.pc = pc;
         // An endless loop, which is how the handlers of these firmwares end.
         if self.same >= SAME_IN_HANDLER
-            && let Some(&(_, exception)) =
-                self.handlers.iter().find(|(handler, _)| (*handler..handler + HANDLER).contains(&pc))
+            && let Some(&(_, exception)) = self.handlers.iter().find(|(handler, _)| pc.wrapping_sub(*handler) < HANDLER)
         {
             return Ok(Some(Startup::Fault { exception }));
         }

@@ -81,8 +81,7 @@ pub(crate) static TABLE: [ExitRow; 17] = [
             "The chip is read-protected, or will be after its next reset: unlocking erases its whole flash.",
             "The chip is write-protected, or an earlier unlock was interrupted: unlocking rewrites its option bytes.",
         ],
-        advice: "`m365-drv info` shows serial number and mileage if they can be read. If they cannot, write them down \
-             from the sticker and the app first: unlocking erases them. Then run the same command with `--erase-all`.",
+        advice: "`m365-drv info` shows serial number and mileage if they can be read. If they cannot, write them down from the sticker and the app first: unlocking a read-protected chip erases them. Then run the same command with `--erase-all`.",
     },
     ExitRow {
         exit: Exit::NoProbe,
@@ -125,7 +124,7 @@ pub(crate) static TABLE: [ExitRow; 17] = [
             "GND, SWCLK or SWDIO has no contact, or two of them are swapped.",
             "The board has no supply.",
             "The firmware on the board sleeps, or has switched the debug pins off.",
-            "The board answered for a moment only: hold the wires still, or solder them.",
+            "The board answered only for a moment: hold the wires still, or solder them.",
             "The contact is too poor to erase anything: too many accesses failed.",
         ],
         advice: "See `m365-drv explain wiring`, then run the same command with `--wait` and move the wires until the board \
@@ -195,7 +194,7 @@ pub(crate) static TABLE: [ExitRow; 17] = [
             "The disk is full or read-only, or no folder for backups was found.",
             "The file already exists: a backup is never overwritten.",
             "What was read back from the file differs from what was written.",
-            "The file that was written is not a backup when it is read again.",
+            "The file was written, but cannot be read back as a backup.",
         ],
         advice: "Give another place: `--backup FILE`. If you already have a backup: `--no-backup`. If the \
                          file to restore has no flash, use its data block: `m365-drv flash SCOOTER --data FILE`.",
@@ -245,7 +244,7 @@ pub(crate) static TABLE: [ExitRow; 17] = [
             "The probe was unplugged, or stopped answering.",
             "The board lost its supply, or did not answer a halt or a reset.",
             "The firmware on the board did not finish what it was writing to its flash.",
-            "The flash algorithm did not arrive intact in the chip's SRAM.",
+            "Data sent to the chip did not arrive intact.",
         ],
         advice: "Fix the wires and run the same command again. The program reconnects by itself for a few \
                            seconds; with `--wait` it keeps trying.",
@@ -369,7 +368,7 @@ mod tests {
         board::Error::NotReset = board::Error::NotReset => "or a reset",
         board::Error::UnknownProtection { .. } = board::Error::UnknownProtection { obr: 0 } => "protection",
         board::Error::PermanentProtection { .. } = board::Error::PermanentProtection { rdp: 0xCC } => "permanent",
-        board::Error::Loader = board::Error::Loader => "flash algorithm",
+        board::Error::Loader = board::Error::Loader => "did not arrive intact",
         board::Error::Flash { .. } = board::Error::Flash { what: "erase", address: 0, status: 0 } => "refused an erase",
         board::Error::Stuck { .. } = board::Error::Stuck { what: "erase", limit: TIME } => "did not finish",
         board::Error::SaveStuck { .. } = board::Error::SaveStuck { limit: TIME } => "did not finish what it was writing",
@@ -430,7 +429,7 @@ mod tests {
         BackupError::Exists(_) = BackupError::Exists(path()) => "already exists",
         BackupError::Differs(_) = BackupError::Differs(path()) => "differs from what was written",
         BackupError::Malformed { .. } = BackupError::Malformed { path: path(), reason: String::new() } =>
-            "is not a backup",
+            "cannot be read back as a backup",
     });
 
     causes!(of_probe: Problem {

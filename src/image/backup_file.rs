@@ -30,7 +30,7 @@ pub enum BackupFileError {
     #[error("{0}")]
     Foreign(Foreign),
     /// A backup whose JSON is cut off, or has other fields.
-    #[error("its JSON is damaged or incomplete in line {0}")]
+    #[error("its JSON is damaged or incomplete at line {0}")]
     Json(usize),
     /// A form of a later version of this program.
     #[error("it has schema {0}, but this version reads only schema {SCHEMA}")]
@@ -165,7 +165,7 @@ mod tests {
         let text = backup().encode();
         let begin = &text[..text.len() / 2];
         let line = begin.lines().count();
-        assert_eq!(message(begin), format!("its JSON is damaged or incomplete in line {line}"));
+        assert_eq!(message(begin), format!("its JSON is damaged or incomplete at line {line}"));
         assert!(message(&text.replacen("\"uid\"", "\"uids\"", 1)).starts_with("its JSON is damaged or incomplete"));
     }
 }

@@ -33,7 +33,7 @@ pub enum HexError {
     #[error("the record in line {0} runs over the end of its segment")]
     Wraps(usize),
     /// Records too far apart: a file for another chip.
-    #[error("the addresses {first:#010x} and {last:#010x} are further apart than any flash is large")]
+    #[error("the addresses {first:#010x} and {last:#010x} are too far apart for one flash")]
     Span {
         /// The lowest address with data.
         first: u32,
@@ -225,11 +225,7 @@ mod tests {
         let text = file(&[(0x0800_0000, &[1]), (0x2000_0000, &[2])]);
         let error = read(&text).unwrap_err();
         assert_eq!(error, HexError::Span { first: 0x0800_0000, last: 0x2000_0000 });
-        assert_eq!(
-            error.to_string(),
-            "the addresses 0x08000000 and 0x20000000 are further apart than any flash is \
-                                       large"
-        );
+        assert_eq!(error.to_string(), "the addresses 0x08000000 and 0x20000000 are too far apart for one flash");
         assert_eq!(read(&file(&[(0x0800_FFFF, &[1, 2])])), Err(HexError::Wraps(2)));
     }
 

@@ -80,7 +80,7 @@ impl Contents {
         Err(refusal)
     }
 
-    /// A serial number that is `given` for the board says nothing about it: an earlier run may have written it.
+    /// A serial number that is `given` for the board says nothing against the scooter: an earlier run may have written it.
     fn evidence(&self, target: &Target, given: Option<Serial>) -> Evidence {
         let mut evidence = Evidence::default();
         if let Some(flash) = &self.flash {
@@ -91,8 +91,14 @@ impl Contents {
             if *source == DataSource::Sram && self.flash.is_none() {
                 evidence.version(block.version(), target);
             }
-            if let Some(serial) = block.serial().filter(|serial| Some(*serial) != given) {
-                evidence.serial(&serial, target);
+            if let Some(serial) = block.serial() {
+                let mut of_serial = Evidence::default();
+                of_serial.serial(&serial, target);
+                evidence.fitting.extend(of_serial.fitting);
+                if Some(serial) != given {
+                    evidence.foreign.extend(of_serial.foreign);
+                    evidence.against.extend(of_serial.against);
+                }
             }
         }
         if let Some(other) = self.other_map {

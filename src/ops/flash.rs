@@ -142,7 +142,10 @@ fn start(job: &mut Job<'_>, board: &mut Board<'_>, target: &Target) -> Result<()
         Startup::NoBlock { .. } => {
             job.warn("boot-unconfirmed", format!("could not confirm that the firmware started: {startup}"));
         }
-        Startup::Unseen => job.warn("boot-unseen", "contact was lost before the firmware started"),
+        Startup::Unseen => job.warn(
+            "boot-unseen",
+            "contact was lost before the firmware was seen to start; run the same command again to check",
+        ),
         other => return Err(Error::DoesNotStart { board: job.probes.ledger().board(), how: other }),
     }
     Ok(())

@@ -67,7 +67,7 @@ impl<'a> Wanted<'a> {
         if contents.is_only_in_sram() && data_source == DataSource::Sram {
             job.warn(
                 "data-in-sram",
-                "serial number and mileage are only in SRAM, from before the reset: lost when the board loses power",
+                "serial number and mileage were found only in SRAM: keep the board powered until it is flashed, or they are lost",
             );
         }
 

@@ -181,7 +181,7 @@ impl RestoreFile {
             job.warn(
                 "dump-not-used",
                 format!(
-                    "{lot} KiB of the dump are not written: they lie behind the 64 KiB of flash that its firmware uses"
+                    "{lot} KiB of the dump are not written: they are beyond the 64 KiB of flash that its firmware uses"
                 ),
             );
         }

@@ -81,6 +81,12 @@ impl Cells {
         (offset < self.bytes.len()).then_some(offset / self.page)
     }
 
+    /// Whether `operation` erases a page that is blank already.
+    pub(super) fn is_idle(&self, operation: &Operation) -> bool {
+        let Operation::ErasePage(page) = *operation else { return false };
+        self.bytes[page * self.page..][..self.page].iter().all(|byte| *byte == 0xFF)
+    }
+
     /// Makes the page of `operation` silently ignore such operations from now on.
     pub(super) fn wear_out(&mut self, operation: &Operation) {
         match *operation {

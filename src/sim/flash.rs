@@ -444,7 +444,9 @@ impl Flash {
         let mut operation = operation;
         if let Some(hit) = self.faults.count(step) {
             if hit.kind == FaultKind::NoEffect {
-                hit.happened();
+                if !self.cells.is_idle(&operation) {
+                    hit.happened();
+                }
                 self.cells.wear_out(&operation);
                 operation = Operation::Nothing;
             } else if self.fault_due.is_none() {

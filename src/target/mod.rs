@@ -95,12 +95,7 @@ impl SerialRule {
     /// assert!(rule.read("M1GCA1601C0001").is_err(), "a factory default");
     /// ```
     pub fn read(&self, text: &str) -> Result<Serial, SerialError> {
-        if let Ok(serial) = Serial::parse(text, ANY_FORM)
-            && let Some(family) = Target::unsupported_family(serial)
-        {
-            return Err(SerialError::NotSupported { serial, family });
-        }
-        Serial::parse_any(text, &self.forms().collect::<Vec<_>>())
+        read_serial(text, &self.forms().collect::<Vec<_>>())
     }
 
     /// What another serial number means for the region. `None` if the firmware of this scooter does not compare it, or if
@@ -131,7 +126,32 @@ impl SerialRule {
     }
 }
 
+/// Reads a serial in one of these forms, unless it is that of a scooter that is not supported.
+fn read_serial(text: &str, forms: &[(&str, &str)]) -> Result<Serial, SerialError> {
+    if let Ok(serial) = Serial::parse(text, ANY_FORM)
+        && let Some(family) = Target::unsupported_family(serial)
+    {
+        return Err(SerialError::NotSupported { serial, family });
+    }
+    Serial::parse_any(text, forms)
+}
+
 impl Target {
+    /// Reads the serial number of any supported scooter.
+    ///
+    /// ```
+    /// use m365_drv::target::Target;
+    /// assert!(Target::read_any_serial("16133/00012345").is_ok());
+    /// let error = Target::read_any_serial("N4GSD1834C1234").unwrap_err().to_string();
+    /// assert!(error.contains("Ninebot Max"), "{error}");
+    /// ```
+    pub fn read_any_serial(text: &str) -> Result<Serial, SerialError> {
+        let mut forms: Vec<(&str, &str)> = Self::all().iter().flat_map(|target| target.serial.forms()).collect();
+        forms.sort_unstable();
+        forms.dedup_by_key(|(pattern, _)| *pattern);
+        read_serial(text, &forms)
+    }
+
     /// The scooter with exactly this name.
     ///
     /// ```

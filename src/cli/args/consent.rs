@@ -79,7 +79,7 @@ fn question(obstacle: Obstacle, data: DataChange, backups: &BackupStore) -> Stri
     lines.join("\n")
 }
 
-const UNREADABLE: &str = "The board's own serial number and mileage could not be read.";
+const UNREADABLE: &str = "The board's own serial number and mileage could not be read and will be lost.";
 
 /// What becomes of serial number and mileage.
 fn at_stake(obstacle: Obstacle, DataChange { on_board, written }: DataChange) -> Vec<String> {
@@ -91,16 +91,15 @@ fn at_stake(obstacle: Obstacle, DataChange { on_board, written }: DataChange) ->
     let kept = |(serial, mileage)| data(Some(serial), mileage);
     match (on_board, written) {
         (Some((Some(serial), mileage)), Some(new)) if new == (serial, mileage) => {
-            vec![format!("Known, and written back afterwards: {}", kept(new))]
+            vec![format!("Kept and written back: {}", kept(new))]
         }
-        (Some((serial, mileage)), Some(new)) => vec![
-            format!("Lost, because another is written: {}", data(serial, mileage)),
-            format!("Written afterwards: {}", kept(new)),
-        ],
-        (None, Some(new)) if obstacle.erases() => vec![UNREADABLE.into(), format!("Written afterwards: {}", kept(new))],
-        (None, Some(new)) => vec![format!("Written afterwards: {}", kept(new))],
+        (Some((serial, mileage)), Some(new)) => {
+            vec![format!("Replaced: {}", data(serial, mileage)), format!("New: {}", kept(new))]
+        }
+        (None, Some(new)) if obstacle.erases() => vec![UNREADABLE.into(), format!("New: {}", kept(new))],
+        (None, Some(new)) => vec![format!("New: {}", kept(new))],
         _ if !obstacle.erases() => vec![],
-        (Some((serial, mileage)), None) => vec![format!("Lost with it: {}", data(serial, mileage))],
+        (Some((serial, mileage)), None) => vec![format!("Lost: {}", data(serial, mileage))],
         (None, None) => vec![UNREADABLE.into()],
     }
 }
@@ -181,8 +180,7 @@ mod tests {
         let text = "
 The chip is read-protected. Unlocking it erases its whole flash: bootloader,
   firmware and data block, with all settings.
-Known, and written back afterwards: serial number 21886/00012345, mileage
-  1234.0 km.
+Kept and written back: serial number 21886/00012345, mileage 1234.0 km.
 A backup of what can be read is saved first, in \"backups\".
 Type `erase` to continue, or anything else to stop:";
         assert_eq!(asked(OWN, OWN, 80), text);
@@ -195,9 +193,8 @@ The chip is read-protected. Unlocking it
   erases its whole flash: bootloader,
   firmware and data block, with all
   settings.
-Known, and written back afterwards:
-  serial number 21886/00012345, mileage
-  1234.0 km.
+Kept and written back: serial number
+  21886/00012345, mileage 1234.0 km.
 A backup of what can be read is saved
   first, in \"backups\".
 Type `erase` to continue, or anything\n  else to stop:";
@@ -211,15 +208,12 @@ Type `erase` to continue, or anything\n  else to stop:";
         assert_eq!(
             lines(OWN, other)[2..4],
             [
-                "Lost, because another is written: serial number 21886/00012345, mileage 1234.0 km.",
-                "Written afterwards: serial number 16133/00000001, mileage 1234.0 km."
+                "Replaced: serial number 21886/00012345, mileage 1234.0 km.",
+                "New: serial number 16133/00000001, mileage 1234.0 km."
             ]
         );
-        assert_eq!(lines(OWN, None)[2], "Lost with it: serial number 21886/00012345, mileage 1234.0 km.");
-        assert_eq!(
-            lines(None, OWN)[2..4],
-            [UNREADABLE, "Written afterwards: serial number 21886/00012345, mileage 1234.0 km."]
-        );
+        assert_eq!(lines(OWN, None)[2], "Lost: serial number 21886/00012345, mileage 1234.0 km.");
+        assert_eq!(lines(None, OWN)[2..4], [UNREADABLE, "New: serial number 21886/00012345, mileage 1234.0 km."]);
         assert_eq!(lines(None, None)[2], UNREADABLE);
     }
 

@@ -38,7 +38,7 @@ pub(crate) struct Globals {
 
     /// How to attach to the chip.
     ///
-    /// `auto` tries normally, then under reset, and with `--wait` keeps trying while you tap NRST.
+    /// `auto` tries a normal connection, then one with the chip held in reset (if the probe is wired to NRST). With `--wait` it keeps trying: touch NRST to GND now and then.
     #[arg(long, global = true, value_name = "HOW", value_enum, default_value_t = ConnectArg::Auto)]
     pub(crate) connect: ConnectArg,
 

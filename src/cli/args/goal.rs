@@ -33,7 +33,7 @@ pub(crate) struct WantedArgs {
     #[arg(long, value_name = "FILE")]
     drv: Option<PathBuf>,
 
-    /// The bootloader; by default the board's own is kept if it can be read and is a known one for this scooter
+    /// The bootloader; by default a known one found in a firmware folder (`--firmware`), or the board's own if it is a known one for this scooter
     #[arg(long, value_name = "FILE")]
     boot: Option<PathBuf>,
 
@@ -52,7 +52,7 @@ pub(crate) struct WantedArgs {
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
 
-    /// Continue although this check (gate) fails; repeatable; `image show` lists the names
+    /// Continue although this check (gate) fails; repeatable; `m365-drv explain` lists the names
     #[arg(long, value_name = "GATE", value_parser = gate_parser(), hide_possible_values = true)]
     force: Vec<String>,
 }
@@ -108,7 +108,8 @@ impl WantedArgs {
         let image = image.meaning(Exit::Image, || format!("cannot use {}", quoted_path(file)))?;
         let names_none = image.package.as_ref().is_some_and(|package| package.model.is_none());
         if names_none && Catalog::builtin().identify(&image.bytes).is_none() {
-            let message = format!("the package {} does not say which scooter it is for", quoted_path(file));
+            let message =
+                format!("the package {} does not name its scooter; make sure that it is for yours", quoted_path(file));
             context.warn("package-scooter-unknown", message);
         }
         // Data blocks, texts and the like are refused by a gate, whose message names them.

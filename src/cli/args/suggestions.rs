@@ -161,7 +161,7 @@ fn own_tip(error: &clap::Error, words: &[Word], root: &mut Command) -> Option<St
     let at = words.iter().position(|word| word.role == Role::Plain && word.text == *invalid)?;
     let before = words.get(at.checked_sub(1)?)?;
     if let "--simulate" | "--wait" = &*before.text {
-        return Some(format!("the value of '{}' must follow a '=', not a space", before.text));
+        return Some(format!("the value of '{}' must follow '=', not a space", before.text));
     }
     let option = words.get(at.checked_sub(2)?)?;
     // A word that is not a command is more likely a mistyped one.
@@ -222,7 +222,7 @@ pub(crate) fn stray_value(words: &[Word], root: &mut Command) -> Option<clap::Er
     };
     let pair = pairs.into_iter().find(stray)?;
     let (option, value) = (&pair[0].text, &pair[1].text);
-    let message = format!("the value of '{option}' must follow a '=', not a space\n\n  tip: write '{option}={value}'");
+    let message = format!("the value of '{option}' must follow '=', not a space\n\n  tip: write '{option}={value}'");
     Some(command_of(words, root).error(ErrorKind::NoEquals, message))
 }
 
@@ -424,11 +424,11 @@ mod tests {
             let text = refusal(&line.split(' ').collect::<Vec<_>>());
             let option = tip.split('=').next().unwrap_or_default();
             let first =
-                format!("error: the value of '{option}' must follow a '=', not a space\n\n  tip: write '{tip}'\n");
+                format!("error: the value of '{option}' must follow '=', not a space\n\n  tip: write '{tip}'\n");
             assert!(text.starts_with(&first), "{line}:\n{text}");
         }
         let text = refusal(&["--simulate", "lockde", "info"]);
-        assert!(text.contains("tip: the value of '--simulate' must follow a '=', not a space"), "{text}");
+        assert!(text.contains("tip: the value of '--simulate' must follow '=', not a space"), "{text}");
         for line in
             ["--simulate info", "data --simulate new --serial 1 -o x", "backup --simulate b.json", "--wait info"]
         {

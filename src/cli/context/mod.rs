@@ -39,7 +39,7 @@ use crate::cli::{
         lines::Lines,
         output::Output,
         progress::Teller,
-        voice::{Silence, Voice},
+        voice::{Mute, Voice},
     },
 };
 
@@ -171,7 +171,7 @@ fn voice(output: &Output, quiet: bool, bars: MultiProgress, clock: Arc<dyn Clock
     if output.is_json() {
         Box::new(JsonLines::new(output.clone()))
     } else if quiet {
-        Box::new(Silence)
+        Box::new(Mute)
     } else if io::stderr().is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb") {
         Box::new(Bars::new(bars))
     } else {

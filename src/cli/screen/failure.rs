@@ -126,7 +126,7 @@ fn usage_in_words(kind: ErrorKind, text: &str) -> (String, Vec<String>) {
 pub(crate) fn state_in_words(board: BoardState) -> &'static str {
     match board {
         BoardState::Untouched => "unchanged",
-        BoardState::Erased => "erased; it does not run until it is flashed",
+        BoardState::Erased => "erased; the board does not run until it is flashed",
         BoardState::Partial => "partly written; run the same command again to finish",
         BoardState::Written => "written",
     }

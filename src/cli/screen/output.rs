@@ -261,7 +261,7 @@ impl Output {
         if !self.is_json() || self.unwritten.get().is_some() {
             stderr::line(&failure.text(exit, self.board(), &self.typed));
         }
-        if let Some((message, cause)) = logging::unwritten().filter(|_| exit != Exit::Output) {
+        if let Some((message, cause)) = logging::unwritten().filter(|(message, _)| *message != failure.message) {
             stderr::message(&format!("warning: {message}: {cause}"), "  ");
         }
         exit

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use m365_drv::board::progress::{Event, Progress, Warning};
+use m365_drv::board::progress::{Event, Progress, Step, Warning};
 
 use super::{
     failure::escaped,
@@ -60,6 +60,8 @@ impl Progress for Teller {
             }
             Event::Advanced { done_bytes, total_bytes, .. } => self.voice.advanced(*done_bytes, *total_bytes),
             Event::Finished { step, .. } => self.voice.ended(*step, &self.phases.last_in_words()),
+            // There may have been something to save, which nobody wanted.
+            Event::Skipped { step: step @ Step::Backup } => self.voice.ended(*step, "skipped"),
             Event::Skipped { step } => self.voice.ended(*step, "nothing to do"),
             Event::Waiting { attempts, need, .. } => {
                 let since = *self.waits_since.get_or_insert_with(Instant::now);
@@ -86,11 +88,11 @@ impl Progress for Teller {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::voice::Silence, *};
+    use super::{super::voice::Mute, *};
 
     #[test]
     fn a_warning_is_given_once_and_lost_contact_each_time() {
-        let mut teller = Teller::new(Box::new(Silence));
+        let mut teller = Teller::new(Box::new(Mute));
         let mut is_news = |name, message| teller.is_news(&Warning::new(name, message));
         assert!(is_news("region", "one") && is_news("region", "another"));
         assert!(!is_news("region", "one"));

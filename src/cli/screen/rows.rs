@@ -50,8 +50,8 @@ pub(crate) fn source_row(source: DataSource, left_in_sram: bool, written: InFlas
     let from = source_in_words(source);
     match (left_in_sram, written) {
         (false, _) => from.into(),
-        (true, InFlash::No) => format!("{from}, left from before the reset; lost when the board loses power"),
-        (true, InFlash::Yes) => format!("{from}, left from before the reset"),
+        (true, InFlash::No) => format!("{from} only: keep the board powered, or it is lost"),
+        (true, InFlash::Yes) => from.to_owned(),
     }
 }
 

@@ -34,9 +34,9 @@ pub(crate) trait Voice {
 }
 
 /// Shows nothing.
-pub(crate) struct Silence;
+pub(crate) struct Mute;
 
-impl Voice for Silence {}
+impl Voice for Mute {}
 
 /// A step that waits for something.
 #[derive(Debug, Clone, Copy)]
@@ -58,7 +58,7 @@ impl WaitingStep {
 
 fn words(attempts: u32, waited: Duration, need: Need) -> String {
     let plea = match need {
-        Need::Contact => "hold the wires on, or tap NRST",
+        Need::Contact => "hold the wires on the pads, or touch NRST to GND for a moment",
         Need::PowerCycle => "power-cycle the board",
         Need::Probe => "plug the probe in",
         Need::Replug => "the probe does not answer: unplug it and plug it in again",

@@ -31,7 +31,8 @@ impl Report for BackupReport {
         if self.data {
             page.row("data block", "saved");
         } else {
-            page.toned("data block", "none found", Tone::Remark);
+            let why = if self.flash_bytes == 0 { "not readable, not in the backup" } else { "none found" };
+            page.toned("data block", why, Tone::Remark);
         }
         page.row("written to", self.backup.display());
     }

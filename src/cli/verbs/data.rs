@@ -107,7 +107,7 @@ impl Fields {
 
 fn save(block: &DataBlock, path: &Path, origin: Option<BlockOrigin>) -> CommandResult {
     files::write_new(path, block.as_bytes(), Exit::Usage)?;
-    Outcome::new(&SavedBlock { file: path.display().to_string(), summary: block.summary(), origin })
+    Outcome::new(&BlockFile { file: path.display().to_string(), summary: block.summary(), origin })
 }
 
 /// Where a block comes from.
@@ -148,15 +148,12 @@ impl BlockOrigin {
 
 /// Reads a serial of any known scooter: a block in a file does not belong to one yet.
 fn parse_serial(text: &str) -> anyhow::Result<Serial> {
-    let mut forms: Vec<(&str, &str)> = Target::all().iter().flat_map(|target| target.serial.forms()).collect();
-    forms.sort_unstable();
-    forms.dedup_by_key(|(pattern, _)| *pattern);
-    Serial::parse_any(text, &forms).map_err(|error| refuse(Exit::Data, error.to_string()))
+    Target::read_any_serial(text).map_err(|error| refuse(Exit::Data, error.to_string()))
 }
 
 /// What `data new` and `data edit` wrote.
 #[derive(Serialize)]
-struct SavedBlock {
+struct BlockFile {
     file: String,
     #[serde(flatten)]
     summary: Summary,
@@ -165,7 +162,7 @@ struct SavedBlock {
     origin: Option<BlockOrigin>,
 }
 
-impl Report for SavedBlock {
+impl Report for BlockFile {
     fn text(&self, page: &mut Page) {
         if let Some(origin) = &self.origin {
             origin.rows(page);

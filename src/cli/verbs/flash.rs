@@ -45,7 +45,7 @@ pub(crate) struct FlashArgs {
     #[arg(long)]
     full: bool,
 
-    /// Leave the board as it was verified; do not start the firmware
+    /// Do not start the firmware after verifying
     #[arg(long, conflicts_with = "lock")]
     no_run: bool,
 

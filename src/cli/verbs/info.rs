@@ -53,16 +53,24 @@ impl Report for InfoReport {
                 let from = source_in_words(data.source);
                 match (data.source, self.protection) {
                     // Firmware that can start again would find it in flash.
-                    (DataSource::Sram, Protection::None) => page.heading(format!(
-                        "Data block, from {from}, left from before the reset; lost when the board loses power"
-                    )),
+                    (DataSource::Sram, Protection::None) => {
+                        page.heading(format!("Data block, from {from} only: keep the board powered, or it is lost"))
+                    }
                     _ => page.heading(format!("Data block, from {from}")),
                 };
                 summary_rows(&data.block, Some(self.uid), page);
             }
             None => {
-                page.toned("data block", "none found", Tone::Remark);
+                page.toned("data block", none_found(self.protection), Tone::Remark);
             }
         }
+    }
+}
+
+/// What is known of a data block that was not found. The firmware of a read-protected board may have one in flash.
+fn none_found(protection: Protection) -> &'static str {
+    match protection {
+        Protection::Read => "not readable: flash is read-protected, and none was found in SRAM",
+        Protection::None => "none found",
     }
 }

@@ -52,7 +52,7 @@ impl Report for UnlockReport {
         page.row("uid", self.uid);
         protection_row(self.protection, false, page);
         if self.erased {
-            page.toned("flash", "erased; it does not run until it is flashed", Tone::Remark);
+            page.toned("flash", "erased; the board does not run until it is flashed", Tone::Remark);
         } else {
             page.row("flash", "as it was");
         }

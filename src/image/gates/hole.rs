@@ -44,12 +44,12 @@ pub(super) fn hole(case: &Case) -> GateResult {
         return fail(case.words(&run, &format!(", where {} has something else", near.entry)));
     }
     if found.is_empty() {
-        return pass("no piece is missing");
+        return pass("no part is missing");
     }
     let reach = Reach::of(case.bytes());
     match found.iter().find_map(|run| Some((run, case.what_is_missing(run, &reach)?))) {
         Some((run, what)) => fail(case.words(run, &what)),
-        None => pass("no piece that the code needs is missing"),
+        None => pass("no part that the code needs is missing"),
     }
 }
 
@@ -115,7 +115,9 @@ impl Case<'_> {
             Some(Way::Code) => return Some(", where code is executed".into()),
             Some(Way::Constant) => return Some(", where code reads a constant".into()),
             Some(Way::StartUp) if is_inside => return Some(", where the start-up code reads".into()),
-            Some(Way::Address) if is_inside && inside.len() >= UNSEEN => return Some(", where code points to".into()),
+            Some(Way::Address) if is_inside && inside.len() >= UNSEEN => {
+                return Some(", which the code points to".into());
+            }
             _ => {}
         }
         let unseen = if run.value == Some(0xFF) { RECORD } else { UNSEEN };

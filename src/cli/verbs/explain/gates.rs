@@ -87,7 +87,7 @@ pub(crate) const TABLE: [GatePage; GATES.len() + 1] = [
     ),
     page(
         "data-block",
-        "the data block is 512 bytes long and begins with its magic.",
+        "the data block is 512 bytes long and begins with 0x515c.",
         "The firmware would replace such a block with its own template.",
     ),
     page(
