@@ -10,7 +10,10 @@ use m365_drv::{
 };
 use serde_json::json;
 
-use crate::setup::{Ended, Setup, image};
+use crate::{
+    bench::Bench,
+    setup::{Ended, Setup, image},
+};
 
 /// Offset in our application behind all of its code; the image lies at 0x08001000.
 const FREE: usize = 0x2000;
@@ -230,4 +233,15 @@ fn a_board_on_a_bench_is_watched_for_a_fifth_of_a_second() {
     };
     let boot = cost(After::Run).saturating_sub(cost(After::Stop));
     assert!(boot < Duration::from_millis(200), "{boot:?}");
+}
+
+#[test]
+fn a_vector_that_points_to_the_end_of_memory_does_no_harm_while_the_firmware_is_watched() {
+    let bench = Bench::new();
+    let mut firmware = sim::APP_64.to_vec();
+    // The vector of the HardFault.
+    firmware[0x0C..0x10].fill(0xFF);
+    bench.write("drv.bin", firmware);
+    let lines = bench.m365("--simulate=locked flash pro --erase-all --drv drv.bin").json();
+    assert_eq!(lines.report()["verified"], true);
 }

@@ -30,7 +30,7 @@ pub struct DerivedFrom {
     /// Pages that differ or are missing, by number.
     pub changed_pages: Vec<usize>,
     /// Each changed byte, where that can be proved: at most one a page. None where more was changed.
-    pub changes: Option<Vec<Change>>,
+    pub changes: Option<Vec<ChangedByte>>,
     /// The excerpts of the known image that it has.
     #[serde(skip)]
     shared: Shared,
@@ -41,7 +41,7 @@ pub struct DerivedFrom {
 
 /// A byte that differs from the known image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Change {
+pub struct ChangedByte {
     /// Where, counted from the first byte of the image.
     pub offset: usize,
     /// What the known image has there.
@@ -236,7 +236,7 @@ fn is_blank(page: &[u8]) -> bool {
 }
 
 /// The changed bytes, if there is one a page. Undoing them must give the known image's SHA-256.
-fn proved(near: &DerivedFrom, bytes: &[u8]) -> Option<Vec<Change>> {
+fn proved(near: &DerivedFrom, bytes: &[u8]) -> Option<Vec<ChangedByte>> {
     let mut image = bytes.get(..near.entry.size)?.to_vec();
     let mut changes = Vec::new();
     for &page in &near.changed_pages {
@@ -244,7 +244,7 @@ fn proved(near: &DerivedFrom, bytes: &[u8]) -> Option<Vec<Change>> {
         let end = near.entry.size.min(start + PAGE);
         let (at, flipped) = single_change(&image[start..end], near.entry.pages[page])?;
         let offset = start + at;
-        changes.push(Change { offset, was: image[offset] ^ flipped, is: image[offset] });
+        changes.push(ChangedByte { offset, was: image[offset] ^ flipped, is: image[offset] });
         image[offset] ^= flipped;
     }
     (Sha256Digest(Sha256::digest(&image).into()) == near.entry.sha256).then_some(changes)
@@ -312,7 +312,7 @@ mod tests {
             let mut changed = image.clone();
             changed[offset] ^= 0x81;
             let near = nearest(rows, &changed).unwrap();
-            let change = Change { offset, was: image[offset], is: changed[offset] };
+            let change = ChangedByte { offset, was: image[offset], is: changed[offset] };
             assert_eq!((near.entry.name.as_str(), near.entry.kind), ("sample 1", Kind::Drv));
             assert_eq!(near.difference(changed.len()), "1 byte changed");
             assert_eq!((near.pages, near.changed_pages, near.changes), (10, vec![offset / 1024], Some(vec![change])));

@@ -42,7 +42,7 @@ use crate::block::LEN;
 pub use self::{
     backup_file::{BackupFile, BackupFileError},
     catalog::{Catalog, Entry, Exactness, Identified, Protects, PublishedFile},
-    derived_from::{Change, DerivedFrom},
+    derived_from::{ChangedByte, DerivedFrom},
     digest::{DigestError, Md5Digest, Sha256Digest, md5, sha256},
     dump::{Block, Dump},
     find::{FindError, FoundImage, Shelf, TooLarge, find},

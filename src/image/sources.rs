@@ -18,7 +18,7 @@ pub struct Source {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Sources {
+struct SourceTable {
     repositories: Vec<Repository>,
     images: Vec<Published>,
 }
@@ -38,7 +38,7 @@ struct Published {
 }
 
 /// `firmware/sources.yaml`.
-static SOURCES: LazyLock<Sources> = LazyLock::new(|| {
+static SOURCES: LazyLock<SourceTable> = LazyLock::new(|| {
     yaml_serde::from_str(include_str!("../../firmware/sources.yaml")).expect("a test reads the sources")
 });
 

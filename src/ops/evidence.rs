@@ -257,6 +257,17 @@ mod tests {
     const PRO2: &str = "firmware with the ident Scooter_MiP2_V0";
 
     #[test]
+    fn the_boards_own_serial_number_typed_again_speaks_for_its_scooter_and_against_no_other() {
+        let serial = Serial::parse("21886/00012345", "#####/########").unwrap();
+        let block = DataBlock::template().with_uid(Uid([1, 2, 3])).with_serial(serial);
+        let (block, flash) = (Some((block, DataSource::Flash)), None);
+        let contents = Contents { flash, block, other_map: None, strangers: vec![], passed_over: None };
+        let typed = |asked| contents.evidence(Target::builtin(asked).unwrap(), Some(serial));
+        assert_eq!(typed("pro"), of(&[], &[], &[PRO]));
+        assert_eq!(typed("pro2"), of(&[], &[], &[]));
+    }
+
+    #[test]
     fn firmware_and_serial_of_one_scooter_speak_for_it_and_against_every_other() {
         let board = |asked| evidence(Some(ident("Scooter_MiP2_V0")), "26354/00012345", asked);
         let found = [PRO2, "the serial number 26354/00012345"];

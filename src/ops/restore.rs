@@ -85,7 +85,7 @@ pub fn restore(
 }
 
 /// Everything that is decided before anything is changed.
-struct Decided {
+struct RestoreDecision {
     status: Status,
     contents: Contents,
     change: Change<'static>,
@@ -98,7 +98,7 @@ fn decide<'p>(
     consent: Option<EraseConsent>,
     backups: &BackupStore,
     forced: &[String],
-) -> Result<(Board<'p>, Decided), Error> {
+) -> Result<(Board<'p>, RestoreDecision), Error> {
     let (target, scooters) = (file.target, file.scooters());
     if let Some(block) = file.block() {
         job.known.writes(block, None);
@@ -128,7 +128,7 @@ fn decide<'p>(
         if backups.saves() {
             contents.confirm(&mut board, &change)?;
         }
-        Ok((board, Decided { status, contents, change }))
+        Ok((board, RestoreDecision { status, contents, change }))
     })?;
     if let Some(block) = file.block() {
         job.known.writes(block, Some(DataSource::File));
@@ -145,7 +145,7 @@ fn put_back<'p>(
     file: &RestoreFile,
     backups: &BackupStore,
     board: Board<'p>,
-    Decided { status, contents, change }: &Decided,
+    RestoreDecision { status, contents, change }: &RestoreDecision,
 ) -> Result<OptionBytes, Error> {
     let uid = board.uid;
     if change.is_empty() {

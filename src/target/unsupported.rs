@@ -10,14 +10,14 @@ use crate::block::Serial;
 /// Names and serial numbers of scooters that are not supported.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Unsupported {
+pub(super) struct UnsupportedFamilies {
     /// How serial numbers begin, and the family of scooters that has them.
     serials: BTreeMap<String, String>,
     pub(super) makers: Vec<String>,
     pub(super) names: Vec<String>,
 }
 
-pub(super) static UNSUPPORTED: LazyLock<Unsupported> = LazyLock::new(|| {
+pub(super) static UNSUPPORTED: LazyLock<UnsupportedFamilies> = LazyLock::new(|| {
     yaml_serde::from_str(include_str!("../../targets/unsupported.yaml")).expect("a test reads the names")
 });
 
