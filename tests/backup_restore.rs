@@ -158,6 +158,31 @@ fn a_restore_goes_on_after_a_loss_while_it_writes_the_option_bytes() {
     }
 }
 
+/// Without consent to an erase, nothing is erased to get on: the loss ends the run, and flash is right.
+#[test]
+fn a_restore_without_consent_loses_nothing_if_contact_is_lost_while_it_writes_the_option_bytes() {
+    for trigger in [Trigger::OptionErase(1), Trigger::OptionProgram(1), Trigger::OptionProgram(8)] {
+        let (board, setup) = Setup::scenario(Scenario::Open);
+        let path = setup.folder.path().join("board.json");
+        setup.run(|job| ops::backup(job, &path)).unwrap();
+        let expected = (board.flash(), board.option_bytes());
+        let mut values = OptionBytes(board.option_bytes()).values();
+        values[2] = 0x12;
+        board.put_option_bytes(OptionBytes::from_values(values).0);
+        let armed = board.inject(Fault { trigger, kind: FaultKind::Error });
+        let done = setup.run(|job| ops::restore(job, &path, None, &BackupStore::none(), &[]));
+        assert!(armed.fired());
+        match done {
+            Ok(report) => assert!(report.verified && report.options_written),
+            Err(ended) => assert_eq!((ended.exit(), ended.board()), (Exit::Flash, BoardState::Partial), "{ended}"),
+        }
+        assert!(board.flash() == expected.0, "{trigger:?}");
+        let again = setup.run(|job| ops::restore(job, &path, Some(EraseConsent), &BackupStore::none(), &[]));
+        assert!(again.unwrap().verified);
+        assert_eq!((board.flash(), board.option_bytes()), expected, "{trigger:?}");
+    }
+}
+
 #[test]
 fn another_board_is_not_restored() {
     let (board, setup) = Setup::scenario(Scenario::Open);

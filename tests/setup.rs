@@ -58,10 +58,15 @@ impl fmt::Display for Ended {
     }
 }
 
-/// The end of a run that left the board in this state by its account. A success leaves nothing half done.
+/// The end of a run that left the board in this state by its account. A success leaves nothing half done, and nothing is
+/// reported as done to a board that is untouched.
 #[track_caller]
-fn ended<T>(done: Result<T, Error>, board: BoardState) -> Result<T, Ended> {
+fn ended<T>(done: Result<T, Error>, board: BoardState, known: &Known) -> Result<T, Ended> {
     assert!(done.is_err() || board != BoardState::Partial, "a success with a partly written board");
+    if board == BoardState::Untouched {
+        let reported = ops::Done { pages_skipped: 0, ..known.done.unwrap_or_default() };
+        assert_eq!(reported, ops::Done::default(), "done to a board that is untouched");
+    }
     done.map_err(|error| Ended { error, board })
 }
 
@@ -128,9 +133,7 @@ impl Setup {
 
     /// Runs a procedure as a newly started program would.
     pub(crate) fn run<T>(&self, work: impl FnOnce(&mut Job<'_>) -> Result<T, Error>) -> Result<T, Ended> {
-        let probes = self.probes();
-        let done = work(&mut Job::new(&probes, self.connect.clone(), &mut (), &mut Known::default()));
-        ended(done, probes.ledger().board())
+        self.run_to_state(work).0
     }
 
     /// The same, with what the board is by the run's account.
@@ -138,10 +141,10 @@ impl Setup {
         &self,
         work: impl FnOnce(&mut Job<'_>) -> Result<T, Error>,
     ) -> (Result<T, Ended>, BoardState) {
-        let probes = self.probes();
-        let done = work(&mut Job::new(&probes, self.connect.clone(), &mut (), &mut Known::default()));
+        let (probes, mut known) = (self.probes(), Known::default());
+        let done = work(&mut Job::new(&probes, self.connect.clone(), &mut (), &mut known));
         let board = probes.ledger().board();
-        (ended(done, board), board)
+        (ended(done, board, &known), board)
     }
 
     /// What the board is to hold: the images, and the data that it has.
@@ -200,7 +203,7 @@ impl Setup {
         let mut known = Known::default();
         let mut job = Job::new(&probes, self.connect.clone(), &mut told, &mut known);
         let done = work(&mut job);
-        (ended(done, probes.ledger().board()), told.0)
+        (ended(done, probes.ledger().board(), &known), told.0)
     }
 
     /// Locks the board; what flash holds is saved in the folder for backups.

@@ -180,7 +180,7 @@ pub enum Event {
     },
     /// A warning; see [`Warning`].
     Warning(Warning),
-    /// Everything is written and verified: contact is no longer needed.
+    /// Everything is written and verified: the user may let go of the wires.
     ContactFree,
 }
 

@@ -83,8 +83,9 @@ pub(super) fn set_options(
         return Ok(found);
     }
     job.known.protection = None;
-    job.known.done().options_written = true;
-    job.step(Step::Lock, |_| board.restore_options(&target.map, wanted))?;
+    let written = job.step(Step::Lock, |_| board.restore_options(&target.map, wanted));
+    job.known.done().options_written |= job.has_changed();
+    written?;
     job.probes.ledger().matches_plan();
     job.known.protection = Some(protection).filter(|_| !wanted.protects());
     Ok(wanted)
@@ -117,16 +118,24 @@ struct Run<'c> {
     erased: BTreeSet<u32>,
 }
 
-/// Notes which pages have been erased, and passes every event on.
+/// Notes what has been done, and passes every event on.
 struct Noting<'a> {
     erased: &'a mut BTreeSet<u32>,
+    /// How many pages were erased, and how many bytes of flash lie behind.
+    pages: u32,
+    bytes: u64,
     progress: &'a mut dyn Progress,
 }
 
 impl Progress for Noting<'_> {
     fn on(&mut self, event: Event) {
-        if let Event::Page { address, state: PageState::Erased } = event {
-            self.erased.insert(address);
+        match event {
+            Event::Page { address, state: PageState::Erased } => {
+                self.erased.insert(address);
+                self.pages += 1;
+            }
+            Event::Advanced { done_bytes, .. } => self.bytes = done_bytes,
+            _ => {}
         }
         self.progress.on(event);
     }
@@ -193,16 +202,23 @@ impl Run<'_> {
         if work.is_empty() {
             job.skip(Step::Program);
         } else {
-            job.known.done().pages_erased += work.erases();
-            job.known.done().bytes_programmed += work.programmed_bytes();
             self.begun = true;
             // Those that will be erased are not until that is seen.
             for page in work.pages.iter().filter(|page| page.before == PageBefore::Used) {
                 self.erased.remove(&page.address);
             }
+            let mut done = (work.erases(), work.programmed_bytes());
             let programmed = job.step(Step::Program, |progress| {
-                board.program(&target.map, &work.pages, &mut Noting { erased: &mut self.erased, progress })
+                let mut noting = Noting { erased: &mut self.erased, pages: 0, bytes: 0, progress };
+                let programmed = board.program(&target.map, &work.pages, &mut noting);
+                if programmed.is_err() {
+                    // As much of it as is known.
+                    done = (noting.pages, done.1.min(noting.bytes as u32));
+                }
+                programmed
             });
+            job.known.done().pages_erased += done.0;
+            job.known.done().bytes_programmed += done.1;
             match programmed {
                 // The page did not become blank. Which bits of it did not is found out by reading it back.
                 Err(error) if error.is_unerased() => {}

@@ -65,7 +65,7 @@ pub struct FlashReport {
     pub speed_khz: u32,
     /// Milliseconds for all of it.
     pub took_ms: u64,
-    /// Milliseconds from first contact until the wires were not needed any more.
+    /// Milliseconds from the first contact until the user could let go of the wires.
     pub contact_ms: u64,
     /// The whole flash as planned, 0xFF wherever nothing is planned.
     #[serde(skip)]

@@ -111,7 +111,7 @@ impl<'a> Job<'a> {
         self.probes.timer().now()
     }
 
-    /// The wires are no longer needed.
+    /// The user may let go of the wires.
     pub(super) fn free_contact(&mut self) {
         let now = self.now();
         self.known.free(now);
@@ -177,10 +177,14 @@ impl<'a> Job<'a> {
         reached.map_err(|error| self.ended(if error.is_about_reaching() { lost } else { error }))
     }
 
+    /// Whether the board may have been changed.
+    pub(super) fn has_changed(&self) -> bool {
+        self.probes.ledger().board() != BoardState::Untouched
+    }
+
     /// The failure that ends the work. One to reach a board is another matter once it has been changed.
     fn ended(&self, error: board::Error) -> Error {
-        let changed = self.probes.ledger().board() != BoardState::Untouched;
-        if changed && error.is_about_reaching() { Error::Lost(error) } else { Error::Board(error) }
+        if self.has_changed() && error.is_about_reaching() { Error::Lost(error) } else { Error::Board(error) }
     }
 }
 

@@ -30,7 +30,7 @@ impl From<&Board<'_>> for Reached {
     }
 }
 
-/// What was done to the board, over all tries.
+/// What was done to the board, over all tries. After a failure that includes what may have been done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Done {
     /// Whether the chip was erased as a whole, to unlock it.
@@ -98,7 +98,7 @@ pub struct Known {
     /// Milliseconds for all of it, up to the failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub took_ms: Option<u64>,
-    /// Milliseconds from the first contact until the wires were no longer needed, or until the failure.
+    /// Milliseconds from the first contact until the user could let go of the wires, or until the failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contact_ms: Option<u64>,
     /// When the board was reached, on the job's clock.
@@ -144,7 +144,7 @@ impl Known {
         self.contact.get_or_insert(now);
     }
 
-    /// The wires are no longer needed.
+    /// The user may let go of the wires.
     pub(super) fn free(&mut self, now: Duration) {
         self.contact_ms = self.contact.map(|contact| millis(now.saturating_sub(contact)));
     }

@@ -20,12 +20,16 @@ pub(super) fn remove<'p>(
     consent: EraseConsent,
 ) -> Result<(Board<'p>, Erasure), Error> {
     job.check_contact(&mut board)?;
-    job.known.done().options_written = true;
-    job.known.done().mass_erased |= protection == Protection::Read;
     job.known.protection = None;
     let unlock =
         |progress: &mut dyn Progress| board.remove_protection(&target.map, protection, user, consent, progress);
-    let (mut board, erasure) = job.step(Step::Unlock, unlock)?;
+    let removed = job.step(Step::Unlock, unlock);
+    // After a loss of contact it counts as done, unless nothing has begun.
+    if job.has_changed() {
+        job.known.done().options_written = true;
+        job.known.done().mass_erased |= protection == Protection::Read;
+    }
+    let (mut board, erasure) = removed?;
     job.known.protection = Some(Protection::None);
     job.known.done().mass_erased |= erasure == Erasure::Everything;
     if board.chip.flash_kib.is_none() {
@@ -58,13 +62,16 @@ pub(super) fn set<'p>(
         return Ok(Protection::Read);
     }
     let target = Target::for_chip(board.chip.flash_kib);
-    job.known.done().options_written = true;
     job.known.protection = None;
-    let protection = job.step(Step::Lock, |_| {
+    let set = job.step(Step::Lock, |_| {
         board.set_protection(&target.map, options)?;
         board.reset_and_halt()?;
         board.status().map(|status| status.protection)
-    })?;
+    });
+    if job.has_changed() {
+        job.known.done().options_written = true;
+    }
+    let protection = set?;
     job.known.protection = Some(protection);
     job.progress.on(board.event(protection));
     if protection == Protection::None {

@@ -93,10 +93,13 @@ fn open<'p>(
     pages.plan(job.progress, obstacle.is_some_and(Obstacle::erases), &Work::default());
     match obstacle {
         None if watchdog == Watchdog::Software && status.option_bytes.user() != user => {
-            job.known.done().options_written = true;
             job.known.protection = None;
             let options = status.option_bytes.with_user(user);
-            job.step(Step::Unlock, |_| board.restore_options(&target.map, options))?;
+            let written = job.step(Step::Unlock, |_| board.restore_options(&target.map, options));
+            if job.has_changed() {
+                job.known.done().options_written = true;
+            }
+            written?;
             job.known.protection = Some(status.protection);
             job.step(Step::Reset, |_| board.reset())?;
         }

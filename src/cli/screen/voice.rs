@@ -23,7 +23,7 @@ pub(crate) trait Voice {
     /// The current step ended; `how` stays on the screen.
     fn ended(&mut self, _step: Step, _how: &str) {}
 
-    /// Contact is no longer needed.
+    /// The user may let go of the wires.
     fn contact_free(&mut self) {}
 
     /// A message for a person, which may be coloured.
