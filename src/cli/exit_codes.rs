@@ -2,7 +2,9 @@
 
 pub(crate) use m365_drv::ops::Exit;
 
-/// One exit code: its number, its name in JSON, what it means, and what the board is after it.
+use super::args::command_line::CommandLine;
+
+/// One exit code: its number, its name in JSON, what it means, what the board is after it, and what to do.
 pub(crate) struct ExitRow {
     pub(crate) exit: Exit,
     pub(crate) code: u8,
@@ -14,6 +16,8 @@ pub(crate) struct ExitRow {
     pub(crate) causes: &'static [&'static str],
     /// What to do about it, in sentences.
     pub(crate) advice: &'static str,
+    /// The next command to type, if the error itself does not tell a better one.
+    pub(crate) next: fn(&CommandLine) -> Option<String>,
 }
 
 impl ExitRow {
@@ -29,6 +33,29 @@ const UNCHANGED: &str = "unchanged";
 /// What is known of the board if it depends on when the run ended.
 const DEPENDS: &str = "see the `board:` line at the end of the run";
 
+/// The options that tell which board is used and how it is reached.
+pub(crate) const TO_BOARD: [&str; 5] = ["--simulate", "--probe", "--speed", "--connect", "--wait"];
+
+/// If there is no command that helps.
+const NOTHING: fn(&CommandLine) -> Option<String> = |_| None;
+
+/// For what the same command finishes.
+const AGAIN: fn(&CommandLine) -> Option<String> = |typed| Some(typed.again(&[]));
+
+/// For what is wrong on the command line: the help of the command.
+const HELP: fn(&CommandLine) -> Option<String> = |typed| {
+    Some(match typed.command.as_deref() {
+        // Without a topic it lists them.
+        Some(command @ "explain") => format!("m365-drv {command}"),
+        Some("image check") => "m365-drv image show FILE".to_owned(),
+        Some(command) => format!("m365-drv {command} --help"),
+        None => "m365-drv --help".to_owned(),
+    })
+};
+
+/// For what is wrong with the probes: all of them, with their problems.
+const PROBES: fn(&CommandLine) -> Option<String> = |typed| Some(typed.other(&["probes"], &["--simulate"]));
+
 /// All exit codes, in the order of their numbers.
 pub(crate) static TABLE: [ExitRow; 17] = [
     ExitRow {
@@ -40,6 +67,7 @@ pub(crate) static TABLE: [ExitRow; 17] = [
         causes: &["After `flash`, unless it was a dry run: every planned byte was read back after the last write and \
                    is correct."],
         advice: "",
+        next: NOTHING,
     },
     ExitRow {
         exit: Exit::Internal,
@@ -55,6 +83,10 @@ pub(crate) static TABLE: [ExitRow; 17] = [
         ],
         advice: "If a file could not be written, free some disk space and run the same command again. Otherwise run it \
              with `--log-file m365-drv.log` and send that file with your report.",
+        next: |typed| {
+            let log = ["--log-file", "m365-drv.log"];
+            (!typed.has(log[0])).then(|| typed.again(&log))
+        },
     },
     ExitRow {
         exit: Exit::Usage,
@@ -70,6 +102,7 @@ pub(crate) static TABLE: [ExitRow; 17] = [
             "The topic given to `explain` is unknown.",
         ],
         advice: "`m365-drv --help` lists the commands, `m365-drv COMMAND --help` the options of one.",
+        next: HELP,
     },
     ExitRow {
         exit: Exit::Consent,
@@ -82,6 +115,7 @@ pub(crate) static TABLE: [ExitRow; 17] = [
             "The chip is write-protected, or an earlier unlock was interrupted: unlocking rewrites its option bytes.",
         ],
         advice: "`m365-drv info` shows serial number and mileage if they can be read. If they cannot, write them down from the sticker and the app first: unlocking a read-protected chip erases them. Then run the same command with `--erase-all`.",
+        next: |typed| Some(typed.again(&["--erase-all"])),
     },
     ExitRow {
         exit: Exit::NoProbe,
@@ -96,6 +130,7 @@ pub(crate) static TABLE: [ExitRow; 17] = [
         ],
         advice: "Plug in an ST-Link, J-Link or CMSIS-DAP probe; `m365-drv probes` lists those found. If there are \
              several, choose one: `--probe SERIAL`, or `--probe usb:BUS-PORT` if it has no serial number.",
+        next: PROBES,
     },
     ExitRow {
         exit: Exit::ProbeAccess,
@@ -113,6 +148,7 @@ pub(crate) static TABLE: [ExitRow; 17] = [
             "The driver could not open the probe for another reason, which the message gives.",
         ],
         advice: "`m365-drv probes` shows what is wrong with each probe and how to fix it.",
+        next: PROBES,
     },
     ExitRow {
         exit: Exit::NoContact,
@@ -129,6 +165,9 @@ pub(crate) static TABLE: [ExitRow; 17] = [
         ],
         advice: "See `m365-drv explain wiring`, then run the same command with `--wait` and move the wires until the board \
              answers. If it never does, touch the NRST end of the reset capacitor to GND for a moment.",
+        next: |typed| {
+            Some(if typed.has("--wait") { "m365-drv explain wiring".to_owned() } else { typed.again(&["--wait"]) })
+        },
     },
     ExitRow {
         exit: Exit::WrongBoard,
@@ -146,6 +185,10 @@ pub(crate) static TABLE: [ExitRow; 17] = [
         advice: "`m365-drv info` shows which chip answers and what is on the board. The probe belongs on the motor \
              controller, not on the dashboard. To turn the board into another scooter on purpose, add `--force \
              other-scooter`.",
+        next: |typed| match typed.command.as_deref() {
+            Some("info") => Some("m365-drv explain wrong-board".to_owned()),
+            _ => Some(typed.other(&["info"], &TO_BOARD)),
+        },
     },
     ExitRow {
         exit: Exit::Image,
@@ -164,6 +207,7 @@ pub(crate) static TABLE: [ExitRow; 17] = [
         ],
         advice: "`m365-drv image show FILE` shows what a file is and which checks (gates) it fails. To override one that \
              you know to be wrong: `--force GATE`. Give a missing image with `--boot`, `--drv` or `--firmware`.",
+        next: HELP,
     },
     ExitRow {
         exit: Exit::Data,
@@ -183,6 +227,7 @@ pub(crate) static TABLE: [ExitRow; 17] = [
         ],
         advice: "Give what is missing: `--serial`, as on the sticker of the scooter, and `--km`, its total mileage. Or \
              give a saved data block: `--data FILE`.",
+        next: HELP,
     },
     ExitRow {
         exit: Exit::Backup,
@@ -198,6 +243,10 @@ pub(crate) static TABLE: [ExitRow; 17] = [
         ],
         advice: "Give another place: `--backup FILE`. If you already have a backup: `--no-backup`. If the \
                          file to restore has no flash, use its data block: `m365-drv flash SCOOTER --data FILE`.",
+        next: |typed| match typed.command.as_deref() {
+            Some("flash" | "unlock" | "restore" | "lock") => Some(typed.again_with("--backup", "FILE")),
+            _ => Some("m365-drv explain backup".to_owned()),
+        },
     },
     ExitRow {
         exit: Exit::Flash,
@@ -215,6 +264,7 @@ pub(crate) static TABLE: [ExitRow; 17] = [
              time.",
         ],
         advice: "Check the supply, power-cycle the board and run the same command again: it skips what is already correct.",
+        next: AGAIN,
     },
     ExitRow {
         exit: Exit::Verify,
@@ -231,6 +281,10 @@ pub(crate) static TABLE: [ExitRow; 17] = [
         advice: "If bytes differ after `flash`, run the same command again; after `verify`, `m365-drv flash` writes what \
              differs. If the firmware does not start, power-cycle the board; if that does not help, flash another DRV \
              image. If it keeps resetting because the option bytes start the watchdog, add `--software-watchdog`.",
+        next: |typed| match typed.command.as_deref() {
+            Some("verify") => Some(typed.as_command("flash")),
+            _ => AGAIN(typed),
+        },
     },
     ExitRow {
         exit: Exit::LinkLost,
@@ -248,6 +302,7 @@ pub(crate) static TABLE: [ExitRow; 17] = [
         ],
         advice: "Fix the wires and run the same command again. The program reconnects by itself for a few \
                            seconds; with `--wait` it keeps trying.",
+        next: AGAIN,
     },
     ExitRow {
         exit: Exit::Locked,
@@ -258,6 +313,7 @@ pub(crate) static TABLE: [ExitRow; 17] = [
         causes: &["The chip is read-protected: its flash cannot be read until it is unlocked, which erases it."],
         advice: "`m365-drv info` shows what can be read of a locked board. `m365-drv flash` saves serial number and \
              mileage first if they can be read, unlocks the chip (`--erase-all`), writes it and verifies it.",
+        next: |typed| Some(typed.other(&["info"], &TO_BOARD)),
     },
     ExitRow {
         exit: Exit::Output,
@@ -272,6 +328,7 @@ pub(crate) static TABLE: [ExitRow; 17] = [
         ],
         advice: "Free some disk space, or run it without `| head`. `m365-drv info` and `m365-drv verify` show the result \
              again.",
+        next: NOTHING,
     },
     ExitRow {
         exit: Exit::Interrupted,
@@ -281,6 +338,7 @@ pub(crate) static TABLE: [ExitRow; 17] = [
         board: DEPENDS,
         causes: &["You stopped it."],
         advice: "Run the same command again: it skips what is already correct.",
+        next: AGAIN,
     },
 ];
 

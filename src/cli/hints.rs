@@ -1,4 +1,4 @@
-//! The next command to type after each failure. It is chosen here and nowhere else.
+//! The next command to type after each failure: by the error if it tells one, else by the exit code.
 
 use std::{borrow::Cow, path::Path};
 
@@ -12,15 +12,13 @@ use m365_drv::{
 use super::{
     args::command_line::CommandLine,
     exit::{self, Exit},
+    exit_codes::{ExitRow, TO_BOARD},
     probe_fixes::{self, System},
 };
 
-/// The options that tell which board is used and how it is reached.
-const TO_BOARD: [&str; 5] = ["--simulate", "--probe", "--speed", "--connect", "--wait"];
-
 /// The next command after a run that ended like this; `None` if there is none.
 pub(crate) fn next(exit: Exit, error: Option<&anyhow::Error>, typed: &CommandLine) -> Option<String> {
-    error.and_then(|error| for_error(error, typed)).or_else(|| for_exit(exit, typed))
+    error.and_then(|error| for_error(error, typed)).or_else(|| (ExitRow::of(exit).next)(typed))
 }
 
 /// The next command if the error itself is more precise than its exit code.
@@ -149,35 +147,6 @@ fn option_of(kind: Kind) -> &'static str {
     if kind == Kind::Boot { "--boot" } else { "--drv" }
 }
 
-fn for_exit(exit: Exit, typed: &CommandLine) -> Option<String> {
-    let command = typed.command.as_deref();
-    Some(match exit {
-        // What can be typed depends on where the report was to go.
-        Exit::Ok | Exit::Output => return None,
-        Exit::Internal if typed.has("--log-file") => return None,
-        Exit::Internal => typed.again(&["--log-file", "m365-drv.log"]),
-        Exit::Usage | Exit::Data | Exit::Image => match command {
-            // Without a topic it lists them.
-            Some(command @ "explain") => format!("m365-drv {command}"),
-            Some("image check") => "m365-drv image show FILE".to_owned(),
-            Some(command) => format!("m365-drv {command} --help"),
-            None => "m365-drv --help".to_owned(),
-        },
-        Exit::Consent => typed.again(&["--erase-all"]),
-        Exit::NoProbe | Exit::ProbeAccess => typed.other(&["probes"], &["--simulate"]),
-        Exit::NoContact if typed.has("--wait") => "m365-drv explain wiring".to_owned(),
-        Exit::NoContact => typed.again(&["--wait"]),
-        Exit::WrongBoard if command == Some("info") => "m365-drv explain wrong-board".to_owned(),
-        Exit::WrongBoard | Exit::Locked => typed.other(&["info"], &TO_BOARD),
-        Exit::Backup if matches!(command, Some("flash" | "unlock" | "restore" | "lock")) => {
-            typed.again_with("--backup", "FILE")
-        }
-        Exit::Backup => "m365-drv explain backup".to_owned(),
-        Exit::Verify if command == Some("verify") => typed.as_command("flash"),
-        Exit::Flash | Exit::Verify | Exit::LinkLost | Exit::Interrupted => typed.again(&[]),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::ffi::OsString;
@@ -235,7 +204,7 @@ mod tests {
         let again = format!("{line} --software-watchdog");
         assert_eq!(next(&again, resetting), "m365-drv flash pro --drv FILE --software-watchdog");
         assert_eq!(next(line, Startup::Lockup), "m365-drv flash pro --drv FILE");
-        assert!(crate::cli::exit_codes::ExitRow::of(Exit::Verify).advice.contains("`--software-watchdog`"));
+        assert!(ExitRow::of(Exit::Verify).advice.contains("`--software-watchdog`"));
     }
 
     #[test]

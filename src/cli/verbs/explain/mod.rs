@@ -90,7 +90,7 @@ struct ExitPage {
 
 impl ExitPage {
     fn new(row: &ExitRow) -> Self {
-        let ExitRow { exit, code, name, meaning, board, advice, causes } = *row;
+        let ExitRow { exit, code, name, meaning, board, advice, causes, .. } = *row;
         Self { code, name, meaning, board, causes, next: advice, exit }
     }
 }
