@@ -78,7 +78,7 @@ fn a_board_locked_since_the_backup_is_restored_only_with_consent() {
     let error = restore(&setup, &path, None).unwrap_err();
     assert_eq!((error.exit(), error.board()), (Exit::Consent, BoardState::Untouched));
     assert!(setup.contents() == locked);
-    assert!(restore(&setup, &path, Some(EraseConsent)).unwrap().mass_erased);
+    assert!(restore(&setup, &path, Some(EraseConsent)).unwrap().done.mass_erased);
     assert_contents(&setup, &before);
 }
 
@@ -89,8 +89,8 @@ fn a_board_that_matches_the_backup_is_not_changed() {
         let path = backup(&setup);
         let report = restore(&setup, &path, None).unwrap();
         let counts = board.counts();
-        assert_eq!((report.pages_erased, report.bytes_programmed, counts.option_erases), (0, 0, 0));
-        assert_eq!((report.options_written, report.backup), (false, None));
+        assert_eq!((report.done.pages_erased, report.done.bytes_programmed, counts.option_erases), (0, 0, 0));
+        assert_eq!((report.done.options_written, report.backup), (false, None));
         assert_contents(&setup, &before);
     }
 }
@@ -151,7 +151,7 @@ fn a_restore_goes_on_after_a_loss_while_it_writes_the_option_bytes() {
             board.put_option_bytes(OptionBytes::from_values(values).0);
             let armed = board.inject(Fault { trigger, kind });
             let report = restore().unwrap_or_else(|error| panic!("{kind:?} at {trigger:?}: {error}"));
-            assert!(armed.fired() && report.verified && report.options_written);
+            assert!(armed.fired() && report.verified && report.done.options_written);
             assert_eq!((board.flash(), board.option_bytes()), expected, "{kind:?} at {trigger:?}");
             assert!(!board.is_halted());
         }
@@ -173,7 +173,7 @@ fn a_restore_without_consent_loses_nothing_if_contact_is_lost_while_it_writes_th
         let done = setup.run(|job| ops::restore(job, &path, None, &BackupStore::none(), &[]));
         assert!(armed.fired());
         match done {
-            Ok(report) => assert!(report.verified && report.options_written),
+            Ok(report) => assert!(report.verified && report.done.options_written),
             Err(ended) => assert_eq!((ended.exit(), ended.board()), (Exit::Flash, BoardState::Partial), "{ended}"),
         }
         assert!(board.flash() == expected.0, "{trigger:?}");
@@ -276,11 +276,11 @@ fn a_run_that_ends_after_the_mass_erase_loses_neither_serial_nor_mileage() {
         let live = live_block(&board);
         cut_after_the_mass_erase(&board, &setup);
         let report = setup.flash(&setup.request()).unwrap();
-        assert_eq!((report.data_source, report.serial), (DataSource::Backup, live.serial().unwrap()));
+        assert_eq!((report.planned.data_source, report.planned.serial), (DataSource::Backup, live.serial().unwrap()));
         assert_same(&board.flash(), &setup.expected_on_blank(live.as_bytes()));
         // The backup of the second run does not replace the data in flash.
         let report = setup.flash(&setup.request_for(Wanted { mileage: Some(mileage(1)), ..setup.wanted() })).unwrap();
-        assert_eq!(report.data_source, DataSource::Flash);
+        assert_eq!(report.planned.data_source, DataSource::Flash);
     }
 }
 
@@ -307,7 +307,7 @@ fn the_same_command_finishes_the_job_wherever_its_backup_is() {
         setup.flash(&request).unwrap_err();
         board.power_cycle();
         let report = setup.flash(&request).unwrap();
-        assert_eq!(report.data_source, DataSource::Backup);
+        assert_eq!(report.planned.data_source, DataSource::Backup);
         assert_same(&board.flash(), &setup.expected_on_blank(live.as_bytes()));
         assert_eq!(OptionBytes(board.option_bytes()).user(), 0xFD);
         if named {
@@ -326,7 +326,7 @@ fn a_block_that_was_half_saved_is_rescued_from_sram() {
     flash[0xF804..0xFA00].fill(0xFF);
     board.set_flash(&flash);
     let report = setup.flash(&setup.request()).unwrap();
-    assert_eq!(report.data_source, DataSource::Sram);
+    assert_eq!(report.planned.data_source, DataSource::Sram);
     assert_same(&board.flash()[0xF800..0xFA00], live.as_bytes());
 }
 
@@ -350,7 +350,7 @@ fn an_older_backup_does_not_replace_a_block_with_another_uid() {
     assert!(armed.fired());
     put(&foreign(1200));
     let report = setup.flash(&setup.request()).unwrap();
-    assert_eq!((report.data_source, report.mileage_m), (DataSource::Flash, mileage(1200)));
+    assert_eq!((report.planned.data_source, report.planned.mileage_m), (DataSource::Flash, mileage(1200)));
 }
 
 /// Puts the UID of another chip into the data block in flash.
@@ -365,7 +365,7 @@ fn put_foreign_uid(board: &SimBoard, mileage: Mileage) {
 /// What `flash` says on its way to a data block with the chip's own UID.
 fn told_of_the_uid(board: &SimBoard, setup: &Setup) -> Vec<(&'static str, String)> {
     let (report, told) = setup.run_told(|job| ops::flash(job, &setup.request()));
-    assert_eq!(DataBlock::parse(&board.flash()[0xF800..0xFA00]).unwrap().uid(), report.expect("the job").uid);
+    assert_eq!(DataBlock::parse(&board.flash()[0xF800..0xFA00]).unwrap().uid(), report.expect("the job").board.uid);
     told
 }
 
@@ -406,8 +406,8 @@ fn locking_a_finished_board_makes_a_backup_first() {
     setup.flash(&setup.request()).unwrap();
     let erases = board.counts().option_erases;
     let report = setup.flash(&FlashRequest { after: After::LockAndRun, ..setup.request() }).unwrap();
-    assert!(report.backup.is_some() && report.options_written);
-    assert_eq!((report.bytes_programmed, board.counts().option_erases), (0, erases + 1));
+    assert!(report.backup.is_some() && report.done.options_written);
+    assert_eq!((report.done.bytes_programmed, board.counts().option_erases), (0, erases + 1));
 }
 
 #[test]

@@ -86,7 +86,7 @@ fn a_chip_that_is_blank_throughout_is_programmed_as_it_is() {
     for scenario in [Scenario::New, Scenario::Locked] {
         let (board, setup) = Setup::scenario(scenario);
         let report = setup.flash(&setup.request_with_data()).expect("the job");
-        assert_eq!(report.pages_erased, 0, "{scenario}");
+        assert_eq!(report.done.pages_erased, 0, "{scenario}");
         assert!(board.counts().page_erases.iter().all(|erases| *erases == 0), "{scenario}");
     }
 }

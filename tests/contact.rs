@@ -56,7 +56,7 @@ fn a_board_that_answers_only_for_a_moment_is_told_from_one_that_never_does() {
 fn one_bad_moment_at_the_start_does_not_slow_down_the_whole_job() {
     let speeds = (FIRST_ANSWER..=70).map(|nth| {
         let (setup, _) = with_a_dropout(nth, Duration::from_millis(60));
-        (nth, setup.flash(&setup.request()).unwrap_or_else(|error| panic!("{nth}: {error}")).speed_khz)
+        (nth, setup.flash(&setup.request()).unwrap_or_else(|error| panic!("{nth}: {error}")).board.speed_khz)
     });
     let slow: Vec<_> = speeds.filter(|(_, speed)| *speed < 1800).collect();
     assert!(slow.is_empty(), "{slow:?}");
@@ -167,7 +167,7 @@ fn a_few_dropouts_of_a_millisecond_do_not_end_a_job() {
         for every in [40, 25, 10] {
             let setup = with_dropouts(gap, every);
             let report = setup.flash(&setup.request()).unwrap_or_else(|error| panic!("{gap:?}, {every}: {error}"));
-            assert!(report.verified && report.mass_erased);
+            assert!(report.verified && report.done.mass_erased);
 
             let setup = with_dropouts(gap, every);
             let (consent, backups) = (Some(EraseConsent), setup.request().backups);

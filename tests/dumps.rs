@@ -109,7 +109,11 @@ fn a_dump_in_any_form_is_put_back() {
         assert_eq!(OptionBytes(board.option_bytes()), options, "{form}");
         assert_eq!((report.verified, report.serial), (true, Some(setup.serial())), "{form}");
         let again = restore(&setup, &write(&setup, "dump", &bytes), None).expect(form);
-        assert_eq!((again.pages_erased, again.bytes_programmed, again.options_written), (0, 0, false), "{form}");
+        assert_eq!(
+            (again.done.pages_erased, again.done.bytes_programmed, again.done.options_written),
+            (0, 0, false),
+            "{form}"
+        );
         assert_eq!(board.violations(), [""; 0]);
     }
 }
@@ -140,7 +144,7 @@ fn a_dump_on_a_locked_board_needs_consent_and_keeps_what_was_there() {
     let Error::Consent { data, .. } = error.error else { panic!("{error}") };
     assert_eq!(data.written.map(|(serial, _)| serial), Some(setup.serial()));
     let report = restore(&setup, &path, Some(EraseConsent)).expect("a restore");
-    assert!(report.mass_erased && report.backup.is_some());
+    assert!(report.done.mass_erased && report.backup.is_some());
     assert_same(&board.flash(), &flash);
     assert!(!OptionBytes(board.option_bytes()).protects());
 }

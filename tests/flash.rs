@@ -40,14 +40,14 @@ pub(crate) fn assert_refused<T>(setup: &Setup, before: &Contents, result: Result
 pub(crate) fn programs_exactly_the_images_and_the_block(setup: &Setup) -> FlashReport {
     let report = setup.flash(&setup.request_with_data()).expect("the job");
     assert!(report.verified && report.startup.is_none());
-    assert_eq!((report.serial, report.mileage_m), (setup.serial(), mileage(1234)));
+    assert_eq!((report.planned.serial, report.planned.mileage_m), (setup.serial(), mileage(1234)));
     let contents = setup.contents();
-    assert_eq!(contents.uid, report.uid);
+    assert_eq!(contents.uid, report.board.uid);
     let flash = contents.flash.expect("flash can be read");
     let data = (setup.target.map.regions.data.start - setup.target.map.flash.start) as usize;
     let block = DataBlock::parse(&flash[data..data + 512]).expect("a data block");
-    assert_eq!((block.serial(), block.mileage(), block.uid()), (Some(setup.serial()), mileage(1234), report.uid));
-    if report.mass_erased {
+    assert_eq!((block.serial(), block.mileage(), block.uid()), (Some(setup.serial()), mileage(1234), report.board.uid));
+    if report.done.mass_erased {
         assert_same(&flash, &setup.expected_on_blank(block.as_bytes()));
     } else {
         assert_same(&flash, &setup.expected(&flash, block.as_bytes()));
@@ -60,8 +60,8 @@ pub(crate) fn programs_exactly_the_images_and_the_block(setup: &Setup) -> FlashR
 pub(crate) fn a_finished_board_is_left_alone(setup: &Setup) {
     let before = setup.contents();
     let report = setup.flash(&setup.request_with_data()).expect("the job");
-    assert_eq!((report.pages_erased, report.bytes_programmed, report.mass_erased), (0, 0, false));
-    assert_eq!((report.data_source, &report.backup), (DataSource::Flash, &None));
+    assert_eq!((report.done.pages_erased, report.done.bytes_programmed, report.done.mass_erased), (0, 0, false));
+    assert_eq!((report.planned.data_source, &report.backup), (DataSource::Flash, &None));
     assert!(report.verified && setup.contents() == before);
 }
 
@@ -70,7 +70,7 @@ pub(crate) fn one_changed_page_is_one_erase(setup: &Setup) {
     let before = setup.flash_contents();
     let request = setup.request_for(Wanted { mileage: Some(mileage(1235)), ..setup.wanted() });
     let report = setup.flash(&request).expect("the job");
-    assert_eq!((report.pages_erased, report.mass_erased), (1, false));
+    assert_eq!((report.done.pages_erased, report.done.mass_erased), (1, false));
     let data = (setup.target.map.regions.data.start - setup.target.map.flash.start) as usize;
     let block = DataBlock::parse(&before[data..data + 512]).expect("a data block").with_mileage(mileage(1235));
     assert_same(&setup.flash_contents(), &setup.expected(&before, block.as_bytes()));
@@ -81,7 +81,7 @@ pub(crate) fn a_preview_changes_nothing(setup: &Setup) {
     let before = setup.contents();
     let request = setup.request_for(Wanted { mileage: Some(mileage(7)), ..setup.wanted_with_data() });
     let report = setup.run(|job| ops::preview(job, &request)).expect("the preview");
-    assert_eq!(report.mileage_m, mileage(7));
+    assert_eq!(report.planned.mileage_m, mileage(7));
     assert!(report.would_program.bytes > 0);
     assert!(setup.contents() == before, "a preview changed the board");
 }
@@ -140,8 +140,8 @@ fn a_bricked_board_gets_exactly_the_images_and_the_block() {
     let block = hex::decode(vector["block_hex"].as_str().unwrap()).unwrap();
     assert_holds(&setup.contents(), &setup.expected_on_blank(&block), open_options(0xFF));
     assert_same(&report.image, &board.flash());
-    assert!(report.mass_erased && report.backup.is_none());
-    assert_eq!((report.data_source, report.pages_erased), (DataSource::Template, 0));
+    assert!(report.done.mass_erased && report.backup.is_none());
+    assert_eq!((report.planned.data_source, report.done.pages_erased), (DataSource::Template, 0));
     assert_eq!(board.violations(), [""; 0]);
 }
 
@@ -171,7 +171,7 @@ fn a_locked_board_keeps_its_serial_mileage_and_settings() {
     let (board, setup) = Setup::scenario(Scenario::Locked);
     let live = live_block(&board);
     let report = setup.flash(&setup.request()).unwrap();
-    assert_eq!((report.data_source, report.mileage_m.metres()), (DataSource::Sram, sim::MILEAGE_M));
+    assert_eq!((report.planned.data_source, report.planned.mileage_m.metres()), (DataSource::Sram, sim::MILEAGE_M));
     assert_holds(&setup.contents(), &setup.expected_on_blank(live.as_bytes()), open_options(0xFF));
 }
 
@@ -200,7 +200,7 @@ fn a_board_without_a_block_gets_the_block_from_a_file() {
     let foreign = setup.fresh_block(Uid([1, 2, 3]));
     let request = setup.request_for(Wanted { data: Some(foreign), ..setup.wanted() });
     let report = setup.flash(&request).unwrap();
-    assert_eq!(report.data_source, DataSource::File);
+    assert_eq!(report.planned.data_source, DataSource::File);
     let block = setup.fresh_block(Uid(board.uid()));
     assert_same(&board.flash(), &setup.expected_on_blank(block.as_bytes()));
 }
@@ -279,11 +279,12 @@ fn a_preview_of_any_board_changes_nothing() {
         let request = FlashRequest { consent: None, ..setup.request_with_data() };
         let foreseen = setup.run(|job| ops::preview(job, &request)).unwrap();
         let done = setup.flash(&setup.request_with_data()).unwrap();
-        let erased = WouldErase { whole_chip: done.mass_erased, pages: done.pages_erased };
-        let programmed = WouldProgram { bytes: done.bytes_programmed, pages_already_correct: done.pages_skipped };
+        let erased = WouldErase { whole_chip: done.done.mass_erased, pages: done.done.pages_erased };
+        let programmed =
+            WouldProgram { bytes: done.done.bytes_programmed, pages_already_correct: done.done.pages_skipped };
         assert_eq!((foreseen.would_erase, foreseen.would_program), (erased, programmed), "{scenario}");
         assert_same(&foreseen.image, &done.image);
-        assert_eq!(board.counts().half_words_programmed * 2, u64::from(done.bytes_programmed), "{scenario}");
+        assert_eq!(board.counts().half_words_programmed * 2, u64::from(done.done.bytes_programmed), "{scenario}");
     }
 }
 
@@ -329,7 +330,7 @@ fn write_protected_pages_are_freed_and_the_rest_is_not_erased() {
     setup.drv = app_changed_at(&[0x3000]);
     let request = setup.request_for(Wanted { mileage: Some(mileage(5)), ..setup.wanted() });
     let report = setup.flash(&request).unwrap();
-    assert_eq!((report.mass_erased, report.pages_erased), (false, 2));
+    assert_eq!((report.done.mass_erased, report.done.pages_erased), (false, 2));
     assert_eq!(board.counts().mass_erases, 0);
     let block = DataBlock::parse(&before[0xF800..0xFA00]).unwrap().with_mileage(mileage(5));
     assert_same(&board.flash(), &setup.expected(&before, block.as_bytes()));
@@ -352,7 +353,7 @@ fn one_changed_page_of_the_firmware_is_one_erase_and_one_page_programmed() {
     setup.drv = app_changed_at(&[0x2345]);
     let request = FlashRequest { consent: None, ..setup.request() };
     let report = setup.flash(&request).unwrap();
-    assert_eq!((report.pages_erased, report.bytes_programmed), (1, 1024));
+    assert_eq!((report.done.pages_erased, report.done.bytes_programmed), (1, 1024));
     let counts = board.counts();
     assert_eq!((counts.page_erases.iter().sum::<u32>(), counts.half_words_programmed), (1, 512));
     assert_same(&board.flash(), &setup.expected(&before, &before[0xF800..0xFA00]));
@@ -363,7 +364,7 @@ fn full_programs_every_page_even_if_it_is_already_correct() {
     let (board, setup) = Setup::scenario(Scenario::Open);
     let before = board.flash();
     let report = setup.flash(&FlashRequest { extent: Extent::Everything, ..setup.request() }).unwrap();
-    assert_eq!((report.pages_erased, report.pages_skipped), (1 + 16 + 1, 0));
+    assert_eq!((report.done.pages_erased, report.done.pages_skipped), (1 + 16 + 1, 0));
     assert_same(&board.flash(), &before);
 }
 
@@ -373,7 +374,7 @@ fn parts_that_are_not_given_stay_if_they_are_known() {
     let before = board.flash();
     let request = setup.request_for(Wanted { boot: &[], drv: &[], mileage: Some(mileage(9)), ..setup.wanted() });
     let report = setup.flash(&request).unwrap();
-    assert_eq!(report.pages_erased, 1);
+    assert_eq!(report.done.pages_erased, 1);
     let block = DataBlock::parse(&before[0xF800..0xFA00]).unwrap().with_mileage(mileage(9));
     assert_same(&board.flash(), &setup.expected(&before, block.as_bytes()));
 
@@ -456,7 +457,7 @@ fn flashes_watched_boards(mass_erase: Duration) {
         board.set_option_bytes(OptionBytes::from_values([0, 0xFE, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]).0);
         board.set_erase_times(Duration::from_millis(40), mass_erase);
         let report = setup.flash(&setup.request_with_data()).unwrap();
-        assert!(report.verified && report.mass_erased, "{scenario}");
+        assert!(report.verified && report.done.mass_erased, "{scenario}");
         let flash = board.flash();
         assert_holds(&setup.contents(), &setup.expected_on_blank(&flash[0xF800..0xFA00]), open_options(0xFE));
         assert_eq!(board.violations(), [""; 0], "{scenario}");
@@ -534,7 +535,7 @@ fn the_program_waits_for_a_power_cycle_if_the_chip_needs_one() {
     let cut = FaultKind::PowerLost { returns_after: Some(Duration::from_millis(300)) };
     let armed = board.inject(Fault { trigger: Trigger::At(board.counts().time + Duration::from_secs(20)), kind: cut });
     let report = setup.flash(&setup.request()).unwrap();
-    assert!(armed.fired() && report.mass_erased);
+    assert!(armed.fired() && report.done.mass_erased);
     assert_holds(&setup.contents(), &setup.expected_on_blank(live.as_bytes()), open_options(0xFF));
 }
 
@@ -547,7 +548,7 @@ fn a_missing_power_cycle_is_reported_and_the_next_run_finishes() {
     let Error::Board(BoardError::NoPowerCycle { .. }) = error.error else { panic!("{error:?}") };
     board.power_cycle();
     let report = setup.flash(&setup.request()).unwrap();
-    assert_eq!(report.data_source, DataSource::Backup);
+    assert_eq!(report.planned.data_source, DataSource::Backup);
     assert_holds(&setup.contents(), &setup.expected_on_blank(live.as_bytes()), open_options(0xFF));
 }
 

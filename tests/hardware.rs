@@ -70,7 +70,7 @@ fn relay() -> Option<Box<Relay>> {
 
 /// The serial number and mileage in a report.
 fn identity(report: &FlashReport) -> (Serial, Mileage) {
-    (report.serial, report.mileage_m)
+    (report.planned.serial, report.planned.mileage_m)
 }
 
 #[test]

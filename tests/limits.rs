@@ -100,7 +100,7 @@ fn a_chip_that_is_about_to_be_protected_is_erased_only_with_consent() {
     assert!(foreseen.would_erase.whole_chip);
     assert_eq!(foreseen.needs, Some(Obstacle::AboutToBeReadProtected));
     let report = setup.flash(&setup.request()).unwrap();
-    assert!(report.mass_erased && report.options_written);
+    assert!(report.done.mass_erased && report.done.options_written);
     assert_eq!(board.counts().mass_erases, 1);
 }
 

@@ -56,7 +56,7 @@ fn a_chip_may_take_seconds_for_an_erase() {
         let (board, setup) = with_other_firmware();
         board.set_erase_times(erase, erase);
         let report = setup.flash(&setup.request()).unwrap_or_else(|error| panic!("{erase:?}: {error}"));
-        assert!(report.verified && report.pages_erased > 10);
+        assert!(report.verified && report.done.pages_erased > 10);
         assert_eq!(report.reconnects, 0);
     }
 }

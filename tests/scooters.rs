@@ -52,7 +52,7 @@ fn a_locked_board_is_known_by_its_live_serial() {
     let serial = live_block(&board).serial();
     let (report, told) = setup.run_told(|job| ops::flash(job, &forced));
     let report = report.expect("the job");
-    assert_eq!(Some(report.serial), serial);
+    assert_eq!(Some(report.planned.serial), serial);
     let forced = format!("a check failed and was overridden: {OTHER_SCOOTER}: {words}");
     assert_eq!(told, [("forced-gate", forced)]);
     assert_eq!((report.forced.len(), report.forced[0].gate), (1, OTHER_SCOOTER));
@@ -96,7 +96,7 @@ fn a_serial_of_another_scooter_is_named_when_it_is_given() {
     let in_a_file = setup.request_for(Wanted { data: Some(block), ..setup.wanted() });
     for request in [typed, in_a_file] {
         let (report, told) = setup.run_told(|job| ops::flash(job, &request));
-        assert_eq!((report.expect("the job").serial, &told[..]), (pros, &expected[..]));
+        assert_eq!((report.expect("the job").planned.serial, &told[..]), (pros, &expected[..]));
         let (report, told) = setup.run_told(|job| ops::verify(job, &request.wanted, &request.backups));
         report.expect("the same board");
         assert_eq!(told, expected);
@@ -174,6 +174,6 @@ fn a_scooter_is_added_by_its_description_alone() {
     assert_eq!(refused, Exit::Image);
     let request = setup.request_for(Wanted { forced: vec!["scooter".into()], ..setup.wanted_with_data() });
     let report = setup.flash(&request).expect("the job");
-    assert_eq!((report.scooter.as_str(), report.serial.to_string().as_str()), ("test", "TST/0123456789"));
-    assert_same(&setup.flash_contents(), &setup.expected_on_blank(setup.fresh_block(report.uid).as_bytes()));
+    assert_eq!((report.scooter.as_str(), report.planned.serial.to_string().as_str()), ("test", "TST/0123456789"));
+    assert_same(&setup.flash_contents(), &setup.expected_on_blank(setup.fresh_block(report.board.uid).as_bytes()));
 }

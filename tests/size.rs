@@ -70,7 +70,8 @@ fn the_second_half_is_proved_before_it_is_relied_on() {
         let report = setup.flash(&setup.request_with_data()).expect("the job");
         let flash = board.flash();
         let block = &flash[0x1_C000..0x1_C200];
-        let expected = if report.mass_erased { setup.expected_on_blank(block) } else { setup.expected(&before, block) };
+        let expected =
+            if report.done.mass_erased { setup.expected_on_blank(block) } else { setup.expected(&before, block) };
         assert_same(&flash, &expected);
         assert_eq!(board.violations(), [""; 0], "{scenario}");
     }

@@ -47,12 +47,12 @@ fn the_watchdog_is_left_to_software_on_request() {
         let request = FlashRequest { watchdog: Watchdog::Software, ..setup.request() };
         let (report, told) = setup.run_told(|job| ops::flash(job, &request));
         let report = report.expect("the job");
-        assert!(report.verified && report.options_written && report.backup.is_some() && told.is_empty());
+        assert!(report.verified && report.done.options_written && report.backup.is_some() && told.is_empty());
         assert_eq!(board.option_bytes(), open_options(0xFF).0, "{scenario}");
         assert_eq!(board.violations(), [""; 0]);
         // Once is enough.
         let erases = board.counts().option_erases;
-        assert!(!setup.flash(&request).expect("the job").options_written);
+        assert!(!setup.flash(&request).expect("the job").done.options_written);
         assert_eq!(board.counts().option_erases, erases);
     }
 }

@@ -1,11 +1,10 @@
 //! `flash`: the whole job, from whatever the board is to a scooter that starts.
 
 use super::{
-    After, Change, Error, FlashPreview, FlashReport, FlashRequest, Job, change,
+    After, Change, Error, FlashPreview, FlashReport, FlashRequest, Job, Reached, change,
     events::Pages,
     goal::Sources,
     job::{or_resume, refused},
-    known::Reached,
     protection,
     watchdog::{self, Watchdog},
 };
@@ -84,7 +83,7 @@ fn carry_out<'p>(
 ) -> Result<Reached, Error> {
     let (uid, target) = (board.uid, change.goal.target);
     if let Some(obstacle) = change.needs_consent() {
-        let data = sources.contents.data_change(Some((sources.serial, sources.mileage)));
+        let data = sources.contents.data_change(Some((sources.planned.serial, sources.planned.mileage_m)));
         return Err(refused(board, Error::Consent { uid, obstacle, data }));
     }
     let board = if change.is_empty() {

@@ -4,51 +4,25 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{
-    Change, DataSource, Firmware, ForcedGate, Known, Obstacle, goal::Sources, known::Reached, report::some_path,
-};
-use crate::{
-    block::{Mileage, Serial, Uid},
-    board::{ChipKind, Startup},
-};
+use super::{Change, Done, ForcedGate, Known, Obstacle, Planned, Reached, goal::Sources, report::some_path};
+use crate::board::Startup;
 
 /// What `flash` did.
 #[derive(Debug, Clone, Serialize)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own in the report")]
 pub struct FlashReport {
     /// The scooter, by its name on the command line.
     pub scooter: String,
-    /// The kind of probe.
-    pub probe: String,
-    /// The chip.
-    pub chip: ChipKind,
-    /// The chip's UID.
-    pub uid: Uid,
-    /// The serial number written.
-    pub serial: Serial,
-    /// The mileage written, in metres.
-    pub mileage_m: Mileage,
-    /// Where the data block came from.
-    pub data_source: DataSource,
-    /// Whether the data block was left in SRAM by firmware that cannot start again: it was lost with the power.
-    #[serde(skip)]
-    pub left_in_sram: bool,
-    /// The bootloader on the board.
-    pub boot: Option<Firmware>,
-    /// The DRV firmware on the board.
-    pub drv: Option<Firmware>,
+    /// The board, and how it was reached at the end.
+    #[serde(flatten)]
+    pub board: Reached,
+    /// What was planned, and is on the board now.
+    #[serde(flatten)]
+    pub planned: Planned,
     /// The checks that failed and were overridden.
     pub forced: Vec<ForcedGate>,
-    /// Whether the chip was erased as a whole, to unlock it.
-    pub mass_erased: bool,
-    /// Whether the option bytes were written.
-    pub options_written: bool,
-    /// Pages erased one by one.
-    pub pages_erased: u32,
-    /// Pages that were already correct.
-    pub pages_skipped: u32,
-    /// Bytes programmed.
-    pub bytes_programmed: u32,
+    /// What was done to the board.
+    #[serde(flatten)]
+    pub done: Done,
     /// Whether every planned byte was read back and is correct.
     pub verified: bool,
     /// Always false: a preview has a report of its own.
@@ -61,8 +35,6 @@ pub struct FlashReport {
     /// The backup made before anything was erased.
     #[serde(serialize_with = "some_path")]
     pub backup: Option<PathBuf>,
-    /// SWD clock in kHz at the end.
-    pub speed_khz: u32,
     /// Milliseconds for all of it.
     pub took_ms: u64,
     /// Milliseconds from the first contact until the user could let go of the wires.
@@ -77,25 +49,12 @@ pub struct FlashReport {
 pub struct FlashPreview {
     /// The scooter, by its name on the command line.
     pub scooter: String,
-    /// The kind of probe.
-    pub probe: String,
-    /// The chip.
-    pub chip: ChipKind,
-    /// The chip's UID.
-    pub uid: Uid,
-    /// The serial number that would be written.
-    pub serial: Serial,
-    /// The mileage that would be written, in metres.
-    pub mileage_m: Mileage,
-    /// Where the data block would come from.
-    pub data_source: DataSource,
-    /// Whether the data block is left in SRAM by firmware that cannot start again: it is lost with the power.
-    #[serde(skip)]
-    pub left_in_sram: bool,
-    /// The planned bootloader.
-    pub boot: Option<Firmware>,
-    /// The planned DRV firmware.
-    pub drv: Option<Firmware>,
+    /// The board, and how it was reached.
+    #[serde(flatten)]
+    pub board: Reached,
+    /// What would be on the board.
+    #[serde(flatten)]
+    pub planned: Planned,
     /// The checks that failed and were overridden.
     pub forced: Vec<ForcedGate>,
     /// Always true.
@@ -108,8 +67,6 @@ pub struct FlashPreview {
     pub would_write_option_bytes: bool,
     /// The protection that has to be removed first, if that needs consent that was not given.
     pub needs: Option<Obstacle>,
-    /// SWD clock in kHz.
-    pub speed_khz: u32,
     /// Milliseconds for all of it.
     pub took_ms: u64,
     /// The whole flash as planned, 0xFF wherever nothing is planned.
@@ -138,31 +95,19 @@ pub struct WouldProgram {
 impl FlashReport {
     /// Of a run that has ended well.
     pub(super) fn new(board: Reached, change: Change<'_>, sources: Sources, known: &Known) -> Self {
-        let done = known.done.unwrap_or_default();
+        let goal = change.goal;
         Self {
-            scooter: change.goal.target.name.clone(),
-            probe: board.probe,
-            chip: board.chip,
-            uid: board.uid,
-            serial: sources.serial,
-            mileage_m: sources.mileage,
-            data_source: sources.data_source,
-            left_in_sram: sources.is_left_in_sram(),
-            boot: sources.boot,
-            drv: sources.drv,
-            image: change.goal.plan.image(change.goal.target),
-            forced: change.goal.forced,
-            mass_erased: done.mass_erased,
-            options_written: done.options_written,
-            pages_erased: done.pages_erased,
-            pages_skipped: done.pages_skipped,
-            bytes_programmed: done.bytes_programmed,
+            scooter: goal.target.name.clone(),
+            board,
+            planned: sources.planned,
+            image: goal.plan.image(goal.target),
+            forced: goal.forced,
+            done: known.done.unwrap_or_default(),
             verified: known.verified == Some(true),
             preview: false,
             reconnects: known.reconnects,
             startup: known.startup,
             backup: known.backup.clone(),
-            speed_khz: board.speed_khz,
             took_ms: known.took_ms.unwrap_or_default(),
             contact_ms: known.contact_ms.unwrap_or_default(),
         }
@@ -172,24 +117,16 @@ impl FlashReport {
 impl FlashPreview {
     /// Of a change that was not made.
     pub(super) fn new(board: Reached, change: Change<'_>, sources: Sources, known: &Known) -> Self {
-        let Change { work, .. } = &change;
+        let work = &change.work;
         Self {
             scooter: change.goal.target.name.clone(),
-            probe: board.probe,
-            chip: board.chip,
-            uid: board.uid,
-            serial: sources.serial,
-            mileage_m: sources.mileage,
-            data_source: sources.data_source,
-            left_in_sram: sources.is_left_in_sram(),
-            boot: sources.boot,
-            drv: sources.drv,
+            board,
+            planned: sources.planned,
             preview: true,
             would_erase: WouldErase { whole_chip: change.erases(), pages: work.erases() },
             would_program: WouldProgram { bytes: work.programmed_bytes(), pages_already_correct: work.skipped },
             would_write_option_bytes: change.writes_options,
             needs: change.needs_consent(),
-            speed_khz: board.speed_khz,
             took_ms: known.took_ms.unwrap_or_default(),
             image: change.goal.plan.image(change.goal.target),
             forced: change.goal.forced,

@@ -1,7 +1,7 @@
 //! What a board is to hold, decided for the chip found and what is on it.
 
 use super::{
-    BackupStore, DataSource, Error, Firmware, FlashPlan, Goal, Job, Wanted,
+    BackupStore, DataSource, Error, Firmware, FlashPlan, Goal, Job, Planned, Wanted,
     backup_store::Earlier,
     contents::{Contents, is_of_another_chip, region_of},
     data_change::in_words,
@@ -15,18 +15,7 @@ use crate::{
 /// What a goal was made from.
 pub(super) struct Sources {
     pub(super) contents: Contents,
-    pub(super) serial: Serial,
-    pub(super) mileage: Mileage,
-    pub(super) data_source: DataSource,
-    pub(super) boot: Option<Firmware>,
-    pub(super) drv: Option<Firmware>,
-}
-
-impl Sources {
-    /// Whether the data block was left in SRAM by firmware that cannot start again.
-    pub(super) fn is_left_in_sram(&self) -> bool {
-        self.data_source == DataSource::Sram && self.contents.is_left_in_sram()
-    }
+    pub(super) planned: Planned,
 }
 
 impl<'a> Wanted<'a> {
@@ -62,7 +51,7 @@ impl<'a> Wanted<'a> {
         let boot = contents.image(self, Kind::Boot, boot, chip)?;
         let drv = contents.image(self, Kind::Drv, drv, chip)?;
         let (block, data_source) = self.block(job, &contents, backups, board.uid)?;
-        let (serial, mileage) = (block.serial().ok_or(Error::NoSerial)?, block.mileage());
+        let serial = block.serial().ok_or(Error::NoSerial)?;
         job.known.writes(&block, Some(data_source));
         if contents.is_only_in_sram() && data_source == DataSource::Sram {
             job.warn(
@@ -77,15 +66,24 @@ impl<'a> Wanted<'a> {
             plan.blank(target.map.regions.update.start);
         }
         let goal = Goal { target, plan, options: None, may_stay_protected: false, forced };
-        let (boot, drv) = (Firmware::of(&boot), Firmware::of(&drv));
-        Ok((goal, Sources { contents, serial, mileage, data_source, boot, drv }))
+        let planned = Planned {
+            serial,
+            mileage_m: block.mileage(),
+            data_source,
+            left_in_sram: data_source == DataSource::Sram && contents.is_left_in_sram(),
+            boot: Firmware::of(&boot),
+            drv: Firmware::of(&drv),
+        };
+        Ok((goal, Sources { contents, planned }))
     }
 
     /// Warns if a serial number of another region is written, if a serial number or a mileage that was given replaces another
     /// one of the board's own, and if the board's own data block was made for another chip.
     pub(super) fn warn_of_replaced(&self, job: &mut Job<'_>, sources: &Sources, uid: Uid) {
         let own = sources.contents.block.as_ref().map(|(block, _)| block);
-        if let Some(own) = own.filter(|own| sources.data_source == DataSource::Flash && is_of_another_chip(own, uid)) {
+        if let Some(own) =
+            own.filter(|own| sources.planned.data_source == DataSource::Flash && is_of_another_chip(own, uid))
+        {
             let (made_for, data) = (own.uid(), in_words(own));
             job.warn(
                 "uid-replaced",
@@ -95,18 +93,19 @@ impl<'a> Wanted<'a> {
             );
         }
         let old = own.and_then(DataBlock::serial);
-        let region = self.target.serial.change_of_region(old.as_ref().map(Serial::prefix), sources.serial.prefix());
+        let region =
+            self.target.serial.change_of_region(old.as_ref().map(Serial::prefix), sources.planned.serial.prefix());
         if let Some(message) = region {
             job.warn("region", message);
         }
         let mut replaced = Vec::new();
         if let Some(old) = old.filter(|old| self.serial.is_some_and(|given| given != *old)) {
-            replaced.push(format!("serial number {} replaces the board's own {old}", sources.serial));
+            replaced.push(format!("serial number {} replaces the board's own {old}", sources.planned.serial));
         }
         // A mileage as it is shown has no metres.
         let differs = |old: &Mileage| self.mileage.is_some_and(|given| given.to_string() != old.to_string());
         if let Some(old) = own.map(DataBlock::mileage).filter(|old| old.is_known() && differs(old)) {
-            replaced.push(format!("mileage {} replaces the board's own {old}", sources.mileage));
+            replaced.push(format!("mileage {} replaces the board's own {old}", sources.planned.mileage_m));
         }
         if !replaced.is_empty() {
             job.warn("data-replaced", replaced.join("; "));

@@ -20,6 +20,7 @@ mod known;
 mod lock;
 mod obstacle;
 mod plan;
+mod planned;
 mod protection;
 mod report;
 mod reset;
@@ -50,6 +51,7 @@ pub use self::{
     lock::{LockReport, lock},
     obstacle::Obstacle,
     plan::{Change, Extent, FlashPlan, Goal, Work},
+    planned::Planned,
     report::{Data, DataSource, Firmware, ForcedGate},
     reset::reset,
     restore::{RestoreReport, restore},

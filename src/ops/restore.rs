@@ -28,18 +28,11 @@ pub struct RestoreReport {
     pub serial: Option<Serial>,
     /// The mileage in it, in metres.
     pub mileage_m: Option<Mileage>,
-    /// Pages erased one by one.
-    pub pages_erased: u32,
-    /// Pages that were right already.
-    pub pages_skipped: u32,
-    /// Bytes programmed.
-    pub bytes_programmed: u32,
-    /// Whether the chip was erased as a whole, to unlock it.
-    pub mass_erased: bool,
+    /// What was done to the board.
+    #[serde(flatten)]
+    pub done: Done,
     /// Whether everything was read back and is right.
     pub verified: bool,
-    /// Whether the option bytes were written.
-    pub options_written: bool,
     /// The option bytes: those of the file, with right complements, or the board's own.
     pub option_bytes: OptionBytes,
     /// The backup made before.
@@ -68,17 +61,12 @@ pub fn restore(
         let uid = board.uid;
         Ok((uid, file.block().cloned(), put_back(job, &file, backups, board, &decided)?))
     })?;
-    let done = job.known.done.unwrap_or_default();
     Ok(RestoreReport {
         uid,
         serial: block.as_ref().and_then(DataBlock::serial),
         mileage_m: block.as_ref().map(DataBlock::mileage),
-        pages_erased: done.pages_erased,
-        pages_skipped: done.pages_skipped,
-        bytes_programmed: done.bytes_programmed,
-        mass_erased: done.mass_erased,
+        done: job.known.done.unwrap_or_default(),
         verified: job.known.verified == Some(true),
-        options_written: done.options_written,
         option_bytes,
         backup: job.known.backup.clone(),
     })

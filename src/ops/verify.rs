@@ -3,10 +3,12 @@
 use serde::Serialize;
 
 use super::{
-    BackupStore, DataSource, Error, Job, Wanted, events, job::or_resume, job::refused, report::Firmware, watchdog,
+    BackupStore, Error, Job, Planned, Wanted, events,
+    job::{or_resume, refused},
+    watchdog,
 };
 use crate::{
-    block::{Mileage, Serial, Uid},
+    block::Uid,
     board::{Board, Comparison, Protection, progress::Step},
 };
 
@@ -15,19 +17,9 @@ use crate::{
 pub struct VerifyReport {
     /// The chip's UID.
     pub uid: Uid,
-    /// The serial number that the plan has.
-    pub serial: Serial,
-    /// The mileage that the plan has.
-    pub mileage_m: Mileage,
-    /// Where serial number and mileage came from.
-    pub data_source: DataSource,
-    /// Whether the data block was left in SRAM by firmware that cannot start again: it is lost with the power.
-    #[serde(skip)]
-    pub left_in_sram: bool,
-    /// The planned bootloader.
-    pub boot: Option<Firmware>,
-    /// The planned DRV firmware.
-    pub drv: Option<Firmware>,
+    /// What was planned, and is on the board.
+    #[serde(flatten)]
+    pub planned: Planned,
     /// Bytes compared.
     pub bytes_compared: u64,
     /// Always true.
@@ -73,12 +65,7 @@ fn compare<'p>(
     board.resume()?;
     Ok(VerifyReport {
         uid,
-        serial: sources.serial,
-        mileage_m: sources.mileage,
-        data_source: sources.data_source,
-        left_in_sram: sources.is_left_in_sram(),
-        boot: sources.boot,
-        drv: sources.drv,
+        planned: sources.planned,
         bytes_compared: parts.iter().map(|part| part.bytes.len() as u64).sum(),
         verified: true,
     })

@@ -170,7 +170,7 @@ impl Trial {
         match result {
             Ok(report) => {
                 self.compare(&now).map_err(|what| format!("FALSE SUCCESS: {what}"))?;
-                if !report.verified || report.uid != now.uid {
+                if !report.verified || report.board.uid != now.uid {
                     return Err("reported success without verification or with a wrong UID".into());
                 }
                 Ok(End::Success)

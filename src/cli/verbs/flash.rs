@@ -100,11 +100,11 @@ pub(crate) fn run(context: &mut Context, args: &FlashArgs) -> CommandResult {
 impl Report for FlashPreview {
     fn text(&self, page: &mut Page) {
         page.heading("Dry run: nothing was written");
-        page.row("chip", self.chip).row("uid", self.uid);
-        page.row("serial", self.serial).row("mileage", self.mileage_m);
-        page.row("data from", source_row(self.data_source, self.left_in_sram, InFlash::No));
-        firmware_row("boot", self.boot.as_ref(), page);
-        firmware_row("drv", self.drv.as_ref(), page);
+        page.row("chip", self.board.chip).row("uid", self.board.uid);
+        page.row("serial", self.planned.serial).row("mileage", self.planned.mileage_m);
+        page.row("data from", source_row(self.planned.data_source, self.planned.left_in_sram, InFlash::No));
+        firmware_row("boot", self.planned.boot.as_ref(), page);
+        firmware_row("drv", self.planned.drv.as_ref(), page);
         forced_rows(&self.forced, page);
         page.row("would erase", erased_in_words(self.would_erase.whole_chip, self.would_erase.pages));
         let WouldProgram { bytes, pages_already_correct } = self.would_program;
@@ -121,14 +121,14 @@ impl Report for FlashPreview {
 
 impl Report for FlashReport {
     fn text(&self, page: &mut Page) {
-        page.row("chip", self.chip).row("uid", self.uid);
-        page.row("serial", self.serial).row("mileage", self.mileage_m);
-        page.row("data from", source_row(self.data_source, self.left_in_sram, InFlash::Yes));
-        firmware_row("boot", self.boot.as_ref(), page);
-        firmware_row("drv", self.drv.as_ref(), page);
+        page.row("chip", self.board.chip).row("uid", self.board.uid);
+        page.row("serial", self.planned.serial).row("mileage", self.planned.mileage_m);
+        page.row("data from", source_row(self.planned.data_source, self.planned.left_in_sram, InFlash::Yes));
+        firmware_row("boot", self.planned.boot.as_ref(), page);
+        firmware_row("drv", self.planned.drv.as_ref(), page);
         forced_rows(&self.forced, page);
-        page.row("erased", erased_in_words(self.mass_erased, self.pages_erased));
-        page.row("programmed", programmed_in_words(self.bytes_programmed, self.pages_skipped, "were"));
+        page.row("erased", erased_in_words(self.done.mass_erased, self.done.pages_erased));
+        page.row("programmed", programmed_in_words(self.done.bytes_programmed, self.done.pages_skipped, "were"));
         page.toned("verified", if self.verified { "yes" } else { "no" }, Tone::Good);
         match self.startup {
             None => page.row("started", "not tried"),

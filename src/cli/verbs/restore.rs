@@ -43,7 +43,7 @@ impl Report for RestoreReport {
         if let Some(mileage) = self.mileage_m {
             page.row("mileage", mileage);
         }
-        page.row("programmed", programmed_in_words(self.bytes_programmed, self.pages_skipped, "were"));
+        page.row("programmed", programmed_in_words(self.done.bytes_programmed, self.done.pages_skipped, "were"));
         page.row("option bytes", hex::encode(self.option_bytes.0));
         if let Some(backup) = &self.backup {
             page.row("backup", backup.display());

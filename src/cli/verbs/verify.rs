@@ -24,10 +24,10 @@ pub(crate) fn run(context: &mut Context, args: &WantedArgs) -> CommandResult {
 impl Report for VerifyReport {
     fn text(&self, page: &mut Page) {
         page.row("uid", self.uid);
-        page.row("serial", self.serial).row("mileage", self.mileage_m);
-        page.row("data from", source_row(self.data_source, self.left_in_sram, InFlash::No));
-        firmware_row("boot", self.boot.as_ref(), page);
-        firmware_row("drv", self.drv.as_ref(), page);
+        page.row("serial", self.planned.serial).row("mileage", self.planned.mileage_m);
+        page.row("data from", source_row(self.planned.data_source, self.planned.left_in_sram, InFlash::No));
+        firmware_row("boot", self.planned.boot.as_ref(), page);
+        firmware_row("drv", self.planned.drv.as_ref(), page);
         page.toned("verified", format!("{}, all as planned", count(self.bytes_compared, "byte")), Tone::Good);
     }
 }
