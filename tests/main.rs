@@ -1,6 +1,7 @@
 //! All integration tests in one binary, because linking probe-rs is slow.
 
 mod backup_restore;
+mod backups;
 mod bad_cells;
 mod bench;
 mod block;

@@ -240,11 +240,13 @@ pub(crate) static TABLE: [ExitRow; 17] = [
             "The file already exists: a backup is never overwritten.",
             "What was read back from the file differs from what was written.",
             "The file was written, but cannot be read back as a backup.",
+            "No backup matches the name given to `backups`, or what is to be exported is not in it.",
         ],
         advice: "Give another place: `--backup FILE`. If you already have a backup: `--no-backup`. If the \
                          file to restore has no flash, use its data block: `m365-drv flash SCOOTER --data FILE`.",
         next: |typed| match typed.command.as_deref() {
             Some("flash" | "unlock" | "restore" | "lock") => Some(typed.again_with("--backup", "FILE")),
+            Some("backups show" | "backups export") => Some("m365-drv backups list".to_owned()),
             _ => Some("m365-drv explain backup".to_owned()),
         },
     },

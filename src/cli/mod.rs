@@ -26,7 +26,7 @@ pub(crate) use self::{
 };
 use self::{
     args::{firmware, globals::Globals, goal},
-    verbs::{backup, data, explain, flash, generate, image, info, probes, protect, restore, scooters, verify},
+    verbs::{backup, backups, data, explain, flash, generate, image, info, probes, protect, restore, scooters, verify},
 };
 
 /// What the help of `flash` ends with.
@@ -73,6 +73,9 @@ pub(crate) enum Command {
     Lock(protect::LockArgs),
     /// Reset the chip and let it run
     Reset,
+    /// List, show and export backups that were made before; no board needed
+    #[command(subcommand)]
+    Backups(backups::BackupsCommand),
     /// Make, show or change data blocks in files; no board needed
     #[command(subcommand)]
     Data(data::DataCommand),
@@ -104,7 +107,8 @@ impl Command {
             | Self::Lock(_)
             | Self::Reset
             | Self::Probes => true,
-            Self::Data(_)
+            Self::Backups(_)
+            | Self::Data(_)
             | Self::Image(_)
             | Self::Scooters(_)
             | Self::Explain(_)
@@ -133,6 +137,7 @@ impl Command {
             Self::Unlock(args) => protect::unlock(context, args),
             Self::Lock(args) => protect::lock(context, args),
             Self::Reset => protect::reset(context),
+            Self::Backups(command) => backups::run(context, command),
             Self::Data(command) => data::run(command),
             Self::Image(command) => image::run(context, command),
             Self::Scooters(args) => scooters::run(args),

@@ -9,6 +9,8 @@ use crate::block::{DataBlock, Uid};
 const SCHEMA: u32 = 1;
 /// A field that every backup has, and hardly any other JSON.
 const MARK: &str = "\"option_bytes\"";
+/// How a time is written.
+const TIME: &str = "%Y-%m-%dT%H:%M:%SZ";
 
 /// What a backup file holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,13 +91,23 @@ impl BackupFile {
         let document = Document {
             schema: SCHEMA,
             tool: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).into(),
-            created: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            created: jiff::Timestamp::now().strftime(TIME).to_string(),
             uid: self.uid.to_string(),
             option_bytes: Bytes::new(&self.option_bytes),
             flash: self.flash.as_deref().map(Bytes::new),
             block: self.block.as_ref().map(|block| Bytes::new(block.as_bytes())),
         };
         serde_json::to_string_pretty(&document).expect("strings and numbers serialise")
+    }
+
+    /// When the backup with this text was made, in UTC: `2026-11-26T16:30:00Z`. None if the text has no such time.
+    pub fn created(text: &str) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Created {
+            created: String,
+        }
+        let Created { created } = serde_json::from_str(text).ok()?;
+        Some(created.parse::<jiff::Timestamp>().ok()?.strftime(TIME).to_string())
     }
 
     /// Reads the text of a backup file, and checks every hash in it.
@@ -137,6 +149,8 @@ mod tests {
     #[test]
     fn a_backup_is_read_as_it_was_written() {
         assert_eq!(BackupFile::decode(&backup().encode()), Ok(backup()));
+        assert!(BackupFile::created(&backup().encode()).is_some_and(|time| time.ends_with('Z')));
+        assert_eq!(BackupFile::created(&backup().encode().replacen("\"created\": \"", "\"created\": \"x", 1)), None);
         let locked = BackupFile { flash: None, ..backup() };
         assert_eq!(BackupFile::decode(&locked.encode()), Ok(locked));
     }

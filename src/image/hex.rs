@@ -104,6 +104,27 @@ pub(super) fn read(text: &str) -> Result<HexFile, HexError> {
     Ok(HexFile { base, bytes, gaps, options })
 }
 
+/// Intel HEX of these bytes at this address, in records of 32 bytes.
+///
+/// ```
+/// let hex = m365_drv::image::intel_hex(0x0800_F800, &[0x5C, 0x51]);
+/// assert_eq!(hex, ":020000040800F2\n:02F800005C5159\n:00000001FF\n");
+/// ```
+#[expect(clippy::missing_panics_doc, reason = "records of 32 bytes can always be written")]
+pub fn intel_hex(base: u32, bytes: &[u8]) -> String {
+    let mut records = Vec::new();
+    let mut segment = None;
+    for (address, value) in (base..).step_by(32).zip(bytes.chunks(32)) {
+        let upper = (address >> 16) as u16;
+        if segment.replace(upper) != Some(upper) {
+            records.push(Record::ExtendedLinearAddress(upper));
+        }
+        records.push(Record::Data { offset: address as u16, value: value.into() });
+    }
+    records.push(Record::EndOfFile);
+    ihex::create_object_file_representation(&records).expect("records of 32 bytes") + "\n"
+}
+
 /// Takes out the records of the option bytes; none if there are not all of them.
 fn take_options(runs: &mut BTreeMap<u32, Vec<u8>>) -> Option<[u8; 16]> {
     let addresses: Vec<u32> = runs.range(OPTIONS).map(|(address, _)| *address).collect();

@@ -48,7 +48,7 @@ pub use self::{
     find::{FindError, FoundImage, Shelf, TooLarge, find},
     foreign::Foreign,
     gates::{Fit, GATES, Gate, RehearsalImages, gates},
-    hex::HexError,
+    hex::{HexError, intel_hex},
     inspect::{Inspection, inspect},
     origin::{Origin, drv_region, origin},
     package::{DirectoryError, FirmwareType, Generation, InfoError, Model, Package, PackageError},
@@ -373,22 +373,13 @@ mod tests {
         Image::from_bytes(bytes).unwrap()
     }
 
-    fn hex_file(base: u32, bytes: &[u8]) -> String {
-        let mut records = vec![ihex::Record::ExtendedLinearAddress((base >> 16) as u16)];
-        for (at, value) in bytes.chunks(32).enumerate() {
-            records.push(ihex::Record::Data { offset: base as u16 + 32 * at as u16, value: value.into() });
-        }
-        records.push(ihex::Record::EndOfFile);
-        ihex::create_object_file_representation(&records).unwrap()
-    }
-
     #[test]
     fn the_form_is_told_by_the_content() {
         let drv = Sample::drv(5000).bytes();
         let plain = read(&drv);
         assert_eq!((plain.format, plain.base, &plain.bytes, plain.kind()), (Format::Bin, None, &drv, Kind::Drv));
 
-        let hex = read(hex_file(0x0800_1000, &drv).as_bytes());
+        let hex = read(intel_hex(0x0800_1000, &drv).as_bytes());
         assert_eq!((hex.format, hex.base, &hex.bytes), (Format::Hex, Some(0x0800_1000), &drv));
 
         let encrypted = read(&cipher::encrypt(&drv));
@@ -405,13 +396,13 @@ mod tests {
     #[test]
     fn a_hex_file_that_counts_flash_from_0_has_its_parts_where_the_chip_has_them() {
         let drv = Sample::drv(5000).bytes();
-        let hex = read(hex_file(0x1000, &drv).as_bytes());
+        let hex = read(intel_hex(0x1000, &drv).as_bytes());
         assert_eq!((hex.base, &hex.bytes, hex.kind()), (Some(0x0800_1000), &drv, Kind::Drv));
         let block = DataBlock::template();
-        let hex = read(hex_file(0xF800, block.as_bytes()).as_bytes());
+        let hex = read(intel_hex(0xF800, block.as_bytes()).as_bytes());
         assert_eq!((hex.base, &hex.bytes[..], hex.kind()), (Some(0x0800_F800), &block.as_bytes()[..], Kind::Data));
         // What leads to no place behind its own address is something else.
-        let strange = read(hex_file(0x2000, &drv).as_bytes());
+        let strange = read(intel_hex(0x2000, &drv).as_bytes());
         assert_eq!(strange.base, Some(0x2000));
     }
 
@@ -439,7 +430,7 @@ mod tests {
         assert_eq!(read(&flash).part(&BOOT).unwrap().bytes, boot);
         assert!(matches!(read(&vec![0xFF; 0x1_0000]).part(&DRV), Err(ImageError::Elsewhere { .. })));
 
-        let hex = hex_file(0x0800_0000, &flash[..0x4000]);
+        let hex = intel_hex(0x0800_0000, &flash[..0x4000]);
         assert_eq!(read(hex.as_bytes()).part(&DRV).unwrap().bytes, drv);
         assert_eq!(read(hex.as_bytes()).part(&BOOT).unwrap().bytes, boot);
     }
@@ -450,7 +441,7 @@ mod tests {
         let mut flash = vec![0xFF; 0x1000];
         flash[..3000].copy_from_slice(&Sample::boot(3000).bytes());
         flash.extend(&drv);
-        let text = hex_file(0x0800_0000, &flash);
+        let text = intel_hex(0x0800_0000, &flash);
         // Records of 32 bytes: one inside the bootloader, erased flash between, one of the DRV.
         let lacks = |at: usize| (3008..0x1000).contains(&at) || [64, 0x1000 + 2048].contains(&at);
         let kept = text.lines().enumerate().filter(|(line, _)| *line == 0 || !lacks((line - 1) * 32));
@@ -458,16 +449,16 @@ mod tests {
         assert_eq!(whole.gaps, [64..96, 3008..0x1000, 0x1800..0x1820]);
         assert_eq!(whole.clone().part(&DRV).unwrap().gaps[0], 2048..2080);
         assert_eq!(whole.part(&BOOT).unwrap().gaps[0], 64..96);
-        assert!(read(hex_file(0x0800_1000, &drv).as_bytes()).gaps.is_empty());
+        assert!(read(intel_hex(0x0800_1000, &drv).as_bytes()).gaps.is_empty());
     }
 
     #[test]
     fn an_image_of_one_region_stays_whole() {
         let long = Sample::drv(29_700).bytes();
         assert_eq!(read(&long).part(&DRV).unwrap().bytes, long);
-        let hex = hex_file(0x0800_1000, &long);
+        let hex = intel_hex(0x0800_1000, &long);
         assert_eq!(read(hex.as_bytes()).part(&DRV).unwrap().bytes, long, "its length is the size gate's business");
-        let boot = hex_file(0x0800_0000, &Sample::boot(3000).bytes());
+        let boot = intel_hex(0x0800_0000, &Sample::boot(3000).bytes());
         assert!(matches!(
             read(boot.as_bytes()).part(&DRV),
             Err(ImageError::Elsewhere { base: 0x0800_0000, wanted: 0x0800_1000 })

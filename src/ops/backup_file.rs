@@ -82,6 +82,11 @@ impl Backup {
 
     /// Reads a backup file.
     pub fn open(path: &Path) -> Result<Self, BackupError> {
+        Self::read(path).map(|(backup, _)| backup)
+    }
+
+    /// Reads a backup file, and gives its text too.
+    pub(super) fn read(path: &Path) -> Result<(Self, String), BackupError> {
         let io = |source| BackupError::Io { path: path.to_owned(), what: "read", source };
         let mut text = String::new();
         File::open(path).map_err(io)?.take(MAX_FILE + 1).read_to_string(&mut text).map_err(io)?;
@@ -89,7 +94,8 @@ impl Backup {
         if text.len() as u64 > MAX_FILE {
             return Err(malformed("it is too long".into()));
         }
-        Self::decode(&text).map_err(|error| malformed(error.to_string()))
+        let backup = Self::decode(&text).map_err(|error| malformed(error.to_string()))?;
+        Ok((backup, text))
     }
 
     /// Writes the file so that after a crash at any moment there is either a whole one or none, and reads it again.

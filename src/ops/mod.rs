@@ -27,6 +27,7 @@ mod reset;
 mod restore;
 mod restore_file;
 mod saved_block;
+mod saved_board;
 mod unlock;
 mod verify;
 mod wanted;
@@ -56,6 +57,7 @@ pub use self::{
     reset::reset,
     restore::{RestoreReport, restore},
     saved_block::{SavedBlock, SavedBlocks},
+    saved_board::SavedBoard,
     unlock::{UnlockReport, unlock},
     verify::{VerifyReport, verify},
     wanted::{After, FlashRequest, Wanted},

@@ -1,6 +1,7 @@
 //! The commands, one in each file: what a command can be given, how it runs, and its report as text.
 
 pub(crate) mod backup;
+pub(crate) mod backups;
 pub(crate) mod data;
 pub(crate) mod explain;
 pub(crate) mod flash;
