@@ -54,8 +54,8 @@
 //! let report = flash(&mut job, &request)?;
 //!
 //! // The serial number was read from the locked chip's SRAM before the chip was erased.
-//! assert_eq!(report.serial.to_string(), "21886/00012345");
-//! assert!(report.verified && report.mass_erased);
+//! assert_eq!(report.planned.serial.to_string(), "21886/00012345");
+//! assert!(report.verified && report.done.mass_erased);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
