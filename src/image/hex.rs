@@ -122,7 +122,7 @@ pub fn intel_hex(base: u32, bytes: &[u8]) -> String {
         records.push(Record::Data { offset: address as u16, value: value.into() });
     }
     records.push(Record::EndOfFile);
-    ihex::create_object_file_representation(&records).expect("records of 32 bytes") + "\n"
+    ihex::create_object_file_representation(&records).expect("records of 32 bytes")
 }
 
 /// Takes out the records of the option bytes; none if there are not all of them.
