@@ -87,6 +87,24 @@ fn what_a_dump_has_behind_the_flash_of_the_scooter_is_said_to_be_left_out() {
 }
 
 #[test]
+fn what_flash_does_not_take_from_a_dump_is_named_with_the_options_that_take_it() {
+    let bench = Bench::new();
+    bench.write("dump.bin", include_bytes!("data/cases/04-full-dump-64k.bin"));
+    let told = |options: &str| {
+        let lines = bench.m365(&format!("--simulate=locked flash pro --erase-all --dry-run {options}")).json();
+        let warnings = lines.events("warning").filter(|line| line["name"] == "dump-not-used");
+        warnings.map(|line| line["message"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    let words = "the bootloader and the data block in \"dump.bin\" are not used; to use them, add --boot \"dump.bin\" \
+                 --data \"dump.bin\"";
+    assert_eq!(told("--drv dump.bin"), [words]);
+    let words = "the data block in \"dump.bin\" is not used; to use it, add --data \"dump.bin\"";
+    assert_eq!(told("--boot dump.bin --drv dump.bin"), [words]);
+    assert_eq!(told("--boot dump.bin --drv dump.bin --data dump.bin"), [""; 0]);
+    assert_eq!(told("--data dump.bin"), [""; 0], "a data block was asked for, and the dump is taken for that");
+}
+
+#[test]
 fn a_dump_in_any_form_is_put_back() {
     let (board, setup, flash) = written("pro");
     let newer = board.flash();

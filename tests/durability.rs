@@ -151,7 +151,7 @@ fn an_output_image_that_does_not_fit_on_the_disk_is_refused_before_any_contact()
     let words = line.split_whitespace();
     let output = apart(&bench).arg(script).arg(env!("CARGO_BIN_EXE_m365-drv")).args(words).output().unwrap();
     let (stdout, stderr) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
-    assert_eq!((output.status.code(), stderr.as_str()), (Some(2), ""), "{stdout}");
+    assert_eq!((output.status.code(), stderr.as_str()), (Some(15), ""), "{stdout}");
     assert!(
         stdout.contains(r#"cannot write \"disk/flash.bin\""#) && !stdout.contains("\"event\":\"step\""),
         "{stdout}"

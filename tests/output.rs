@@ -232,11 +232,40 @@ fn a_log_file_that_cannot_be_written_is_refused_before_any_contact() {
     let bench = Bench::new();
     let stderr = "error: the log file \"/dev/full\" could not be written\n  \
                   cause: No space left on device (os error 28)\nboard: unchanged\n\
-                  next: m365-drv flash --help\nexit 2: see `m365-drv explain usage`\n";
+                  exit 15: see `m365-drv explain output`\n";
     let line = "--log-file /dev/full --simulate=B:open flash pro --km 77 --no-backup";
-    bench.m365(line).exit(2).stderr(stderr).check();
+    bench.m365(line).exit(15).stderr(stderr).check();
     assert!(bench.files().is_empty());
-    assert_eq!(bench.m365(line).exit(2).json().result()["board"], "untouched");
+    assert_eq!(bench.m365(line).exit(15).json().result()["board"], "untouched");
+}
+
+/// No file may have a byte: as on a full disk, files can be made and not filled.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_not_a_mistake_on_the_command_line() {
+    let bench = Bench::new();
+    bench.write("plain.bin", m365_drv::sim::APP_64);
+    for line in [
+        "data new --serial 21886/00012345 --km 1 -o new.bin",
+        "image encrypt plain.bin -o new.bin",
+        "--simulate=locked flash pro --erase-all --dry-run --image-out new.bin",
+    ] {
+        let run = bench.m365(line).command();
+        let mut limited = std::process::Command::new("sh");
+        limited
+            .args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\""])
+            .arg(run.get_program())
+            .args(run.get_args());
+        limited.envs(run.get_envs().filter_map(|(name, value)| Some((name, value?)))).current_dir(bench.path(""));
+        let output = limited.output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        let end = "error: cannot write \"new.bin\"\n  cause: File too large (os error 27)\nboard: unchanged\n\
+                   exit 15: see `m365-drv explain output`\n";
+        let end = if line.contains("flash") { end.to_owned() } else { end.replace("board: unchanged\n", "") };
+        assert!(stderr.ends_with(&end), "{line}: {stderr}");
+        assert_eq!(output.status.code(), Some(15), "{line}");
+        assert_eq!(bench.files(), ["plain.bin"]);
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::{
 
 use m365_drv::{
     image::{Image, cipher, md5},
-    sim::{APP_64, APP_128},
+    sim::{APP_64, APP_128, BOOT},
 };
 use zip::{CompressionMethod, ZipArchive, ZipWriter, write::SimpleFileOptions};
 
@@ -21,9 +21,13 @@ const PLAIN: &str = "FIRM.bin";
 const ENCRYPTED: &str = "FIRM.bin.enc";
 
 fn zip_of(method: CompressionMethod, members: &[(&str, &[u8])]) -> Vec<u8> {
+    zip_with(SimpleFileOptions::default().compression_method(method), members)
+}
+
+fn zip_with(options: SimpleFileOptions, members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes) in members {
-        writer.start_file(*name, SimpleFileOptions::default().compression_method(method)).expect("a member");
+        writer.start_file(*name, options).expect("a member");
         writer.write_all(bytes).expect("memory");
     }
     writer.finish().expect("an archive").into_inner()
@@ -97,6 +101,10 @@ fn every_form_of_package_puts_the_same_application_on_the_board() {
         ("v2", legacy_both(CompressionMethod::Deflated)),
         ("stored", legacy_both(CompressionMethod::Stored)),
         ("encrypted only", deflated(&[(ENCRYPTED, &encrypted), (INFO, encrypted_info.as_bytes())])),
+        (
+            "zip64",
+            zip_with(SimpleFileOptions::default().large_file(true), &[(PLAIN, APP_64), (INFO, plain_info.as_bytes())]),
+        ),
         ("v3", deflated(&[(PLAIN, APP_64), (ENCRYPTED, &encrypted), (JSON, json.as_bytes())])),
         (
             "universal",
@@ -512,6 +520,37 @@ fn a_zip_with_one_known_image_of_each_kind_is_taken_for_both() {
     let lines = bench.m365(line).exit(8).json();
     let cause = "the zip contains several firmware files: \"boot.bin\", \"BLE072.bin\"";
     assert!(lines.result()["error"]["causes"].to_string().contains(&cause.replace('"', "\\\"")), "{}", lines.result());
+}
+
+#[test]
+fn a_zip_with_a_bootloader_and_one_drv_is_checked_as_flash_takes_it() {
+    let bench = Bench::new();
+    bench.write("both.zip", deflated(&[("boot.bin", BOOT), ("DRV999.bin", APP_64)]));
+    bench.write("boot.zip", deflated(&[("boot.bin", BOOT), ("a.bin", b"x")]));
+    bench.write("two.zip", deflated(&[("a.bin", APP_64), ("b.bin", APP_128)]));
+    for (name, option, exit, found) in [
+        ("both.zip", "--drv", 0, "rehearsal DRV".into()),
+        ("boot.zip", "--boot", 0, "rehearsal bootloader".into()),
+        ("two.zip", "--drv", 8, serde_json::Value::Null),
+    ] {
+        let checked = bench.m365(&format!("--simulate image check --scooter pro {name}")).exit(exit).json();
+        assert_eq!(checked.report()["files"][0]["name"], found, "{name}");
+        let line = format!("--simulate=locked flash pro --erase-all --dry-run {option} {name}");
+        bench.m365(&line).exit(exit).json();
+    }
+}
+
+#[test]
+fn a_zip_that_is_too_large_to_search_is_named_by_scooters_too() {
+    let bench = Bench::new();
+    std::fs::create_dir(bench.path("fw")).expect("a folder");
+    let file = std::fs::File::create(bench.path("fw/all.zip")).expect("a file");
+    file.set_len((32 << 20) + 1).expect("a sparse file");
+    let lines = bench.m365("scooters --firmware fw").json();
+    let warnings: Vec<_> = lines.events("warning").map(|line| (&line["name"], &line["message"])).collect();
+    let path = Path::new("fw").join("all.zip");
+    let words = format!("{path:?} is not searched: it has 32.1 MiB, and the limit for a zip is 32 MiB");
+    assert_eq!(warnings, [(&"zip-not-searched".into(), &words.into())]);
 }
 
 #[test]

@@ -242,6 +242,6 @@ fn a_vector_that_points_to_the_end_of_memory_does_no_harm_while_the_firmware_is_
     // The vector of the HardFault.
     firmware[0x0C..0x10].fill(0xFF);
     bench.write("drv.bin", firmware);
-    let lines = bench.m365("--simulate=locked flash pro --erase-all --drv drv.bin").json();
+    let lines = bench.m365("--simulate=locked flash pro --erase-all --drv drv.bin --force hole").json();
     assert_eq!(lines.report()["verified"], true);
 }

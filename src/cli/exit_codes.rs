@@ -73,16 +73,13 @@ pub(crate) static TABLE: [ExitRow; 17] = [
         exit: Exit::Internal,
         code: 1,
         name: "internal",
-        meaning: "a bug in this program, or a result file could not be written",
+        meaning: "a bug in this program",
         board: DEPENDS,
         causes: &[
             "Something happened that the program did not expect. The fault is in the program, not with you or the \
-             board.",
-            "A result could not be written to its file after the work was done, for example because the disk is full; \
-             the message names the file.",
+                   board.",
         ],
-        advice: "If a file could not be written, free some disk space and run the same command again. Otherwise run it \
-             with `--log-file m365-drv.log` and send that file with your report.",
+        advice: "Run the command with `--log-file m365-drv.log` and send that file with your report.",
         next: |typed| {
             let log = ["--log-file", "m365-drv.log"];
             (!typed.has(log[0])).then(|| typed.again(&log))
@@ -96,8 +93,8 @@ pub(crate) static TABLE: [ExitRow; 17] = [
         board: UNCHANGED,
         causes: &[
             "An option or a command is unknown, a value is invalid, or an environment variable has an invalid value.",
-            "The output file already exists or cannot be written, or the log file exists and is not a log.",
-            "--simulate names a folder that is not a saved board, or cannot be written.",
+            "The output file already exists or cannot be made, or the log file exists and is not a log.",
+            "--simulate names a folder that is not a saved board, or cannot be made.",
             "The probe does not support an SWD clock as slow as --speed.",
             "The topic given to `explain` is unknown.",
         ],
@@ -321,15 +318,14 @@ pub(crate) static TABLE: [ExitRow; 17] = [
         exit: Exit::Output,
         code: 15,
         name: "output",
-        meaning: "done, but the report could not be written",
+        meaning: "the report, a result file or the log could not be written",
         board: DEPENDS,
         causes: &[
             "Standard output was closed, for example by `| head`.",
-            "The disk that standard output goes to is full.",
-            "The log file could not be written: its disk is full.",
+            "The disk is full: the message says what could not be written to it.",
         ],
-        advice: "Free some disk space, or run it without `| head`. `m365-drv info` and `m365-drv verify` show the result \
-             again.",
+        advice: "Free some disk space, or run the command without `| head`. The `board:` line shows what has been done to a \
+             board; `m365-drv info` and `m365-drv verify` show it again.",
         next: NOTHING,
     },
     ExitRow {

@@ -51,7 +51,13 @@ pub(crate) fn read(path: &Path, exit: Exit) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Writes a new file, never over another one; `exit` is what a failure means.
+/// What it means that a file was made and could not be filled. The command line is right then, so a full disk is not
+/// [`Exit::Usage`].
+fn unfilled(exit: Exit) -> Exit {
+    if exit == Exit::Usage { Exit::Output } else { exit }
+}
+
+/// Writes a new file, never over another one; `exit` is what it means that the file cannot be made.
 pub(crate) fn write_new(path: &Path, bytes: &[u8], exit: Exit) -> anyhow::Result<()> {
     NewFile::reserve(path, bytes.len(), exit)?.fill(bytes, exit)
 }
@@ -80,7 +86,7 @@ pub(crate) struct NewFile {
 }
 
 impl NewFile {
-    /// Takes this many bytes of the disk; `exit` is what a failure means.
+    /// Takes this many bytes of the disk; `exit` is what it means that the file cannot be made.
     pub(crate) fn reserve(path: &Path, len: usize, exit: Exit) -> anyhow::Result<Self> {
         Self::reserve_in(&RESERVED, path, len, exit)
     }
@@ -89,17 +95,16 @@ impl NewFile {
         if path.symlink_metadata().is_ok() {
             return Err(refuse(Exit::Usage, format!("{} already exists", quoted_path(path))));
         }
-        let reserve = || {
-            let mut room = room_beside(path)?;
-            reserved.add(room.path());
-            room.as_file_mut().write_all(&vec![0xFF; len])?;
-            room.as_file().sync_all()?;
-            Ok::<_, io::Error>(Self { path: path.to_owned(), room })
-        };
-        reserve().meaning(exit, || format!("cannot write {}", quoted_path(path)))
+        let what = || format!("cannot write {}", quoted_path(path));
+        let mut room = room_beside(path).meaning(exit, what)?;
+        reserved.add(room.path());
+        let filled = room.as_file_mut().write_all(&vec![0xFF; len]).and_then(|()| room.as_file().sync_all());
+        filled.meaning(unfilled(exit), what)?;
+        Ok(Self { path: path.to_owned(), room })
     }
 
-    /// Writes it, and gives it its name; what has that name by now stays. A failure means `exit`.
+    /// Writes it, and gives it its name; what has that name by now stays. A failure means `exit`, or [`Exit::Output`] in
+    /// place of [`Exit::Usage`].
     pub(crate) fn fill(self, bytes: &[u8], exit: Exit) -> anyhow::Result<()> {
         let Self { path, mut room } = self;
         let write = |file: &mut File| {
@@ -110,7 +115,7 @@ impl NewFile {
         };
         let written = write(room.as_file_mut());
         let named = written.and_then(|()| room.persist_noclobber(&path).map_err(|failed| failed.error));
-        named.map(drop).meaning(exit, || format!("cannot write {}", quoted_path(&path)))
+        named.map(drop).meaning(unfilled(exit), || format!("cannot write {}", quoted_path(&path)))
     }
 }
 
@@ -142,8 +147,8 @@ mod tests {
         let path = folder.path().join("a.bin");
         let file = NewFile::reserve(&path, 4, Exit::Usage).unwrap();
         fs::write(&path, "mine").unwrap();
-        let error = file.fill(b"ours", Exit::Internal).unwrap_err();
-        assert_eq!(exit::classify(&error), Exit::Internal);
+        let error = file.fill(b"ours", Exit::Usage).unwrap_err();
+        assert_eq!(exit::classify(&error), Exit::Output);
         assert_eq!(fs::read(&path).unwrap(), b"mine");
         assert_eq!(names(folder.path()), ["a.bin"]);
     }

@@ -140,7 +140,7 @@ impl Command {
             Self::Backups(command) => backups::run(context, command),
             Self::Data(command) => data::run(command),
             Self::Image(command) => image::run(context, command),
-            Self::Scooters(args) => scooters::run(args),
+            Self::Scooters(args) => scooters::run(context, args),
             Self::Probes => probes::run(context),
             Self::Explain(args) => explain::run(args),
             Self::Completions(args) => generate::completions(args),

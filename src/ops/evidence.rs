@@ -326,9 +326,14 @@ mod tests {
 
     #[test]
     fn the_serial_of_a_scooter_that_is_not_supported_speaks_against_every_other_under_its_name() {
-        for (serial, family) in
-            [("N4GSD1234C5678", "Ninebot Max"), ("N5GEA1234C5678", "Ninebot F or D"), ("N2GDA2034C5678", "Ninebot E")]
-        {
+        for (serial, family) in [
+            ("N4GSD1234C5678", "Ninebot Max"),
+            ("N5GEA1234C5678", "Ninebot F or D"),
+            ("N2GDA2034C5678", "Ninebot E"),
+            ("N3GEA1934C5678", "Ninebot T15"),
+            ("01GXA2034C5678", "Ninebot Max G2"),
+            ("NAGR2210005678", "Ninebot F2"),
+        ] {
             for asked in ["pro", "es2"] {
                 let found = evidence(None, serial, asked);
                 assert_eq!(found, of(&[&format!("the serial number {serial} of a {family}")], &[], &[]), "{asked}");

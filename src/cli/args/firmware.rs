@@ -6,6 +6,7 @@ use clap::Args;
 use m365_drv::image::{self, FindError, FoundImage, Image, Kind, Shelf};
 
 use crate::cli::{
+    Context,
     exit::{Exit, Meaning, refuse},
     files,
 };
@@ -45,9 +46,11 @@ fn for_scooters<'s>(shelf: &'s Shelf, scooter: &str, kind: Kind) -> impl Iterato
 }
 
 impl AtHand {
-    /// What was left out of the search, a sentence for each.
-    pub(crate) fn left_out(&self) -> impl Iterator<Item = String> {
-        self.0.iter().flat_map(Shelf::too_large).map(ToString::to_string)
+    /// Warns of what was left out of the search.
+    pub(crate) fn warn_of_left_out(&self, context: &mut Context) {
+        for zip in self.0.iter().flat_map(Shelf::too_large) {
+            context.warn("zip-not-searched", zip.to_string());
+        }
     }
 
     /// What may be flashed to a scooter, newest last, with one chip or another. What earlier places have for every chip of

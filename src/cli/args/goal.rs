@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use m365_drv::{
     block::{DataBlock, Mileage, Serial},
-    image::{Catalog, Image, Kind, RehearsalImages},
+    image::{Catalog, Dump, Image, Kind, RehearsalImages},
     ops::{self, Known},
     printable::quoted_path,
-    target::Target,
+    target::{Regions, Target},
 };
 
 use crate::cli::{
@@ -82,8 +82,8 @@ impl WantedArgs {
         let data = self.data.as_deref().map(|path| data_block(path, target, context)).transpose()?;
         let searches = self.boot.is_none() || self.drv.is_none();
         let at_hand = searches.then(|| self.firmware.search(&context.probes.interrupt())).transpose()?;
-        for words in at_hand.iter().flat_map(AtHand::left_out) {
-            context.warn("zip-not-searched", words);
+        if let Some(at_hand) = &at_hand {
+            at_hand.warn_of_left_out(context);
         }
         let mut images = |kind, file: Option<&Path>| match (file, &at_hand) {
             (Some(file), _) => Ok(vec![self.image(kind, file, context)?]),
@@ -91,6 +91,9 @@ impl WantedArgs {
             (None, None) => Ok::<_, anyhow::Error>(vec![]),
         };
         let (boot, drv) = (images(Kind::Boot, self.boot.as_deref())?, images(Kind::Drv, self.drv.as_deref())?);
+        for words in self.unused_parts() {
+            context.warn("dump-not-used", words);
+        }
         let rehearsal = context.rehearsal_images();
         Ok(WantedContents { target, boot, drv, data, serial, mileage, forced: self.force.clone(), rehearsal })
     }
@@ -98,6 +101,29 @@ impl WantedArgs {
     /// The files that were named.
     fn files(&self) -> Vec<PathBuf> {
         [&self.boot, &self.drv, &self.data].into_iter().flatten().cloned().collect()
+    }
+
+    /// What of a dump no option takes, a sentence for each file.
+    fn unused_parts(&self) -> Vec<String> {
+        let mut files: Vec<&PathBuf> = [&self.drv, &self.boot].into_iter().flatten().collect();
+        files.dedup();
+        let Regions { boot, drv, data, .. } = &self.scooter.map.regions;
+        let of_file = |path: &PathBuf| {
+            let dump = Dump::open(path).ok().filter(Dump::is_flash)?;
+            let parts = [
+                ("the bootloader", "--boot", &self.boot, dump.part(boot).is_some()),
+                ("the DRV firmware", "--drv", &self.drv, dump.part(drv).is_some()),
+                ("the data block", "--data", &self.data, !dump.blocks(data.start).is_empty()),
+            ];
+            let unused = parts.into_iter().filter(|(_, _, used, exists)| *exists && used.as_ref() != Some(path));
+            let file = quoted_path(path);
+            let (names, options): (Vec<_>, Vec<_>) =
+                unused.map(|(name, option, ..)| (name, format!("{option} {file}"))).unzip();
+            let (names, options, count) = (names.join(" and "), options.join(" "), names.len());
+            let (are, them) = if count == 1 { ("is", "it") } else { ("are", "them") };
+            (count > 0).then(|| format!("{names} in {file} {are} not used; to use {them}, add {options}"))
+        };
+        files.into_iter().filter_map(of_file).collect()
     }
 
     /// The image in a file.

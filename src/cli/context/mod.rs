@@ -162,7 +162,7 @@ impl Context {
         if self.wants_phases {
             self.teller.tell_phases();
         }
-        self.rehearsal.as_ref().map_or(Ok(()), |rehearsal| rehearsal.save(Exit::Internal))
+        self.rehearsal.as_ref().map_or(Ok(()), |rehearsal| rehearsal.save(Exit::Output))
     }
 }
 

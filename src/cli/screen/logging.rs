@@ -67,7 +67,7 @@ pub(crate) fn start(globals: Option<&Globals>, typed: &CommandLine, bars: MultiP
     log::info!(target: RUN, "command line: {}", typed.again(&[]));
     // A log that was asked for and has no room is refused before anything is done.
     match unwritten() {
-        Some((message, cause)) => Err(refuse_because(Exit::Usage, message, cause)),
+        Some((message, cause)) => Err(refuse_because(Exit::Output, message, cause)),
         None => Ok(()),
     }
 }

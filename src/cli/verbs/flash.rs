@@ -82,7 +82,7 @@ pub(crate) fn run(context: &mut Context, args: &FlashArgs) -> CommandResult {
         after,
         watchdog: args.watchdog.wanted(),
     };
-    let fill = |image: &[u8]| image_out.map_or(Ok(()), |file| file.fill(image, Exit::Internal));
+    let fill = |image: &[u8]| image_out.map_or(Ok(()), |file| file.fill(image, Exit::Usage));
     if args.dry_run {
         request.consent = args.consent.given();
         let preview = ops::preview(&mut context.job(), &request)?;

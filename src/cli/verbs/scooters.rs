@@ -10,6 +10,7 @@ use m365_drv::{
 use serde::Serialize;
 
 use crate::cli::{
+    Context,
     args::firmware::{AtHand, FirmwareArgs},
     screen::{CommandResult, Outcome, Page, Report},
 };
@@ -57,9 +58,10 @@ struct AddressRange {
 #[serde(transparent)]
 struct Scooters(Vec<ScooterEntry>);
 
-pub(crate) fn run(args: &FirmwareArgs) -> CommandResult {
+pub(crate) fn run(context: &mut Context, args: &FirmwareArgs) -> CommandResult {
     // Without a board Ctrl-C ends the program where it stands.
     let at_hand = args.search(&AtomicBool::new(false))?;
+    at_hand.warn_of_left_out(context);
     Outcome::new(&Scooters(Target::all().iter().map(|target| ScooterEntry::of(target, &at_hand)).collect()))
 }
 

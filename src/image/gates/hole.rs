@@ -7,6 +7,7 @@ use super::{
         DerivedFrom,
         derived_from::PAGE,
         reach::{Reach, Way},
+        thumb,
     },
     Case, GateResult, fail, pass,
 };
@@ -19,6 +20,20 @@ const LONG: usize = 32;
 /// The shortest run of zeros that counts if nothing but its length speaks against it. Of 0xFF any run that counts at all
 /// does: no image of the catalog and none of 700 patched ones has one.
 const UNSEEN: usize = 64;
+
+/// The vectors of faults and system calls with their offsets in the table (PM0056, 2.3.4). NMI and HardFault cannot be
+/// switched off, so a table without them lacks a part. A zero in place of the others means that they are not used: some
+/// public images of batteries have them so. No linker puts 0xFFFFFFFF into a table.
+const SYSTEM: [(usize, &str); 8] = [
+    (0x08, "NMI"),
+    (0x0C, "HardFault"),
+    (0x10, "MemManage"),
+    (0x14, "BusFault"),
+    (0x18, "UsageFault"),
+    (0x2C, "SVCall"),
+    (0x38, "PendSV"),
+    (0x3C, "SysTick"),
+];
 
 /// Bytes that stand for nothing, or are not in the file at all.
 #[derive(Debug)]
@@ -36,6 +51,9 @@ pub(super) fn hole(case: &Case) -> GateResult {
         return pass("no part is missing");
     }
     let found = runs(case);
+    if let Some(words) = case.blank_vector(&found) {
+        return fail(words);
+    }
     let is_missing = |run: &&BlankRun| run.value.is_none() && run.place.len() >= RECORD && !case.is_as_known(run);
     if let Some(gap) = found.iter().find(is_missing) {
         return fail(case.words(gap, " are not in the file"));
@@ -125,6 +143,21 @@ impl Case<'_> {
         is_unseen.then(|| ", inside the image, where there should be code or data".into())
     }
 
+    /// A vector that cannot be blank and is.
+    fn blank_vector(&self, found: &[BlankRun]) -> Option<String> {
+        let base = self.image.base.unwrap_or(self.fit.region().start);
+        SYSTEM.into_iter().find_map(|(at, name)| {
+            let vector = thumb::word(self.bytes(), at)?;
+            let is_blank = vector == u32::MAX || vector == 0 && at < 0x10;
+            // A longer run is described as a whole.
+            let is_alone = !found.iter().any(|run| run.place.contains(&at));
+            let run = BlankRun { place: at..at + 4, value: None };
+            let address = base + at as u32;
+            (is_blank && is_alone && !self.is_as_known(&run))
+                .then(|| format!("the {name} vector at {address:#010x} is blank ({vector:#010x})"))
+        })
+    }
+
     /// Behind the last byte that is not blank.
     fn last_byte(&self) -> usize {
         self.bytes().iter().rposition(|byte| !matches!(byte, 0x00 | 0xFF)).map_or(0, |last| last + 1)
@@ -200,6 +233,21 @@ mod tests {
         let vectors = punched(jump(), 0xFF, 0x10, 16);
         assert_eq!(of(&vectors).as_deref(), Some("16 bytes of 0xff at 0x08001010, where a vector is expected"));
         assert_eq!(of(&punched(jump(), 0x00, 0x1C, 16)), None, "reserved vectors are zero");
+    }
+
+    #[test]
+    fn a_blank_vector_is_a_hole_if_the_core_always_needs_it_or_if_it_is_erased_flash() {
+        let found = |value, at| of(&punched(jump(), value, at, 4));
+        let words = |name: &str, rest: &str| Some(format!("the {name} vector at {rest}"));
+        assert_eq!(found(0xFF, 0x08), words("NMI", "0x08001008 is blank (0xffffffff)"));
+        assert_eq!(found(0xFF, 0x0C), words("HardFault", "0x0800100c is blank (0xffffffff)"));
+        assert_eq!(found(0x00, 0x0C), words("HardFault", "0x0800100c is blank (0x00000000)"));
+        assert_eq!(found(0xFF, 0x18), words("UsageFault", "0x08001018 is blank (0xffffffff)"));
+        assert_eq!(found(0x00, 0x18), None, "not used");
+        assert_eq!(found(0xFF, 0x1C), None, "reserved");
+        let mut changed = crate::sim::APP_64.to_vec();
+        changed[0x0C..0x10].fill(0xFF);
+        assert_eq!(of(&changed), words("HardFault", "0x0800100c is blank (0xffffffff)"), "made from a known image");
     }
 
     #[test]

@@ -90,7 +90,7 @@ impl CheckArgs {
             error: None,
             gates: vec![],
         };
-        let (image, fit) = match Image::open(path).and_then(|image| self.fit(image)) {
+        let (image, fit) = match open(path).and_then(|image| self.fit(image)) {
             Ok((image, fit)) => (image, Fit { chip, rehearsal, ..fit }),
             Err(error) => return Checked { error: Some(format!("{:#}", anyhow::Error::new(error))), ..checked },
         };
@@ -117,6 +117,11 @@ impl CheckArgs {
         let fit = Fit::new(target, kind);
         Ok((image.part(&fit.region())?, fit))
     }
+}
+
+/// Opens a file as `--drv` takes it, and if that holds no DRV firmware as `--boot` does.
+fn open(path: &Path) -> Result<Image, image::ImageError> {
+    Image::open_as(path, Kind::Drv).or_else(|error| Image::open_as(path, Kind::Boot).map_err(|_| error))
 }
 
 /// What to call an image that is not in the catalog.
