@@ -8,6 +8,7 @@
 //!
 //! * [`block`]: the data block, byte for byte;
 //! * [`image`]: firmware files: formats, the catalog of known images, the gates that an image has to pass;
+//! * [`supply`]: where known images are had: public repositories, and the user's own folder;
 //! * [`target`]: the scooters: flash maps, serial numbers, the flash algorithm;
 //! * [`board`]: one board on one probe: connect, identify, unlock, program, compare;
 //! * [`ops`]: the commands, as procedures on a board;
@@ -67,5 +68,6 @@ pub mod image;
 pub mod ops;
 pub mod printable;
 pub mod sim;
+pub mod supply;
 pub mod target;
 pub mod version;

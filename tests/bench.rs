@@ -181,6 +181,9 @@ impl<'a> Trial<'a> {
         for name in ["M365_DRV_PROBE", "M365_DRV_SPEED", "M365_DRV_FIRMWARE", "NO_COLOR", "CLICOLOR_FORCE", "COLUMNS"] {
             command.env_remove(name);
         }
+        for name in ["M365_DRV_MIRROR", "SSL_CERT_FILE", "ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"] {
+            command.env_remove(name).env_remove(name.to_lowercase());
+        }
         for name in ["HOME", "XDG_DATA_HOME", "APPDATA", "LOCALAPPDATA"] {
             command.env(name, self.bench.path("home"));
         }

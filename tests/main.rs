@@ -33,6 +33,7 @@ mod setup;
 mod sim;
 mod size;
 mod startup;
+mod supply;
 mod values;
 mod watchdog;
 mod width;

@@ -12,12 +12,13 @@ use std::{
 use self::paths::Paths;
 
 /// Each module ("room") and the modules that it may import in addition to [`FOR_EVERYONE`].
-const TABLE: [(&str, &[&str]); 6] = [
+const TABLE: [(&str, &[&str]); 7] = [
     ("block", &[]),
     ("image", &["target", "block"]),
     ("target", &["block"]),
     ("board", &["target", "block"]),
     ("sim", &["target", "block"]),
+    ("supply", &["image"]),
     ("ops", &["image", "board", "target", "block"]),
 ];
 
@@ -74,6 +75,18 @@ fn only_board_and_sim_use_probe_rs() {
         for (path, text) in code(&src().join(room)) {
             assert!(!text.contains("probe_rs::"), "{} uses probe_rs", path.display());
         }
+    }
+}
+
+#[test]
+fn only_supply_opens_network_connections() {
+    for (path, text) in code(&src()) {
+        let is_supply = path.starts_with(src().join("supply"));
+        for name in ["ureq", "rustls", "TcpStream", "TcpListener", "UdpSocket", "UnixListener"] {
+            assert!(is_supply || !text.contains(name), "{} uses {name}", path.display());
+        }
+        let is_test = path.components().any(|part| part.as_os_str() == "tests");
+        assert!(is_test || !text.contains("Listener"), "{} listens", path.display());
     }
 }
 

@@ -51,7 +51,7 @@ fn files(folder: &str, extensions: &[&str]) -> Vec<PathBuf> {
         for entry in fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
             let path = entry.expect("an entry").path();
             let is_wanted = path.extension().is_some_and(|found| extensions.iter().any(|wanted| found == *wanted));
-            if path.is_dir() && !path.ends_with("corpus") && !path.ends_with("target") {
+            if path.is_dir() && !path.ends_with("corpus") && !path.ends_with("target") && !path.ends_with("tests") {
                 folders.push(path);
             } else if is_wanted {
                 found.push(path);

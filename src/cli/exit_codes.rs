@@ -112,7 +112,10 @@ pub(crate) static TABLE: [ExitRow; 17] = [
             "The chip is write-protected, or an earlier unlock was interrupted: unlocking rewrites its option bytes.",
         ],
         advice: "`m365-drv info` shows serial number and mileage if they can be read. If they cannot, write them down from the sticker and the app first: unlocking a read-protected chip erases them. Then run the same command with `--erase-all`.",
-        next: |typed| Some(typed.again(&["--erase-all"])),
+        next: |typed| match typed.command.as_deref() {
+            Some("firmware get") => Some(typed.again(&["--yes"])),
+            _ => Some(typed.again(&["--erase-all"])),
+        },
     },
     ExitRow {
         exit: Exit::NoProbe,
@@ -197,14 +200,22 @@ pub(crate) static TABLE: [ExitRow; 17] = [
             "The file fails a gate: it is for another scooter or chip, damaged, cut short, too large, or not firmware.",
             "The file, or a firmware folder, cannot be read.",
             "No image was given, and the one on the board cannot be kept.",
+            "An image cannot be fetched: no connection, an error of the server, or a file with other content.",
             "Several suitable images were found and none was chosen.",
             "The file to restore is neither a backup nor a dump, is damaged, or lacks the bootloader or the firmware.",
             "The backup to restore contains no flash because the board was read-protected when it was made.",
             "The option bytes in the file to restore would protect the chip for good (RDP 0xcc).",
         ],
         advice: "`m365-drv image show FILE` shows what a file is and which checks (gates) it fails. To override one that \
-             you know to be wrong: `--force GATE`. Give a missing image with `--boot`, `--drv` or `--firmware`.",
-        next: HELP,
+             you know to be wrong: `--force GATE`. `m365-drv firmware get SCOOTER` fetches what is missing; give your own files \
+             with `--boot`, `--drv` or `--firmware`.",
+        next: |typed| match typed.command.as_deref() {
+            Some("firmware get") => {
+                let scooter = typed.value("SCOOTER").unwrap_or_default();
+                Some(typed.other(&["firmware", "list", &scooter], &[]))
+            }
+            _ => HELP(typed),
+        },
     },
     ExitRow {
         exit: Exit::Data,

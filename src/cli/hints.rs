@@ -6,6 +6,7 @@ use m365_drv::{
     board::{self, ProbeEntry, Startup},
     image::{BackupFileError, Catalog, Dump, Fit, Foreign, Image, ImageError, Kind, RehearsalImages, gates},
     ops::{self, BackupError, BadPage, Lack, OTHER_SCOOTER, Purpose},
+    supply,
     target::Target,
 };
 
@@ -38,6 +39,9 @@ fn for_error(error: &anyhow::Error, typed: &CommandLine) -> Option<String> {
         && matches!(what, Foreign::WebPage | Foreign::LfsPointer | Foreign::Text(_))
     {
         return Some("download the file again; on GitHub with the button \"Download raw file\"".into());
+    }
+    if error.downcast_ref::<supply::Cause>().is_some() {
+        return Some("download the file with a browser, then m365-drv firmware add FILE".into());
     }
     let missing = |option, value| if typed.has(option) { vec![] } else { vec![option, value] };
     match error.downcast_ref()? {
@@ -78,6 +82,18 @@ fn for_error(error: &anyhow::Error, typed: &CommandLine) -> Option<String> {
             let has_block = dump.is_some_and(|dump| !dump.blocks(dump.layout().regions.data.start).is_empty());
             let data: &[_] = if has_block { &["--data", file] } else { &["--serial", "SERIAL", "--km", "KM"] };
             Some(typed.other(&[&["flash", "SCOOTER"], data].concat(), &TO_BOARD))
+        }
+        ops::Error::NoImage { kind, scooter, .. } if !published(error).is_empty() && !typed.has("--offline") => {
+            let mirror = typed.value("--mirror");
+            let mut words = vec!["firmware", "get", scooter];
+            // Somebody who names a file for the other image needs this one only.
+            words.extend(match kind {
+                Kind::Boot if typed.has("--drv") => Some("boot"),
+                Kind::Drv if typed.has("--boot") => Some("drv"),
+                _ => None,
+            });
+            words.extend(mirror.iter().flat_map(|mirror| ["--mirror", mirror]));
+            Some(format!("{}, then {}", typed.other(&words, &[]), typed.again(&[])))
         }
         ops::Error::NoImage { kind, .. } | ops::Error::SeveralImages { kind, .. } => {
             Some(typed.again_with(option_of(*kind), "FILE"))
@@ -137,8 +153,8 @@ pub(crate) fn with_bad_page(error: &anyhow::Error) -> Option<String> {
 pub(crate) fn published(error: &anyhow::Error) -> Vec<String> {
     let Some(ops::Error::NoImage { kind, scooter, chip, .. }) = error.downcast_ref() else { return Vec::new() };
     let entries = Catalog::builtin().of(scooter, *kind).into_iter();
-    let fitting = entries.filter(|entry| entry.runs_on(chip) && entry.missing == 0);
-    let places = fitting.filter_map(|entry| entry.sources().first().map(|source| (entry, source)));
+    let fitting = entries.filter(|entry| entry.runs_on(chip) && entry.is_complete());
+    let places = fitting.filter_map(|entry| supply::sources(entry).first().map(|source| (entry, source)));
     places.map(|(entry, source)| format!("{PUBLISHED}{}: {} in {}", entry.name, source.path, source.page())).collect()
 }
 
@@ -205,6 +221,25 @@ mod tests {
         assert_eq!(next(&again, resetting), "m365-drv flash pro --drv FILE --software-watchdog");
         assert_eq!(next(line, Startup::Lockup), "m365-drv flash pro --drv FILE");
         assert!(ExitRow::of(Exit::Verify).advice.contains("`--software-watchdog`"));
+    }
+
+    #[test]
+    fn a_missing_image_is_answered_with_the_command_that_fetches_it() {
+        let next = |kind, line: &str| {
+            let error =
+                ops::Error::NoImage { kind, scooter: "pro".into(), chip: "stm32f103", reason: "none is at hand" };
+            next(Exit::Image, Some(&error.into()), &typed(line)).unwrap()
+        };
+        assert_eq!(next(Kind::Boot, "m365-drv flash pro"), "m365-drv firmware get pro, then m365-drv flash pro");
+        assert_eq!(
+            next(Kind::Boot, "m365-drv flash pro --drv a.zip"),
+            "m365-drv firmware get pro boot, then m365-drv flash pro --drv a.zip"
+        );
+        assert_eq!(
+            next(Kind::Drv, "m365-drv flash pro --boot b.bin --mirror m"),
+            "m365-drv firmware get pro drv --mirror m, then m365-drv flash pro --boot b.bin --mirror m"
+        );
+        assert_eq!(next(Kind::Boot, "m365-drv flash pro --offline"), "m365-drv flash pro --offline --boot FILE");
     }
 
     #[test]

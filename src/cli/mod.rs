@@ -84,6 +84,9 @@ pub(crate) enum Command {
     Image(image::ImageCommand),
     /// List the supported scooters: chip, flash layout, known images and images found locally
     Scooters(firmware::FirmwareArgs),
+    /// List, fetch and keep the known firmware images
+    #[command(subcommand)]
+    Firmware(verbs::firmware::FirmwareCommand),
     /// List the attached probes, and how to fix those that cannot be used
     Probes,
     /// Explain an exit code, or an error code that the scooter shows
@@ -111,6 +114,7 @@ impl Command {
             | Self::Data(_)
             | Self::Image(_)
             | Self::Scooters(_)
+            | Self::Firmware(_)
             | Self::Explain(_)
             | Self::Completions(_)
             | Self::Man => false,
@@ -141,6 +145,7 @@ impl Command {
             Self::Data(command) => data::run(command),
             Self::Image(command) => image::run(context, command),
             Self::Scooters(args) => scooters::run(context, args),
+            Self::Firmware(command) => verbs::firmware::run(context, command),
             Self::Probes => probes::run(context),
             Self::Explain(args) => explain::run(args),
             Self::Completions(args) => generate::completions(args),

@@ -44,6 +44,9 @@ pub struct Entry {
     /// When it switches read-out protection on by itself; none where nobody looked.
     #[serde(default)]
     pub protects: Option<Protects>,
+    /// Whether the serial number decides the region, and with it the speed limit; false also if nobody looked.
+    #[serde(default)]
+    pub regional: bool,
     /// Length in bytes, without padding and checksum.
     pub size: usize,
     /// SHA-256 of so many bytes.
@@ -266,6 +269,16 @@ impl Entry {
         self.origin == "rehearsal"
     }
 
+    /// Whether the published files hold all of the image.
+    pub fn is_complete(&self) -> bool {
+        self.missing == 0
+    }
+
+    /// Whether it is another form of an image of the same version: its name ends in what is different, in brackets.
+    pub fn is_variant(&self) -> bool {
+        self.name.ends_with(')')
+    }
+
     /// True where the image runs on a chip.
     pub fn runs_on(&self, chip: &str) -> bool {
         self.chips.iter().any(|name| name == chip)
@@ -320,6 +333,7 @@ mod tests {
             scooters: vec!["pro".into()],
             chips: vec![],
             protects: None,
+            regional: false,
             size: bytes.len(),
             sha256: super::super::sha256(bytes),
             md5: None,

@@ -13,7 +13,7 @@ use walkdir::{DirEntry, WalkDir};
 
 use super::{
     Catalog, Dump, Entry, Exactness, FirmwareType, Image, ImageError, Kind, MAX_FILE, PackageError, is_zip, package,
-    read_file, tenths,
+    read_file, sha256, tenths,
 };
 use crate::{printable::quoted_path, target::FlashMap};
 
@@ -151,12 +151,17 @@ impl Shelf {
         &self.found
     }
 
+    /// The file that holds an image.
+    pub fn file_of(&self, entry: &Entry) -> Option<&Path> {
+        self.found.iter().find(|found| found.entry.sha256 == entry.sha256).map(|found| &*found.path)
+    }
+
     /// What may be flashed to a scooter, newest last; to any chip where none is named.
     pub fn suitable(&self, scooter: &str, kind: Kind, chip: Option<&str>) -> Vec<&FoundImage> {
         let fits = |entry: &Entry| {
             entry.kind == kind
                 && entry.is_for(scooter)
-                && entry.missing == 0
+                && entry.is_complete()
                 && chip.is_none_or(|chip| entry.runs_on(chip))
         };
         self.found.iter().filter(|found| fits(found.entry)).collect()
@@ -202,10 +207,20 @@ fn known_in(path: &Path) -> Vec<FoundImage> {
         return vec![];
     }
     let Ok(bytes) = read_file(path) else { return vec![] };
-    let images: Vec<_> = if is_zip(&bytes) {
-        package::all(&bytes).into_iter().filter_map(|unpacked| Image::unpacked(unpacked).ok()).collect()
+    let found = |image: Image| {
+        let known = Catalog::builtin().identify(&image.bytes)?;
+        let image = Image { place: Some(0), file: Some(path.into()), ..image };
+        Some(FoundImage { entry: known.entry, exactness: known.exactness, path: path.into(), image })
+    };
+    images_in(&bytes).into_iter().filter_map(found).collect()
+}
+
+/// The images in the bytes of one file: one, or in a dump or a zip several.
+fn images_in(bytes: &[u8]) -> Vec<Image> {
+    let images: Vec<_> = if is_zip(bytes) {
+        package::all(bytes).into_iter().filter_map(|unpacked| Image::unpacked(unpacked).ok()).collect()
     } else {
-        Image::from_bytes(&bytes).into_iter().collect()
+        Image::from_bytes(bytes).into_iter().collect()
     };
     let parts = |image: Image| {
         if !image.is_dump() {
@@ -214,12 +229,17 @@ fn known_in(path: &Path) -> Vec<FoundImage> {
         let regions = &Dump::of(image.clone()).layout().regions;
         [&regions.boot, &regions.drv].into_iter().filter_map(|region| image.clone().part(region).ok()).collect()
     };
-    let found = |image: Image| {
-        let known = Catalog::builtin().identify(&image.bytes)?;
-        let image = Image { place: Some(0), file: Some(path.into()), ..image };
-        Some(FoundImage { entry: known.entry, exactness: known.exactness, path: path.into(), image })
+    images.into_iter().flat_map(parts).collect()
+}
+
+/// This known image in the bytes of a file, whatever its form, without what stands behind it; `None` if it is not in there
+/// byte for byte.
+pub fn extract(entry: &Entry, bytes: &[u8]) -> Option<Vec<u8>> {
+    let own = |mut image: Image| {
+        image.bytes.truncate(entry.size);
+        (sha256(&image.bytes) == entry.sha256).then_some(image.bytes)
     };
-    images.into_iter().flat_map(parts).filter_map(found).collect()
+    images_in(bytes).into_iter().find_map(own)
 }
 
 /// The same file if it is a zip that is too large.

@@ -23,7 +23,6 @@ mod reach;
 mod report;
 #[cfg(test)]
 pub(crate) mod sample;
-mod sources;
 mod thumb;
 
 use std::{
@@ -45,7 +44,7 @@ pub use self::{
     derived_from::{ChangedByte, DerivedFrom},
     digest::{DigestError, Md5Digest, Sha256Digest, md5, sha256},
     dump::{Block, Dump},
-    find::{FindError, FoundImage, Shelf, TooLarge, find},
+    find::{FindError, FoundImage, Shelf, TooLarge, extract, find},
     foreign::Foreign,
     gates::{Fit, GATES, Gate, RehearsalImages, gates},
     hex::{HexError, intel_hex},
@@ -53,7 +52,6 @@ pub use self::{
     origin::{Origin, drv_region, origin},
     package::{DirectoryError, FirmwareType, Generation, InfoError, Model, Package, PackageError},
     report::{ImageReport, PartReport},
-    sources::Source,
 };
 
 /// The longest zip taken, in bytes: there may be anything beside the firmware, and the largest public collection has 17 MiB.
@@ -144,6 +142,8 @@ pub struct Image {
     /// For an image that was found and not named: which of the places searched has it. Of several images that fit, those of
     /// the first place go first.
     pub place: Option<usize>,
+    /// The chips for which it goes before the others of its place, by the names that the catalog gives them.
+    pub preferred_for: Vec<&'static str>,
 }
 
 /// Why a file is not an image.
@@ -269,7 +269,18 @@ impl Image {
     }
 
     fn new(bytes: Vec<u8>, base: Option<u32>, format: Format) -> Self {
-        Self { bytes, base, gaps: vec![], format, options: None, package: None, member: None, file: None, place: None }
+        Self {
+            bytes,
+            base,
+            gaps: vec![],
+            format,
+            options: None,
+            package: None,
+            member: None,
+            file: None,
+            place: None,
+            preferred_for: vec![],
+        }
     }
 
     /// The flash in a backup.

@@ -34,6 +34,10 @@ impl Wanted<'_> {
     /// The image of a kind for this chip; `None` if none was given.
     pub(super) fn choose(&self, kind: Kind, chip: ChipKind) -> Result<Option<Chosen<'_>>, Error> {
         let mut fitting = self.fitting(kind, Some(chip))?;
+        let is_preferred = |chosen: &Chosen<'_>| chosen.image.preferred_for.contains(&chip.firmware_name());
+        if fitting.iter().any(is_preferred) {
+            fitting.retain(is_preferred);
+        }
         if fitting.len() > 1 {
             return Err(Error::SeveralImages {
                 kind,

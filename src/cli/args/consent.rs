@@ -1,32 +1,19 @@
 //! Consent to an erase: by `--erase-all`, or by the answer to the only question that this program asks.
 
-use std::{
-    io::{self},
-    sync::{
-        atomic::Ordering,
-        mpsc::{self, RecvTimeoutError},
-    },
-    thread,
-    time::Duration,
-};
-
 use clap::Args;
 use m365_drv::{
     block::{Mileage, Serial},
-    board::{self, EraseConsent},
+    board::EraseConsent,
     ops::{self, BackupStore, DataChange, Destination, Obstacle},
     printable::quoted_path,
 };
 
-use crate::cli::Context;
+use crate::cli::{Context, args::question::answer};
 
 /// The answer that agrees: what is done.
 fn word(obstacle: Obstacle) -> &'static str {
     if obstacle.erases() { "erase" } else { "unlock" }
 }
-
-/// How often a wait for the answer looks for Ctrl-C.
-const GLANCE: Duration = Duration::from_millis(100);
 
 /// The consent that lets flash be erased. It is given here and nowhere else.
 #[derive(Debug, Clone, Copy, Args)]
@@ -117,28 +104,6 @@ fn removing(obstacle: Obstacle) -> &'static str {
 /// Whether an answer agrees.
 fn agrees(answer: &str, obstacle: Obstacle) -> bool {
     answer.trim().eq_ignore_ascii_case(word(obstacle))
-}
-
-/// A line that was typed; Ctrl-C ends the wait for it.
-fn answer(context: &Context) -> Result<String, ops::Error> {
-    let (typed, line) = mpsc::channel();
-    // A read from a terminal cannot be called off: the thread is left to it.
-    thread::spawn(move || {
-        let mut line = String::new();
-        let _ = io::stdin().read_line(&mut line);
-        let _ = typed.send(line);
-    });
-    let interrupt = context.probes.interrupt();
-    loop {
-        match line.recv_timeout(GLANCE) {
-            Ok(line) => return Ok(line),
-            Err(RecvTimeoutError::Disconnected) => return Ok(String::new()),
-            Err(RecvTimeoutError::Timeout) if interrupt.load(Ordering::SeqCst) => {
-                return Err(board::Error::Interrupted.into());
-            }
-            Err(RecvTimeoutError::Timeout) => {}
-        }
-    }
 }
 
 #[cfg(test)]

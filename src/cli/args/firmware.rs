@@ -1,9 +1,16 @@
 //! Where firmware is looked for, and what of it is for a scooter.
 
-use std::{env, path::PathBuf, sync::atomic::AtomicBool};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    sync::atomic::AtomicBool,
+};
 
 use clap::Args;
-use m365_drv::image::{self, FindError, FoundImage, Image, Kind, Shelf};
+use m365_drv::{
+    image::{self, Entry, FindError, FoundImage, Image, Kind, Shelf},
+    supply,
+};
 
 use crate::cli::{
     Context,
@@ -22,7 +29,7 @@ pub(crate) struct FirmwareArgs {
     firmware: Vec<PathBuf>,
 }
 
-/// The known images at hand, the places that go first first.
+/// The known images at hand, the places that go first first. The last place is the user's own folder.
 pub(crate) struct AtHand(Vec<Shelf>);
 
 impl FirmwareArgs {
@@ -53,6 +60,38 @@ impl AtHand {
         }
     }
 
+    /// What to fetch so that a board of this scooter can be flashed with each of its chips. What is at hand for a chip is
+    /// enough.
+    pub(crate) fn missing(&self, scooter: &str, kinds: impl Iterator<Item = Kind>) -> Vec<&'static Entry> {
+        let mut missing: Vec<&Entry> = Vec::new();
+        for kind in kinds {
+            let suitable = self.suitable(scooter, kind);
+            for chip in supply::chips(scooter) {
+                let has_it = |entry: &Entry| entry.runs_on(chip);
+                if suitable.iter().any(|found| has_it(found.entry))
+                    || missing.iter().any(|entry| entry.kind == kind && has_it(entry))
+                {
+                    continue;
+                }
+                missing.extend(supply::recommended(scooter, kind, chip).map(|best| best.entry));
+            }
+        }
+        missing
+    }
+
+    /// Every image found, each once.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &FoundImage> {
+        let earlier =
+            |place: usize, found: &FoundImage| self.0[..place].iter().any(|shelf| shelf.file_of(found.entry).is_some());
+        let places = self.0.iter().enumerate();
+        places.flat_map(move |(place, shelf)| shelf.all().iter().filter(move |found| !earlier(place, found)))
+    }
+
+    /// The file that holds an image.
+    pub(crate) fn file_of(&self, entry: &Entry) -> Option<&Path> {
+        self.0.iter().find_map(|shelf| shelf.file_of(entry))
+    }
+
     /// What may be flashed to a scooter, newest last, with one chip or another. What earlier places have for every chip of
     /// an image hides it.
     pub(crate) fn suitable(&self, scooter: &str, kind: Kind) -> Vec<&FoundImage> {
@@ -66,11 +105,20 @@ impl AtHand {
         suitable
     }
 
-    /// The images to choose from once the chip is known: hidden ones too, in case the others are refused.
+    /// The images to choose from once the chip is known: hidden ones too, in case the others are refused. In the user's own
+    /// folder, where the images for all chips of a scooter are together, those that `firmware list` recommends go first.
     pub(crate) fn images(&self, scooter: &str, kind: Kind) -> Vec<Image> {
         let places = self.0.iter().enumerate();
-        let of_place = |(place, shelf)| {
-            for_scooters(shelf, scooter, kind).map(move |found| Image { place: Some(place), ..found.image.clone() })
+        let own = self.0.len() - 1;
+        let is_recommended = move |chip: &&str, entry: &Entry| {
+            supply::recommended(scooter, kind, chip).is_some_and(|best| best.entry.sha256 == entry.sha256)
+        };
+        let of_place = move |(place, shelf)| {
+            for_scooters(shelf, scooter, kind).map(move |found| {
+                let chips = if place == own { supply::chips(scooter) } else { vec![] };
+                let preferred_for = chips.into_iter().filter(|chip| is_recommended(chip, found.entry)).collect();
+                Image { place: Some(place), preferred_for, ..found.image.clone() }
+            })
         };
         places.flat_map(of_place).collect()
     }

@@ -17,6 +17,8 @@ use crate::cli::{
         data_file,
         firmware::{AtHand, FirmwareArgs},
         mileage::MileageArgs,
+        question::yes_or_no,
+        supply::{self, SupplyArgs},
         values::{ScooterName, gate_parser},
     },
     exit::{Exit, Meaning, refuse},
@@ -39,6 +41,13 @@ pub(crate) struct WantedArgs {
 
     #[command(flatten)]
     firmware: FirmwareArgs,
+
+    /// Fetch what is not at hand: the bootloader and the DRV firmware to take for this scooter
+    #[arg(long)]
+    fetch: bool,
+
+    #[command(flatten)]
+    supply: SupplyArgs,
 
     /// Serial number, as on the sticker of the scooter; by default the board's own
     #[arg(long, value_name = "S")]
@@ -81,7 +90,12 @@ impl WantedArgs {
         context.known = Known::given(Some(&target.name), self.files(), serial, mileage);
         let data = self.data.as_deref().map(|path| data_block(path, target, context)).transpose()?;
         let searches = self.boot.is_none() || self.drv.is_none();
-        let at_hand = searches.then(|| self.firmware.search(&context.probes.interrupt())).transpose()?;
+        let mut at_hand = searches.then(|| self.firmware.search(&context.probes.interrupt())).transpose()?;
+        if let Some(found) = &at_hand
+            && self.fetch_missing(found, context)?
+        {
+            at_hand = Some(self.firmware.search(&context.probes.interrupt())?);
+        }
         if let Some(at_hand) = &at_hand {
             at_hand.warn_of_left_out(context);
         }
@@ -148,6 +162,36 @@ impl WantedArgs {
             context.warn("custom-firmware", format!("{} is {what}: {risk}", quoted_path(file)));
         }
         Ok(image)
+    }
+
+    /// Fetches what no file and no folder has, before anybody holds wires: with `--fetch`, or if the person at the terminal
+    /// agrees. Returns whether something was fetched.
+    fn fetch_missing(&self, at_hand: &AtHand, context: &mut Context) -> anyhow::Result<bool> {
+        let kinds = [(Kind::Boot, &self.boot), (Kind::Drv, &self.drv)];
+        let kinds = kinds.into_iter().filter(|(_, file)| file.is_none()).map(|(kind, _)| kind);
+        let missing = at_hand.missing(&self.scooter.name, kinds);
+        // A rehearsal has images of its own.
+        let asks = !self.fetch && context.audience().answers() && !context.is_rehearsal();
+        if missing.is_empty() || !(self.fetch || asks) {
+            return Ok(false);
+        }
+        let folder = supply::folder()?;
+        let Some(supply) = self.supply.supply()? else {
+            if asks {
+                return Ok(false);
+            }
+            return Err(refuse(Exit::Image, "nothing is fetched because of --offline"));
+        };
+        if asks {
+            context.say(&supply::offer(&missing, &supply, &folder));
+            if !yes_or_no(context, "Fetch what is missing?")? {
+                return Ok(false);
+            }
+        }
+        for entry in missing {
+            supply::fetch(context, &supply, &folder, entry)?;
+        }
+        Ok(true)
     }
 
     /// The images at hand, among which the chip decides; in a rehearsal, if there is none, our own.

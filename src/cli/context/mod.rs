@@ -126,6 +126,11 @@ impl Context {
         if self.simulates { RehearsalImages::Allowed } else { RehearsalImages::Refused }
     }
 
+    /// Whether the board is a simulated one.
+    pub(crate) fn is_rehearsal(&self) -> bool {
+        self.rehearsal.is_some()
+    }
+
     /// Our own image, for a rehearsal without one.
     pub(crate) fn stand_in(&mut self, kind: Kind, target: &Target) -> Option<Image> {
         let image = self.rehearsal.as_ref()?.stand_in(kind, target)?;

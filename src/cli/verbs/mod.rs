@@ -4,6 +4,7 @@ pub(crate) mod backup;
 pub(crate) mod backups;
 pub(crate) mod data;
 pub(crate) mod explain;
+pub(crate) mod firmware;
 pub(crate) mod flash;
 pub(crate) mod generate;
 pub(crate) mod image;

@@ -59,7 +59,8 @@ pub(crate) const TABLE: &[ErrorCode] = &[
     code(4, "writing the update record failed", Sure),
     code(5, "no valid firmware in flash", Sure).because(
         "The word at 0x08001000 is not a stack pointer: the firmware is missing or was written to another address.",
-        "Flash the board again; `m365-drv info` shows what is on it now.",
+        "`m365-drv info` shows what is on the board. Fetch firmware with `m365-drv firmware get SCOOTER` and flash the board \
+         again.",
     ),
     code(6, "the update stored in flash is not firmware", Sure),
     code(10, "no communication with the dashboard", Sure).because(
@@ -85,9 +86,13 @@ pub(crate) const TABLE: &[ErrorCode] = &[
         "The controller gets no valid answer from the battery's electronics: a loose or broken data line, burned \
          line resistors on the BMS (R83, R84), or a third-party pack without a data line. The scooter then rides in a \
          limp mode.",
-        "Check the data wires to the battery first. With a pack that has no data line, build firmware with BMS \
-         communication disabled (or BMS emulation) on a firmware builder and flash that file with `--drv`. The \
-         controller then has no battery-temperature protection and no charge interlock.",
+        "Check the data wires to the battery first. With a pack that has no data line, make firmware without BMS \
+         communication. For a Pro, Pro 2 or 1S: open https://mi.cfw.sh in a browser, choose the scooter, tick \"Disable \
+         BMS communication\" (or set \"System voltage\" to that of the pack, which emulates a BMS), and download the zip. For a \
+         Ninebot ES: https://github.com/scooterhacking/ninebot-esx-patcher with \"bypass BMS\", which silences all other \
+         errors too. Flash the file with `m365-drv flash SCOOTER --drv FILE`. The controller then has no \
+         battery-temperature protection and no charge interlock. More: \
+         https://wiki.scooterhacking.org/doku.php?id=guide-mi.",
     ),
     code(22, "the battery's configuration is invalid", Sure),
     code(23, "the battery has a default serial number, or is not activated", Sure),
