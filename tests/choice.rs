@@ -77,6 +77,17 @@ fn an_image_in_the_first_folder_wins_if_it_fits() {
 }
 
 #[test]
+fn of_several_images_in_one_folder_the_one_preferred_for_the_chip_is_taken() {
+    let preferred = |chip, image| Image { place: Some(0), preferred_for: vec![chip], ..image };
+    let candidates = [preferred("stm32f103", unaware()), preferred("gd32e103", image(sim::APP_64))];
+    for (scenario, drv) in [(Scenario::Locked, &candidates[0]), (Scenario::Gd32e103, &candidates[1])] {
+        let (board, setup) = Setup::scenario(scenario);
+        setup.flash(&setup.request_for(Wanted { drv: &candidates, ..setup.wanted_with_data() })).expect("the job");
+        assert_eq!(drv_of(&board), drv.bytes);
+    }
+}
+
+#[test]
 fn the_list_waits_for_the_chip_if_it_depends_on_it() {
     let mut other = sim::APP_64.to_vec();
     other[0x3F00] ^= 1;

@@ -5,6 +5,7 @@
 mod server;
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::{self, BufRead as _, BufReader, Write as _},
     net::{TcpListener, TcpStream},
@@ -12,6 +13,8 @@ use std::{
     sync::mpsc,
     thread,
 };
+
+use m365_drv::image;
 
 use self::server::{Answer, Server};
 use crate::bench::{Bench, Lines};
@@ -291,26 +294,37 @@ fn every_known_image_arrives_from_a_mirror() {
     let mirror = std::env::var("M365_DRV_MIRROR").expect("M365_DRV_MIRROR");
     let bench = Bench::new();
     let list = bench.m365("firmware list").json();
-    let mut arrived = 0;
+    let mut rows = BTreeSet::new();
     for scooter in list.report().as_array().unwrap() {
         for image in scooter["images"].as_array().unwrap() {
-            if image["repositories"].as_array().unwrap().is_empty() {
+            let (name, scooter) = (image["name"].as_str().unwrap(), scooter["scooter"].as_str().unwrap());
+            let repositories = image["repositories"].as_array().unwrap();
+            if repositories.is_empty() {
+                rows.insert(format!("{name}: not to be had"));
                 continue;
             }
-            let (name, scooter) = (image["name"].as_str().unwrap(), scooter["scooter"].as_str().unwrap());
-            let trial = bench.m365("firmware get --yes").args([scooter, name, "--mirror", &mirror]);
-            let kept = trial.json();
+            let kept = bench.m365("firmware get --yes").args([scooter, name, "--mirror", &mirror]).json();
             let kept = kept.report()["images"].as_array().unwrap().clone();
-            assert!(kept.iter().any(|kept| kept["sha256"] == image["sha256"]), "{name}: {kept:#?}");
-            arrived += 1;
+            let file = kept.iter().find(|kept| kept["sha256"] == image["sha256"]).map(|kept| kept["file"].as_str());
+            let file = file.flatten().unwrap_or_else(|| panic!("{name}: {kept:#?}"));
+            assert_eq!(image["sha256"], image::sha256(&fs::read(file).unwrap()).to_string());
+            rows.insert(format!("{name}: {} bytes from {}", image["size"], repositories[0].as_str().unwrap()));
         }
     }
-    println!("{arrived} images arrived");
-    let fresh = Bench::new();
-    let line = format!("--simulate=B:locked flash pro --fetch --erase-all --mirror {mirror}");
-    let lines = fresh.m365(&line).json();
-    assert_eq!(lines.report()["verified"], true);
-    assert_eq!(lines.report()["drv"]["known"], true);
+    println!("{}", rows.into_iter().collect::<Vec<_>>().join("\n"));
+    for (scooter, scenario, drv) in [
+        ("pro", "locked", "Pro DRV 1.7.1"),
+        ("pro2", "locked", "Pro 2 DRV 2.4.7"),
+        ("pro2", "gd32e103", "Pro 2 DRV 2.5.2"),
+        ("es2", "locked", "Ninebot ES DRV 1.6.4"),
+    ] {
+        let line = format!("--simulate=B:{scenario} flash {scooter} --fetch --erase-all --mirror {mirror}");
+        let lines = Bench::new().m365(&line).json();
+        assert_eq!(
+            (lines.report()["verified"].as_bool(), lines.report()["drv"]["name"].as_str()),
+            (Some(true), Some(drv))
+        );
+    }
 }
 
 /// No other command opens a connection: in a network namespace of its own, where nothing is connected and even the way to

@@ -67,13 +67,12 @@ impl AtHand {
         for kind in kinds {
             let suitable = self.suitable(scooter, kind);
             for chip in supply::chips(scooter) {
-                let has_it = |entry: &Entry| entry.runs_on(chip);
-                if suitable.iter().any(|found| has_it(found.entry))
-                    || missing.iter().any(|entry| entry.kind == kind && has_it(entry))
-                {
+                if suitable.iter().any(|found| found.entry.runs_on(chip)) {
                     continue;
                 }
-                missing.extend(supply::recommended(scooter, kind, chip).map(|best| best.entry));
+                let best = supply::recommended(scooter, kind, chip).map(|best| best.entry);
+                let is_new = |best: &&Entry| missing.iter().all(|entry| entry.sha256 != best.sha256);
+                missing.extend(best.filter(is_new));
             }
         }
         missing

@@ -307,7 +307,6 @@ fn member<'t>(zip: &[u8], table: &'t [u8]) -> Result<(Member, &'t [u8]), Directo
         // The upper half of the external attributes is st_mode if the archive was made on Unix; 0o120000 is a link.
         is_link: u32_at(entry, 38) >> 28 == 0o12,
         place: None,
-        preferred_for: vec![],
     };
     member.place = place(zip, entry, raw_name, &member, start);
     Ok((member, rest))
