@@ -123,7 +123,7 @@ mod tests {
         assert_eq!((board.uid, board.flash_kib, board.flash.as_ref()), (UID, Some(64), Some(&flash)));
         assert_eq!(
             (board.serial.unwrap().to_string().as_str(), board.scooters),
-            ("16133/00012345", vec!["pro".into()])
+            ("16133/00012345", vec!["m365".into()])
         );
         assert_eq!(board.boot.unwrap().name.as_deref(), Some("rehearsal bootloader"));
         assert_eq!((board.drv, board.mileage_m), (None, Mileage::from_km(12).ok()));
