@@ -85,6 +85,13 @@ fn of_several_images_in_one_folder_the_one_preferred_for_the_chip_is_taken() {
         setup.flash(&setup.request_for(Wanted { drv: &candidates, ..setup.wanted_with_data() })).expect("the job");
         assert_eq!(drv_of(&board), drv.bytes);
     }
+    // Another one, which somebody put there, may be what they want.
+    let (_, setup) = Setup::scenario(Scenario::Locked);
+    let mut other = sim::APP_64.to_vec();
+    other[0x3F00] ^= 1;
+    let third = Image { place: Some(0), ..image(&other) };
+    let error = refused(&setup, &[candidates[0].clone(), candidates[1].clone(), third]);
+    assert!(matches!(error.error, Error::SeveralImages { .. }), "{error}");
 }
 
 #[test]

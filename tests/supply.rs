@@ -134,8 +134,8 @@ fn base64(bytes: &[u8]) -> String {
 fn each_wrong_answer_of_a_server_is_named_and_nothing_is_kept() {
     for (answer, cause) in [
         (Answer::file(&[0x55; 3104]), "the file does not hold this image"),
-        (Answer::file(&[0x55; 3105]), "the file is longer than 3104 bytes"),
-        (Answer::endless(), "the file is longer than 3104 bytes"),
+        (Answer::file(&[0x55; 3105]), "the file is longer than 3,104 bytes"),
+        (Answer::endless(), "the file is longer than 3,104 bytes"),
         (Answer::status(404), "the server answered 404"),
         (Answer::redirect("http://localhost:1/boot.bin"), "the server redirects to an address without https"),
     ] {
@@ -311,6 +311,9 @@ fn every_known_image_arrives_from_a_mirror() {
             rows.insert(format!("{name}: {} bytes from {}", image["size"], repositories[0].as_str().unwrap()));
         }
     }
+    let get = format!("firmware export copy --firmware {mirror}");
+    let written = bench.m365(&get).json().report()["files"].as_array().unwrap().len();
+    assert_eq!(bench.m365(&get).json().report()["files"].as_array().unwrap().len(), written, "again");
     println!("{}", rows.into_iter().collect::<Vec<_>>().join("\n"));
     for (scooter, scenario, drv) in [
         ("pro", "locked", "Pro DRV 1.7.1"),
@@ -338,7 +341,17 @@ fn without_any_network_everything_else_works() {
         return;
     }
     let bench = Bench::new();
-    for line in ["--simulate=B:locked flash pro --erase-all", "--simulate=B info", "firmware list pro", "probes"] {
+    for line in [
+        "--simulate=B:locked flash pro --erase-all",
+        "--simulate=B info",
+        "--simulate=B verify pro",
+        "--simulate=B backup b.json",
+        "backups list",
+        "firmware list pro",
+        "scooters",
+        "explain 21",
+        "probes",
+    ] {
         let command = bench.m365(line).command();
         let program = command.get_program().to_str().unwrap().to_owned();
         let args = command.get_args().map(|arg| arg.to_str().unwrap().to_owned());

@@ -142,7 +142,8 @@ pub struct Image {
     /// For an image that was found and not named: which of the places searched has it. Of several images that fit, those of
     /// the first place go first.
     pub place: Option<usize>,
-    /// The chips for which it goes before the others of its place, by the names that the catalog gives them.
+    /// The chips for which it is taken if all other images that fit are preferred for other chips, by the names that the catalog
+    /// gives them.
     pub preferred_for: Vec<&'static str>,
 }
 

@@ -35,7 +35,9 @@ impl Wanted<'_> {
     pub(super) fn choose(&self, kind: Kind, chip: ChipKind) -> Result<Option<Chosen<'_>>, Error> {
         let mut fitting = self.fitting(kind, Some(chip))?;
         let is_preferred = |chosen: &Chosen<'_>| chosen.image.preferred_for.contains(&chip.firmware_name());
-        if fitting.iter().any(is_preferred) {
+        // An image that nothing is preferred for was put there by the user, who may want that one.
+        let is_by_chip = fitting.iter().all(|chosen| !chosen.image.preferred_for.is_empty());
+        if is_by_chip && fitting.iter().any(is_preferred) {
             fitting.retain(is_preferred);
         }
         if fitting.len() > 1 {

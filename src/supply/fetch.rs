@@ -207,7 +207,7 @@ mod tests {
         let other = ("/M365_DRV_STLINK/boot.bin".to_owned(), "the file does not hold this image".to_owned());
         assert_eq!(failures(folder.path()), [other, no_file(second)]);
         fs::write(clone.join("boot.bin"), vec![0x55; 3105]).unwrap();
-        let long = ("/M365_DRV_STLINK/boot.bin".to_owned(), "the file is longer than 3104 bytes".to_owned());
+        let long = ("/M365_DRV_STLINK/boot.bin".to_owned(), "the file is longer than 3,104 bytes".to_owned());
         assert_eq!(failures(folder.path()), [long, no_file(second)]);
     }
 

@@ -7,6 +7,8 @@ use ureq::{
     tls::{RootCerts, TlsConfig},
 };
 
+use crate::count::count;
+
 /// How long is waited, and how often something is tried.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -39,7 +41,7 @@ pub enum Cause {
     #[error("the server answered {0}")]
     Status(u16),
     /// The host's name leads to no address.
-    #[error("the name of the server cannot be resolved; is this computer online?")]
+    #[error("no address was found for the name of the server (is this computer online?)")]
     UnknownHost,
     /// There is no connection, or it broke.
     #[error("no connection to the server")]
@@ -57,7 +59,7 @@ pub enum Cause {
     #[error("the server redirects to an address without https")]
     InsecureRedirect,
     /// The answer is longer than the file.
-    #[error("the file is longer than {0} bytes")]
+    #[error("the file is longer than {}", count(*.0, "byte"))]
     TooLong(usize),
     /// The answer ended before the file did.
     #[error("the file ended after {got} of {expected} bytes")]
@@ -168,9 +170,18 @@ fn of_io(error: io::Error) -> Cause {
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).map(ToString::to_string);
     match (tls, error.kind()) {
         (Some(tls), _) => Cause::Tls(tls),
+        (None, _) if is_of_names(&error) => Cause::UnknownHost,
         (None, io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock) => Cause::TimedOut,
         (None, _) => Cause::Connection(error),
     }
+}
+
+/// The standard library gives this one no kind. On Windows it has the numbers of `WSAHOST_NOT_FOUND`, `WSATRY_AGAIN` and
+/// `WSANO_DATA`.
+fn is_of_names(error: &io::Error) -> bool {
+    let words = error.to_string();
+    words.starts_with("failed to lookup address information")
+        || cfg!(windows) && matches!(error.raw_os_error(), Some(11001 | 11002 | 11004))
 }
 
 /// Windows and macOS have certificates of their own, which their owner manages.
@@ -196,4 +207,17 @@ fn roots() -> Result<RootCerts, Cause> {
         }
     }
     Ok(RootCerts::from(roots))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_without_an_address_and_a_connection_that_breaks_are_told_apart() {
+        let unknown = io::Error::other("failed to lookup address information: Name or service not known");
+        assert!(matches!(of_io(unknown), Cause::UnknownHost));
+        assert!(matches!(of_io(io::ErrorKind::ConnectionReset.into()), Cause::Connection(_)));
+        assert!(matches!(of_io(io::ErrorKind::TimedOut.into()), Cause::TimedOut));
+    }
 }

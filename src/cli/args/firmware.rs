@@ -105,7 +105,7 @@ impl AtHand {
     }
 
     /// The images to choose from once the chip is known: hidden ones too, in case the others are refused. In the user's own
-    /// folder, where the images for all chips of a scooter are together, those that `firmware list` recommends go first.
+    /// folder, where the images for all chips of a scooter are together, those that `firmware list` recommends know their chips.
     pub(crate) fn images(&self, scooter: &str, kind: Kind) -> Vec<Image> {
         let places = self.0.iter().enumerate();
         let own = self.0.len() - 1;

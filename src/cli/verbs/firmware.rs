@@ -215,7 +215,7 @@ impl Report for List {
             }
             page.heading(format!("{}: {}", listed.scooter, listed.title));
             for row in &listed.images {
-                page.line(format!("  {} ({})", row.name, row.chips.join(", ")));
+                page.line(format!("  {}, for {}", row.name, row.chips.join(", ")));
                 match (&row.file, &*row.repositories) {
                     (Some(file), _) => page.toned("    at hand", file, Tone::Good),
                     (None, []) if row.missing > 0 => {
@@ -303,7 +303,7 @@ fn get(context: &mut Context, args: &GetArgs) -> CommandResult {
             if !context.audience().answers() {
                 return Err(refuse(Exit::Consent, "fetching firmware needs --yes, or your answer at a terminal"));
             }
-            if !yes_or_no(context, "Fetch it?")? {
+            if !yes_or_no(context, if missing.len() == 1 { "Fetch it?" } else { "Fetch them?" })? {
                 return Err(refuse(Exit::Consent, "nothing was fetched"));
             }
         }
@@ -359,7 +359,7 @@ fn add(paths: &[PathBuf]) -> CommandResult {
     let shelf = image::find(paths, &never()).meaning(Exit::Image, || "the files cannot be searched".into())?;
     let mut images = Vec::new();
     for found in shelf.all() {
-        if found.entry.is_rehearsal() || found.exactness == Exactness::Stripped {
+        if !is_firmware(found.entry) || found.exactness == Exactness::Stripped {
             continue;
         }
         let was_there = folder.path().join(Folder::name_of(found.entry)).is_file();
@@ -372,6 +372,11 @@ fn add(paths: &[PathBuf]) -> CommandResult {
         return Err(refuse(Exit::Image, format!("no known firmware in {}", named.join(", "))));
     }
     Outcome::new(&Kept { folder: folder.path().display().to_string(), images })
+}
+
+/// Whether an image belongs into the folder: a bootloader or a firmware, not our own and not a data block.
+fn is_firmware(entry: &Entry) -> bool {
+    matches!(entry.kind, Kind::Boot | Kind::Drv) && !entry.is_rehearsal()
 }
 
 /// What `firmware export` wrote.
@@ -390,7 +395,7 @@ impl Report for Exported {
 
 fn export(folder: &Path, scooter: Option<&Target>, firmware: &FirmwareArgs) -> CommandResult {
     let at_hand = firmware.search(&never())?;
-    let is_wanted = |entry: &Entry| !entry.is_rehearsal() && scooter.is_none_or(|target| entry.is_for(&target.name));
+    let is_wanted = |entry: &Entry| is_firmware(entry) && scooter.is_none_or(|target| entry.is_for(&target.name));
     let all: Vec<_> = at_hand.all().filter(|found| is_wanted(found.entry)).collect();
     if all.is_empty() {
         return Err(refuse(Exit::Image, "no firmware is at hand"));
@@ -399,7 +404,10 @@ fn export(folder: &Path, scooter: Option<&Target>, firmware: &FirmwareArgs) -> C
     let mut files = Vec::new();
     for found in all {
         let path = folder.join(Folder::name_of(found.entry));
-        files::write_new(&path, &found.image.bytes[..found.entry.size], Exit::Usage)?;
+        let own = &found.image.bytes[..found.entry.size];
+        if !fs::read(&path).is_ok_and(|there| there == own) {
+            files::write_new(&path, own, Exit::Usage)?;
+        }
         files.push(path.display().to_string());
     }
     Outcome::new(&Exported { files })
