@@ -374,8 +374,8 @@ fn the_uid_of_another_chip_in_a_data_block_is_not_replaced_without_a_word() {
     let (board, setup) = Setup::scenario(Scenario::Open);
     put_foreign_uid(&board, mileage(77));
     board.power_cycle();
-    let words = "the board's data block (serial 21886/00012345, 77.0 km) was made for another chip, \
-                 00000007-00000007-00000007; it gets the UID of this one";
+    let words = "the board's data block (serial number 21886/00012345, 77.0 km) was made for another chip \
+                 (UID 00000007-00000007-00000007); its UID is changed to this chip's";
     assert_eq!(told_of_the_uid(&board, &setup), [("uid-replaced", words.to_owned())]);
 }
 
@@ -383,8 +383,8 @@ fn the_uid_of_another_chip_in_a_data_block_is_not_replaced_without_a_word() {
 fn a_data_block_of_another_chip_in_flash_is_not_hidden_by_one_in_sram() {
     let other = |mileage: Mileage| {
         format!(
-            "the data block in flash (serial 21886/00012345, {mileage}) was made for another chip, \
-             00000007-00000007-00000007; the one in SRAM is of this chip"
+            "the data block in flash (serial number 21886/00012345, {mileage}) was made for another chip (UID \
+             00000007-00000007-00000007); using the one in SRAM, which is this chip's"
         )
     };
     let lost = "serial number and mileage were found only in SRAM: keep the board powered until it is flashed, or they are lost";

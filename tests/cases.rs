@@ -49,7 +49,7 @@ const FIRMWARE: [(&str, &str, &str); 11] = [
     ("10-json-md5-upper-case.zip", "zip", ""),
     ("10-photo-beside.zip", "zip", ""),
     ("11-enc-and-60-zeros.enc", "enc", ""),
-    ("05-block-early-serial.bin", "data", "a data block, not a DRV"),
+    ("05-block-early-serial.bin", "data", "a data block, not DRV firmware"),
 ];
 
 #[test]
@@ -129,7 +129,7 @@ fn the_data_block_given_goes_before_the_boards_own() {
     let report = lines.report();
     assert_eq!((&report["data_source"], &report["mileage_m"]), (&"file".into(), &1_234_567.into()));
     let told = warnings(&lines, "data-replaced");
-    let message = "the data block from --data (serial 21886/00012345, 1234.5 km) replaces the board's own (serial \
+    let message = "the data block from --data (serial number 21886/00012345, 1234.5 km) replaces the board's own (serial \
                    21886/00012345, 2345.6 km)";
     assert_eq!(told, [message]);
     // The command line goes before the file.
@@ -162,7 +162,7 @@ fn consent_that_is_given_is_not_needed_any_more() {
     let report = bench.m365(&format!("{line} --erase-all")).json().report().clone();
     let erases = (&report["would_erase"]["whole_chip"], &report["would_write_option_bytes"]);
     assert_eq!((&report["needs"], erases), (&serde_json::Value::Null, (&true.into(), &true.into())));
-    assert!(bench.m365(line).print().contains("--erase-all: the chip is read-protected"));
+    assert!(bench.m365(line).print().contains("--erase-all, because the chip is read-protected"));
     assert!(!bench.m365(&format!("{line} --erase-all")).print().contains("--erase-all"));
 }
 
@@ -241,7 +241,7 @@ fn a_raw_dump_is_restored_with_the_uid_of_the_chip() {
             (&"written".into(), &"21886/00012345".into())
         );
         let told = warnings(&lines, "uid-replaced");
-        assert!(told[0].contains("(serial 21886/00012345, 1234.5 km) gets the UID of this one"), "{told:?}");
+        assert!(told[0].contains("(serial number 21886/00012345, 1234.5 km) is changed to this chip's"), "{told:?}");
         let (flash, mut dump) =
             (bench.read("B/flash.bin"), std::fs::read(case("04-full-dump-64k.bin")).expect("a case"));
         let uid = 0xF800 + 0x1B4..0xF800 + 0x1C0;
@@ -284,8 +284,8 @@ fn of_two_blocks_in_a_file_the_other_is_named() {
     let shown = bench.m365("data show d.bin").json();
     assert_eq!((&shown.report()["address"], &shown.report()["other_blocks"]), (&"0x0800f800".into(), &1.into()));
     let lines = bench.m365("--simulate=locked flash pro --erase-all --dry-run --data d.bin").json();
-    let message = "\"d.bin\" contains 2 data blocks: using the one at 0x0800f800 (serial 21886/00012345, 1234.5 km), not the \
-                   one at 0x0801c000 (serial 21886/00012345, 5.0 km)";
+    let message = "\"d.bin\" contains 2 data blocks: using the one at 0x0800f800 (serial number 21886/00012345, 1234.5 km), not the \
+                   one at 0x0801c000 (serial number 21886/00012345, 5.0 km)";
     assert_eq!(warnings(&lines, "several-data-blocks"), [message]);
 }
 

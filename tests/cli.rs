@@ -96,7 +96,7 @@ fn an_empty_variable_is_ignored_and_a_wrong_one_is_named() {
 #[test]
 fn an_invalid_serial_is_refused_and_nothing_is_written() {
     let bench = Bench::new();
-    let stderr = "error: invalid serial \"21886-0001234\": needs 5 digits, \"/\", 8 digits (for example 16133/00012345); \
+    let stderr = "error: invalid serial number \"21886-0001234\": needs 5 digits, \"/\", 8 digits (for example 16133/00012345); \
                   7 digits after the \"/\"\nnext: m365-drv data new --help\n\
                   exit 9: see `m365-drv explain data`\n";
     bench.m365("data new --serial 21886-0001234 -o a.bin").exit(9).stderr(stderr).check();
@@ -189,7 +189,7 @@ fn colours_are_used_only_if_asked_for() {
 fn a_block_is_shown_on_40_columns() {
     let bench = Bench::new();
     bench.m365("data new --serial 21886/00012345 -o b.bin").json();
-    let expected = "...\n00  20828           magic 0x515c, the\n                    only validity check\n...\n";
+    let expected = "...\n00  20828           magic 20828\n                    (0x515c), the only\n                    validity check\n...\n";
     bench.m365("data show b.bin").env("COLUMNS", "40").stdout(expected).check();
 }
 
@@ -199,7 +199,10 @@ fn the_help_names_every_scenario_and_the_manual_every_option() {
     let text = |line: &str| bench.m365(line).json().report()["text"].as_str().unwrap().replace('\\', "");
     let help = text("--help");
     let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
-    let all = "new, locked, bricked, open, half-flashed, wrp, gd32f103, gd32e103, at32, m0, ble, flaky, absent";
+    let all = "new (blank), locked (read-protected, firmware running), bricked (read-protected, no firmware), open \
+               (programmed and readable), half-flashed (half of the firmware written), wrp (write-protected), gd32f103 \
+               (locked, with this chip), gd32e103 (locked, with this chip), at32 (unsupported chip), m0 (unsupported chip), ble \
+               (the dashboard), flaky (locked, with poor contact), absent (no board)";
     assert!(help.contains(all), "{help}");
     let manual = text("man");
     for option in ["--image-out", "--no-backup", "--uid", "--erase-all", "--simulate"] {

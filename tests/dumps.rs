@@ -63,7 +63,7 @@ fn a_dump_without_a_uid_is_not_said_to_be_of_another_chip() {
         let (report, told) = setup.run_told(|job| ops::restore(job, &path, None, &backups, &[]));
         report.expect("the job");
         let words =
-            "the data block of the dump (serial 21886/00012345, 2345.6 km) has no UID; it gets the UID of this chip";
+            "the data block of the dump (serial number 21886/00012345, 2345.6 km) has no UID; it is given this chip's";
         assert!(told.contains(&("uid-replaced", words.to_owned())), "{told:?}");
     }
 }
@@ -82,7 +82,7 @@ fn what_a_dump_has_behind_the_flash_of_the_scooter_is_said_to_be_left_out() {
     assert_eq!(told(&upper), [""; 0], "erased");
     assert_eq!(told(&flash), [""; 0], "a copy");
     upper[0x1234..0x1434].fill(0x77);
-    let words = "2 KiB of the dump are not written: they are beyond the 64 KiB of flash that its firmware uses";
+    let words = "not writing 2 KiB of the dump: its firmware uses only the first 64 KiB of flash";
     assert_eq!(told(&upper), [words]);
 }
 

@@ -62,8 +62,8 @@ fn without_contact_nothing_but_what_was_given_is_known() {
 #[test]
 fn a_target_voltage_is_said_if_it_explains_the_silence() {
     for (volts, says) in [
-        (0.0, "target voltage 0.0 V: the board has no supply"),
-        (0.4, "target voltage 0.4 V: the board has no supply"),
+        (0.0, "target voltage 0.0 V: the board has no supply, or pin 1 (VTref) of the probe is not connected"),
+        (0.4, "target voltage 0.4 V: the board has no supply, or pin 1 (VTref) of the probe is not connected"),
         (4.9, "target voltage 4.9 V is too high: disconnect the supply; the chip tolerates 3.6 V at most"),
         (3.25, ""),
         (2.9, ""),

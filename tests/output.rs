@@ -155,7 +155,7 @@ fn a_dry_run_speaks_of_what_would_be_done() {
     }
     let text = "Dry run: nothing was written\nchip           STM32F103\n...\nwould erase    the whole chip\n\
                 would program  17,248 bytes; 0 pages are already correct\nwould write    the option bytes\n\
-                needs          --erase-all: the chip is read-protected\ntook           0.[..] s\n";
+                needs          --erase-all, because the chip is read-protected\ntook           0.[..] s\n";
     bench.m365("-q --simulate=locked flash pro --dry-run").stdout(text).check();
 
     bench.m365("--simulate=B:open flash pro --km 77 --no-backup").json();

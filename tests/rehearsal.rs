@@ -242,7 +242,8 @@ fn the_consent_message_names_what_will_be_done() {
     let message = |line: &str| Bench::new().m365(line).exit(3).json().message().to_owned();
     let erases = "the chip is read-protected; unlocking erases it and needs --erase-all";
     assert_eq!(message("--simulate=locked unlock"), erases);
-    let keeps = "the chip is write-protected; removing that needs --erase-all";
+    let keeps =
+        "the chip is write-protected; removing the write protection does not erase the chip, but needs --erase-all";
     assert_eq!(message("--simulate=wrp unlock"), keeps);
     assert_eq!(message("--simulate=wrp flash pro"), keeps);
 }
@@ -284,7 +285,7 @@ fn a_hint_is_for_the_same_board() {
     ] {
         assert_eq!(hint(&format!("--simulate {line}"), 10), format!("m365-drv --json --simulate {next}"));
     }
-    assert_eq!(hint("--simulate=ble flash pro --erase-all", 7), "m365-drv --simulate=ble info");
+    assert_eq!(hint("--simulate=ble flash pro --erase-all", 7), "m365-drv explain wrong-board");
     assert_eq!(hint("--simulate info --probe usb:99-99", 4), "m365-drv --simulate probes");
     bench.m365("--simulate=L:locked backup l.json").json();
     assert_eq!(
@@ -352,7 +353,7 @@ fn the_board_has_the_flash_of_the_named_scooter() {
 fn a_table_of_the_phases_is_printed_on_request() {
     let stderr = "...\nyou may let go now\nstep            ms    bytes   KiB/s\nconnect  [..]\nidentify [..]\n\
                   rescue   [..]\nunlock   [..]\nprogram  [..] 17248 [..].[..]\nverify   [..] 18432 [..].[..]\n\
-                  boot     [..]\nall      [..]\n";
+                  start    [..]\nall      [..]\n";
     Bench::new().m365("-v --simulate flash pro --erase-all").stdout("...\n").stderr(stderr).check();
 }
 

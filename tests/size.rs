@@ -22,9 +22,7 @@ fn an_implausible_size_is_said_and_stops_nothing() {
             board.set_flash_size_register(register);
             let (report, told) = setup.run_told(|job| ops::flash(job, &setup.request_with_data()));
             assert!(report.expect("the job").verified, "{register}, {scenario}");
-            let expected = format!(
-                "implausible flash size: the register reads {register} KiB; assuming 64 KiB, which this scooter needs"
-            );
+            let expected = format!("implausible flash size {register} KiB; assuming 64 KiB, which this scooter needs");
             let about_size: Vec<_> = told.into_iter().filter(|(name, _)| *name == "flash-size").collect();
             assert_eq!(about_size, [("flash-size", expected)]);
             assert_eq!(board.violations(), [""; 0], "{register}, {scenario}");
@@ -102,7 +100,7 @@ fn a_size_register_that_states_more_than_there_is_stops_nothing() {
         board.set_flash_size_register(128);
         let (report, told) = setup.run_told(|job| ops::flash(job, &setup.request_with_data()));
         assert!(report.expect("the job").verified, "{scenario}");
-        let words = "the size register reads 128 KiB, but only 64 KiB answer";
+        let words = "the chip reports 128 KiB of flash, but only 64 KiB can be used";
         assert!(
             board.is_protected() || told.iter().all(|(name, text)| *name == "data-replaced" || text == words),
             "{scenario}: {told:?}"

@@ -96,7 +96,7 @@ fn assert_does_not_start(result: Result<Startup, Ended>, expected: &str) {
 fn firmware_that_was_on_the_board_already_is_not_called_written_if_it_does_not_start() {
     let (board, setup) = Setup::scenario(Scenario::Open);
     let app = app(&[UNDEFINED]);
-    assert_does_not_start(start(&board, &setup, &app).0, "fault handler");
+    assert_does_not_start(start(&board, &setup, &app).0, "it crashed (HardFault)");
     let error = start(&board, &setup, &app).0.expect_err("a failure");
     assert_eq!(error.board(), BoardState::Untouched);
     let words = "firmware verified (it was on the board already), but it does not start: ";
@@ -107,7 +107,7 @@ fn firmware_that_was_on_the_board_already_is_not_called_written_if_it_does_not_s
 fn a_fault_some_time_after_the_start_is_seen() {
     for ms in [1, 5, 21, 50, 140, 200, 600, 766] {
         let app = app(&[delay(ms), vec![UNDEFINED]].concat());
-        assert_does_not_start(started(&app), "fault handler of a HardFault");
+        assert_does_not_start(started(&app), "it crashed (HardFault)");
     }
 }
 
@@ -136,7 +136,7 @@ fn a_fault_right_after_a_save_is_seen() {
         let app = app(&[before, delay(ms), erase_a_page(), vec![UNDEFINED]].concat());
         let (board, setup) = Setup::scenario(Scenario::Open);
         board.set_erase_times(Duration::from_millis(40), Duration::from_millis(40));
-        assert_does_not_start(start(&board, &setup, &app).0, "fault handler of a HardFault");
+        assert_does_not_start(start(&board, &setup, &app).0, "it crashed (HardFault)");
     }
 }
 
@@ -148,7 +148,7 @@ fn a_fault_right_after_a_save_is_seen_over_a_slow_link() {
     // To the handler without an exception, so that only its place gives it away: ldr r0,[r0]; bx r0.
     let to_handler = [&load(0, 0x0800_100C)[..], &[0x6800, 0x4700]].concat();
     let app = app(&[delay(600), erase_a_page(), to_handler].concat());
-    assert_does_not_start(start(&board, &setup, &app).0, "fault handler of a HardFault");
+    assert_does_not_start(start(&board, &setup, &app).0, "it crashed (HardFault)");
 }
 
 #[test]

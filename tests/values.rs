@@ -37,7 +37,7 @@ fn values_for_a_board_are_read_as_people_type_them() {
 #[test]
 fn a_wrong_value_is_answered_with_the_form_an_example_and_the_place() {
     let bench = Bench::new();
-    let serial = "invalid serial \"21886-0001234\": needs 5 digits, \"/\", 8 digits (for example 21886/00012345); \
+    let serial = "invalid serial number \"21886-0001234\": needs 5 digits, \"/\", 8 digits (for example 21886/00012345); \
                   7 digits after the \"/\"";
     bench.m365("flash pro --serial 21886-0001234").exit(9).json();
     let lines = bench.m365("verify pro --serial 21886-0001234").exit(9).json();
@@ -49,7 +49,10 @@ fn a_wrong_value_is_answered_with_the_form_an_example_and_the_place() {
         "data new",
     );
     bench.m365("data new --serial 21886/00012345 --km 12mi -o a").exit(9).stderr(&km).check();
-    let km = data_error("ambiguous mileage \"1.234\": type 1234 for 1234 km, or 1.23 for 1.23 km", "data new");
+    let km = data_error(
+        "ambiguous mileage \"1.234\": type 1234 for 1234 km, or use --mileage-m 1234 for 1.234 km",
+        "data new",
+    );
     bench.m365("data new --serial 21886/00012345 --km 1.234 -o a").exit(9).stderr(&km).check();
     let uid = data_error(
         "invalid UID \"48ff6e06-52665455\": needs 3 words of 8 hex digits (for example 48ff6e06-52665455-35392587); it \

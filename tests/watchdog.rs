@@ -27,8 +27,8 @@ fn a_watchdog_that_starts_at_every_reset_is_said_and_kept() {
         let (board, setup) = watched(scenario);
         let before = board.option_bytes();
         let request = setup.request();
-        let words = "option byte USER 0xfe starts the watchdog at every reset: firmware that does not feed it keeps \
-                     resetting (--software-watchdog changes that)";
+        let words = "the option bytes (USER 0xfe) start the watchdog at every reset: firmware that does not feed it keeps \
+                     resetting; --software-watchdog sets the bit again (see m365-drv explain watchdog)";
         let (preview, told) = setup.run_told(|job| ops::preview(job, &request));
         preview.expect("a preview");
         assert_eq!(told, [("hardware-watchdog", words.into())], "{scenario}");
@@ -127,8 +127,8 @@ fn a_permanent_protection_is_never_written_whatever_its_complement_is() {
 fn restore_names_the_command_that_changes_the_watchdog_afterwards() {
     let (_, result, told) = restore_with(open_options(WATCHDOG));
     result.expect("a restore");
-    let words = "option byte USER 0xfe starts the watchdog at every reset: firmware that does not feed it keeps resetting \
-                 (unlock --software-watchdog changes that)";
+    let words = "the option bytes (USER 0xfe) start the watchdog at every reset: firmware that does not feed it keeps resetting; \
+                 m365-drv unlock --software-watchdog sets the bit again (see m365-drv explain watchdog)";
     assert_eq!(told, [("hardware-watchdog", words.into())]);
 }
 
@@ -160,7 +160,7 @@ fn damaged_option_bytes_of_a_finished_board_are_said_and_repaired_by_unlock() {
     options.0[4] = 0x12;
     board.set_option_bytes(options.0);
     let words = format!(
-        "the option bytes are damaged ({}): the chip uses 0xff for a damaged one (unlock repairs them)",
+        "the option bytes are damaged ({}): the chip uses 0xff for a damaged one; m365-drv unlock repairs them",
         hex::encode(options.0)
     );
     let request = FlashRequest { consent: None, ..setup.request() };

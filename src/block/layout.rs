@@ -69,8 +69,8 @@ const fn reg(number: u8, shape: Shape, unit: &'static str, meaning: &'static str
 /// Every known register in ascending order, without overlap.
 #[rustfmt::skip]
 pub const REGISTERS: &[Register] = &[
-    reg(0x00, U16, "", "magic 0x515c, the only validity check", "KNO, W-ES2, DIS"),
-    reg(0x01, U16, "", "constant 0x07ee, not checked", "DIS"),
+    reg(0x00, U16, "", "magic 20828 (0x515c), the only validity check", "KNO, W-ES2, DIS"),
+    reg(0x01, U16, "", "constant 2030 (0x07ee), not checked", "DIS"),
     reg(0x0D, U16, "ADC", "motor phase A current, zero offset", "KNO, DIS"),
     reg(0x0E, U16, "ADC", "motor phase B current, zero offset", "KNO, DIS"),
     reg(0x0F, U16, "ADC", "motor phase C current, zero offset", "KNO, DIS"),

@@ -31,13 +31,13 @@ pub enum MileageError {
         mistake: String,
     },
     /// One separator before exactly three digits: thousands for some people, decimals for others.
-    #[error("ambiguous mileage {text:?}: type {whole} for {whole} km, or {decimal} for {decimal} km")]
+    #[error("ambiguous mileage {text:?}: type {whole} for {whole} km, or use --mileage-m {whole} for {decimal} km")]
     Ambiguous {
         /// What was typed.
         text: String,
         /// The digits without the separator.
         whole: String,
-        /// The digits with a decimal point and one decimal less, which nobody takes for thousands.
+        /// The digits with a decimal point.
         decimal: String,
     },
     /// More kilometres than fit.
@@ -88,7 +88,7 @@ impl Mileage {
             Number::Ambiguous(whole, decimals) => {
                 return Err(MileageError::Ambiguous {
                     text: text.into(),
-                    decimal: format!("{whole}.{}", &decimals[..2]),
+                    decimal: format!("{whole}.{decimals}"),
                     whole: whole + &decimals,
                 });
             }
@@ -294,7 +294,7 @@ mod tests {
         for text in ["1.234", "1,234", "12.345", "123,456 km", "999.999"] {
             assert!(matches!(Mileage::parse_km(text), Err(MileageError::Ambiguous { .. })), "{text}");
         }
-        let error = "ambiguous mileage \"1.234\": type 1234 for 1234 km, or 1.23 for 1.23 km";
+        let error = "ambiguous mileage \"1.234\": type 1234 for 1234 km, or use --mileage-m 1234 for 1.234 km";
         assert_eq!(metres("1.234"), Err(error.into()));
         assert_eq!((metres("1234"), metres("1.23")), (Ok(1_234_000), Ok(1_230)));
     }

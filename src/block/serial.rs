@@ -22,7 +22,7 @@ pub struct Serial([u8; LEN]);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SerialError {
     /// It does not have the scooter's form.
-    #[error("invalid serial {text:?}: needs {}{}; {mistake}", form_in_words(pattern), example_in_words(example.as_deref()))]
+    #[error("invalid serial number {text:?}: needs {}{}; {mistake}", form_in_words(pattern), example_in_words(example.as_deref()))]
     Form {
         /// What was typed.
         text: String,
@@ -323,7 +323,7 @@ mod tests {
             let (form, example) =
                 if pattern == XIAOMI { (xiaomi, "21886/00012345") } else { (ninebot, "N2GSD1234C5678") };
             let error = Serial::parse(text, pattern).unwrap_err().with_example(example);
-            assert_eq!(error.to_string(), format!("invalid serial {text:?}: {form}; {mistake}"));
+            assert_eq!(error.to_string(), format!("invalid serial number {text:?}: {form}; {mistake}"));
         }
     }
 
@@ -345,7 +345,7 @@ mod tests {
     fn a_form_that_begins_with_fixed_letters_is_named_with_them() {
         let error = Serial::parse("m2gCA1606ABCDE", "M1G@@@@@@@@@@@").unwrap_err().to_string();
         let form = "needs \"M1G\", 11 letters or digits; \"2\" at position 2 is not \"1\"";
-        assert_eq!(error, format!("invalid serial \"m2gCA1606ABCDE\": {form}"));
+        assert_eq!(error, format!("invalid serial number \"m2gCA1606ABCDE\": {form}"));
     }
 
     #[test]

@@ -118,7 +118,7 @@ pub enum Error {
     #[error("poor contact: data sent to the chip did not arrive intact")]
     Loader,
     /// The flash controller reports an error.
-    #[error("{what} failed near {address:#010x}: FLASH_SR reports {}", status_names(*status))]
+    #[error("{what} failed near {address:#010x}: the chip reports {}", status_names(*status))]
     Flash {
         /// What was being done.
         what: &'static str,
@@ -171,7 +171,11 @@ fn silence(answered: bool) -> &'static str {
 /// What a measured voltage says of the board. Probes that do not measure show about 3.3 V, so anything near that proves nothing.
 fn supply(volts: Option<f32>) -> String {
     match volts {
-        Some(volts) if volts < UNPOWERED => format!(" (target voltage {volts:.1} V: the board has no supply)"),
+        Some(volts) if volts < UNPOWERED => {
+            format!(
+                " (target voltage {volts:.1} V: the board has no supply, or pin 1 (VTref) of the probe is not connected)"
+            )
+        }
         Some(volts) if volts > TOO_HIGH => {
             format!(
                 " (target voltage {volts:.1} V is too high: disconnect the supply; the chip tolerates 3.6 V at \
@@ -190,9 +194,9 @@ const TOO_HIGH: f32 = 3.7;
 /// PM0075 4.4.
 fn status_names(status: u32) -> String {
     use super::registers::fpec::SR_WRPRTERR;
-    let names = [(SR_PGERR, "PGERR"), (SR_WRPRTERR, "WRPRTERR")];
+    let names = [(SR_PGERR, "a programming error (PGERR)"), (SR_WRPRTERR, "write protection (WRPRTERR)")];
     let names: Vec<_> = names.iter().filter(|(bit, _)| status & bit != 0).map(|(_, name)| *name).collect();
-    if names.is_empty() { format!("{status:#x}") } else { names.join(" and ") }
+    if names.is_empty() { format!("status {status:#x}") } else { names.join(" and ") }
 }
 
 impl Error {

@@ -51,7 +51,7 @@ impl fmt::Display for Step {
             Self::Verify => "verify",
             Self::Lock => "lock",
             Self::Reset => "reset",
-            Self::Startup => "boot",
+            Self::Startup => "start",
         })
     }
 }

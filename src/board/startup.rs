@@ -85,7 +85,7 @@ impl fmt::Display for Startup {
         match self {
             Self::Running { error: 0, .. } => f.write_str("the DRV firmware is running"),
             Self::Running { error, .. } => write!(f, "the DRV firmware is running and shows error {error}"),
-            Self::NoBlock { pc } => write!(f, "it runs at {pc:#010x}, but its data block has not appeared in SRAM"),
+            Self::NoBlock { pc } => write!(f, "no data block in SRAM yet (it runs at {pc:#010x})"),
             Self::Stuck { pc } => write!(f, "it is stuck at {pc:#010x}"),
             Self::Resetting { resets } => {
                 write!(
@@ -94,10 +94,10 @@ impl fmt::Display for Startup {
                 )
             }
             Self::Bootloader { pc } => write!(f, "it is still in the bootloader, at {pc:#010x}"),
-            Self::Fault { exception } => write!(f, "it is in the fault handler of a {}", fault_name(*exception)),
-            Self::Lockup => f.write_str("the core is locked up"),
+            Self::Fault { exception } => write!(f, "it crashed ({})", fault_name(*exception)),
+            Self::Lockup => f.write_str("it crashed and stopped the chip (lockup)"),
             Self::Lost { pc } => write!(f, "it is at {pc:#010x}, outside the firmware"),
-            Self::Unseen => f.write_str("its state could not be read"),
+            Self::Unseen => f.write_str("contact was lost"),
         }
     }
 }

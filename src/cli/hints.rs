@@ -31,6 +31,8 @@ fn for_error(error: &anyhow::Error, typed: &CommandLine) -> Option<String> {
                 let choose = typed.again_with("--probe", way_to_choose(found));
                 Some(format!("{}, then {choose}", typed.other(&["probes"], &["--simulate"])))
             }
+            // `info` would end in the same way.
+            board::Error::Unsupported(_) => Some("m365-drv explain wrong-board".into()),
             _ => None,
         };
     }

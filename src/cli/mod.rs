@@ -35,7 +35,8 @@ const SAFETY: &str = concat!(include_str!("verbs/explain/safety.txt"), "\n", inc
 /// Unbrick the motor controller of a Xiaomi M365-family scooter over SWD.
 ///
 /// One command makes a locked, bricked or blank board run again: it identifies the chip, rescues serial number and
-/// mileage, removes the read-out protection, programs bootloader, firmware and data block, and reads all of it back.
+/// mileage, removes the read-out protection, programs the bootloader, the firmware (DRV) and the data block (serial
+/// number, mileage and settings), and reads all of it back.
 ///
 /// Try everything without hardware first: `m365-drv --simulate flash pro --erase-all`.
 #[derive(Debug, Parser)]

@@ -201,7 +201,7 @@ impl fmt::Display for Dump {
             Upper::Blank => ", the upper half blank",
             Upper::Mirror => ", the upper half a copy of the lower",
         })?;
-        f.write_str(if image.options.is_some() && self.uid.is_none() { ", option bytes behind" } else { "" })
+        f.write_str(if image.options.is_some() && self.uid.is_none() { ", option bytes at the end" } else { "" })
     }
 }
 
@@ -305,13 +305,13 @@ mod tests {
                 Some(PLACE),
                 "flash dump, 128 KiB of flash, the upper half a copy of the lower",
             ),
-            ([&flash[..], &options()].concat(), Some(PLACE), "flash dump, 64 KiB of flash, option bytes behind"),
+            ([&flash[..], &options()].concat(), Some(PLACE), "flash dump, 64 KiB of flash, option bytes at the end"),
             (flash[0x1000..].to_vec(), Some(PLACE), "flash dump, 60 KiB of flash from 0x08001000"),
             (hex_of(&[(FLASH, &flash)]).into(), Some(PLACE), "Intel HEX, 64 KiB of flash"),
             (
                 hex_of(&[(FLASH, &flash[..0x3000]), (PLACE, page), (0x1FFF_F800, &options())]).into(),
                 Some(PLACE),
-                "Intel HEX, 63 KiB of flash, option bytes behind",
+                "Intel HEX, 63 KiB of flash, option bytes at the end",
             ),
             (hex_of(&[(PLACE, page)]).into(), Some(PLACE), "Intel HEX from 0x0800f800"),
             (saved(Some(&flash)), Some(PLACE), "backup, 64 KiB of flash"),

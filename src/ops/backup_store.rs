@@ -311,8 +311,8 @@ mod tests {
         let earlier = BackupStore::in_folder(folder.path()).earlier(UID);
         let refused = earlier.block(None, is_whole).unwrap_err().to_string();
         let words = [
-            format!("serial 21886/00012345, 10.0 km in {} of 2026-01-01", quoted_path(&one)),
-            format!("serial 21886/00099999, 20.0 km in {} of 2026-01-02", quoted_path(&two)),
+            format!("serial number 21886/00012345, 10.0 km in {} of 2026-01-01", quoted_path(&one)),
+            format!("serial number 21886/00099999, 20.0 km in {} of 2026-01-02", quoted_path(&two)),
         ];
         assert!(words.iter().all(|words| refused.contains(words)), "{refused}");
         let given = earlier.block(Some(other), is_whole).unwrap().unwrap();

@@ -48,7 +48,7 @@ impl Contents {
             job.warn(
                 "data-of-another-chip",
                 format!(
-                    "the data block in flash ({data}) was made for another chip, {uid}; the one in SRAM is of this chip"
+                    "the data block in flash ({data}) was made for another chip (UID {uid}); using the one in SRAM, which is this chip's"
                 ),
             );
         }

@@ -13,6 +13,6 @@ pub struct DataChange {
 
 /// The serial number and the mileage in a data block.
 pub(super) fn in_words(block: &DataBlock) -> String {
-    let serial = block.serial().map_or("no serial number".to_owned(), |serial| format!("serial {serial}"));
+    let serial = block.serial().map_or("no serial number".to_owned(), |serial| format!("serial number {serial}"));
     format!("{serial}, {}", block.mileage())
 }

@@ -59,7 +59,7 @@ pub enum Error {
     #[error(transparent)]
     Lost(board::Error),
     /// Removing protection changes the chip, read-out protection even erases it, and nobody agreed to that.
-    #[error("the chip is {obstacle}; {} needs --erase-all", needs(*obstacle))]
+    #[error("{}", needs(*obstacle))]
     Consent {
         /// The board that was asked about: agreeing to an erase is for this one.
         uid: Uid,
@@ -287,11 +287,18 @@ fn listed(lacks: &[Lack]) -> String {
 }
 
 /// What removing a protection does, and that it needs consent.
-fn needs(obstacle: Obstacle) -> &'static str {
+fn needs(obstacle: Obstacle) -> String {
     match obstacle {
-        Obstacle::ReadProtected | Obstacle::AboutToBeReadProtected => "unlocking erases it and",
-        Obstacle::WriteProtected => "removing that",
-        Obstacle::HalfUnlocked => "finishing that",
+        Obstacle::ReadProtected | Obstacle::AboutToBeReadProtected => {
+            format!("the chip is {obstacle}; unlocking erases it and needs --erase-all")
+        }
+        Obstacle::WriteProtected => {
+            "the chip is write-protected; removing the write protection does not erase the chip, but needs --erase-all"
+                .into()
+        }
+        Obstacle::HalfUnlocked => {
+            "an earlier unlock was interrupted; finishing it does not erase the chip, but needs --erase-all".into()
+        }
     }
 }
 

@@ -66,7 +66,9 @@ impl Contents {
             Some((Verdict::Mixed { against, fitting }, title)) => {
                 job.warn(
                     OTHER_SCOOTER,
-                    format!("the board has {against} of another scooter, and {fitting} of a {title}"),
+                    format!(
+                        "the board has {against}, of another scooter, but also {fitting}, of a {title}; check the scooter's name"
+                    ),
                 );
                 return Ok(None);
             }
@@ -169,7 +171,7 @@ impl Evidence {
         };
         let scooters: Vec<_> = kin(target).filter(|target| of(target)).map(|target| target.name.clone()).collect();
         if !scooters.is_empty() {
-            self.add(format!("firmware with the version {version}"), &scooters, target);
+            self.add(format!("firmware version {version}"), &scooters, target);
         }
     }
 
@@ -350,7 +352,7 @@ mod tests {
 
     #[test]
     fn a_locked_board_with_another_serial_is_known_by_the_version_of_its_firmware() {
-        let version = "firmware with the version 1.5.5";
+        let version = "firmware version 1.5.5";
         let classic = "the serial number 16133/00012345";
         assert_eq!(locked(0x155, "16133/00012345", "pro"), of(&[], &[classic], &[version]));
         assert!(!is_refused(locked(0x155, "16133/00012345", "pro")), "a Pro with the serial of an M365");

@@ -45,7 +45,9 @@ impl<'a> Wanted<'a> {
             let board::Stranger { uid, serial } = stranger;
             job.warn(
                 "data-of-another-chip",
-                format!("SRAM contains the data block of another chip, serial {serial}, UID {uid}; it is not used"),
+                format!(
+                    "SRAM contains the data block of another chip (serial number {serial}, UID {uid}); it is not used"
+                ),
             );
         }
         let boot = contents.image(self, Kind::Boot, boot, chip)?;
@@ -88,7 +90,7 @@ impl<'a> Wanted<'a> {
             job.warn(
                 "uid-replaced",
                 format!(
-                    "the board's data block ({data}) was made for another chip, {made_for}; it gets the UID of this one"
+                    "the board's data block ({data}) was made for another chip (UID {made_for}); its UID is changed to this chip's"
                 ),
             );
         }

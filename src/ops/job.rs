@@ -64,7 +64,7 @@ impl<'a> Job<'a> {
         if status.protection == Protection::None
             && let Some(stated) = board.settle_size()?
         {
-            self.warn("flash-size", format!("the size register reads {stated} KiB, but only 64 KiB answer"));
+            self.warn("flash-size", format!("the chip reports {stated} KiB of flash, but only 64 KiB can be used"));
         }
         self.progress.on(board.event(status.protection));
         self.progress.on(board.contact(None));
@@ -82,10 +82,7 @@ impl<'a> Job<'a> {
                 let register = board.chip.flash_size_register;
                 self.warn(
                     "flash-size",
-                    format!(
-                        "implausible flash size: the register reads {register} KiB; assuming {needed} KiB, which this \
-                         scooter needs"
-                    ),
+                    format!("implausible flash size {register} KiB; assuming {needed} KiB, which this scooter needs"),
                 );
                 Ok(())
             }

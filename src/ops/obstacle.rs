@@ -48,7 +48,7 @@ impl fmt::Display for Obstacle {
             Self::ReadProtected => "read-protected",
             Self::AboutToBeReadProtected => "about to be read-protected",
             Self::WriteProtected => "write-protected",
-            Self::HalfUnlocked => "half unlocked",
+            Self::HalfUnlocked => "half unlocked: an earlier unlock was interrupted",
         })
     }
 }

@@ -152,7 +152,7 @@ fn put_back<'p>(
     }
     let saved = backups.save_for(job, &contents.backup(uid, status));
     let (board, _) = or_resume(board, saved)?;
-    watchdog::warn(job, change.user, "unlock --software-watchdog");
+    watchdog::warn(job, change.user, "m365-drv unlock --software-watchdog");
 
     // Up to here nothing has been changed.
     let mut option_bytes = status.option_bytes;

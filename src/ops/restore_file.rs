@@ -180,9 +180,7 @@ impl RestoreFile {
             let lot = self.unused_kib;
             job.warn(
                 "dump-not-used",
-                format!(
-                    "{lot} KiB of the dump are not written: they are beyond the 64 KiB of flash that its firmware uses"
-                ),
+                format!("not writing {lot} KiB of the dump: its firmware uses only the first 64 KiB of flash"),
             );
         }
         if let (Some(damaged), Some(options)) = (self.damaged, self.options) {
@@ -202,10 +200,10 @@ impl RestoreFile {
             job.warn(
                 "uid-replaced",
                 if made_for.is_blank() {
-                    format!("the data block of the dump ({data}) has no UID; it gets the UID of this chip")
+                    format!("the data block of the dump ({data}) has no UID; it is given this chip's")
                 } else {
                     format!(
-                        "the dump was made from another chip, {made_for}; its data block ({data}) gets the UID of this one"
+                        "the dump was made from another chip (UID {made_for}); the UID in its data block ({data}) is changed to this chip's"
                     )
                 },
             );

@@ -37,7 +37,8 @@ impl SavedBlock {
 
 impl fmt::Display for SavedBlock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let serial = self.block.serial().map_or("no serial number".to_owned(), |serial| format!("serial {serial}"));
+        let serial =
+            self.block.serial().map_or("no serial number".to_owned(), |serial| format!("serial number {serial}"));
         let date = self.date().map_or_else(String::new, |date| format!(" of {date}"));
         write!(f, "{serial}, {} in {}{date}", self.block.mileage(), quoted_path(&self.path))
     }

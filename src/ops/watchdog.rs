@@ -37,7 +37,7 @@ pub(super) fn warn_of_damage(job: &mut Job<'_>, status: &Status) {
         job.warn(
             "option-bytes",
             format!(
-                "the option bytes are damaged ({bytes}): the chip uses 0xff for a damaged one (unlock repairs them)"
+                "the option bytes are damaged ({bytes}): the chip uses 0xff for a damaged one; m365-drv unlock repairs them"
             ),
         );
     }
@@ -49,8 +49,8 @@ pub(super) fn warn(job: &mut Job<'_>, user: u8, change: &str) {
         job.warn(
             "hardware-watchdog",
             format!(
-                "option byte USER {user:#04x} starts the watchdog at every reset: firmware that does not feed it keeps \
-                 resetting ({change} changes that)"
+                "the option bytes (USER {user:#04x}) start the watchdog at every reset: firmware that does not feed it keeps \
+                 resetting; {change} sets the bit again (see m365-drv explain watchdog)"
             ),
         );
     }

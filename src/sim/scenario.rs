@@ -57,21 +57,21 @@ pub enum Scenario {
     Absent,
 }
 
-/// Each scenario and its name on the command line.
-const NAMES: [(Scenario, &str); 13] = [
-    (Scenario::New, "new"),
-    (Scenario::Locked, "locked"),
-    (Scenario::Bricked, "bricked"),
-    (Scenario::Open, "open"),
-    (Scenario::HalfFlashed, "half-flashed"),
-    (Scenario::Wrp, "wrp"),
-    (Scenario::Gd32f103, "gd32f103"),
-    (Scenario::Gd32e103, "gd32e103"),
-    (Scenario::At32, "at32"),
-    (Scenario::M0, "m0"),
-    (Scenario::Ble, "ble"),
-    (Scenario::Flaky, "flaky"),
-    (Scenario::Absent, "absent"),
+/// Each scenario, its name on the command line, and what it is in a few words.
+const NAMES: [(Scenario, &str, &str); 13] = [
+    (Scenario::New, "new", "blank"),
+    (Scenario::Locked, "locked", "read-protected, firmware running"),
+    (Scenario::Bricked, "bricked", "read-protected, no firmware"),
+    (Scenario::Open, "open", "programmed and readable"),
+    (Scenario::HalfFlashed, "half-flashed", "half of the firmware written"),
+    (Scenario::Wrp, "wrp", "write-protected"),
+    (Scenario::Gd32f103, "gd32f103", "locked, with this chip"),
+    (Scenario::Gd32e103, "gd32e103", "locked, with this chip"),
+    (Scenario::At32, "at32", "unsupported chip"),
+    (Scenario::M0, "m0", "unsupported chip"),
+    (Scenario::Ble, "ble", "the dashboard"),
+    (Scenario::Flaky, "flaky", "locked, with poor contact"),
+    (Scenario::Absent, "absent", "no board"),
 ];
 
 /// The name of an unknown scenario.
@@ -82,7 +82,12 @@ pub struct UnknownScenario(String);
 impl Scenario {
     /// All scenarios, in the order in which users see them.
     pub fn all() -> impl Iterator<Item = Self> {
-        NAMES.iter().map(|(scenario, _)| *scenario)
+        NAMES.iter().map(|(scenario, ..)| *scenario)
+    }
+
+    /// What the board is, in a few words.
+    pub fn about(self) -> &'static str {
+        NAMES.iter().find(|(scenario, ..)| *scenario == self).map_or("", |(.., about)| about)
     }
 
     fn chip(self) -> SimChip {
@@ -99,7 +104,7 @@ impl Scenario {
 
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = NAMES.iter().find(|(scenario, _)| scenario == self).map_or("", |(_, name)| name);
+        let name = NAMES.iter().find(|(scenario, ..)| scenario == self).map_or("", |(_, name, _)| name);
         f.write_str(name)
     }
 }
@@ -108,8 +113,8 @@ impl FromStr for Scenario {
     type Err = UnknownScenario;
 
     fn from_str(text: &str) -> Result<Self, UnknownScenario> {
-        let found = NAMES.iter().find(|(_, name)| *name == text);
-        found.map(|(scenario, _)| *scenario).ok_or_else(|| UnknownScenario(text.into()))
+        let found = NAMES.iter().find(|(_, name, _)| *name == text);
+        found.map(|(scenario, ..)| *scenario).ok_or_else(|| UnknownScenario(text.into()))
     }
 }
 

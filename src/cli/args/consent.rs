@@ -97,7 +97,7 @@ fn removing(obstacle: Obstacle) -> &'static str {
             "Unlocking it erases its whole flash: bootloader, firmware and data block, with all settings."
         }
         Obstacle::WriteProtected => "The write protection is removed first; this does not erase the chip.",
-        Obstacle::HalfUnlocked => "The interrupted unlock is finished first; this does not erase the chip.",
+        Obstacle::HalfUnlocked => "It is finished first; this does not erase the chip.",
     }
 }
 
@@ -186,7 +186,7 @@ Type `erase` to continue, or anything\n  else to stop:";
     fn what_does_not_erase_says_so() {
         for (obstacle, words) in [
             (Obstacle::WriteProtected, "The write protection is removed first; this does not erase the chip."),
-            (Obstacle::HalfUnlocked, "The interrupted unlock is finished first; this does not erase the chip."),
+            (Obstacle::HalfUnlocked, "It is finished first; this does not erase the chip."),
         ] {
             let text = format!(
                 "\nThe chip is {obstacle}. {words}\nNo backup is saved first.\nType `unlock` to continue, or anything else to stop:"

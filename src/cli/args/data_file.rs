@@ -59,8 +59,8 @@ impl DataFile {
 fn in_words(found: &Block) -> String {
     let place = place_in_words(found);
     match found.block.summary().serial {
-        Some(serial) => format!("{place} (serial {serial}, {})", found.block.mileage()),
-        None => format!("{place} (no serial)"),
+        Some(serial) => format!("{place} (serial number {serial}, {})", found.block.mileage()),
+        None => format!("{place} (no serial number)"),
     }
 }
 

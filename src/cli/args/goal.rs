@@ -31,7 +31,7 @@ pub(crate) struct WantedArgs {
     #[arg(value_name = "SCOOTER", value_parser = ScooterName)]
     pub(crate) scooter: &'static Target,
 
-    /// The DRV firmware: bin, Intel HEX, enc or zip; by default a known one in a folder with firmware, or the board's own
+    /// The DRV firmware: bin, Intel HEX, enc or zip; by default a known one found in a firmware folder (`--firmware`), or the board's own
     #[arg(long, value_name = "FILE")]
     drv: Option<PathBuf>,
 

@@ -7,11 +7,16 @@ use m365_drv::sim::Scenario;
 /// The help of `--simulate`, with all scenarios.
 pub(crate) fn help() -> String {
     format!(
-        "Rehearse on a simulated board; no hardware is touched.\n\nBOARD is a scenario ({}), or the folder of a saved \
+        "Rehearse on a simulated board; no hardware is touched.\n\nBOARD is a scenario: {}. Or it is the folder of a saved \
          board; `--simulate` alone means `locked`. To make a saved board, write `./mine` (begins as `locked`) or \
          `mine:SCENARIO`. The folder is updated after each command.",
-        names()
+        explained()
     )
+}
+
+/// The scenarios, each with what it is.
+fn explained() -> String {
+    Scenario::all().map(|scenario| format!("{scenario} ({})", scenario.about())).collect::<Vec<_>>().join(", ")
 }
 
 fn names() -> String {
@@ -68,7 +73,7 @@ mod tests {
         let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
         let list = Scenario::all().map(|scenario| format!("`{scenario}`")).collect::<Vec<_>>().join(", ");
         let readme = readme.replace('\n', " ");
-        assert!(readme.contains(&format!("({list})")), "README.md does not contain this list:\n{list}");
+        assert!(readme.contains(&format!("({list};")), "README.md does not contain this list:\n{list}");
     }
 
     #[test]

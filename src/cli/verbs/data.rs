@@ -7,6 +7,7 @@ use m365_drv::{
     block::{DataBlock, Mileage, Register, RegisterValue, Serial, Summary, Uid},
     image::Format,
     target::Target,
+    version::Version,
 };
 use serde::Serialize;
 
@@ -22,7 +23,7 @@ use crate::cli::{
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DataCommand {
-    /// Make a data block from the firmware's own template
+    /// Make a data block from the firmware's own template; its mileage is 0 unless it is given
     New {
         /// Serial number, as on the sticker of the scooter
         #[arg(long, value_name = "S")]
@@ -172,6 +173,25 @@ impl Report for BlockFile {
     }
 }
 
+/// A value in its unit as a person reads it; numbers of steps, such as `10 m` or `0.1 degC`, are multiplied.
+fn in_words(value: &RegisterValue, unit: &str) -> String {
+    let RegisterValue::Number(number) = value else { return value.to_string() };
+    match unit.split_once(' ') {
+        _ if unit.is_empty() => number.to_string(),
+        _ if unit == "version" => u16::try_from(*number).map_or(number.to_string(), |raw| Version(raw).to_string()),
+        None => format!("{number} {unit}"),
+        Some((step, unit)) => match (step.strip_prefix("0."), step.parse::<i64>()) {
+            (Some(decimals), _) => {
+                let (sign, one) = (if *number < 0 { "-" } else { "" }, 10_u64.pow(decimals.len() as u32));
+                let (whole, rest) = (number.unsigned_abs() / one, number.unsigned_abs() % one);
+                format!("{sign}{whole}.{rest:0width$} {unit}", width = decimals.len())
+            }
+            (None, Ok(step)) => format!("{} {unit}", number * step),
+            (None, Err(_)) => format!("{number} {step} {unit}"),
+        },
+    }
+}
+
 /// A block with all its registers.
 #[derive(Serialize)]
 struct ShownBlock {
@@ -214,12 +234,37 @@ impl Report for ShownBlock {
         summary_rows(&self.summary, None, page);
         page.blank().heading("Registers");
         for RegisterRow { register, value, unit, meaning, .. } in &self.registers {
-            let value = if unit.is_empty() { value.to_string() } else { format!("{value} {unit}") };
+            let value = in_words(value, unit);
             if value.len() > LABEL {
                 page.row(register, format!("{value} {meaning}"));
             } else {
                 page.row(format!("{register}  {value}"), meaning);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_register_is_shown_in_a_plain_unit() {
+        for (number, unit, words) in [
+            (-55, "0.1 degC", "-5.5 degC"),
+            (0, "0.1 degC", "0.0 degC"),
+            (1234, "0.01 A", "12.34 A"),
+            (34, "10 m", "340 m"),
+            (4210, "10 mV", "42100 mV"),
+            (308, "version", "1.3.4"),
+            (7, "s", "7 s"),
+            (2, "", "2"),
+        ] {
+            assert_eq!(in_words(&RegisterValue::Number(number), unit), words);
+        }
+        assert_eq!(in_words(&RegisterValue::Text("000000".into()), ""), "000000");
+        let block = DataBlock::template();
+        let mut steps = block.registers().filter_map(|(row, _)| Some(row.unit.split_once(' ')?.0));
+        assert!(steps.all(|step| ["0.1", "0.01", "10"].contains(&step)));
     }
 }

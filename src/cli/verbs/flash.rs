@@ -103,7 +103,7 @@ impl Report for FlashPreview {
         page.row("chip", self.board.chip).row("uid", self.board.uid);
         page.row("serial", self.planned.serial).row("mileage", self.planned.mileage_m);
         page.row("data from", source_row(self.planned.data_source, self.planned.left_in_sram, InFlash::No));
-        firmware_row("boot", self.planned.boot.as_ref(), page);
+        firmware_row("bootloader", self.planned.boot.as_ref(), page);
         firmware_row("drv", self.planned.drv.as_ref(), page);
         forced_rows(&self.forced, page);
         page.row("would erase", erased_in_words(self.would_erase.whole_chip, self.would_erase.pages));
@@ -113,7 +113,7 @@ impl Report for FlashPreview {
             page.row("would write", "the option bytes");
         }
         if let Some(obstacle) = self.needs {
-            page.toned("needs", format!("--erase-all: the chip is {obstacle}"), Tone::Remark);
+            page.toned("needs", format!("--erase-all, because the chip is {obstacle}"), Tone::Remark);
         }
         page.row("took", seconds(Duration::from_millis(self.took_ms)));
     }
@@ -124,7 +124,7 @@ impl Report for FlashReport {
         page.row("chip", self.board.chip).row("uid", self.board.uid);
         page.row("serial", self.planned.serial).row("mileage", self.planned.mileage_m);
         page.row("data from", source_row(self.planned.data_source, self.planned.left_in_sram, InFlash::Yes));
-        firmware_row("boot", self.planned.boot.as_ref(), page);
+        firmware_row("bootloader", self.planned.boot.as_ref(), page);
         firmware_row("drv", self.planned.drv.as_ref(), page);
         forced_rows(&self.forced, page);
         page.row("erased", erased_in_words(self.done.mass_erased, self.done.pages_erased));
@@ -140,7 +140,7 @@ impl Report for FlashReport {
             Some(Startup::Running { error, .. }) => {
                 page.toned("started", format!("yes, but the firmware shows error {error}"), Tone::Remark)
             }
-            Some(other) => page.toned("started", other, Tone::Remark),
+            Some(other) => page.toned("started", format!("not confirmed: {other}"), Tone::Remark),
         };
         if let Some(backup) = &self.backup {
             page.row("backup", backup.display());

@@ -24,7 +24,7 @@ impl Report for InfoReport {
             page.row("chip", format!("{}, {kib} KiB", self.chip));
         } else {
             let register = self.flash_size_register;
-            let chip = format!("{}, implausible flash size (the register reads {register} KiB)", self.chip);
+            let chip = format!("{}, implausible flash size {register} KiB", self.chip);
             page.toned("chip", chip, Tone::Remark);
         }
         page.row("uid", self.uid);
@@ -44,7 +44,7 @@ impl Report for InfoReport {
             page.toned("watchdog", watchdog, Tone::Remark);
         }
         if self.protection == Protection::None {
-            firmware_row("boot", self.boot.as_ref(), page);
+            firmware_row("bootloader", self.boot.as_ref(), page);
             firmware_row("drv", self.drv.as_ref(), page);
         }
         page.blank();

@@ -54,16 +54,22 @@ impl Report for UnlockReport {
         if self.erased {
             page.toned("flash", "erased; the board does not run until it is flashed", Tone::Remark);
         } else {
-            page.row("flash", "as it was");
+            page.row("flash", "unchanged");
+        }
+        if let Some(backup) = &self.backup {
+            page.row("backup", backup.display());
+        }
+        if self.serial.is_none() && self.mileage_m.is_none() {
+            return;
+        }
+        if self.erased {
+            page.blank().heading("Erased from the board, needed for flash");
         }
         if let Some(serial) = self.serial {
             page.row("serial", serial);
         }
         if let Some(mileage) = self.mileage_m {
             page.row("mileage", mileage);
-        }
-        if let Some(backup) = &self.backup {
-            page.row("backup", backup.display());
         }
     }
 }

@@ -122,15 +122,15 @@ impl Report for Scooters {
             }
             page.heading(format!("{}: {}", scooter.name, scooter.title));
             page.row("  chip", format!("{}, {} KiB", scooter.chip, scooter.flash_kib));
-            for name in ["boot", "drv", "data"] {
+            for (name, label) in [("boot", "bootloader"), ("drv", "drv"), ("data", "data")] {
                 if let Some(region) = scooter.regions.get(name) {
-                    page.row(format!("  {name}"), &region.start);
+                    page.row(format!("  {label}"), &region.start);
                 }
             }
-            page.row("  serial", format!("as {}", scooter.serial.example));
+            page.row("  serial", format!("for example {}", scooter.serial.example));
             page.row("  known", scooter.versions());
             for held in &scooter.at_hand {
-                page.row("  at hand", format!("{} in {}", held.image.name, held.file));
+                page.row("  found", format!("{} in {}", held.image.name, held.file));
             }
         }
     }

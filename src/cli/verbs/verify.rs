@@ -26,7 +26,7 @@ impl Report for VerifyReport {
         page.row("uid", self.uid);
         page.row("serial", self.planned.serial).row("mileage", self.planned.mileage_m);
         page.row("data from", source_row(self.planned.data_source, self.planned.left_in_sram, InFlash::No));
-        firmware_row("boot", self.planned.boot.as_ref(), page);
+        firmware_row("bootloader", self.planned.boot.as_ref(), page);
         firmware_row("drv", self.planned.drv.as_ref(), page);
         page.toned("verified", format!("{}, all as planned", count(self.bytes_compared, "byte")), Tone::Good);
     }

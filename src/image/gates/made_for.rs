@@ -58,7 +58,7 @@ pub(super) fn layout(case: &Case) -> GateResult {
     match (case.seen.layout, case.fit.kind) {
         (Some(found), Kind::Drv) if found == wanted && case.known.is_none() && !unnamed.is_empty() => {
             let list: Vec<_> = unnamed.iter().map(|address| format!("{address:#010x}")).collect();
-            fail(format!("does not contain {}, which every DRV does: it is for another board", list.join(", ")))
+            fail(format!("does not contain {}, which all DRV firmware does: it is for another board", list.join(", ")))
         }
         (Some(found), _) if found == wanted => pass(format!("linked for {wanted} of flash")),
         (Some(found), _) => fail(format!(
@@ -95,7 +95,7 @@ mod tests {
     fn firmware_of_a_battery_is_not_a_drv_although_its_vectors_would_do() {
         let battery = Sample::drv(23_000).only_update_record(FlashMap::smallest()).bytes();
         let fault =
-            "does not contain 0x0800f800, 0x08008400, 0x1ffff7e8, which every DRV does: it is for another board";
+            "does not contain 0x0800f800, 0x08008400, 0x1ffff7e8, which all DRV firmware does: it is for another board";
         assert_eq!(failed(&battery, "pro"), [("layout", fault.into())]);
     }
 

@@ -54,7 +54,7 @@ pub enum RehearsalImages {
 /// The answer to one question.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Gate {
-    /// Its name, which is the word that lifts it.
+    /// Its name, which is the word that overrides it.
     pub name: &'static str,
     /// Whether the image may pass.
     pub passed: bool,
@@ -167,14 +167,25 @@ fn blank(case: &Case) -> GateResult {
 fn kind(case: &Case) -> GateResult {
     let wanted = case.fit.kind;
     if case.image.is_dump() {
-        return fail(format!("a dump of {} bytes of flash, not a {wanted}", case.bytes().len()));
+        return fail(format!("a dump of {} bytes of flash, not {}", case.bytes().len(), article(wanted)));
     }
     let found = case.image.kind();
     match case.known {
-        Some(known) if found != wanted => fail(format!("{} is a {found}, not a {wanted}", known.entry)),
-        _ if found == wanted => pass(format!("a {wanted}")),
-        _ if found == Kind::Unknown => pass(format!("may be a {wanted}")),
-        _ => fail(format!("a {found}, not a {wanted}")),
+        Some(known) if found != wanted => {
+            fail(format!("{} is {}, not {}", known.entry, article(found), article(wanted)))
+        }
+        _ if found == wanted => pass(article(wanted)),
+        _ if found == Kind::Unknown => pass(format!("may be {}", article(wanted))),
+        _ => fail(format!("{}, not {}", article(found), article(wanted))),
+    }
+}
+
+/// A kind of image in a sentence.
+fn article(kind: Kind) -> String {
+    match kind {
+        Kind::Boot | Kind::Data => format!("a {kind}"),
+        Kind::Drv => format!("{kind} firmware"),
+        Kind::Unknown => format!("an {kind}"),
     }
 }
 
@@ -343,7 +354,7 @@ fn data_block(case: &Case) -> GateResult {
     if !block.mileage().is_known() {
         return fail(block.mileage().to_string());
     }
-    pass(format!("serial {serial}, {}", block.mileage()))
+    pass(format!("serial number {serial}, {}", block.mileage()))
 }
 
 impl<'a> Fit<'a> {
@@ -437,7 +448,7 @@ mod tests {
     #[test]
     fn a_data_block_is_no_drv() {
         let block = block("21886/00012345");
-        assert_eq!(failed(&block, &pro(Kind::Drv))[0], ("kind", "a data block, not a DRV".into()));
+        assert_eq!(failed(&block, &pro(Kind::Drv))[0], ("kind", "a data block, not DRV firmware".into()));
         let place = pro(Kind::Data);
         assert_eq!(failed(&block, &place), []);
         assert_eq!(names(&Sample::drv(400).bytes(), &place), ["kind", "data-block"]);
@@ -463,7 +474,7 @@ mod tests {
         assert_eq!(of("M1GCA1601C0001", "m365"), [("data-block", default.into())]);
         let [(name, detail)] = &of("N2GSD1234C5678", "pro")[..] else { panic!("it passes") };
         assert_eq!(*name, "data-block");
-        assert!(detail.starts_with("invalid serial \"N2GSD1234C5678\""), "{detail}");
+        assert!(detail.starts_with("invalid serial number \"N2GSD1234C5678\""), "{detail}");
         let unknown = "its serial number 99999-12345678 is not that of any scooter supported here";
         assert_eq!(of("99999-12345678", ""), [("data-block", unknown.into())]);
         let mut bytes = block("21886/00012345");
@@ -475,7 +486,7 @@ mod tests {
 
     #[test]
     fn a_whole_dump_has_to_be_taken_apart_first() {
-        let fault = ("kind", "a dump of 65536 bytes of flash, not a DRV".to_owned());
+        let fault = ("kind", "a dump of 65536 bytes of flash, not DRV firmware".to_owned());
         assert_eq!(failed(&vec![0x55; 0x1_0000], &pro(Kind::Drv))[0], fault);
     }
 

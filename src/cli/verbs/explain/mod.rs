@@ -112,10 +112,10 @@ impl Report for Topic {
             }
             Self::Gate(gate) => {
                 page.heading(format!("gate {}", gate.name))
-                    .paragraph(format!("It passes if {}", gate.passes_if))
+                    .paragraph(format!("This check passes if {}.", gate.passes_if))
                     .blank()
                     .paragraph(gate.forced);
-                page.blank().paragraph(format!("`--force {}` overrides it.", gate.name));
+                page.blank().paragraph(format!("To override it: `--force {}`.", gate.name));
             }
             Self::Scooter { scooter, also } => {
                 page.heading(format!("error {} on the scooter", scooter.code)).paragraph(scooter.meaning).blank();
@@ -179,7 +179,7 @@ impl Report for TopicList {
         for exit in &self.exit_codes {
             page.row(format!("  {:>3} {}", exit.code, exit.name), exit.meaning);
         }
-        page.blank().heading("Checks (gates) that --force overrides");
+        page.blank().heading("Checks (gates) that --force overrides").paragraph("Each passes if:");
         for gate in self.gates {
             page.row(format!("  {}", gate.name), gate.passes_if);
         }

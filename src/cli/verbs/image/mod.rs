@@ -112,13 +112,17 @@ impl Report for ImageReport {
             page.blank().paragraph(format!("on a {chip}: {caution}"));
         }
         if !self.parts.is_empty() {
-            page.blank().heading("Holds");
+            page.blank().heading("Contents");
             for part in &self.parts {
                 let name = part.name.clone().unwrap_or_else(|| check::unknown(part.kind));
                 page.row(format!("  {}", part.address), name);
             }
         }
-        page.blank().heading(if self.parts.is_empty() { "Gates" } else { "Checks (gates) on the firmware in it" });
+        page.blank().heading(if self.parts.is_empty() {
+            "Checks (gates)"
+        } else {
+            "Checks (gates) on the firmware in it"
+        });
         for Gate { name, passed, detail } in &self.gates {
             match passed {
                 true => page.row(format!("  ok    {name}"), detail),
