@@ -129,7 +129,7 @@ fn the_data_block_given_goes_before_the_boards_own() {
     let report = lines.report();
     assert_eq!((&report["data_source"], &report["mileage_m"]), (&"file".into(), &1_234_567.into()));
     let told = warnings(&lines, "data-replaced");
-    let message = "the data block from --data (serial number 21886/00012345, 1234.5 km) replaces the board's own (serial \
+    let message = "the data block from --data (serial number 21886/00012345, 1234.5 km) replaces the board's own (serial number \
                    21886/00012345, 2345.6 km)";
     assert_eq!(told, [message]);
     // The command line goes before the file.

@@ -522,6 +522,25 @@ fn a_zip_with_one_known_image_of_each_kind_is_taken_for_both() {
     assert!(lines.result()["error"]["causes"].to_string().contains(&cause.replace('"', "\\\"")), "{}", lines.result());
 }
 
+/// As the command line of a patcher makes it (tests/data/cases/07).
+#[test]
+fn a_package_that_names_no_scooter_is_warned_about_unless_its_firmware_is_known() {
+    let told = |firmware: &[u8]| {
+        let info = format!(
+            r#"{{"schemaVersion": 1, "firmware": {{"displayName": "x", "model": null, "enforceModel": false, "type": "DRV",
+            "compatible": [], "encryption": "plain", "md5": {{"bin": "{}"}}}}}}"#,
+            md5(firmware)
+        );
+        let lines = flash(&Bench::new(), &deflated(&[(PLAIN, firmware), (JSON, info.as_bytes())]), "pro", 0);
+        let warnings = lines.events("warning").filter(|line| line["name"] == "package-scooter-unknown");
+        warnings.map(|line| line["message"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(told(APP_64), [""; 0]);
+    let mut changed = APP_64.to_vec();
+    changed[0x2000..0x2005].copy_from_slice(&[1, 2, 3, 4, 5]);
+    assert_eq!(told(&changed), ["the package \"package.zip\" does not name its scooter; make sure that it is for yours"]);
+}
+
 #[test]
 fn a_zip_with_a_bootloader_and_one_drv_is_checked_as_flash_takes_it() {
     let bench = Bench::new();
