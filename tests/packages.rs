@@ -538,7 +538,10 @@ fn a_package_that_names_no_scooter_is_warned_about_unless_its_firmware_is_known(
     assert_eq!(told(APP_64), [""; 0]);
     let mut changed = APP_64.to_vec();
     changed[0x2000..0x2005].copy_from_slice(&[1, 2, 3, 4, 5]);
-    assert_eq!(told(&changed), ["the package \"package.zip\" does not name its scooter; make sure that it is for yours"]);
+    assert_eq!(
+        told(&changed),
+        ["the package \"package.zip\" does not name its scooter; make sure that it is for yours"]
+    );
 }
 
 #[test]

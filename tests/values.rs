@@ -155,6 +155,9 @@ fn every_typed_value_is_answered_with_the_form_an_example_and_the_place() {
         wrong("info --color", "on", 2, "possible values: ", "always", "'on'"),
         wrong("completions", "ksh", 2, "possible values: ", "bash", "'ksh'"),
         wrong("explain", "99", 2, "unknown topic", "", "\"99\""),
+        wrong("backups export b.json -o a --as", "zip", 2, "possible values: ", "block", "'zip'"),
+        wrong("firmware get pro --mirror", "http://x", 2, "does not begin with https://", "", "\"http://x\""),
+        wrong("firmware get pro --offline", "9.9.9", 8, "no firmware 9.9.9 is known", "", "9.9.9"),
     ];
     let bench = Bench::new();
     bench.m365("data new --serial 21886/00012345 -o b.bin").json();

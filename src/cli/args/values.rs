@@ -136,12 +136,14 @@ mod tests {
         values(&Cli::command(), &mut all);
         // Each of them is a row of `every_typed_value_is_answered_with_the_form_an_example_and_the_place`.
         let rows = [
+            "--as",
             "--chip",
             "--color",
             "--connect",
             "--force",
             "--km",
             "--mileage-m",
+            "--mirror",
             "--probe",
             "--scooter",
             "--serial",
@@ -152,6 +154,7 @@ mod tests {
             "scooter",
             "shell",
             "topic",
+            "version",
         ];
         assert_eq!(all.iter().map(String::as_str).collect::<Vec<_>>(), rows);
     }
