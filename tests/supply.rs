@@ -9,7 +9,7 @@ use std::{
     fs,
     io::{self, BufRead as _, BufReader, Write as _},
     net::{TcpListener, TcpStream},
-    process::Command,
+    process::{Command, Stdio},
     sync::mpsc,
     thread,
 };
@@ -164,6 +164,10 @@ fn a_server_that_nobody_vouches_for_is_asked_for_nothing() {
     let lines = trial.env("NO_PROXY", "*").exit(8).json();
     let cause = lines.result()["error"]["causes"][0].as_str().unwrap();
     assert!(cause.starts_with("the connection is not secure: invalid peer certificate"), "{cause}");
+    let trial = bench.m365(&format!("firmware get pro boot --yes --mirror {}", server.address()));
+    let lines = trial.env("SSL_CERT_FILE", "nowhere.pem").exit(8).json();
+    let cause = lines.result()["error"]["causes"][0].as_str().unwrap();
+    assert!(cause.starts_with("the certificates in SSL_CERT_FILE cannot be read: "), "{cause}");
     assert_eq!((server.requests().len(), bench.path("home").exists()), (0, false));
 }
 
@@ -237,6 +241,60 @@ fn a_script_that_did_not_ask_for_it_fetches_nothing() {
     assert!(server.requests().is_empty());
 }
 
+/// What a person sees who types this at a terminal, which `script` makes; `None` if the system does not have it.
+#[cfg(target_os = "linux")]
+fn at_terminal(bench: &Bench, line: &str, typed: &str) -> Option<String> {
+    let command = bench.m365("").command();
+    let line = format!("{} {line}", command.get_program().to_str().unwrap());
+    let mut script = Command::new("script");
+    script.args(["-qec", &line, "/dev/null"]).current_dir(bench.path(".")).env("TERM", "dumb");
+    script.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut script = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().ok()?;
+    script.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
+    Some(String::from_utf8_lossy(&script.wait_with_output().unwrap().stdout).replace('\r', ""))
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn at_a_terminal_it_is_asked_first_and_return_agrees() {
+    let bench = Bench::new();
+    fs::create_dir(bench.path("mirror")).unwrap();
+    let get = |typed| at_terminal(&bench, "firmware get pro boot --mirror mirror", typed);
+    let (Some(agreed), Some(refused)) = (get("\n"), get("n\n")) else { return };
+    for told in [&agreed, &refused] {
+        assert!(
+            told.contains("Xiaomi bootloader: 3,104 bytes from ") && told.contains("no licence comes with it"),
+            "{told}"
+        );
+        assert!(told.contains("sha256 7f5574cb1233653db95e8cc4baf2b99f446ffb973e01651cde190f013262016a"), "{told}");
+        assert!(told.contains("Fetch it? [Y/n]"), "{told}");
+    }
+    assert!(
+        agreed.contains("fetching ") && agreed.contains("error: Xiaomi bootloader could not be fetched"),
+        "{agreed}"
+    );
+    assert!(refused.contains("error: nothing was fetched") && !refused.contains("fetching "), "{refused}");
+    // `flash` asks before it looks for a probe, and continues without if that is the answer.
+    let flash = "flash pro --probe usb:99-99 --mirror mirror";
+    let told = at_terminal(&bench, flash, "n\n").unwrap();
+    let asked = told.find("Fetch what is missing? [Y/n]").unwrap_or_else(|| panic!("{told}"));
+    let looked = told.find("\nboard: unchanged").unwrap_or_else(|| panic!("{told}"));
+    assert!(asked < looked, "{told}");
+}
+
+#[test]
+fn what_cannot_be_fetched_is_told_with_the_address_of_who_makes_it() {
+    let bench = Bench::new();
+    let page = bench.m365("explain 21").print();
+    for words in ["https://mi.cfw.sh", "\"Disable BMS", "https://github.com/scooterhacking/ninebot-esx-patcher"] {
+        assert!(page.contains(words), "{page}");
+    }
+    for topic in ["image", "5"] {
+        let page = bench.m365(&format!("explain {topic}")).print();
+        assert!(page.contains("m365-drv firmware get SCOOTER"), "{page}");
+    }
+}
+
 #[test]
 fn what_is_published_cut_short_is_listed_and_not_fetched() {
     let bench = Bench::new();
@@ -273,6 +331,8 @@ fn the_list_says_which_image_to_take_for_which_chip() {
     let narrow = Bench::new().m365("firmware list pro2 --chip gd32e103").json();
     let names = narrow.report()[0]["images"].as_array().unwrap().iter().map(|image| image["name"].as_str().unwrap());
     assert!(names.clone().count() > 2 && names.clone().all(|name| name != "Xiaomi bootloader"));
+    let text = Bench::new().m365("firmware list pro --chip gd32f103").print();
+    assert!(text.contains("no DRV firmware is known for a gd32f103\n"), "{text}");
 }
 
 #[test]

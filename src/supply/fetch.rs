@@ -129,11 +129,11 @@ impl Supply {
 }
 
 /// One file.
-fn one(client: &Result<Client, Cause>, place: &FilePlace, source: &Source) -> Result<Vec<u8>, Cause> {
+fn one(client: &Result<Client, String>, place: &FilePlace, source: &Source) -> Result<Vec<u8>, Cause> {
     match (place, client) {
         (FilePlace::Files(paths), _) => read(paths, source),
         (FilePlace::Address(address), Ok(client)) => client.get(address, source.size),
-        (FilePlace::Address(_), Err(cause)) => Err(Cause::Tls(cause.to_string())),
+        (FilePlace::Address(_), Err(why)) => Err(Cause::Certificates(why.clone())),
     }
 }
 

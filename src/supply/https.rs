@@ -55,6 +55,9 @@ pub enum Cause {
     /// The certificate of the server is not trusted, or it speaks no TLS.
     #[error("the connection is not secure: {0}")]
     Tls(String),
+    /// The file of certificates that the user names cannot be used.
+    #[error("the certificates in SSL_CERT_FILE cannot be read: {0}")]
+    Certificates(String),
     /// It redirects to an address without https.
     #[error("the server redirects to an address without https")]
     InsecureRedirect,
@@ -96,7 +99,8 @@ impl Cause {
 
     /// Whether every other file of this server fails in the same way.
     pub(super) fn is_of_server(&self) -> bool {
-        matches!(self, Self::UnknownHost | Self::Connection(_) | Self::Proxy(_) | Self::TimedOut | Self::Tls(_))
+        let is_of_tls = matches!(self, Self::Tls(_) | Self::Certificates(_));
+        is_of_tls || matches!(self, Self::UnknownHost | Self::Connection(_) | Self::Proxy(_) | Self::TimedOut)
     }
 }
 
@@ -106,7 +110,7 @@ pub(super) struct Client(Agent);
 
 impl Client {
     /// Trusts the certificates of [`roots`].
-    pub(super) fn new(limits: &Limits) -> Result<Self, Cause> {
+    pub(super) fn new(limits: &Limits) -> Result<Self, String> {
         roots().map(|roots| Self::trusting(limits, roots))
     }
 
@@ -186,22 +190,21 @@ fn is_of_names(error: &io::Error) -> bool {
 
 /// Windows and macOS have certificates of their own, which their owner manages.
 #[cfg(any(windows, target_os = "macos"))]
-fn roots() -> Result<RootCerts, Cause> {
+fn roots() -> Result<RootCerts, String> {
     Ok(RootCerts::PlatformVerifier)
 }
 
 /// Mozilla's certificates, and those of the file that `SSL_CERT_FILE` names.
 #[cfg(not(any(windows, target_os = "macos")))]
-fn roots() -> Result<RootCerts, Cause> {
+fn roots() -> Result<RootCerts, String> {
     use ureq::tls::{Certificate, PemItem, parse_pem};
 
     let mozilla = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|root| Certificate::from_der(root));
     let mut roots: Vec<Certificate<'static>> = mozilla.collect();
     if let Some(path) = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()) {
-        let unusable = |why: &dyn std::fmt::Display| Cause::Tls(format!("SSL_CERT_FILE cannot be read: {why}"));
-        let pem = std::fs::read(path).map_err(|error| unusable(&error))?;
+        let pem = std::fs::read(path).map_err(|error| error.to_string())?;
         for item in parse_pem(&pem) {
-            if let PemItem::Certificate(root) = item.map_err(|error| unusable(&error))? {
+            if let PemItem::Certificate(root) = item.map_err(|error| error.to_string())? {
                 roots.push(root);
             }
         }

@@ -143,6 +143,9 @@ struct ScooterImages {
     scooter: &'static str,
     title: &'static str,
     images: Vec<Row>,
+    /// For which chip there is no image of which kind, a sentence for each.
+    #[serde(skip)]
+    lacks: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -153,7 +156,13 @@ fn list(context: &mut Context, args: &ListArgs) -> CommandResult {
     let at_hand = args.firmware.search(&never())?;
     at_hand.warn_of_left_out(context);
     let targets = Target::all().iter().filter(|target| args.scooter.is_none_or(|only| only.name == target.name));
+    let lacks = |target: &Target, kind| {
+        let chip = args.chip.as_deref()?;
+        let has_it = recommended(&target.name, kind, chip).is_some();
+        (!has_it).then(|| format!("no {} is known for a {chip}", long_name(kind)))
+    };
     let of = |target: &'static Target| ScooterImages {
+        lacks: [Kind::Boot, Kind::Drv].into_iter().filter_map(|kind| lacks(target, kind)).collect(),
         scooter: &target.name,
         title: &target.title,
         images: [Kind::Boot, Kind::Drv]
@@ -197,6 +206,10 @@ impl Row {
     }
 }
 
+fn long_name(kind: Kind) -> &'static str {
+    if kind == Kind::Boot { "bootloader" } else { "DRV firmware" }
+}
+
 /// Why an image is the one to take.
 fn in_words(why: Why) -> &'static str {
     match why {
@@ -214,6 +227,9 @@ impl Report for List {
                 page.blank();
             }
             page.heading(format!("{}: {}", listed.scooter, listed.title));
+            for lack in &listed.lacks {
+                page.line(format!("  {lack}"));
+            }
             for row in &listed.images {
                 page.line(format!("  {}, for {}", row.name, row.chips.join(", ")));
                 match (&row.file, &*row.repositories) {
