@@ -108,6 +108,35 @@ pub(super) fn has_dbgmcu(cpuid: u32) -> bool {
 
 /// Asks the chip who it is, reading only, and takes its UID on the way.
 pub(super) fn identify(link: &mut Link, cpuid: u32) -> Result<(Chip, Uid), Error> {
+    let (kind, idcode) = match kind(link, cpuid) {
+        // One wrong bit makes another chip of it.
+        Err(Error::Unsupported(chip)) => {
+            let again = link.read(core::CPUID)?;
+            return Err(match kind(link, again) {
+                Err(Error::Unsupported(other)) if other == chip => Error::Unsupported(chip),
+                Err(error) if error.is_link() => error,
+                _ => LinkError::Unstable { what: "the name of the chip", address: core::CPUID }.into(),
+            });
+        }
+        found => found?,
+    };
+    let (flash_size_register, uid) = read_size_and_uid(link)?;
+    // Everything that follows rests on these, and on the word that proved contact: they have to read the same twice.
+    if uid.is_blank() {
+        return Err(LinkError::BlankUid { uid }.into());
+    }
+    if read_size_and_uid(link)? != (flash_size_register, uid) {
+        return Err(LinkError::Unstable { what: "the UID", address: Uid::ADDRESS }.into());
+    }
+    if link.read(core::CPUID)? != cpuid {
+        return Err(LinkError::Unstable { what: "the CPUID", address: core::CPUID }.into());
+    }
+    let flash_kib = plausible(flash_size_register);
+    Ok((Chip { kind, flash_kib, flash_size_register, cpuid, idcode }, uid))
+}
+
+/// Which of the supported chips it is, and its `DBGMCU_IDCODE`.
+fn kind(link: &mut Link, cpuid: u32) -> Result<(ChipKind, u32), Error> {
     let part = cpuid >> 4 & 0xFFF;
     if PART_M0.contains(&part) {
         let designer = link.rom_table_base().and_then(|base| designer(link, base + 0xFD0));
@@ -126,34 +155,21 @@ pub(super) fn identify(link: &mut Link, cpuid: u32) -> Result<(Chip, Uid), Error
         Err(LinkError::Refused { .. }) => 0,
         answer => answer?,
     };
-    let kind = if part == PART_M4 {
+    if part == PART_M4 {
         if product != gigadevice::GD32E103 {
             return Err(Error::Unsupported(Unsupported::CortexM4(idcode)));
         }
-        ChipKind::Gd32E103
-    } else {
-        if idcode & 0xFFF != DEVICE_MEDIUM_DENSITY {
-            return Err(Error::Unsupported(Unsupported::OtherStm32(idcode & 0xFFF)));
-        }
-        match (product, designer(link, core::ROM_TABLE_PIDR4)?) {
-            (gigadevice::GD32F103, _) | (_, DESIGNER_GIGADEVICE) => ChipKind::Gd32F103,
-            (_, DESIGNER_ST) => ChipKind::Stm32F103,
-            _ => ChipKind::F103Clone,
-        }
+        return Ok((ChipKind::Gd32E103, idcode));
+    }
+    if idcode & 0xFFF != DEVICE_MEDIUM_DENSITY {
+        return Err(Error::Unsupported(Unsupported::OtherStm32(idcode & 0xFFF)));
+    }
+    let kind = match (product, designer(link, core::ROM_TABLE_PIDR4)?) {
+        (gigadevice::GD32F103, _) | (_, DESIGNER_GIGADEVICE) => ChipKind::Gd32F103,
+        (_, DESIGNER_ST) => ChipKind::Stm32F103,
+        _ => ChipKind::F103Clone,
     };
-    let (flash_size_register, uid) = read_size_and_uid(link)?;
-    // Everything that follows rests on these, and on the word that proved contact: they have to read the same twice.
-    if uid.is_blank() {
-        return Err(LinkError::BlankUid { uid }.into());
-    }
-    if read_size_and_uid(link)? != (flash_size_register, uid) {
-        return Err(LinkError::Unstable { what: "the UID", address: Uid::ADDRESS }.into());
-    }
-    if link.read(core::CPUID)? != cpuid {
-        return Err(LinkError::Unstable { what: "the CPUID", address: core::CPUID }.into());
-    }
-    let flash_kib = plausible(flash_size_register);
-    Ok((Chip { kind, flash_kib, flash_size_register, cpuid, idcode }, uid))
+    Ok((kind, idcode))
 }
 
 /// The size that the register gives, in KiB, if it can be.

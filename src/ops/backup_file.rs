@@ -100,6 +100,15 @@ impl Backup {
 
     /// Writes the file so that after a crash at any moment there is either a whole one or none, and reads it again.
     pub fn save(&self, path: &Path) -> Result<(), BackupError> {
+        self.save_through(path, |file, text| file.write_all(text))
+    }
+
+    /// The same over a disk that may give back something else than it was given.
+    fn save_through(
+        &self,
+        path: &Path,
+        write: impl FnOnce(&mut File, &[u8]) -> io::Result<()>,
+    ) -> Result<(), BackupError> {
         let io = |source| BackupError::Io { path: path.to_owned(), what: "written", source };
         if path.exists() {
             return Err(BackupError::Exists(path.to_owned()));
@@ -109,7 +118,7 @@ impl Backup {
             _ => Path::new("."),
         };
         let mut file = tempfile::Builder::new().prefix(".m365-drv-").tempfile_in(folder).map_err(io)?;
-        file.write_all(self.encode().as_bytes()).map_err(io)?;
+        write(file.as_file_mut(), self.encode().as_bytes()).map_err(io)?;
         file.as_file().sync_all().map_err(io)?;
         if Self::open(file.path())? != *self {
             return Err(BackupError::Differs(path.to_owned()));
@@ -173,6 +182,24 @@ mod tests {
         fs::write(&path, "mine").unwrap();
         assert!(matches!(backup().save(&path), Err(BackupError::Exists(_))));
         assert_eq!(fs::read(&path).unwrap(), b"mine");
+    }
+
+    #[test]
+    fn a_backup_that_reads_otherwise_than_it_was_written_gets_no_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        let other_mileage = || {
+            let block = backup().block.map(|block| block.with_mileage(crate::block::Mileage::from_km(1).unwrap()));
+            Backup { block, ..backup() }.encode()
+        };
+        let other_user = || Backup { option_bytes: OptionBytes::open(0xFF), ..backup() }.encode();
+        for text in [other_mileage(), other_user()] {
+            let refused = backup().save_through(&path, |file, _| file.write_all(text.as_bytes()));
+            assert!(matches!(refused, Err(BackupError::Differs(_))), "{refused:?}");
+        }
+        let lost = backup().save_through(&path, |file, text| file.write_all(&text[..text.len() / 2]));
+        assert!(matches!(lost, Err(BackupError::Malformed { .. })), "{lost:?}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]

@@ -37,6 +37,7 @@ pub fn lock(job: &mut Job<'_>, backups: &BackupStore) -> Result<LockReport, Erro
             let uid = board.uid;
             let status = job.identify(&mut board)?;
             let Status { protection: before, option_bytes, .. } = *first.get_or_insert(status);
+            let option_bytes = option_bytes.with_user(backups.user(uid, option_bytes));
             if !is_saved && !protection::is_set(&status, option_bytes) && job.known.done.is_none() {
                 let target = Target::for_chip(board.chip.flash_kib);
                 let contents = Contents::read(job, &mut board, &status, target)?;

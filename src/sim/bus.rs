@@ -96,6 +96,7 @@ impl Bus {
         }
         self.flash.reset(kind);
         self.peripherals.reset(cause);
+        self.flash.oscillator_on = true;
         self.start_hardware_watchdog(now);
         if kind == ResetKind::PowerOn {
             // RM0008 31.16.3: a system reset leaves DBGMCU_CR alone.
@@ -318,6 +319,7 @@ impl Bus {
         let idle = self.peripherals.watchdog.ignores_write(address - peripherals::BASE, value);
         self.touched |= !idle;
         self.peripherals.write(address - peripherals::BASE, width, value, now);
+        self.flash.oscillator_on = self.peripherals.is_oscillator_on();
         Ok(())
     }
 

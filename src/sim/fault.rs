@@ -18,6 +18,22 @@ use std::{
 pub enum Trigger {
     /// At the n-th transfer over the debug port.
     Transfer(u64),
+    /// At the n-th time that the debugger reads the word at this address.
+    Read {
+        /// A multiple of 4.
+        address: u32,
+        /// Counted from 1.
+        nth: u64,
+    },
+    /// At the n-th time that the debugger writes the word at this address.
+    Write {
+        /// A multiple of 4.
+        address: u32,
+        /// Counted from 1.
+        nth: u64,
+    },
+    /// At the n-th time that the probe attaches to the chip, before the chip notices.
+    Attach(u64),
     /// At the n-th half-word (or word, if the chip programs words) programmed into main flash.
     HalfWord(u64),
     /// At the n-th page erase.
@@ -43,6 +59,8 @@ pub enum Lie {
     Ones,
     /// Every word reads as 0x00000000.
     Zeros,
+    /// Every word of flash reads as it did when it was first read after the probe attached: the probe keeps a copy.
+    Remembered,
     /// Some words have one wrong bit.
     FlippedBit {
         /// One word in this many is wrong, on average.
@@ -73,6 +91,11 @@ pub enum FaultKind {
     Paused(Duration),
     /// From now on, words read from memory are falsified.
     Lying(Lie),
+    /// One word read from memory is wrong: the first one at or after the trigger.
+    WrongWord {
+        /// The bits that are wrong.
+        flipped: u32,
+    },
     /// One write to memory is acknowledged but lost: the first one at or after the trigger.
     DroppedWrite,
     /// The flash operation that triggers the fault is acknowledged but has no effect, and neither has any later one of
@@ -129,6 +152,9 @@ pub enum WireContact {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CountedEvent {
     Transfer,
+    Read(u32),
+    Write(u32),
+    Attach,
     HalfWord,
     PageErase,
     MassErase,
@@ -204,7 +230,10 @@ impl Faults {
 impl Trigger {
     fn nth(self, step: CountedEvent) -> Option<u64> {
         match (self, step) {
+            (Self::Read { address, nth }, CountedEvent::Read(at))
+            | (Self::Write { address, nth }, CountedEvent::Write(at)) => (address == at).then_some(nth),
             (Self::Transfer(nth), CountedEvent::Transfer)
+            | (Self::Attach(nth), CountedEvent::Attach)
             | (Self::HalfWord(nth), CountedEvent::HalfWord)
             | (Self::PageErase(nth), CountedEvent::PageErase)
             | (Self::MassErase(nth), CountedEvent::MassErase)

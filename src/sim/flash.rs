@@ -55,6 +55,8 @@ pub(super) struct Flash {
     pub(super) cells: Cells,
     granule: Granule,
     product_id: u32,
+    /// Whether the internal oscillator (HSI) runs.
+    pub(super) oscillator_on: bool,
     pub(super) loaded: LoadedOptions,
     /// Whether a debugger has connected since power-on. If so, a protected chip also refuses data reads by the core.
     pub(super) debugged: bool,
@@ -83,6 +85,7 @@ impl Flash {
             cells,
             granule: chip.granule,
             product_id: chip.product_id,
+            oscillator_on: true,
             loaded,
             debugged: false,
             needs_power_cycle: false,
@@ -278,20 +281,20 @@ impl Flash {
                 Some(page) if self.refuses(page, master) => self.sr |= SR_WRPRTERR,
                 Some(page) => {
                     self.record.count(|counts| counts.page_erases[page] += 1);
-                    self.begin(Operation::ErasePage(page), CountedEvent::PageErase, now, self.page_erase);
+                    self.begin(Operation::ErasePage(page), CountedEvent::PageErase, master, now, self.page_erase);
                 }
             },
             // PM0075 2.4.2: a write-protected page prevents a mass erase; pages 0 to 3 of a read-protected chip do not.
             CR_MER if (0..self.cells.pages()).any(|page| self.loaded.write_protects(page)) => self.sr |= SR_WRPRTERR,
             CR_MER => {
                 self.record.count(|counts| counts.mass_erases += 1);
-                self.begin(Operation::EraseAll, CountedEvent::MassErase, now, self.mass_erase);
+                self.begin(Operation::EraseAll, CountedEvent::MassErase, master, now, self.mass_erase);
             }
             CR_OPTER if self.cr & CR_OPTWRE == 0 => self.record.violation(master, "option bytes erased without OPTWRE"),
             CR_OPTER if self.is_permanent() => self.sr |= SR_WRPRTERR,
             CR_OPTER => {
                 self.record.count(|counts| counts.option_erases += 1);
-                self.begin(Operation::EraseOptions, CountedEvent::OptionErase, now, self.page_erase);
+                self.begin(Operation::EraseOptions, CountedEvent::OptionErase, master, now, self.page_erase);
             }
             _ => self.record.violation(master, "STRT written without exactly one of PER, MER and OPTER"),
         }
@@ -345,7 +348,7 @@ impl Flash {
             self.record.violation(master, format!("page {page} programmed after an erase of it was cut short"));
         }
         self.record.count(|counts| counts.half_words_programmed += width.bytes() as u64 / 2);
-        self.begin(Operation::Program { offset, width, value }, CountedEvent::HalfWord, now, PROGRAM);
+        self.begin(Operation::Program { offset, width, value }, CountedEvent::HalfWord, master, now, PROGRAM);
         Ok(())
     }
 
@@ -381,7 +384,7 @@ impl Flash {
         // PM0075 2.4.2: unprotecting "first forces a mass erase of the main flash memory".
         if offset == 0 && low == options::UNPROTECTED && self.loaded.protected {
             self.record.count(|counts| counts.mass_erases += 1);
-            self.begin(Operation::EraseAll, CountedEvent::MassErase, now, self.mass_erase + PROGRAM);
+            self.begin(Operation::EraseAll, CountedEvent::MassErase, master, now, self.mass_erase + PROGRAM);
             let both = self.ongoing.as_mut().filter(|ongoing| ongoing.operation == Operation::EraseAll);
             if let Some(ongoing) = both {
                 ongoing.operation = Operation::Unprotect { width, value };
@@ -390,7 +393,7 @@ impl Flash {
             }
             self.fault_due = self.fault_due.take().or_else(|| self.faults.count(CountedEvent::OptionProgram));
         } else {
-            self.begin(program, CountedEvent::OptionProgram, now, PROGRAM);
+            self.begin(program, CountedEvent::OptionProgram, master, now, PROGRAM);
         }
         Ok(())
     }
@@ -440,7 +443,14 @@ impl Flash {
         }
     }
 
-    fn begin(&mut self, operation: Operation, step: CountedEvent, now: Nanos, span: Nanos) {
+    /// RM0008 3.3.3: the internal oscillator "must be on" for an erase or a write. In the model, nothing happens without it.
+    fn begin(&mut self, operation: Operation, step: CountedEvent, master: Master, now: Nanos, span: Nanos) {
+        if !self.oscillator_on {
+            return self.record.violation(master, "flash erased or programmed while the internal oscillator is off");
+        }
+        if !matches!(step, CountedEvent::OptionErase | CountedEvent::OptionProgram) {
+            self.record.change_flash();
+        }
         let mut operation = operation;
         if let Some(hit) = self.faults.count(step) {
             if hit.kind == FaultKind::NoEffect {

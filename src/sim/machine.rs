@@ -1,6 +1,8 @@
 //! The probe, the wires and the board, and the time that they share.
 
 use std::{
+    collections::BTreeMap,
+    ops::Range,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -9,6 +11,7 @@ use super::{
     board::BoardModel,
     dap::DapRegister,
     fault::{Armed, CountedEvent, Fault, FaultKind, Faults, Hit, Lie, Trigger, WireContact},
+    read_back::ReadBack,
     record::Counts,
     seeded_random::SeededRandom,
     time::{Nanos, nanos},
@@ -65,6 +68,9 @@ const TRANSFER_BITS: u64 = 54;
 /// Clock frequencies of the probe in kHz: some of an ST-Link V2's, and the 4000 of other probes.
 pub(super) const CLOCKS_KHZ: [u32; 9] = [4000, 1800, 950, 480, 240, 125, 100, 50, 25];
 
+/// Where every supported chip has its flash (RM0008 3.3).
+pub(super) const MAIN_FLASH: Range<u32> = 0x0800_0000..0x0810_0000;
+
 /// What a clone of the ST-Link measures, connected or not: its own supply.
 const CLONE_VOLTS: f32 = 3.25;
 
@@ -99,7 +105,10 @@ pub(super) struct Machine {
     pub(super) faults: Faults,
     failing: Option<ProbeFailure>,
     lie: Option<Lying>,
+    /// Wrong bits of the next word that is read.
+    wrong: Option<(u32, Hit)>,
     dropping: Option<Hit>,
+    read_back: ReadBack,
 }
 
 /// Whether the probe is plugged in.
@@ -124,6 +133,8 @@ struct Lying {
     hit: Hit,
     first: Option<u32>,
     previous: u32,
+    /// Words of flash as they were first read since the probe attached.
+    remembered: BTreeMap<u32, u32>,
     random: SeededRandom,
 }
 
@@ -154,7 +165,9 @@ impl Machine {
             faults: Faults::default(),
             failing: None,
             lie: None,
+            wrong: None,
             dropping: None,
+            read_back: ReadBack::default(),
         };
         machine.set_contact(contact);
         machine
@@ -238,7 +251,12 @@ impl Machine {
             }
             FaultKind::Lying(lie) => {
                 let random = SeededRandom::new(self.now);
-                self.lie = Some(Lying { lie, hit, first: None, previous: 0, random });
+                let remembered = BTreeMap::new();
+                self.lie = Some(Lying { lie, hit, first: None, previous: 0, remembered, random });
+                return;
+            }
+            FaultKind::WrongWord { flipped } => {
+                self.wrong = Some((flipped, hit));
                 return;
             }
             FaultKind::DroppedWrite => {
@@ -255,12 +273,16 @@ impl Machine {
     pub(super) fn clear_faults(&mut self) {
         self.faults.clear();
         self.board.bus.flash.faults.clear();
-        (self.lie, self.dropping, self.failing) = (None, None, None);
+        (self.lie, self.wrong, self.dropping, self.failing) = (None, None, None, None);
     }
 
     pub(super) fn arm(&mut self, fault: Fault) -> Armed {
         match fault.trigger {
-            Trigger::Transfer(_) | Trigger::At(_) => self.faults.arm(fault),
+            Trigger::Transfer(_)
+            | Trigger::At(_)
+            | Trigger::Read { .. }
+            | Trigger::Write { .. }
+            | Trigger::Attach(_) => self.faults.arm(fault),
             _ => self.board.bus.flash.faults.arm(fault),
         }
     }
@@ -314,6 +336,22 @@ impl Machine {
         if self.session == Some(session) {
             self.session = None;
         }
+    }
+
+    /// The probe attaches to the chip anew: what it has remembered of it is gone.
+    pub(super) fn attach(&mut self) {
+        if let Some(hit) = self.faults.count(CountedEvent::Attach) {
+            self.apply_fault(hit);
+        }
+        if let Some(lying) = &mut self.lie {
+            lying.remembered.clear();
+        }
+        self.read_back.attach(self.board.bus.record.flash_changes());
+    }
+
+    /// Whether the debugger has read all of this flash since it attached after the last change.
+    pub(super) fn is_read_back(&self, range: Range<u32>) -> bool {
+        self.read_back.covers(range, self.board.bus.record.flash_changes())
     }
 
     pub(super) fn is_open(&self, session: u64) -> bool {
@@ -372,6 +410,13 @@ impl Machine {
         if let Some(hit) = self.faults.count(CountedEvent::Transfer) {
             self.apply_fault(hit);
         }
+        let address = self.board.dap.tar;
+        if register.is_data() {
+            let access = if write.is_some() { CountedEvent::Write(address) } else { CountedEvent::Read(address) };
+            if let Some(hit) = self.faults.count(access) {
+                self.apply_fault(hit);
+            }
+        }
         if !self.is_open(session) {
             return Err(ProbeFailure::Gone);
         }
@@ -397,7 +442,8 @@ impl Machine {
             return Ok(0);
         }
         self.bytes_read += 4;
-        Ok(self.falsified(value))
+        self.read_back.read(address, self.board.bus.record.flash_changes());
+        Ok(self.falsified(address, value))
     }
 
     fn until_ready(&mut self, register: DapRegister, write: Option<u32>) -> Result<u32, ProbeFailure> {
@@ -439,13 +485,19 @@ impl Machine {
         true
     }
 
-    fn falsified(&mut self, truth: u32) -> u32 {
+    fn falsified(&mut self, address: u32, truth: u32) -> u32 {
+        if let Some((flipped, hit)) = self.wrong.take() {
+            hit.happened();
+            return truth ^ flipped;
+        }
         let Some(lying) = &mut self.lie else { return truth };
         let reported = match lying.lie {
             Lie::Stuck => *lying.first.get_or_insert(truth),
             Lie::Late => std::mem::replace(&mut lying.previous, truth),
             Lie::Ones => u32::MAX,
             Lie::Zeros => 0,
+            Lie::Remembered if MAIN_FLASH.contains(&address) => *lying.remembered.entry(address).or_insert(truth),
+            Lie::Remembered => truth,
             Lie::FlippedBit { one_in } if lying.random.below(one_in.into()) == 0 => truth ^ 1 << lying.random.below(32),
             Lie::FlippedBit { .. } => truth,
         };

@@ -42,6 +42,7 @@ mod machine;
 mod options;
 mod peripherals;
 mod probe;
+mod read_back;
 mod record;
 mod rom_table;
 mod scenario;
@@ -54,6 +55,7 @@ mod time;
 mod transfer;
 
 use std::{
+    ops::Range,
     path::Path,
     sync::{Arc, MutexGuard},
     time::Duration,
@@ -289,6 +291,12 @@ impl SimBoard {
     /// Counts of what was done to the board.
     pub fn counts(&self) -> Counts {
         self.machine().counts()
+    }
+
+    /// Whether the debugger has read every word of this flash, over a connection that was made after the debugger or a program
+    /// in SRAM last changed flash.
+    pub fn is_read_back(&self, range: Range<u32>) -> bool {
+        self.machine().is_read_back(range)
     }
 
     /// Violations of the manuals' rules by the debugger and by programs in SRAM.

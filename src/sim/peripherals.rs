@@ -159,6 +159,11 @@ impl Peripherals {
         }
     }
 
+    /// Whether the internal oscillator is on and ready: HSION and HSIRDY (RM0008 7.3.1).
+    pub(super) fn is_oscillator_on(&self) -> bool {
+        self.word(RCC) & 3 == 3
+    }
+
     fn word(&self, offset: u32) -> u32 {
         let at = offset as usize;
         self.memory.get(at..at + 4).map_or(0, |bytes| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))

@@ -132,6 +132,7 @@ impl DebugProbe for SimProbe {
     fn attach(&mut self) -> Result<(), DebugProbeError> {
         let mut machine = self.plugged_in()?;
         machine.round_trip();
+        machine.attach();
         if machine.is_connected() { Ok(()) } else { Err(DebugProbeError::TargetNotFound) }
     }
 

@@ -4,7 +4,7 @@
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -59,6 +59,7 @@ struct Books {
     counts: Mutex<Counts>,
     violations: Mutex<Violations>,
     in_flash: AtomicBool,
+    flash_changes: AtomicU64,
 }
 
 impl Record {
@@ -87,6 +88,18 @@ impl Record {
     /// Whether the last instruction was fetched from flash, so that what the core does is the firmware's doing.
     pub(super) fn in_flash(&self) -> bool {
         self.0.in_flash.load(Ordering::Relaxed)
+    }
+
+    /// An operation on main flash begins.
+    pub(super) fn change_flash(&self) {
+        if !self.in_flash() {
+            self.0.flash_changes.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Operations on main flash by the debugger and by programs in SRAM.
+    pub(super) fn flash_changes(&self) -> u64 {
+        self.0.flash_changes.load(Ordering::Relaxed)
     }
 
     pub(super) fn set_in_flash(&self, in_flash: bool) {
