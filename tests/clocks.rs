@@ -62,7 +62,7 @@ fn a_board_whose_firmware_has_turned_the_internal_oscillator_off_is_written_afte
     for scenario in [Scenario::Open, Scenario::Locked] {
         let (board, setup) = running(scenario);
         let report = setup.flash(&request(&setup)).expect("the job");
-        assert!(report.verified && report.bytes_programmed > 0);
+        assert!(report.verified && report.done.bytes_programmed > 0);
         assert_eq!(board.violations(), [""; 0], "{scenario}");
 
         let (board, setup) = running(scenario);

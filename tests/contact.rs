@@ -67,7 +67,9 @@ fn a_chip_is_erased_only_after_fifty_accesses_have_shown_good_contact() {
     let mut checked = 0;
     for nth in (60..400).step_by(10) {
         let (board, setup) = Setup::scenario(Scenario::Locked);
-        for nth in [nth, nth + 60, nth + 120] {
+        // After a single loss, connecting and reading again are fewer than fifty accesses.
+        let losses = if nth % 20 == 0 { vec![nth] } else { vec![nth, nth + 60, nth + 120] };
+        for nth in losses {
             board.inject(Fault { trigger: Trigger::Transfer(nth), kind: FaultKind::Error });
         }
         let mut seen = Contacts::default();

@@ -48,7 +48,7 @@ fn a_probe_that_remembers_what_flash_held_does_not_change_the_result() {
         let (board, setup) = Setup::scenario(scenario);
         board.inject(Fault { trigger: Trigger::Transfer(1), kind: FaultKind::Lying(Lie::Remembered) });
         let report = setup.flash(&setup.request_with_data()).unwrap_or_else(|error| panic!("{scenario}: {error}"));
-        assert!(report.verified && report.pages_erased <= 40, "{scenario}");
+        assert!(report.verified && report.done.pages_erased <= 40, "{scenario}");
         assert_eq!(board.violations(), [""; 0]);
     }
 }

@@ -50,7 +50,10 @@ fn a_protection_that_is_read_wrong_once_erases_nothing() {
             let (board, setup, armed) = misread(Scenario::Open, address, nth, flipped);
             let report = setup.flash(&request(&setup)).unwrap_or_else(|error| panic!("{address:#x}: {error}"));
             assert!(armed.fired() && report.verified);
-            assert_eq!((report.mass_erased, report.pages_erased, report.options_written), (false, 1, false));
+            assert_eq!(
+                (report.done.mass_erased, report.done.pages_erased, report.done.options_written),
+                (false, 1, false)
+            );
             let counts = board.counts();
             assert_eq!((counts.mass_erases, counts.option_erases), (0, 0), "{address:#x}");
             assert_eq!(board.violations(), [""; 0]);
@@ -83,7 +86,7 @@ fn a_data_block_that_is_read_wrong_once_is_not_written_back() {
             let serial = live_block(&board).serial().expect("a serial number");
             let report = setup.flash(&request(&setup)).expect("the job");
             assert!(armed.fired());
-            assert_eq!(report.serial, serial, "{scenario}, reading {nth}");
+            assert_eq!(report.planned.serial, serial, "{scenario}, reading {nth}");
         }
     }
 }
@@ -134,7 +137,7 @@ fn a_uid_that_is_read_wrong_once_is_not_written_into_the_data_block() {
         let (board, setup, armed) = misread(Scenario::Locked, UID, nth, 1 << 7);
         let report = setup.flash(&setup.request()).expect("the job");
         assert!(armed.fired());
-        assert_eq!(report.uid, Uid(board.uid()), "reading {nth}");
+        assert_eq!(report.board.uid, Uid(board.uid()), "reading {nth}");
         assert_same(&board.flash()[0xF9B4..0xF9C0], &board.uid().map(u32::to_le_bytes).concat());
     }
 }
@@ -199,7 +202,7 @@ fn a_mileage_that_is_read_wrong_once_does_not_choose_between_backups() {
     let (board, setup, armed) = misread(Scenario::Open, DATA + 0x50, 1, 0x4000);
     let report = setup.flash(&setup.request()).expect("the job");
     assert!(armed.fired());
-    assert_eq!(report.mileage_m, Mileage::from_metres(sim::MILEAGE_M).expect("a mileage"));
+    assert_eq!(report.planned.mileage_m, Mileage::from_metres(sim::MILEAGE_M).expect("a mileage"));
     assert_eq!(board.counts().page_erases.iter().sum::<u32>(), 0);
 }
 

@@ -449,7 +449,7 @@ impl Flash {
             return self.record.violation(master, "flash erased or programmed while the internal oscillator is off");
         }
         if !matches!(step, CountedEvent::OptionErase | CountedEvent::OptionProgram) {
-            self.record.change_flash();
+            self.record.change_flash(master);
         }
         let mut operation = operation;
         if let Some(hit) = self.faults.count(step) {

@@ -91,8 +91,8 @@ impl Record {
     }
 
     /// An operation on main flash begins.
-    pub(super) fn change_flash(&self) {
-        if !self.in_flash() {
+    pub(super) fn change_flash(&self, master: Master) {
+        if master == Master::Debugger || !self.in_flash() {
             self.0.flash_changes.fetch_add(1, Ordering::Relaxed);
         }
     }

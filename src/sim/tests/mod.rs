@@ -7,6 +7,7 @@ mod cortex_m;
 mod debugger;
 mod flash;
 mod protection;
+mod readings;
 mod rehearsal;
 mod store;
 mod vendor;

@@ -1,0 +1,95 @@
+//! What a file, a folder or a command line says cannot write to the terminal; scripts get it as it is.
+
+use std::{fs, process::Output};
+
+use crate::bench::{Bench, Trial};
+
+/// Sets the title of a terminal, clears it in two ways, and turns the direction of writing.
+const HOSTILE: &str = "\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}2J\u{202e}";
+
+/// Output without the colours that the program itself uses.
+fn without_colours(text: &str) -> String {
+    let mut parts = text.split("\u{1b}[");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';');
+        match rest.strip_prefix('m') {
+            Some(rest) => plain.push_str(rest),
+            None => plain.extend(["\u{1b}[", part]),
+        }
+    }
+    plain
+}
+
+#[track_caller]
+fn is_harmless(line: &str, output: &Output) {
+    let all = [&output.stdout[..], &output.stderr].concat();
+    let all = without_colours(&String::from_utf8(all).expect("text"));
+    let obeyed = |c: char| c != '\n' && c.is_control() || c == '\u{202e}';
+    assert!(!all.contains(obeyed), "{line}: {all:?}");
+    assert!(all.contains("owned"), "{line} does not show what was said: {all}");
+}
+
+/// A board and files that say hostile things, each with the command that reads it.
+fn cases(bench: &Bench) -> Vec<(&'static str, Vec<String>)> {
+    bench.m365("--simulate=B:open backup whole.json").json();
+    let backup = String::from_utf8(bench.read("whole.json")).expect("text");
+    let member = format!("{{\"{}\": 1, ", HOSTILE.escape_default().to_string().replace("\\u{", "\\u00"));
+    let field = serde_json::to_string(HOSTILE).expect("JSON");
+    drop(member);
+    bench.write("backup.json", backup.replacen('{', &format!("{{{field}: 1,"), 1));
+    fs::create_dir(bench.path("C")).expect("a folder");
+    for file in bench.path("B").read_dir().expect("a folder").map(|entry| entry.expect("a file").path()) {
+        if file.is_file() {
+            fs::copy(&file, bench.path("C").join(file.file_name().expect("a name"))).expect("a copy");
+        }
+    }
+    let yaml = String::from_utf8(bench.read("B/board.yaml")).expect("text");
+    bench.write("C/board.yaml", format!("{yaml}\n{field}: 1\n"));
+    bench.write("info.json", format!("{{{field}: 1}}"));
+    bench.write("block.bin", [0x41; 100]);
+    let words = |line: &str| line.split(' ').map(|word| word.replace("HOSTILE", HOSTILE)).collect();
+    [
+        "--simulate=B restore backup.json",
+        "--simulate=C info",
+        "image show HOSTILE",
+        "data show HOSTILE",
+        "--simulate=open flash pro --firmware HOSTILE",
+        "--simulate=open flash pro --serial HOSTILE",
+        "--simulate=open flash HOSTILE",
+        "--simulate=HOSTILE info",
+        "--probe HOSTILE info",
+        "explain HOSTILE",
+        "HOSTILE",
+        "info --HOSTILE",
+        "--simulate=open restore HOSTILE",
+        "--simulate=open backup none/HOSTILE",
+    ]
+    .map(|line| (line, words(line)))
+    .to_vec()
+}
+
+fn run<'a>(bench: &'a Bench, words: &[String]) -> Trial<'a> {
+    bench.m365("--color always").args(words)
+}
+
+#[test]
+fn nothing_that_a_file_or_a_folder_says_is_obeyed_by_the_terminal() {
+    let bench = Bench::new();
+    for (line, words) in cases(&bench) {
+        is_harmless(line, &run(&bench, &words).command().output().expect("the program starts"));
+    }
+}
+
+#[test]
+fn scripts_get_a_text_as_it_is() {
+    let bench = Bench::new();
+    for (line, words) in cases(&bench).into_iter().take(2) {
+        let output = run(&bench, &words).args(["--json"]).command().output().expect("the program starts");
+        let text = String::from_utf8(output.stdout).expect("text");
+        let last: serde_json::Value = serde_json::from_str(text.lines().last().expect("a result")).expect("JSON");
+        let error = last["error"].to_string();
+        let said = serde_json::to_string(HOSTILE).expect("JSON");
+        assert!(error.contains(said.trim_matches('"')), "{line}: {error}");
+    }
+}
