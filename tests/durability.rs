@@ -15,7 +15,7 @@ use std::{
 
 use m365_drv::ops::Backup;
 
-use crate::bench::Bench;
+use crate::{bench::Bench, setup::skip};
 
 /// SIGKILL and SIGXFSZ: signal(7).
 const KILL: i32 = 9;
@@ -122,7 +122,7 @@ fn mounted(options: &str) -> Option<String> {
     if allowed.is_ok_and(|status| status.success()) {
         return Some(mount);
     }
-    eprintln!("skipped: mounting a file system is not allowed here");
+    skip("mounting a file system is not allowed here");
     None
 }
 

@@ -15,6 +15,7 @@ mod fault_case;
 mod interrupt;
 mod lies;
 mod losses;
+mod others;
 mod protect;
 mod random;
 
@@ -22,7 +23,7 @@ use m365_drv::sim::Fault;
 
 use self::{
     counts::FaultCounts,
-    fault_case::{End, FaultCase, Power, Trial},
+    fault_case::{Clean, End, FaultCase, Power, Trial},
 };
 
 /// The N of `M365_DRV_EXHAUSTIVE=N`; `None` in a normal test run.
@@ -37,9 +38,20 @@ fn points(last: u64, count: u64) -> impl Iterator<Item = u64> {
     (1..=last).step_by(usize::try_from(step).expect("a small number"))
 }
 
+/// The same among the transfers of a job.
+fn transfers(case: &FaultCase, clean: &Clean, count: u64) -> impl Iterator<Item = u64> {
+    let first = if case.differs_from_start() { clean.to_start } else { 0 };
+    points(clean.transfers - first, count).map(move |nth| first + nth)
+}
+
+/// A trial with a fault at this transfer.
+fn trial_until(case: &'static FaultCase, clean: &Clean, nth: u64) -> Trial {
+    let trial = Trial::new(case);
+    if nth < clean.to_start { trial.without_start() } else { trial }
+}
+
 /// Injects one fault, judges the run, and repeats the same command without the fault.
-fn strike(case: &'static FaultCase, counts: &mut FaultCounts, kind: &'static str, fault: Fault, power: Power) {
-    let mut trial = Trial::new(case);
+fn strike(mut trial: Trial, counts: &mut FaultCounts, kind: &'static str, fault: Fault, power: Power) {
     let armed = trial.board.inject(fault);
     let outcome = trial.run().and_then(|end| {
         if !armed.fired() {
@@ -59,9 +71,6 @@ fn again(trial: &mut Trial, end: End, counts: &mut FaultCounts) -> Result<(), St
     trial.run_again()?;
     if end != End::Success {
         counts.recovered();
-    }
-    if trial.has_lost_user() {
-        counts.user_lost();
     }
     Ok(())
 }

@@ -19,12 +19,14 @@ use m365_drv::{
     version::Version,
 };
 
+use crate::setup::skip;
+
 const FLASH: u32 = 0x0800_0000;
 
 /// Every file in the folders listed in `M365_DRV_FIRMWARE`.
 fn vendor_files() -> Vec<PathBuf> {
     let Some(folders) = std::env::var_os("M365_DRV_FIRMWARE") else {
-        eprintln!("skipped: M365_DRV_FIRMWARE names no folder with vendor images");
+        skip("M365_DRV_FIRMWARE names no folder with vendor images");
         return vec![];
     };
     let mut files = vec![];

@@ -13,7 +13,10 @@ use m365_drv::{
 };
 use zip::{CompressionMethod, ZipArchive, ZipWriter, write::SimpleFileOptions};
 
-use crate::bench::{Bench, Lines};
+use crate::{
+    bench::{Bench, Lines},
+    setup::skip,
+};
 
 const INFO: &str = "info.txt";
 const JSON: &str = "info.json";
@@ -419,7 +422,7 @@ fn vendor(name: &str) -> Option<PathBuf> {
         std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| path.is_file())
     });
     if found.is_none() {
-        eprintln!("skipped: M365_DRV_FIRMWARE names no folder with {name}");
+        skip(&format!("M365_DRV_FIRMWARE names no folder with {name}"));
     }
     found
 }

@@ -1,7 +1,13 @@
 //! Setup for the tests of the procedures: a board and the firmware to write. The board is simulated or, in `hardware`,
 //! real; tests that take a [`Setup`] work with both.
 
-use std::{fmt, ops::Deref, slice::from_ref};
+use std::{
+    fmt,
+    io::{self, Write as _},
+    ops::Deref,
+    slice::from_ref,
+    thread,
+};
 
 use m365_drv::{
     block::{DataBlock, Mileage, Serial, Uid},
@@ -252,6 +258,12 @@ impl Progress for Told {
             self.0.push((name, message));
         }
     }
+}
+
+/// Says that the test that is running cannot run here. It shows in the output of every test run: only what is printed is captured.
+pub(crate) fn skip(why: &str) {
+    let test = thread::current().name().unwrap_or("a test").to_owned();
+    let _ = writeln!(io::stderr(), "skipped: {test}: {why}");
 }
 
 pub(crate) fn target(scooter: &str) -> &'static Target {

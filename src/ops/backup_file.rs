@@ -100,7 +100,7 @@ impl Backup {
 
     /// Writes the file so that after a crash at any moment there is either a whole one or none, and reads it again.
     pub fn save(&self, path: &Path) -> Result<(), BackupError> {
-        self.save_through(path, |file, text| file.write_all(text))
+        self.save_through(path, File::write_all)
     }
 
     /// The same over a disk that may give back something else than it was given.

@@ -11,7 +11,7 @@ use super::{
     board::BoardModel,
     dap::DapRegister,
     fault::{Armed, CountedEvent, Fault, FaultKind, Faults, Hit, Lie, Trigger, WireContact},
-    read_back::ReadBack,
+    read_back::{MAIN_FLASH, ReadBack},
     record::Counts,
     seeded_random::SeededRandom,
     time::{Nanos, nanos},
@@ -67,9 +67,6 @@ const PATIENCE: Nanos = 2_000_000;
 const TRANSFER_BITS: u64 = 54;
 /// Clock frequencies of the probe in kHz: some of an ST-Link V2's, and the 4000 of other probes.
 pub(super) const CLOCKS_KHZ: [u32; 9] = [4000, 1800, 950, 480, 240, 125, 100, 50, 25];
-
-/// Where every supported chip has its flash (RM0008 3.3).
-pub(super) const MAIN_FLASH: Range<u32> = 0x0800_0000..0x0810_0000;
 
 /// What a clone of the ST-Link measures, connected or not: its own supply.
 const CLONE_VOLTS: f32 = 3.25;
@@ -497,9 +494,8 @@ impl Machine {
             Lie::Ones => u32::MAX,
             Lie::Zeros => 0,
             Lie::Remembered if MAIN_FLASH.contains(&address) => *lying.remembered.entry(address).or_insert(truth),
-            Lie::Remembered => truth,
             Lie::FlippedBit { one_in } if lying.random.below(one_in.into()) == 0 => truth ^ 1 << lying.random.below(32),
-            Lie::FlippedBit { .. } => truth,
+            Lie::FlippedBit { .. } | Lie::Remembered => truth,
         };
         if reported != truth {
             lying.hit.happened();

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::machine::MAIN_FLASH;
+/// Where every supported chip has its flash (RM0008 3.3).
+pub(super) const MAIN_FLASH: Range<u32> = 0x0800_0000..0x0810_0000;
 
 /// Words of flash that were read over a connection that was made after the last change of flash.
 #[derive(Debug, Default)]

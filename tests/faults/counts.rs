@@ -14,7 +14,6 @@ pub(crate) struct FaultCounts {
     successes: u32,
     errors: u32,
     recovered: u32,
-    user_lost: u32,
     failures: Vec<String>,
 }
 
@@ -28,7 +27,6 @@ impl FaultCounts {
             successes: 0,
             errors: 0,
             recovered: 0,
-            user_lost: 0,
             failures: Vec::new(),
         }
     }
@@ -48,10 +46,6 @@ impl FaultCounts {
     /// Records that repeating the command produced the correct board.
     pub(crate) fn recovered(&mut self) {
         self.recovered += 1;
-    }
-
-    pub(crate) fn user_lost(&mut self) {
-        self.user_lost += 1;
     }
 
     pub(crate) fn failed(&mut self, what: String) {
@@ -84,8 +78,8 @@ impl fmt::Display for FaultCounts {
         let false_successes = self.failures.iter().filter(|failure| failure.contains("FALSE SUCCESS")).count();
         write!(
             f,
-            "{}: tried {} ({}); clean errors {} ({}); successes {}; recovered by re-run {}; USER lost {}; false \
-             successes {false_successes}; {:.0} s",
+            "{}: tried {} ({}); clean errors {} ({}); successes {}; recovered by re-run {}; false successes \
+             {false_successes}; {:.0} s",
             self.name,
             self.tried.values().sum::<u32>(),
             list(tried),
@@ -93,7 +87,6 @@ impl fmt::Display for FaultCounts {
             list(ends),
             self.successes,
             self.recovered,
-            self.user_lost,
             self.began.elapsed().as_secs_f32(),
         )
     }

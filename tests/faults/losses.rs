@@ -5,7 +5,7 @@ use m365_drv::sim::{Fault, FaultKind, Trigger};
 use super::{
     counts::FaultCounts,
     fault_case::{AWAY, AWAY_FOR_A_MOMENT, FaultCase, GD32E103, HALF_FLASHED, LOCKED, OPEN, Power, RELOCKED, Trial},
-    points, strike,
+    strike, transfers, trial_until,
 };
 
 /// Losses of the link, the probe or the board's power, brief or lasting.
@@ -23,9 +23,10 @@ const GONE: FaultKind = FaultKind::ProbeGone { returns_after: Some(AWAY) };
 fn every_transfer(case: &'static FaultCase) {
     let clean = Trial::clean(case);
     let mut counts = FaultCounts::new(format!("{}, lost at {} transfers", case.name, clean.transfers));
-    for nth in points(clean.transfers, 50) {
+    for nth in transfers(case, &clean, if case.differs_from_start() { 10 } else { 50 }) {
         for (name, kind, power) in LOSSES {
-            strike(case, &mut counts, name, Fault { trigger: Trigger::Transfer(nth), kind }, power);
+            let trial = trial_until(case, &clean, nth);
+            strike(trial, &mut counts, name, Fault { trigger: Trigger::Transfer(nth), kind }, power);
         }
     }
     counts.conclude();

@@ -16,6 +16,7 @@ use m365_drv::{
         progress::{Event, Step},
     },
     ops::Known,
+    printable::printable_lines,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -192,7 +193,7 @@ impl Output {
         let exit = match answer {
             Ok(outcome) => {
                 if !self.is_json() {
-                    self.put(anstream::stdout(), &outcome.page.render(Columns::of_stdout()));
+                    self.put(anstream::stdout(), &printable_lines(&outcome.page.render(Columns::of_stdout())));
                 }
                 match outcome.error {
                     None => self.end_well(Some(&outcome.json)),

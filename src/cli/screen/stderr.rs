@@ -2,10 +2,13 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
+use m365_drv::printable::printable_lines;
+
 use super::page::Columns;
 
-/// Prints a line, through anstream, which knows whether colours are wanted.
+/// Prints a line, through anstream, which knows whether colours are wanted. Nothing in it is obeyed by a terminal but colours.
 pub(crate) fn line(line: &str) {
+    let line = printable_lines(line);
     let mut stderr = anstream::stderr();
     let _ = stderr.write_all(format!("{line}\n").as_bytes()).and_then(|()| stderr.flush());
 }
