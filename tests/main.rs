@@ -21,6 +21,7 @@ mod hardware;
 mod image;
 mod json;
 mod known;
+mod larger_chip;
 mod let_go;
 mod limits;
 mod loader;

@@ -99,11 +99,13 @@ fn saved_flash(setup: &Setup) -> Option<Vec<u8>> {
     backups.into_iter().next().expect("one").flash
 }
 
+/// A procedure that saves flash.
+type Work = fn(&Setup);
+
 #[test]
 fn a_page_that_is_read_wrong_once_is_saved_as_it_is() {
     // Not in the data block, which is read once more anyway.
     let address = DATA + 0x3F0;
-    type Work = fn(&Setup);
     let work: [(&str, Work); 4] = [
         ("flash", |setup| drop(setup.flash(&request(setup)).expect("the job"))),
         ("lock", |setup| drop(setup.lock().expect("a lock"))),

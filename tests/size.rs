@@ -1,8 +1,7 @@
 //! Chips whose flash size register makes no sense: locked ones and clones show 0, 1040 or 65535 KiB.
 
 use m365_drv::{
-    board::BoardState,
-    board::Error as BoardError,
+    board::{BoardState, Error as BoardError, OptionBytes},
     ops::{self, Error, Exit},
     sim::{Scenario, SimBoard, SimChip},
 };
@@ -121,6 +120,21 @@ fn a_scooter_that_needs_128_kib_is_refused_if_only_64_answer() {
     let before = setup.contents();
     let result = setup.flash(&setup.request_with_data());
     assert!(is_too_small(&assert_refused(&setup, &before, result, Exit::WrongBoard)));
+}
+
+/// Such a chip runs none of these scooters' firmware.
+#[test]
+fn a_chip_with_32_kib_that_states_64_is_too_small() {
+    for options in [0xA5, 0x00] {
+        let board = SimBoard::with_flash(SimChip::Stm32f103, 32, &[]);
+        board.set_flash_size_register(64);
+        board.set_option_bytes(OptionBytes::from_values([options, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]).0);
+        let setup = Setup::simulated(&board, "pro");
+        let error = setup.flash(&setup.request_with_data()).expect_err("too small");
+        let Error::Board(BoardError::TooSmall { found: 32, needed: 64 }) = error.error else { panic!("{error}") };
+        assert_eq!(error.exit(), Exit::WrongBoard);
+        assert_eq!(board.counts().half_words_programmed, 0, "nothing was programmed");
+    }
 }
 
 fn is_too_small(error: &Error) -> bool {

@@ -66,7 +66,7 @@ impl Board<'_> {
     }
 
     fn reading(&mut self, address: u32, expected: &[u8]) -> Result<Vec<(u32, u8, u8)>, Error> {
-        let bytes = self.read(address..address + expected.len() as u32)?;
+        let bytes = self.read_existing(address..address + expected.len() as u32)?;
         let pairs = (address..).zip(expected.iter().zip(bytes));
         Ok(pairs.filter(|(_, (e, f))| *e != f).map(|(a, (e, f))| (a, *e, f)).collect())
     }

@@ -1,5 +1,7 @@
 //! How much flash the chip has. Its size register is not always right: locked chips and clones show 0, 1040 or 65535 KiB.
 
+use std::ops::Range;
+
 use super::{
     Board, Error, PageWrite,
     chip::{plausible, read_size_and_uid},
@@ -17,10 +19,10 @@ impl Board<'_> {
     pub fn read_flash(&mut self, map: &FlashMap) -> Result<Vec<u8>, Error> {
         let start = map.flash.start;
         if let Some(kib) = self.chip.flash_kib {
-            return self.read(start..map.flash.end.max(start + kib * 1024));
+            return self.read_existing(start..map.flash.end.max(start + kib * 1024));
         }
         let needs_both = map.flash.end > start + half();
-        let mut flash = self.read(start..start + half())?;
+        let mut flash = self.read_existing(start..start + half())?;
         match self.read(start + half()..start + 2 * half()) {
             Ok(upper) if upper != flash || needs_both && is_blank(&flash) => flash.extend(upper),
             Ok(_) | Err(Error::Link(LinkError::Refused { .. })) if !needs_both => {}
@@ -28,6 +30,25 @@ impl Board<'_> {
             Err(error) => return Err(error),
         }
         Ok(flash)
+    }
+
+    /// Reads flash that has to be there on a chip that is readable. If the chip refuses it twice, it is too small, whatever its
+    /// size register says.
+    pub fn read_existing(&mut self, range: Range<u32>) -> Result<Vec<u8>, Error> {
+        let refused = match self.read(range.clone()) {
+            Err(error @ Error::Link(LinkError::Refused { .. })) => error,
+            read => return read,
+        };
+        let start = FlashMap::smallest().flash.start;
+        let mut answers = |kib| self.read(start + kib * 1024 - 4..start + kib * 1024).is_ok();
+        let found = [64, 32, 16].into_iter().find(|kib| answers(*kib));
+        match found {
+            Some(found) if start + found * 1024 < range.end => {
+                let needed = if found < half() / 1024 { half() / 1024 } else { 2 * half() / 1024 };
+                Err(Error::TooSmall { found, needed })
+            }
+            _ => Err(refused),
+        }
     }
 
     /// Finds out whether a chip that is readable has as much flash as its size register says. If the second half does not

@@ -99,7 +99,7 @@ fn examine(
     is_erased: impl Fn(u32) -> bool,
 ) -> Result<Work, BoardError> {
     let plan = &change.goal.plan;
-    let read = |part: &Part| board.read(part.address..part.address + part.bytes.len() as u32);
+    let read = |part: &Part| board.read_existing(part.address..part.address + part.bytes.len() as u32);
     let found = plan.parts().iter().map(read).collect::<Result<Vec<_>, _>>()?;
     Ok(plan.work_on(&found, extent, is_erased))
 }
@@ -161,6 +161,9 @@ impl Run<'_> {
             (board, erasure) = protection::remove(job, board, target, status.protection, change.user, consent)?;
             if erasure == Erasure::Everything {
                 self.erased = plan.addresses().collect();
+                // Only now can it be read. Writing what is not there would end in a fault.
+                let end = target.map.flash.end;
+                board.read_existing(end - 4..end)?;
             }
         } else {
             job.skip(Step::Unlock);

@@ -1,6 +1,6 @@
 //! Wires held by hand: contact is lost again and again, and the program waits for it.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use m365_drv::sim::WireContact;
 
@@ -12,16 +12,27 @@ use super::{
 
 #[test]
 fn an_unsteady_hand_succeeds_without_wearing_out_a_page() {
-    let mut counts = FaultCounts::new("contact that comes and goes");
+    let gap = Duration::from_millis(50)..Duration::from_secs(5);
+    by_hand("contact that comes and goes", &[20, 40, 60, 80, 95], &gap, 8);
+}
+
+/// Hands that tremble: contact is lost for a moment, several times a second.
+#[test]
+fn a_trembling_hand_succeeds_without_wearing_out_a_page() {
+    let gap = Duration::from_millis(1)..Duration::from_millis(50);
+    by_hand("contact that is lost for milliseconds", &[95, 98], &gap, 4);
+}
+
+fn by_hand(name: &str, duties: &[u8], gap: &Range<Duration>, seeds: u64) {
+    let mut counts = FaultCounts::new(name);
     let mut longest = Duration::ZERO;
-    let seeds = if stride().is_some() { 100 } else { 8 };
+    let seeds = if stride().is_some() { 100 } else { seeds };
     for case in [&LOCKED, &OPEN] {
-        for duty_percent in [20, 40, 60, 80, 95] {
+        for &duty_percent in duties {
             for seed in 1..=seeds {
-                let gap = Duration::from_millis(50)..Duration::from_secs(5);
                 let mut trial = Trial::new(case).waiting();
                 let began = trial.board.counts().time;
-                trial.board.set_contact(WireContact::Markov { duty_percent, gap, seed });
+                trial.board.set_contact(WireContact::Markov { duty_percent, gap: gap.clone(), seed });
                 let outcome = trial.run().and_then(|end| {
                     counts.ended(case.name, end);
                     longest = longest.max(trial.board.counts().time.saturating_sub(began));
