@@ -12,6 +12,7 @@
 //! * [`target`]: the scooters: flash maps, serial numbers, the flash algorithm;
 //! * [`board`]: one board on one probe: connect, identify, unlock, program, compare;
 //! * [`ops`]: the commands, as procedures on a board;
+//! * [`guide`]: the guided job, card by card;
 //! * [`sim`]: a simulated probe and board that run the firmware.
 //!
 //! The library never prints and never prompts; it reports progress to its caller through [`board::progress::Progress`].
@@ -64,6 +65,7 @@ pub mod block;
 pub mod board;
 pub mod clock;
 pub mod count;
+pub mod guide;
 pub mod image;
 pub mod ops;
 pub mod printable;

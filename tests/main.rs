@@ -17,6 +17,7 @@ mod durability;
 mod faults;
 mod flash;
 mod gates;
+mod guide;
 mod hardware;
 mod image;
 mod json;

@@ -26,11 +26,13 @@ pub(crate) use self::{
 };
 use self::{
     args::{firmware, globals::Globals, goal},
-    verbs::{backup, backups, data, explain, flash, generate, image, info, probes, protect, restore, scooters, verify},
+    verbs::{
+        backup, backups, data, explain, flash, generate, guide, image, info, probes, protect, restore, scooters, verify,
+    },
 };
 
 /// What the help of `flash` ends with.
-const SAFETY: &str = concat!(include_str!("verbs/explain/safety.txt"), "\n", include_str!("verbs/explain/wiring.txt"));
+const SAFETY: &str = concat!(include_str!("../guide/safety.txt"), "\n", include_str!("../guide/wiring.txt"));
 
 /// Unbrick the motor controller of a Xiaomi M365-family scooter over SWD.
 ///
@@ -42,7 +44,8 @@ const SAFETY: &str = concat!(include_str!("verbs/explain/safety.txt"), "\n", inc
 #[derive(Debug, Parser)]
 #[command(name = "m365-drv", version, arg_required_else_help = true, subcommand_required = true)]
 #[command(
-    after_help = "`m365-drv explain wiring` shows how to connect the board; read `m365-drv explain safety` first."
+    after_help = "`m365-drv guide` leads through the job at a terminal; `m365-drv flash --help` describes it for scripts.
+`m365-drv explain wiring` shows how to connect the board; read `m365-drv explain safety` first."
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -54,6 +57,8 @@ pub(crate) struct Cli {
 /// What can be done, by the names that are typed for it.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Be led through the job step by step: the easiest way for the first time
+    Guide(guide::GuideArgs),
     /// Do the whole job: identify, rescue, back up, unlock, program, verify, start
     #[command(after_long_help = SAFETY)]
     Flash(Box<flash::FlashArgs>),
@@ -102,7 +107,8 @@ impl Command {
     /// Whether the state of a board belongs to the end of this command.
     pub(crate) fn uses_board(&self) -> bool {
         match self {
-            Self::Flash(_)
+            Self::Guide(_)
+            | Self::Flash(_)
             | Self::Info
             | Self::Backup { .. }
             | Self::Restore(_)
@@ -134,6 +140,7 @@ impl Command {
     /// Runs the command.
     pub(crate) fn run(&self, context: &mut Context) -> CommandResult {
         match self {
+            Self::Guide(args) => guide::run(context, args),
             Self::Flash(args) => flash::run(context, args),
             Self::Info => info::run(context),
             Self::Backup { file } => backup::run(context, file),

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{Change, Done, ForcedGate, Known, Obstacle, Planned, Reached, goal::Sources, report::some_path};
+use super::{
+    Change, DataChange, Done, ForcedGate, Known, Obstacle, Planned, Reached, goal::Sources, report::some_path,
+};
 use crate::board::Startup;
 
 /// What `flash` did.
@@ -67,6 +69,9 @@ pub struct FlashPreview {
     pub would_write_option_bytes: bool,
     /// The protection that has to be removed first, if that needs consent that was not given.
     pub needs: Option<Obstacle>,
+    /// What becomes of serial number and mileage.
+    #[serde(skip)]
+    pub data_change: DataChange,
     /// Milliseconds for all of it.
     pub took_ms: u64,
     /// The whole flash as planned, 0xFF wherever nothing is planned.
@@ -118,7 +123,9 @@ impl FlashPreview {
     /// Of a change that was not made.
     pub(super) fn new(board: Reached, change: Change<'_>, sources: Sources, known: &Known) -> Self {
         let work = &change.work;
+        let written = (sources.planned.serial, sources.planned.mileage_m);
         Self {
+            data_change: sources.contents.data_change(Some(written)),
             scooter: change.goal.target.name.clone(),
             board,
             planned: sources.planned,

@@ -5,10 +5,11 @@ use std::{
     env,
     ffi::{OsStr, OsString},
     fs,
+    io::{self, IsTerminal as _},
     path::{self, Path, PathBuf},
 };
 
-use clap::{ArgMatches, ColorChoice, CommandFactory, FromArgMatches, ValueEnum};
+use clap::{ArgMatches, ColorChoice, CommandFactory, FromArgMatches, ValueEnum, error::ErrorKind};
 
 use crate::cli::{
     Cli,
@@ -52,6 +53,16 @@ impl CommandLine {
             }
             Err(refused) => (ArgMatches::default(), Err(refused)),
         };
+        let names = command_words(&words, &Cli::command()).join(" ");
+        let missing = [ErrorKind::MissingSubcommand, ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand];
+        let is_missing = |error: &clap::Error| missing.contains(&error.kind());
+        if names.is_empty()
+            && cli.as_ref().is_err_and(is_missing)
+            && is_person()
+            && !words.iter().any(|word| word.is("--json"))
+        {
+            return Self::read(&[arguments, &["guide".into()]].concat());
+        }
         let cli = match cli {
             Err(help) if !help.use_stderr() => Err(help),
             cli => match suggestions::stray_value(&words, &mut Cli::command()) {
@@ -59,7 +70,6 @@ impl CommandLine {
                 None => cli.map_err(|error| suggestions::harmless(error, &words, &mut Cli::command())),
             },
         };
-        let names = command_words(&words, &Cli::command()).join(" ");
         let has = |option| words.iter().any(|word| word.is(option));
         let refused = |option| value_in(&words, option);
         let (color, log_file) = match &cli {
@@ -139,6 +149,11 @@ impl CommandLine {
         let others = self.matches.ids().filter(|id| *id != "log_file");
         others.filter_map(|id| self.matches.try_get_many(id.as_str()).ok()?).flatten().any(same)
     }
+}
+
+/// Whether somebody is there who can be led through the job.
+fn is_person() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
 /// The same for `anstream`, which honours `NO_COLOR` itself.

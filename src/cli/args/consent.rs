@@ -2,18 +2,13 @@
 
 use clap::Args;
 use m365_drv::{
-    block::{Mileage, Serial},
     board::EraseConsent,
+    guide::consent::{at_stake, removing, word},
     ops::{self, BackupStore, DataChange, Destination, Obstacle},
     printable::quoted_path,
 };
 
 use crate::cli::{Context, args::question::answer};
-
-/// The answer that agrees: what is done.
-fn word(obstacle: Obstacle) -> &'static str {
-    if obstacle.erases() { "erase" } else { "unlock" }
-}
 
 /// The consent that lets flash be erased. It is given here and nowhere else.
 #[derive(Debug, Clone, Copy, Args)]
@@ -54,7 +49,7 @@ impl ConsentArg {
 /// What is lost, what is kept, and how to agree.
 fn question(obstacle: Obstacle, data: DataChange, backups: &BackupStore) -> String {
     let mut lines = vec![String::new()];
-    lines.push(format!("The chip is {obstacle}. {}", removing(obstacle)));
+    lines.push(removing(obstacle));
     lines.extend(at_stake(obstacle, data));
     lines.push(match backups.destination() {
         Destination::Folder(path) | Destination::File(path) => {
@@ -66,41 +61,6 @@ fn question(obstacle: Obstacle, data: DataChange, backups: &BackupStore) -> Stri
     lines.join("\n")
 }
 
-const UNREADABLE: &str = "The board's own serial number and mileage could not be read and will be lost.";
-
-/// What becomes of serial number and mileage.
-fn at_stake(obstacle: Obstacle, DataChange { on_board, written }: DataChange) -> Vec<String> {
-    let data = |serial: Option<Serial>, mileage: Mileage| {
-        let serial = serial.map_or("no serial number".to_owned(), |serial| format!("serial number {serial}"));
-        let mileage = if mileage.is_known() { format!("mileage {mileage}") } else { "mileage unknown".into() };
-        format!("{serial}, {mileage}.")
-    };
-    let kept = |(serial, mileage)| data(Some(serial), mileage);
-    match (on_board, written) {
-        (Some((Some(serial), mileage)), Some(new)) if new == (serial, mileage) => {
-            vec![format!("Kept and written back: {}", kept(new))]
-        }
-        (Some((serial, mileage)), Some(new)) => {
-            vec![format!("Replaced: {}", data(serial, mileage)), format!("New: {}", kept(new))]
-        }
-        (None, Some(new)) if obstacle.erases() => vec![UNREADABLE.into(), format!("New: {}", kept(new))],
-        (None, Some(new)) => vec![format!("New: {}", kept(new))],
-        _ if !obstacle.erases() => vec![],
-        (Some((serial, mileage)), None) => vec![format!("Lost: {}", data(serial, mileage))],
-        (None, None) => vec![UNREADABLE.into()],
-    }
-}
-
-fn removing(obstacle: Obstacle) -> &'static str {
-    match obstacle {
-        Obstacle::ReadProtected | Obstacle::AboutToBeReadProtected => {
-            "Unlocking it erases its whole flash: bootloader, firmware and data block, with all settings."
-        }
-        Obstacle::WriteProtected => "The write protection is removed first; this does not erase the chip.",
-        Obstacle::HalfUnlocked => "It is finished first; this does not erase the chip.",
-    }
-}
-
 /// Whether an answer agrees.
 fn agrees(answer: &str, obstacle: Obstacle) -> bool {
     answer.trim().eq_ignore_ascii_case(word(obstacle))
@@ -108,6 +68,8 @@ fn agrees(answer: &str, obstacle: Obstacle) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use m365_drv::block::{Mileage, Serial};
+
     use super::*;
     use crate::cli::screen::page::Columns;
 
@@ -164,22 +126,6 @@ A backup of what can be read is saved
   first, in \"backups\".
 Type `erase` to continue, or anything\n  else to stop:";
         assert_eq!(asked(OWN, OWN, 40), text);
-    }
-
-    #[test]
-    fn a_serial_that_gets_lost_is_named() {
-        let lines = |on_board, written| asked(on_board, written, 200).lines().map(str::to_owned).collect::<Vec<_>>();
-        let other = Some("16133/00000001");
-        assert_eq!(
-            lines(OWN, other)[2..4],
-            [
-                "Replaced: serial number 21886/00012345, mileage 1234.0 km.",
-                "New: serial number 16133/00000001, mileage 1234.0 km."
-            ]
-        );
-        assert_eq!(lines(OWN, None)[2], "Lost: serial number 21886/00012345, mileage 1234.0 km.");
-        assert_eq!(lines(None, OWN)[2..4], [UNREADABLE, "New: serial number 21886/00012345, mileage 1234.0 km."]);
-        assert_eq!(lines(None, None)[2], UNREADABLE);
     }
 
     #[test]

@@ -98,6 +98,16 @@ impl Context {
         Job::new(&self.probes, self.options.clone(), &mut self.teller, &mut self.known)
     }
 
+    /// Does this with a job that waits for the board as long as it takes, for this one if it is known. Its events are returned
+    /// too.
+    pub(crate) fn watched<T>(&mut self, uid: Option<Uid>, work: impl FnOnce(&mut Job<'_>) -> T) -> (T, Vec<Event>) {
+        let wait = if self.options.wait == Wait::No { Wait::Forever } else { self.options.wait };
+        let options = ConnectOptions { wait, expect: uid, ..self.options.clone() };
+        let mut both = Both { voice: &mut self.teller, events: Vec::new() };
+        let done = work(&mut Job::new(&self.probes, options, &mut both, &mut self.known));
+        (done, both.events)
+    }
+
     /// Where backups go if no file was given.
     pub(crate) fn backup_store(&self) -> anyhow::Result<BackupStore> {
         match (&self.rehearsal, self.backups()) {
@@ -168,6 +178,19 @@ impl Context {
             self.teller.tell_phases();
         }
         self.rehearsal.as_ref().map_or(Ok(()), |rehearsal| rehearsal.save(Exit::Output))
+    }
+}
+
+/// Passes every event on, and keeps it.
+struct Both<'a> {
+    voice: &'a mut Teller,
+    events: Vec<Event>,
+}
+
+impl Progress for Both<'_> {
+    fn on(&mut self, event: Event) {
+        self.events.push(event.clone());
+        self.voice.on(event);
     }
 }
 

@@ -12,7 +12,7 @@ pub(crate) mod phases;
 pub(crate) mod probe_names;
 pub(crate) mod progress;
 pub(crate) mod rows;
-mod stderr;
+pub(crate) mod stderr;
 pub(crate) mod voice;
 
 pub(crate) use self::{

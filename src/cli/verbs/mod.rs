@@ -7,6 +7,7 @@ pub(crate) mod explain;
 pub(crate) mod firmware;
 pub(crate) mod flash;
 pub(crate) mod generate;
+pub(crate) mod guide;
 pub(crate) mod image;
 pub(crate) mod info;
 pub(crate) mod probes;

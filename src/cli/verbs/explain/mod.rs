@@ -1,12 +1,15 @@
 //! `explain`: a page on an exit code, a gate, an error code that the scooter shows, or on wiring and safety.
 
 mod gates;
-mod scooter_errors;
 
 use clap::Args;
+use m365_drv::guide::{
+    SAFETY, WIRING,
+    scooter_errors::{self, ErrorCode},
+};
 use serde::Serialize;
 
-use self::{gates::GatePage, scooter_errors::ErrorCode};
+use self::gates::GatePage;
 use crate::cli::{
     exit::{Exit, refuse},
     exit_codes::{self, ExitRow},
@@ -23,9 +26,9 @@ pub(crate) struct ExplainArgs {
 
 /// The texts that are shown by name.
 const CARDS: [(&str, &str, &str); 3] = [
-    ("safety", "read before a wire touches the board", include_str!("safety.txt")),
+    ("safety", "read before a wire touches the board", SAFETY),
     ("watchdog", "why firmware may keep resetting", include_str!("watchdog.txt")),
-    ("wiring", "which pad goes where", include_str!("wiring.txt")),
+    ("wiring", "which pad goes where", WIRING),
 ];
 
 pub(crate) fn run(args: &ExplainArgs) -> CommandResult {

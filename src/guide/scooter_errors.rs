@@ -5,7 +5,7 @@ use serde::Serialize;
 /// How certain an entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Confidence {
+pub enum Confidence {
     /// Found in the vendor's images, or agreed by several sources.
     Sure,
     /// One good source.
@@ -16,16 +16,19 @@ pub(crate) enum Confidence {
 
 /// An error code that a scooter shows.
 #[derive(Debug, Clone, Copy, Serialize)]
-pub(crate) struct ErrorCode {
-    pub(crate) code: u8,
-    pub(crate) meaning: &'static str,
-    pub(crate) confidence: Confidence,
+pub struct ErrorCode {
+    /// The number.
+    pub code: u8,
+    /// What it means.
+    pub meaning: &'static str,
+    /// How certain that is.
+    pub confidence: Confidence,
     /// What causes it, if that has to do with a flashed board.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) cause: Option<&'static str>,
+    pub cause: Option<&'static str>,
     /// How to get rid of it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) remedy: Option<&'static str>,
+    pub remedy: Option<&'static str>,
 }
 
 const fn code(code: u8, meaning: &'static str, confidence: Confidence) -> ErrorCode {
@@ -43,16 +46,16 @@ impl ErrorCode {
 use Confidence::{Likely, Sure, Unsure};
 
 /// How the bootloader shows codes 1 to 6.
-pub(crate) const BOOTLOADER_SHOWS: &str = "Shown by the bootloader: the tail light flashes this many times, pauses for \
+pub const BOOTLOADER_SHOWS: &str = "Shown by the bootloader: the tail light flashes this many times, pauses for \
                                            a second, repeats this five times, then the board switches off.";
 
 /// The codes that the bootloader shows itself.
-pub(crate) const BOOTLOADER: std::ops::RangeInclusive<u8> = 1..=6;
+pub const BOOTLOADER: std::ops::RangeInclusive<u8> = 1..=6;
 
 /// Every code known, in order. Sources: disassembly of bootloader and DRV 1.4.0 to 2.5.2; etransport/ninebot-docs wiki
 /// "M365ESC" and "ES2ESC"; wiki.scooterhacking.org "nberrorcodes"; electro.club, foxstudio and m365.now.sh error
 /// tables.
-pub(crate) const TABLE: &[ErrorCode] = &[
+pub const TABLE: &[ErrorCode] = &[
     code(1, "the update stored in flash has an invalid size", Sure),
     code(2, "erasing flash for an update failed", Sure),
     code(3, "programming an update failed", Sure),
@@ -136,7 +139,7 @@ pub(crate) const TABLE: &[ErrorCode] = &[
 ];
 
 /// The row of a code.
-pub(crate) fn find(code: u8) -> Option<&'static ErrorCode> {
+pub fn find(code: u8) -> Option<&'static ErrorCode> {
     TABLE.iter().find(|row| row.code == code)
 }
 

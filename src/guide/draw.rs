@@ -1,0 +1,372 @@
+//! What each card shows and asks: all of their words.
+
+use super::{
+    Card, CardName, Choosable, Guide, Picture, Question, SAFETY, consent,
+    scooter_errors::{self, ErrorCode},
+};
+use crate::{
+    board::{BoardState, Startup},
+    count::count,
+    image::Kind,
+    ops::Firmware,
+    target::Target,
+};
+
+/// What is not known of firmware that its maker did not publish.
+const CUSTOM: &str = "This is not the maker's own firmware. If BMS communication is disabled in it, the scooter has no \
+                      battery-temperature protection and no charge interlock.";
+
+impl Guide {
+    /// The card to show.
+    pub fn card(&self) -> Card {
+        let mut card = Card {
+            name: self.at(),
+            title: String::new(),
+            text: vec![],
+            facts: vec![],
+            picture: None,
+            objection: self.objection.clone(),
+            question: None,
+        };
+        match self.at() {
+            CardName::Welcome => welcome(&mut card),
+            CardName::Code => code(&mut card),
+            CardName::Meaning => self.meaning(&mut card),
+            CardName::Safety => safety(&mut card),
+            CardName::Scooter => self.scooter_card(&mut card),
+            CardName::Firmware => self.firmware(&mut card),
+            CardName::File => self.file(&mut card),
+            CardName::Wiring => wiring(&mut card),
+            CardName::Contact => self.contact(&mut card),
+            CardName::Board => self.board(&mut card),
+            CardName::Serial => self.serial(&mut card),
+            CardName::Mileage => mileage(&mut card),
+            CardName::Plan => self.plan(&mut card),
+            CardName::Work => self.work(&mut card),
+            CardName::Done => self.done(&mut card),
+            CardName::Failed => self.failed(&mut card),
+            CardName::End => {}
+        }
+        card
+    }
+
+    fn meaning(&self, card: &mut Card) {
+        let Some(ErrorCode { code, meaning, cause, remedy, .. }) = self.code.and_then(scooter_errors::find) else {
+            return;
+        };
+        card.title = format!("Error {code}: {meaning}");
+        if scooter_errors::BOOTLOADER.contains(code) {
+            card.text.push(scooter_errors::BOOTLOADER_SHOWS.into());
+        }
+        card.text.extend([cause, remedy].into_iter().flatten().map(|text| (*text).to_owned()));
+        card.question = Some(choice(
+            0,
+            [("yes", "Continue with the repair of the controller", ""), ("no", "Stop here", "nothing was changed")],
+        ));
+    }
+
+    fn scooter_card(&self, card: &mut Card) {
+        card.title = "Which scooter is it?".into();
+        let found = self.looked.as_ref().and_then(|found| found.data.as_ref());
+        let serial = found.and_then(|data| Target::read_any_serial(data.block.serial.as_deref()?).ok());
+        let owners: Vec<_> = serial.into_iter().flat_map(Target::owners).map(|target| &target.name).collect();
+        if let Some(found) = &self.looked {
+            let serial = found.data.as_ref().and_then(|data| data.block.serial.as_deref());
+            card.facts.push(("chip", found.chip.to_string()));
+            card.facts.push(("serial number", serial.unwrap_or("not found").to_owned()));
+            card.facts.push(("firmware", name_of(found.drv.as_ref())));
+            card.text.push(if owners.is_empty() {
+                "The board does not tell which scooter it belongs to. Look at the scooter's label.".into()
+            } else {
+                "The serial number on the board is that of the preselected scooter.".into()
+            });
+        } else {
+            card.text.push("The name is on the label under the deck, beside the serial number.".into());
+        }
+        let option = |target: &Target| {
+            let begins: Vec<_> = target.serial.prefixes.keys().map(String::as_str).collect();
+            let detail = if begins.is_empty() {
+                String::new()
+            } else {
+                format!("serial numbers begin with {}", begins.join(", "))
+            };
+            Choosable::new(&target.name, &target.title, detail)
+        };
+        let mut options: Vec<_> = Target::all().iter().map(option).collect();
+        let is_found = |option: &Choosable| owners.contains(&&option.key);
+        let preselected = options.iter().position(is_found);
+        if self.looked.is_none() {
+            options.push(Choosable::new(
+                "unknown",
+                "I don't know",
+                "it is found out from the board, if that is possible",
+            ));
+        }
+        if let (Some(_), Some(scooter)) = (&self.objection, self.scooter) {
+            let key = format!("force {}", scooter.name);
+            let label = format!("Turn this board into a {} on purpose", scooter.title);
+            options.push(Choosable::new(key, label, "only if you know that its firmware runs on this board"));
+        }
+        card.question = Some(Question::OneOf { options, preselected });
+    }
+
+    fn firmware(&self, card: &mut Card) {
+        let is_boot = self.wanted == Some(Kind::Boot);
+        card.title = if is_boot { "A bootloader is needed" } else { "Which firmware?" }.into();
+        let what = if is_boot { "a bootloader" } else { "a firmware file" };
+        card.text.push(format!(
+            "This program contains no firmware. It takes {what} as bin, hex, enc or zip, as it was downloaded."
+        ));
+        let mut options = Vec::new();
+        if !is_boot {
+            let offers = self.offers.iter().flatten().enumerate();
+            options.extend(offers.map(|(at, offer)| Choosable::new((at + 1).to_string(), &offer.name, &offer.place)));
+        }
+        let newest = options.len().saturating_sub(1);
+        if let Some(what) = &self.to_fetch {
+            options.push(Choosable::new("fetch", "Fetch what is missing", what));
+        }
+        options.push(Choosable::new("file", "Use a file", "drop it onto this window, or type its path"));
+        if !is_boot {
+            options.push(Choosable::new("keep", "Keep the firmware on the board", "only possible if it can be read"));
+        }
+        card.question = Some(Question::OneOf { options, preselected: Some(newest) });
+    }
+
+    fn file(&self, card: &mut Card) {
+        card.title = "Where is the file?".into();
+        let (label, example) = match self.wanted {
+            Some(Kind::Boot) => ("bootloader file", "boot.bin"),
+            _ => ("firmware file", "DRV155.bin"),
+        };
+        card.question = Some(Question::Text { label, example: example.into() });
+    }
+
+    fn contact(&self, card: &mut Card) {
+        card.title = "Hold the wires on the pads".into();
+        if let Some(probe) = &self.seen.probe {
+            card.facts.push(("probe", probe.clone()));
+        }
+        let meter = self.seen.contact.unwrap_or_default();
+        if meter.of > 0 {
+            card.facts.push(("contact", format!("{} of the last {} answers were right", meter.good, meter.of)));
+        }
+        if let Some(voltage) = meter.voltage_mv {
+            card.facts.push(("target voltage", format!("{}.{} V", voltage / 1000, voltage % 1000 / 100)));
+        }
+        card.text.push(meter.advice().into());
+        card.picture = Some(Picture::Pads);
+    }
+
+    fn board(&self, card: &mut Card) {
+        card.title = "This is the board".into();
+        if let Some(board) = &self.seen.board {
+            card.facts.push(("chip", board.chip.to_owned()));
+            card.facts.push(("UID", board.uid.to_string()));
+            let locked = if board.protection == "none" { "none" } else { "read-protected" };
+            card.facts.push(("protection", locked.to_owned()));
+        }
+        if let Some(found) = &self.seen.found {
+            let name = |known: bool, name: Option<&String>| match name {
+                Some(name) => name.clone(),
+                None if known => "present".into(),
+                None => "unknown".into(),
+            };
+            let is_readable = self.seen.board.as_ref().is_some_and(|board| board.protection == "none");
+            let missing = if is_readable { "none" } else { "not readable" };
+            for (label, firmware) in [("bootloader", &found.boot), ("firmware", &found.drv)] {
+                let firmware = firmware.as_ref();
+                let value = firmware.map_or(missing.to_owned(), |found| name(found.known, found.name.as_ref()));
+                card.facts.push((label, value));
+            }
+            let data = found.data.as_ref().map(|data| &data.block);
+            let serial = data.and_then(|data| data.serial.clone());
+            card.facts.push(("serial number", serial.unwrap_or_else(|| "not found".into())));
+            if let Some(data) = data {
+                card.facts.push(("mileage", data.mileage_m.to_string()));
+            }
+        }
+    }
+
+    fn serial(&self, card: &mut Card) {
+        card.title = "Which serial number?".into();
+        card.text
+            .push("The serial number could not be read from the board. It is on the sticker under the deck.".into());
+        let Some(scooter) = self.scooter else { return };
+        if !scooter.serial.compared.is_empty() {
+            card.text.push("It also selects the region, and with it the speed limit.".into());
+        }
+        card.question = Some(Question::Text { label: "serial number", example: scooter.serial.example.clone() });
+    }
+
+    fn plan(&self, card: &mut Card) {
+        let Some(preview) = &self.preview else { return };
+        card.title = "This will be done".into();
+        card.picture = Some(Picture::Memory);
+        let planned = &preview.planned;
+        card.facts.push(("bootloader", name_of(planned.boot.as_ref())));
+        card.facts.push(("firmware", name_of(planned.drv.as_ref())));
+        card.facts.push(("serial number", planned.serial.to_string()));
+        card.facts.push(("mileage", planned.mileage_m.to_string()));
+        let erased = match (preview.would_erase.whole_chip, preview.would_erase.pages) {
+            (true, _) => "the whole chip".to_owned(),
+            (false, 0) => "nothing".to_owned(),
+            (false, pages) => count(pages, "page"),
+        };
+        card.facts.push(("erased", erased));
+        card.facts.push(("written", count(preview.would_program.bytes, "byte")));
+        if planned.drv.as_ref().is_some_and(|drv| !drv.known) {
+            card.text.push(CUSTOM.into());
+        }
+        if planned.left_in_sram {
+            card.text
+                .push("Serial number and mileage are only in SRAM: keep the board powered, or they are lost.".into());
+        }
+        if let Some(obstacle) = preview.needs {
+            card.text.push(consent::removing(obstacle));
+            card.text.extend(consent::at_stake(obstacle, preview.data_change));
+            card.question = Some(Question::Word { word: consent::word(obstacle) });
+        } else {
+            let options = [("yes", "Write it", ""), ("no", "Stop here", "nothing was changed")];
+            card.question = Some(choice(0, options));
+        }
+    }
+
+    fn work(&self, card: &mut Card) {
+        card.title = if self.seen.is_free { "You may let go now" } else { "Hold the wires" }.into();
+        card.picture = Some(Picture::Memory);
+        if let Some(backup) = &self.seen.backup {
+            card.facts.push(("backup", backup.display().to_string()));
+        }
+        if !self.seen.is_free {
+            card.text.push("If a wire slips, hold it on again: the work continues by itself.".into());
+        }
+    }
+
+    fn done(&self, card: &mut Card) {
+        let Some(report) = &self.report else { return };
+        card.title = "Done".into();
+        let planned = &report.planned;
+        card.facts.push(("firmware", name_of(planned.drv.as_ref())));
+        card.facts.push(("serial number", planned.serial.to_string()));
+        card.facts.push(("mileage", planned.mileage_m.to_string()));
+        card.facts.push(("verified", if report.verified { "every byte" } else { "no" }.to_owned()));
+        if let Some(backup) = &report.backup {
+            card.facts.push(("backup", backup.display().to_string()));
+        }
+        card.text.push(match report.startup {
+            Some(Startup::Running { error: 0, .. }) => "The firmware runs and shows no error.".into(),
+            Some(Startup::Running { error, .. }) if Startup::is_normal_on_a_bench(error) => format!(
+                "The firmware runs and shows error {error}, which is normal without motor, battery and dashboard."
+            ),
+            Some(Startup::Running { error, .. }) => {
+                format!("The firmware runs, but shows error {error}: see `m365-drv explain {error}`.")
+            }
+            Some(other) => format!("Could not confirm that the firmware started: {other}."),
+            None => "The firmware was not started.".into(),
+        });
+        card.text.push(
+            "Disconnect the probe before you connect the battery. Make the first start on a stand, with the driven wheel \
+             off the ground."
+                .into(),
+        );
+        card.text.push(
+            "If error 10 or 21 stays when everything is connected, check the cables to dashboard and battery.".into(),
+        );
+        card.question = Some(choice(1, [("another", "Another board", ""), ("end", "Finish", "")]));
+    }
+
+    fn failed(&self, card: &mut Card) {
+        let Some(failed) = &self.failed else { return };
+        card.title = "That did not work".into();
+        card.objection = Some(failed.error.to_string());
+        card.facts.push(("board", state_in_words(failed.board).into()));
+        if let Some(backup) = &self.seen.backup {
+            card.facts.push(("backup", backup.display().to_string()));
+        }
+        if failed.board != BoardState::Untouched {
+            card.text.push("Nothing that was saved is lost. Trying again finishes the work.".into());
+        }
+        card.question = Some(choice(0, [("again", "Try again", ""), ("end", "Stop", "")]));
+    }
+}
+
+/// What the board is now.
+fn state_in_words(board: BoardState) -> &'static str {
+    match board {
+        BoardState::Untouched => "unchanged",
+        BoardState::Erased => "erased; it does not run until it is flashed",
+        BoardState::Partial => "partly written",
+        BoardState::Written => "written",
+    }
+}
+
+fn choice<const N: usize>(preselected: impl Into<Option<usize>>, options: [(&str, &str, &str); N]) -> Question {
+    let options = options.map(|(key, label, detail)| Choosable::new(key, label, detail)).into();
+    Question::OneOf { options, preselected: preselected.into() }
+}
+
+fn name_of(firmware: Option<&Firmware>) -> String {
+    let Some(firmware) = firmware else { return "none".into() };
+    firmware.name.clone().unwrap_or_else(|| match firmware.version {
+        Some(version) => format!("unknown, version {version}"),
+        None => "unknown".into(),
+    })
+}
+
+fn welcome(card: &mut Card) {
+    card.title = "What is wrong with the scooter?".into();
+    card.text.push(
+        "This program repairs the motor controller of a Xiaomi M365-family scooter with a debug probe and three wires. \
+         Nothing is changed before you agree to it."
+            .into(),
+    );
+    card.question = Some(choice(
+        0,
+        [
+            ("dead", "It is dead, or an update failed", ""),
+            ("code", "It shows an error code", "by beeps, flashes or on the dashboard"),
+            ("firmware", "It works, but needs other firmware", ""),
+            ("end", "Nothing, leave", ""),
+        ],
+    ));
+}
+
+fn code(card: &mut Card) {
+    card.title = "Which error code?".into();
+    card.question = Some(Question::Text { label: "error code", example: "21".into() });
+}
+
+fn safety(card: &mut Card) {
+    let mut lines = SAFETY.lines();
+    lines.next().unwrap_or_default().clone_into(&mut card.title);
+    let is_new = |line: &str| line.split_once(". ").is_some_and(|(number, _)| number.parse::<u8>().is_ok());
+    for line in lines.map(str::trim).filter(|line| !line.is_empty()) {
+        match card.text.last_mut() {
+            Some(point) if !is_new(line) => {
+                point.push(' ');
+                point.push_str(line);
+            }
+            _ => card.text.push(line.to_owned()),
+        }
+    }
+    let options = [("no", "Not yet, stop here", ""), ("yes", "All of this is done", "")];
+    card.question = Some(choice(0, options));
+}
+
+fn wiring(card: &mut Card) {
+    card.title = "Connect the probe".into();
+    card.picture = Some(Picture::Pads);
+    card.text.push(
+        "On a clone of the ST-Link, trust the print on its circuit board, not the one on its shell: open it if you can."
+            .into(),
+    );
+    card.text.push("Plug the probe in and hold its wires on the pads. This waits until the board answers.".into());
+}
+
+fn mileage(card: &mut Card) {
+    card.title = "Which mileage?".into();
+    card.text
+        .push("The mileage could not be read from the board. The phone app shows it as the total distance.".into());
+    card.question = Some(Question::Text { label: "kilometres", example: "1234.5".into() });
+}
