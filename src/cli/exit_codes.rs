@@ -105,13 +105,13 @@ pub(crate) static TABLE: [ExitRow; 17] = [
         exit: Exit::Consent,
         code: 3,
         name: "consent",
-        meaning: "needs --erase-all, or your answer at a terminal",
+        meaning: "needs your agreement: --erase-all, --yes or an answer at a terminal",
         board: UNCHANGED,
         causes: &[
             "The chip is read-protected, or will be after its next reset: unlocking erases its whole flash.",
             "The chip is write-protected, or an earlier unlock was interrupted: unlocking rewrites its option bytes.",
         ],
-        advice: "`m365-drv info` shows serial number and mileage if they can be read. If they cannot, write them down from the sticker and the app first: unlocking a read-protected chip erases them. Then run the same command with `--erase-all`.",
+        advice: "`m365-drv info` shows serial number and mileage if they can be read. If they cannot, write them down from the sticker and the app first: unlocking a read-protected chip erases them. Then run the same command with `--erase-all`; for `flash` also give `--serial` and `--km` if they could not be read.",
         next: |typed| match typed.command.as_deref() {
             Some("firmware get") => Some(typed.again(&["--yes"])),
             _ => Some(typed.again(&["--erase-all"])),
@@ -178,7 +178,7 @@ pub(crate) static TABLE: [ExitRow; 17] = [
         causes: &[
             "Another chip answers: the dashboard has the same three pads, and later scooters have other chips.",
             "The chip's flash is too small for the scooter named.",
-            "Firmware, serial number and data block on the board belong to another scooter than the one named.",
+            "The firmware, the serial number or the data block on the board belongs to another scooter than the one named.",
             "The board is not the one this run started with, or not the one the backup was made from.",
             "The protection of the chip is unknown or may be permanent, so nothing is written.",
         ],
@@ -194,7 +194,7 @@ pub(crate) static TABLE: [ExitRow; 17] = [
         exit: Exit::Image,
         code: 8,
         name: "image",
-        meaning: "firmware file refused",
+        meaning: "firmware missing or refused",
         board: UNCHANGED,
         causes: &[
             "The file fails a gate: it is for another scooter or chip, damaged, cut short, too large, or not firmware.",
@@ -227,7 +227,7 @@ pub(crate) static TABLE: [ExitRow; 17] = [
             "The serial number or the mileage is unknown: it is not on the board, in a backup or on the command line.",
             "The serial number, typed or in a data block, has the wrong form for this scooter, or is a factory default.",
             "The backups of this chip have several serial numbers: the board was given another one, or cheap chips share \
-             one UID. --data with one of the backups chooses.",
+             one UID. Choose one with `--data BACKUP`.",
             "The mileage is too large, or the UID is invalid.",
             "The file given is not a data block and does not contain one, or cannot be read.",
             "The data block given belongs to another scooter, or the dump to restore has no data block with serial \
@@ -248,7 +248,7 @@ pub(crate) static TABLE: [ExitRow; 17] = [
             "The file already exists: a backup is never overwritten.",
             "What was read back from the file differs from what was written.",
             "The file was written, but cannot be read back as a backup.",
-            "No backup matches the name given to `backups`, or what is to be exported is not in it.",
+            "No backup, or backups of several boards, match the name given to `backups`; or the backup does not contain what is to be exported.",
         ],
         advice: "Give another place: `--backup FILE`. If you already have a backup: `--no-backup`. If the \
                          file to restore has no flash, use its data block: `m365-drv flash SCOOTER --data FILE`.",
@@ -273,7 +273,8 @@ pub(crate) static TABLE: [ExitRow; 17] = [
             "Read-out protection is still on after unlocking: some chips need a power-cycle, which did not happen in \
              time.",
         ],
-        advice: "Check the supply, power-cycle the board and run the same command again: it skips what is already correct.",
+        advice: "Check the supply, power-cycle the board and run the same command again: it skips what is already correct. If \
+                 a page is worn out, follow the tip in the message instead.",
         next: AGAIN,
     },
     ExitRow {

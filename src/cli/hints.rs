@@ -19,6 +19,10 @@ use super::{
 
 /// The next command after a run that ended like this; `None` if there is none.
 pub(crate) fn next(exit: Exit, error: Option<&anyhow::Error>, typed: &CommandLine) -> Option<String> {
+    if typed.command.as_deref() == Some("guide") && exit != Exit::Usage {
+        // It asks for whatever is missing.
+        return Some(typed.again(&[]));
+    }
     error.and_then(|error| for_error(error, typed)).or_else(|| (ExitRow::of(exit).next)(typed))
 }
 

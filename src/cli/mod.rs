@@ -57,7 +57,7 @@ pub(crate) struct Cli {
 /// What can be done, by the names that are typed for it.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Be led through the job step by step: the easiest way for the first time
+    /// Go through the job step by step; the easiest way to begin
     Guide(guide::GuideArgs),
     /// Do the whole job: identify, rescue, back up, unlock, program, verify, start
     #[command(after_long_help = SAFETY)]

@@ -19,7 +19,7 @@ pub fn removing(obstacle: Obstacle) -> String {
             "Unlocking it erases its whole flash: bootloader, firmware and data block, with all settings."
         }
         Obstacle::WriteProtected => "The write protection is removed first; this does not erase the chip.",
-        Obstacle::HalfUnlocked => "It is finished first; this does not erase the chip.",
+        Obstacle::HalfUnlocked => "The unlock is finished first; this does not erase the chip.",
     };
     format!("The chip is {obstacle}. {removing}")
 }

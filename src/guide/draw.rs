@@ -1,14 +1,14 @@
 //! What each card shows and asks: all of their words.
 
 use super::{
-    Card, CardName, Choosable, Guide, Picture, Question, SAFETY, consent,
+    Card, CardName, Choosable, Guide, Picture, Question, SAFETY, WIRING, consent, in_full,
     scooter_errors::{self, ErrorCode},
 };
 use crate::{
     board::{BoardState, Startup},
     count::count,
     image::Kind,
-    ops::Firmware,
+    ops::{self, Firmware},
     target::Target,
 };
 
@@ -76,19 +76,19 @@ impl Guide {
             card.facts.push(("serial number", serial.unwrap_or("not found").to_owned()));
             card.facts.push(("firmware", name_of(found.drv.as_ref())));
             card.text.push(if owners.is_empty() {
-                "The board does not tell which scooter it belongs to. Look at the scooter's label.".into()
+                "The scooter could not be recognised from the board. Look at the sticker under the deck.".into()
             } else {
                 "The serial number on the board is that of the preselected scooter.".into()
             });
         } else {
-            card.text.push("The name is on the label under the deck, beside the serial number.".into());
+            card.text.push("The name is on the sticker under the deck, beside the serial number.".into());
         }
         let option = |target: &Target| {
             let begins: Vec<_> = target.serial.prefixes.keys().map(String::as_str).collect();
             let detail = if begins.is_empty() {
                 String::new()
             } else {
-                format!("serial numbers begin with {}", begins.join(", "))
+                format!("some serial numbers begin with {}", begins.join(", "))
             };
             Choosable::new(&target.name, &target.title, detail)
         };
@@ -96,11 +96,7 @@ impl Guide {
         let is_found = |option: &Choosable| owners.contains(&&option.key);
         let preselected = options.iter().position(is_found);
         if self.looked.is_none() {
-            options.push(Choosable::new(
-                "unknown",
-                "I don't know",
-                "it is found out from the board, if that is possible",
-            ));
+            options.push(Choosable::new("unknown", "I don't know", "the program tries to find out from the board"));
         }
         if let (Some(_), Some(scooter)) = (&self.objection, self.scooter) {
             let key = format!("force {}", scooter.name);
@@ -115,7 +111,7 @@ impl Guide {
         card.title = if is_boot { "A bootloader is needed" } else { "Which firmware?" }.into();
         let what = if is_boot { "a bootloader" } else { "a firmware file" };
         card.text.push(format!(
-            "This program contains no firmware. It takes {what} as bin, hex, enc or zip, as it was downloaded."
+            "This program contains no vendor firmware. It takes {what} as bin, hex, enc or zip, as it was downloaded."
         ));
         let mut options = Vec::new();
         if !is_boot {
@@ -149,7 +145,7 @@ impl Guide {
         }
         let meter = self.seen.contact.unwrap_or_default();
         if meter.of > 0 {
-            card.facts.push(("contact", format!("{} of the last {} answers were right", meter.good, meter.of)));
+            card.facts.push(("contact", format!("{} of the last {} accesses succeeded", meter.good, meter.of)));
         }
         if let Some(voltage) = meter.voltage_mv {
             card.facts.push(("target voltage", format!("{}.{} V", voltage / 1000, voltage % 1000 / 100)));
@@ -191,7 +187,7 @@ impl Guide {
     fn serial(&self, card: &mut Card) {
         card.title = "Which serial number?".into();
         card.text
-            .push("The serial number could not be read from the board. It is on the sticker under the deck.".into());
+            .push("The serial number of the board is not certain. Type the one on the sticker under the deck.".into());
         let Some(scooter) = self.scooter else { return };
         if !scooter.serial.compared.is_empty() {
             card.text.push("It also selects the region, and with it the speed limit.".into());
@@ -218,6 +214,9 @@ impl Guide {
         if planned.drv.as_ref().is_some_and(|drv| !drv.known) {
             card.text.push(CUSTOM.into());
         }
+        if self.saves {
+            card.text.push("A backup of what can be read is saved first.".into());
+        }
         if planned.left_in_sram {
             card.text
                 .push("Serial number and mileage are only in SRAM: keep the board powered, or they are lost.".into());
@@ -239,7 +238,7 @@ impl Guide {
             card.facts.push(("backup", backup.display().to_string()));
         }
         if !self.seen.is_free {
-            card.text.push("If a wire slips, hold it on again: the work continues by itself.".into());
+            card.text.push("If a wire slips, put it back on its pad: the work continues by itself.".into());
         }
     }
 
@@ -279,13 +278,25 @@ impl Guide {
     fn failed(&self, card: &mut Card) {
         let Some(failed) = &self.failed else { return };
         card.title = "That did not work".into();
-        card.objection = Some(failed.error.to_string());
+        card.objection = Some(in_full(&failed.error));
         card.facts.push(("board", state_in_words(failed.board).into()));
         if let Some(backup) = &self.seen.backup {
             card.facts.push(("backup", backup.display().to_string()));
         }
-        if failed.board != BoardState::Untouched {
-            card.text.push("Nothing that was saved is lost. Trying again finishes the work.".into());
+        let ends = match &failed.error {
+            ops::Error::BadPage(_) => Some("Another try would wear the page out further."),
+            ops::Error::DoesNotStart { .. } => {
+                Some("Another try will not help: stop here, and choose other DRV firmware.")
+            }
+            _ => None,
+        };
+        if let Some(why) = ends {
+            card.text.push(why.into());
+            card.question = Some(choice(1, [("again", "Try again all the same", ""), ("end", "Stop", "")]));
+            return;
+        }
+        if [BoardState::Erased, BoardState::Partial].contains(&failed.board) {
+            card.text.push("Try again to finish; what is already correct is skipped.".into());
         }
         card.question = Some(choice(0, [("again", "Try again", ""), ("end", "Stop", "")]));
     }
@@ -327,7 +338,7 @@ fn welcome(card: &mut Card) {
             ("dead", "It is dead, or an update failed", ""),
             ("code", "It shows an error code", "by beeps, flashes or on the dashboard"),
             ("firmware", "It works, but needs other firmware", ""),
-            ("end", "Nothing, leave", ""),
+            ("end", "Nothing; quit", ""),
         ],
     ));
 }
@@ -350,23 +361,29 @@ fn safety(card: &mut Card) {
             _ => card.text.push(line.to_owned()),
         }
     }
-    let options = [("no", "Not yet, stop here", ""), ("yes", "All of this is done", "")];
+    let options = [
+        ("no", "Not yet, stop here", ""),
+        ("yes", "Points 1 to 5 are done; I will do point 6 before the first start", ""),
+    ];
     card.question = Some(choice(0, options));
 }
 
 fn wiring(card: &mut Card) {
     card.title = "Connect the probe".into();
     card.picture = Some(Picture::Pads);
+    let wires = WIRING.lines().filter_map(|line| line.split_once("----"));
+    card.facts.extend(wires.map(|(probe, pad)| (probe.trim(), format!("to {}", pad.trim()))));
     card.text.push(
         "On a clone of the ST-Link, trust the print on its circuit board, not the one on its shell: open it if you can."
             .into(),
     );
-    card.text.push("Plug the probe in and hold its wires on the pads. This waits until the board answers.".into());
+    card.text
+        .push("Plug the probe in and hold its wires on the pads. The program waits until the board answers.".into());
 }
 
 fn mileage(card: &mut Card) {
     card.title = "Which mileage?".into();
     card.text
         .push("The mileage could not be read from the board. The phone app shows it as the total distance.".into());
-    card.question = Some(Question::Text { label: "kilometres", example: "1234.5".into() });
+    card.question = Some(Question::Text { label: "mileage in km", example: "1234.5".into() });
 }

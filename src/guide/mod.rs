@@ -9,7 +9,7 @@ mod draw;
 pub mod scooter_errors;
 mod seen;
 
-use std::path::PathBuf;
+use std::{error::Error as _, path::PathBuf};
 
 pub use self::card::{Card, CardName, Choosable, Picture, Question};
 use self::seen::Seen;
@@ -70,6 +70,7 @@ pub struct Guide {
     /// The cards that were shown, the present one last.
     path: Vec<CardName>,
     rehearsal: RehearsalImages,
+    saves: bool,
     /// The error code that the scooter shows.
     code: Option<u8>,
     scooter: Option<&'static Target>,
@@ -99,9 +100,9 @@ pub struct Guide {
 }
 
 impl Guide {
-    /// Begins. In a rehearsal our own images will do.
-    pub fn new(rehearsal: RehearsalImages) -> Self {
-        Self { rehearsal, path: vec![CardName::Welcome], ..Self::default() }
+    /// Begins. In a rehearsal our own images will do. `saves` tells whether a backup is made before the board is changed.
+    pub fn new(rehearsal: RehearsalImages, saves: bool) -> Self {
+        Self { rehearsal, saves, path: vec![CardName::Welcome], ..Self::default() }
     }
 
     /// Which card is shown.
@@ -192,6 +193,13 @@ impl Guide {
     pub fn answer(&mut self, answer: &str) {
         self.objection = None;
         let text = answer.trim();
+        if let Some(Question::OneOf { options, .. }) = self.card().question
+            && self.at() != CardName::Scooter
+            && options.iter().all(|option| option.key != text)
+        {
+            self.objection = Some(format!("invalid answer {text:?}: type one of the numbers"));
+            return;
+        }
         match (self.at(), text) {
             (CardName::Welcome, "code") => self.go(CardName::Code),
             (CardName::Welcome, "end") | (CardName::Meaning | CardName::Safety, "no") => self.end(),
@@ -219,7 +227,7 @@ impl Guide {
             (CardName::Board, _) => self.go(CardName::Plan),
             (CardName::Plan, _) => self.take_consent(text),
             (CardName::Failed, "again") => self.again(),
-            (CardName::Done, "another") => *self = Self::new(self.rehearsal),
+            (CardName::Done, "another") => *self = Self::new(self.rehearsal, self.saves),
             (CardName::Failed | CardName::Done, _) => self.end(),
             _ => {}
         }
@@ -280,9 +288,9 @@ impl Guide {
             ops::Error::OtherScooter { .. } => CardName::Scooter,
             _ => return self.fail(failed),
         };
-        // That it is asked for tells that it is missing.
+        // The question itself shows that it is missing.
         let is_missing = matches!(failed.error, ops::Error::NoSerial | ops::Error::NoMileage);
-        self.objection = Some(failed.error.to_string()).filter(|_| !is_missing);
+        self.objection = Some(in_full(&failed.error)).filter(|_| !is_missing);
         self.replace(card);
     }
 
@@ -326,7 +334,7 @@ impl Guide {
         self.path.contains(&CardName::Work)
     }
 
-    /// Forgets the cards that show what is found out anew.
+    /// Removes the cards that the next look at the board shows again.
     fn drop_looks(&mut self) {
         while self.path.len() > 1 && [CardName::Wiring, CardName::Contact, CardName::Board].contains(&self.at()) {
             self.path.pop();
@@ -357,7 +365,7 @@ impl Guide {
                 self.code = Some(code);
                 self.go(CardName::Meaning);
             }
-            None => self.objection = Some(format!("unknown error code {text:?}")),
+            None => self.objection = Some(format!("unknown error code {text:?}: see `m365-drv explain` for the list")),
         }
     }
 
@@ -379,9 +387,8 @@ impl Guide {
     fn take_offer(&mut self, text: &str) {
         let number = text.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
         let offer = number.and_then(|index| self.offers.as_ref()?.get(index));
-        match offer.map(|offer| offer.image.clone()) {
-            Some(image) => self.take_image(image),
-            None => self.objection = Some(format!("invalid answer {text:?}")),
+        if let Some(image) = offer.map(|offer| offer.image.clone()) {
+            self.take_image(image);
         }
     }
 
@@ -423,6 +430,16 @@ impl Guide {
         }
         self.go(CardName::Work);
     }
+}
+
+/// An error with its causes.
+fn in_full(error: &ops::Error) -> String {
+    let (mut text, mut cause) = (error.to_string(), error.source());
+    while let Some(inner) = cause {
+        text += &format!(": {inner}");
+        cause = inner.source();
+    }
+    text
 }
 
 /// A path as it arrives when a file is dropped onto a terminal: in quotes, or with a backslash before each space.

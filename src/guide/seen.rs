@@ -67,14 +67,14 @@ impl Meter {
             Some(Need::PowerCycle) => {
                 "Power-cycle the board: disconnect its supply for a second, then connect it again."
             }
-            _ if self.voltage_mv.is_some_and(|voltage| voltage < NO_SUPPLY_MV) => {
-                "The board has no supply. Connect it; without a supply the chip cannot answer."
+            _ if self.good == 0 && self.voltage_mv.is_some_and(|voltage| voltage < NO_SUPPLY_MV) => {
+                "The probe measures less than 2.0 V: the board has no supply, or pin 1 (VTref) of the probe is not connected."
             }
             _ if self.good == 0 => {
                 "No answer yet. Check GND first, then the supply, then whether SWCLK and SWDIO are swapped."
             }
             _ if self.good * 100 < self.of * 95 => {
-                "The board answers, but not every time. Press the wires on more firmly, or use shorter ones."
+                "The board answers, but not every time. Press the wires more firmly onto the pads, or use shorter ones."
             }
             _ => "Contact is good. Hold the wires still.",
         }
@@ -89,7 +89,8 @@ mod tests {
     fn what_to_try_follows_from_what_the_probe_can_tell() {
         let of = |good, voltage_mv, need| Meter { good, of: 50, voltage_mv, need }.advice();
         assert!(of(0, None, Some(Need::Probe)).starts_with("No probe"));
-        assert!(of(0, Some(0), Some(Need::Contact)).starts_with("The board has no supply"));
+        assert!(of(0, Some(0), Some(Need::Contact)).contains("no supply"));
+        assert!(of(50, Some(0), None).starts_with("Contact is good"), "a supply that the probe does not measure");
         assert!(of(0, Some(3300), Some(Need::Contact)).contains("swapped"));
         assert!(of(30, None, Some(Need::Contact)).contains("not every time"));
         assert!(of(50, None, None).starts_with("Contact is good"));

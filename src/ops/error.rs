@@ -224,7 +224,7 @@ impl fmt::Display for Lack {
             Self::Boot => "no bootloader",
             Self::Drv => "no firmware",
             Self::Block => "no data block",
-            Self::Serial => "no serial number of its own",
+            Self::Serial => "no usable serial number",
             Self::Mileage => "no mileage",
         })
     }
@@ -273,7 +273,7 @@ fn other_scooter(found: &Findings, fitting: &Findings, title: &str) -> String {
     if fitting.is_empty() {
         format!("{found}, so it is not a {title}")
     } else {
-        format!("{found}, which cannot run on a {title}, and {fitting}")
+        format!("{found}, which does not fit a {title}, but also {fitting}")
     }
 }
 

@@ -98,7 +98,7 @@ pub struct WouldProgram {
 }
 
 impl FlashReport {
-    /// Of a run that has ended well.
+    /// The report of a run that succeeded.
     pub(super) fn new(board: Reached, change: Change<'_>, sources: Sources, known: &Known) -> Self {
         let goal = change.goal;
         Self {

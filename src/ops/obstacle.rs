@@ -46,7 +46,7 @@ impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::ReadProtected => "read-protected",
-            Self::AboutToBeReadProtected => "about to be read-protected",
+            Self::AboutToBeReadProtected => "read-protected from its next reset on",
             Self::WriteProtected => "write-protected",
             Self::HalfUnlocked => "half unlocked: an earlier unlock was interrupted",
         })

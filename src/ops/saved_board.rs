@@ -38,7 +38,7 @@ pub struct SavedBoard {
     pub boot: Option<Firmware>,
     /// The DRV firmware in it.
     pub drv: Option<Firmware>,
-    /// What its data block says.
+    /// What is in its data block.
     pub data: Option<Data>,
     /// The data block.
     #[serde(skip)]

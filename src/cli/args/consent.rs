@@ -1,4 +1,4 @@
-//! Consent to an erase: by `--erase-all`, or by the answer to the only question that this program asks.
+//! Consent to an erase: by `--erase-all`, or by the answer to a question at the terminal.
 
 use clap::Args;
 use m365_drv::{
@@ -132,7 +132,7 @@ Type `erase` to continue, or anything\n  else to stop:";
     fn what_does_not_erase_says_so() {
         for (obstacle, words) in [
             (Obstacle::WriteProtected, "The write protection is removed first; this does not erase the chip."),
-            (Obstacle::HalfUnlocked, "It is finished first; this does not erase the chip."),
+            (Obstacle::HalfUnlocked, "The unlock is finished first; this does not erase the chip."),
         ] {
             let text = format!(
                 "\nThe chip is {obstacle}. {words}\nNo backup is saved first.\nType `unlock` to continue, or anything else to stop:"

@@ -31,12 +31,12 @@ pub(crate) enum BackupsCommand {
     },
     /// Show what a backup contains
     Show {
-        /// A backup file, or the serial number or UID of a board in the list: its newest backup
+        /// A backup file; or a board's serial number or UID, which means its newest backup in the user's data folder
         backup: PathBuf,
     },
     /// Write what a backup contains to a file that other programs read
     Export {
-        /// A backup file, or the serial number or UID of a board in the list: its newest backup
+        /// A backup file; or a board's serial number or UID, which means its newest backup in the user's data folder
         backup: PathBuf,
         /// What to write; by default Intel HEX if the file's name ends with .hex, otherwise flash
         #[arg(long = "as", value_name = "FORM")]
@@ -163,7 +163,7 @@ struct ExportedBackup {
 /// When a backup was made, as a person reads it.
 fn time_of(board: &SavedBoard) -> String {
     let time = board.created.as_ref().and_then(|created| created.get(..16));
-    time.map_or_else(|| "unknown time".to_owned(), |time| time.replace('T', " "))
+    time.map_or_else(|| "unknown time".to_owned(), |time| format!("{} UTC", time.replace('T', " ")))
 }
 
 impl Report for BackupList {
@@ -199,7 +199,7 @@ impl Report for BackupList {
 impl Report for SavedBoard {
     fn text(&self, page: &mut Page) {
         page.row("file", self.file.display());
-        page.row("made", format!("{} (UTC)", time_of(self)));
+        page.row("made", time_of(self));
         page.row("uid", self.uid);
         if !self.scooters.is_empty() {
             page.row("scooter", self.scooters.join(", "));

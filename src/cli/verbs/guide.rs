@@ -5,7 +5,7 @@ use m365_drv::{
     board::progress::Event,
     guide::{Card, Choosable, Guide, Offer, Question, Task, TaskError},
     image::{Catalog, FoundImage, Image, Kind},
-    ops,
+    ops::{self, Destination},
     printable::quoted_path,
     target::Target,
 };
@@ -53,7 +53,8 @@ pub(crate) fn run(context: &mut Context, args: &GuideArgs) -> CommandResult {
             "the guided job needs a terminal; `m365-drv flash --help` shows how to do it in a script",
         ));
     }
-    let mut guide = Guide::new(context.rehearsal_images());
+    let saves = *context.backup_store()?.destination() != Destination::Nowhere;
+    let mut guide = Guide::new(context.rehearsal_images(), saves);
     let mut done = false;
     while !guide.is_over() {
         let card = guide.card();
@@ -114,15 +115,15 @@ fn show(card: &Card, can_go_back: bool) {
     if let Some(objection) = &card.objection {
         page.blank().toned("problem", escaped(objection), Tone::Bad);
     }
-    let back = if can_go_back { ", `back` to go back" } else { "" };
+    let back = if can_go_back { ", or `back` to go back" } else { "" };
     if let Some(question) = &card.question {
         page.blank().paragraph(match question {
             Question::OneOf { options, preselected } => {
                 let enter = preselected.map_or_else(String::new, |at| format!(" (Enter means {})", at + 1));
                 format!("Type a number from 1 to {}{enter}{back}:", options.len())
             }
-            Question::Text { label, example } => format!("Type the {label}, for example {example}{back}:"),
-            Question::Word { word } => format!("Type `{word}` to continue{back}, or anything else to stop:"),
+            Question::Text { label, example } => format!("Type the {label} (for example {example}){back}:"),
+            Question::Word { word } => format!("Type `{word}` to continue{back}; anything else stops:"),
         });
     }
     stderr::line(page.render(Columns::of_stderr()).trim_end());
@@ -140,7 +141,11 @@ fn run_task(context: &mut Context, guide: &mut Guide, args: &GuideArgs, task: Ta
             let supply = args.supply.supply()?.filter(|_| !missing.is_empty() && !context.is_rehearsal());
             let to_fetch = supply.map(|supply| {
                 let names: Vec<_> = missing.iter().map(ToString::to_string).collect();
-                format!("{} from {}", names.join(", "), supply.mirror())
+                format!(
+                    "{} from {}; the vendor's firmware, no licence comes with it",
+                    names.join(", "),
+                    supply.mirror()
+                )
             });
             guide.at_hand(boot, drv, to_fetch);
         }

@@ -40,7 +40,7 @@ fn offer(bytes: &[u8], name: &str) -> Offer {
 impl Face {
     fn new(scenario: Scenario) -> Self {
         let board = SimBoard::new(scenario, Target::builtin("pro").unwrap());
-        let guide = Guide::new(RehearsalImages::Allowed);
+        let guide = Guide::new(RehearsalImages::Allowed, true);
         Self {
             guide,
             board,
@@ -136,6 +136,7 @@ fn a_locked_board_is_repaired_card_by_card() {
     assert_eq!(plan.question, Some(Question::Word { word: "erase" }));
     let kept = "Kept and written back: serial number 21886/00012345, mileage 2345.6 km.";
     assert!(plan.text.iter().any(|text| text == kept), "{:?}", plan.text);
+    assert!(plan.text.iter().any(|text| text.starts_with("A backup")), "{:?}", plan.text);
     let done = face.answer("erase");
     assert_eq!(done.name, CardName::Done);
     assert!(done.facts.contains(&("verified", "every byte".into())));
@@ -145,6 +146,21 @@ fn a_locked_board_is_repaired_card_by_card() {
     assert!(!face.guide.back(), "nothing can be taken back");
     face.answer("end");
     assert!(face.guide.is_over());
+}
+
+#[test]
+fn an_answer_that_is_not_among_those_shown_changes_nothing() {
+    let mut face = Face::new(Scenario::Locked);
+    for (answer, card) in [("x", CardName::Welcome), ("dead", CardName::Safety), ("maybe", CardName::Safety)] {
+        let shown = face.answer(answer);
+        assert_eq!((shown.name, shown.objection.is_some()), (card, answer != "dead"), "{answer}");
+    }
+}
+
+#[test]
+fn the_card_before_the_wires_shows_which_goes_where() {
+    let card = Guide { path: vec![CardName::Wiring], ..Guide::default() }.card();
+    assert_eq!(card.facts.iter().map(|(wire, _)| *wire).collect::<Vec<_>>(), ["GND", "SWCLK", "SWDIO", "5V"]);
 }
 
 #[test]

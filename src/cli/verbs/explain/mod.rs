@@ -148,7 +148,7 @@ fn kebab(confidence: scooter_errors::Confidence) -> &'static str {
     match confidence {
         scooter_errors::Confidence::Sure => "sure",
         scooter_errors::Confidence::Likely => "likely (one good source)",
-        scooter_errors::Confidence::Unsure => "unsure (mentioned once)",
+        scooter_errors::Confidence::Unsure => "unsure (mentioned once, or unclear in the sources)",
     }
 }
 
