@@ -22,7 +22,7 @@ use crate::bench::{Bench, Lines};
 const OFFER: &str = "\
 Xiaomi bootloader: 3,104 bytes from github.com, boot.bin in CamiAlfa/M365_DRV_STLINK
   sha256 7f5574cb1233653db95e8cc4baf2b99f446ffb973e01651cde190f013262016a
-This file is the vendor's firmware, and no licence comes with it. It goes to \"[..]firmware\".
+This file is the vendor's firmware, and no licence comes with it. It is saved in \"[..]firmware\".
 ";
 
 #[test]
@@ -44,13 +44,13 @@ exit 3: see `m365-drv explain consent`
 #[test]
 fn offline_nothing_is_fetched() {
     let bench = Bench::new();
-    let error = "error: nothing is fetched because of --offline
+    let error = "error: cannot fetch firmware: --offline is given
 next: m365-drv firmware list pro
 exit 8: see `m365-drv explain image`
 ";
     bench.m365("firmware get pro boot --offline --yes").exit(8).stderr(error).check();
     let lines = bench.m365("flash pro --fetch --offline --simulate=B:locked").exit(8).json();
-    assert_eq!(lines.message(), "nothing is fetched because of --offline");
+    assert_eq!(lines.message(), "cannot fetch firmware: --offline is given");
     assert_eq!((lines.result()["board"].as_str(), lines.events("probe").count()), (Some("untouched"), 0));
 }
 
@@ -81,7 +81,7 @@ fn each_file_that_a_mirror_lacks_or_holds_wrongly_is_named() {
         .stderr(
             "\
 fetching Xiaomi bootloader from \"[..]mirror\"
-warning: \"[..]M365_DRV_STLINK[..]boot.bin\": the file does not hold this image
+warning: \"[..]M365_DRV_STLINK[..]boot.bin\": the file does not contain this image
 warning: \"[..]scooterflasher[..]mi_DRV.bin\": there is no such file
 error: Xiaomi bootloader could not be fetched
   cause: there is no such file
@@ -133,10 +133,10 @@ fn base64(bytes: &[u8]) -> String {
 #[test]
 fn each_wrong_answer_of_a_server_is_named_and_nothing_is_kept() {
     for (answer, cause) in [
-        (Answer::file(&[0x55; 3104]), "the file does not hold this image"),
+        (Answer::file(&[0x55; 3104]), "the file does not contain this image"),
         (Answer::file(&[0x55; 3105]), "the file is longer than 3,104 bytes"),
         (Answer::endless(), "the file is longer than 3,104 bytes"),
-        (Answer::status(404), "the server answered 404"),
+        (Answer::status(404), "the server answered with HTTP status 404"),
         (Answer::redirect("http://localhost:1/boot.bin"), "the server redirects to an address without https"),
     ] {
         let server = Server::new(move |_, _| answer.clone());
@@ -217,7 +217,7 @@ fn the_proxy_of_the_environment_is_used() {
     let connect = format!("CONNECT {} HTTP/1.1\r\n", server.address().trim_start_matches("https://"));
     let (address, asked) = proxy(true);
     let lines = get(&address);
-    assert_eq!(lines.result()["error"]["causes"][0], "the server answered 404");
+    assert_eq!(lines.result()["error"]["causes"][0], "the server answered with HTTP status 404");
     assert_eq!((asked.recv().unwrap(), server.requests().len()), (connect.clone(), 2));
     let (address, asked) = proxy(false);
     let lines = get(&address);

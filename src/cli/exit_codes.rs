@@ -110,6 +110,7 @@ pub(crate) static TABLE: [ExitRow; 17] = [
         causes: &[
             "The chip is read-protected, or will be after its next reset: unlocking erases its whole flash.",
             "The chip is write-protected, or an earlier unlock was interrupted: unlocking rewrites its option bytes.",
+            "Firmware is to be fetched with `firmware get`, and you have not agreed to it: add `--yes`.",
         ],
         advice: "`m365-drv info` shows serial number and mileage if they can be read. If they cannot, write them down from the sticker and the app first: unlocking a read-protected chip erases them. Then run the same command with `--erase-all`; for `flash` also give `--serial` and `--km` if they could not be read.",
         next: |typed| match typed.command.as_deref() {
@@ -200,7 +201,7 @@ pub(crate) static TABLE: [ExitRow; 17] = [
             "The file fails a gate: it is for another scooter or chip, damaged, cut short, too large, or not firmware.",
             "The file, or a firmware folder, cannot be read.",
             "No image was given, and the one on the board cannot be kept.",
-            "An image cannot be fetched: no connection, an error of the server, or a file with other content.",
+            "An image cannot be fetched: --offline forbids it, there is no connection, the server answers with an error, or the file has other content.",
             "Several suitable images were found and none was chosen.",
             "The file to restore is neither a backup nor a dump, is damaged, or lacks the bootloader or the firmware.",
             "The backup to restore contains no flash because the board was read-protected when it was made.",

@@ -204,7 +204,7 @@ mod tests {
         let clone = folder.path().join("M365_DRV_STLINK");
         fs::create_dir_all(&clone).unwrap();
         fs::write(clone.join("boot.bin"), vec![0x55; 3104]).unwrap();
-        let other = ("/M365_DRV_STLINK/boot.bin".to_owned(), "the file does not hold this image".to_owned());
+        let other = ("/M365_DRV_STLINK/boot.bin".to_owned(), "the file does not contain this image".to_owned());
         assert_eq!(failures(folder.path()), [other, no_file(second)]);
         fs::write(clone.join("boot.bin"), vec![0x55; 3105]).unwrap();
         let long = ("/M365_DRV_STLINK/boot.bin".to_owned(), "the file is longer than 3,104 bytes".to_owned());

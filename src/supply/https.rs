@@ -38,7 +38,7 @@ impl Default for Limits {
 #[derive(Debug, thiserror::Error)]
 pub enum Cause {
     /// The server answers with an error.
-    #[error("the server answered {0}")]
+    #[error("the server answered with HTTP status {0}")]
     Status(u16),
     /// The host's name leads to no address.
     #[error("no address was found for the name of the server (is this computer online?)")]
@@ -73,7 +73,7 @@ pub enum Cause {
         expected: usize,
     },
     /// The file holds something else.
-    #[error("the file does not hold this image")]
+    #[error("the file does not contain this image")]
     OtherContent,
     /// The folder does not have the file.
     #[error("there is no such file")]
@@ -158,7 +158,7 @@ fn cause(error: ureq::Error) -> Cause {
         E::HostNotFound | E::Timeout(Timeout::Resolve) => Cause::UnknownHost,
         E::Timeout(_) => Cause::TimedOut,
         E::ConnectProxyFailed(why) => Cause::Proxy(why),
-        E::InvalidProxyUrl => Cause::Proxy("its address is invalid".to_owned()),
+        E::InvalidProxyUrl => Cause::Proxy("the address of the proxy is invalid".to_owned()),
         E::RequireHttpsOnly(_) => Cause::InsecureRedirect,
         E::Rustls(error) => Cause::Tls(error.to_string()),
         E::Tls(what) => Cause::Tls(what.to_owned()),

@@ -27,7 +27,7 @@ pub enum MirrorError {
     #[error("the address {0:?} does not begin with https://")]
     Insecure(String),
     /// There is no such folder.
-    #[error("there is no folder {}", quoted_path(path))]
+    #[error("{} is not a folder", quoted_path(path))]
     NoFolder {
         /// The folder.
         path: PathBuf,

@@ -42,7 +42,7 @@ pub(crate) struct WantedArgs {
     #[command(flatten)]
     firmware: FirmwareArgs,
 
-    /// Fetch what is not at hand: the bootloader and the DRV firmware to take for this scooter
+    /// Fetch what is not at hand: the recommended bootloader and DRV firmware for this scooter
     #[arg(long)]
     fetch: bool,
 
@@ -61,7 +61,7 @@ pub(crate) struct WantedArgs {
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
 
-    /// Continue although this check (gate) fails; repeatable; `m365-drv explain` lists the names
+    /// Continue even if this check (gate) fails; repeatable; `m365-drv explain` lists the names
     #[arg(long, value_name = "GATE", value_parser = gate_parser(), hide_possible_values = true)]
     force: Vec<String>,
 }
@@ -180,7 +180,7 @@ impl WantedArgs {
             if asks {
                 return Ok(false);
             }
-            return Err(refuse(Exit::Image, "nothing is fetched because of --offline"));
+            return Err(refuse(Exit::Image, "cannot fetch firmware: --offline is given"));
         };
         if asks {
             context.say(&supply::offer(&missing, &supply, &folder));

@@ -27,7 +27,7 @@ pub(crate) struct SupplyArgs {
     #[arg(long, value_name = "URL|DIR")]
     mirror: Option<String>,
 
-    /// Never connect to a server; a folder as `--mirror` can be used
+    /// Never connect to a server; `--mirror` with a folder still works
     #[arg(long)]
     offline: bool,
 }
@@ -65,10 +65,13 @@ pub(crate) fn offer(entries: &[&Entry], supply: &Supply, folder: &Folder) -> Str
         lines.push(format!("{entry}: {size} from {}, {} in {}", supply.mirror(), source.path, source.repository));
         lines.push(format!("  sha256 {}", entry.sha256));
     }
-    let (these, they, files) =
-        if entries.len() == 1 { ("This file is", "It goes", "it") } else { ("These files are", "They go", "them") };
+    let (these, they, files) = if entries.len() == 1 {
+        ("This file is", "It is saved", "it")
+    } else {
+        ("These files are", "They are saved", "them")
+    };
     let place = quoted_path(folder.path());
-    lines.push(format!("{these} the vendor's firmware, and no licence comes with {files}. {they} to {place}."));
+    lines.push(format!("{these} the vendor's firmware, and no licence comes with {files}. {they} in {place}."));
     lines.join("\n")
 }
 
@@ -89,7 +92,7 @@ pub(crate) fn fetch(context: &mut Context, supply: &Supply, folder: &Folder, ent
             None => Err(refuse(Exit::Image, message)),
         }
     })?;
-    folder.put(entry, &image).meaning(Exit::Image, || format!("{entry} cannot be kept"))
+    folder.put(entry, &image).meaning(Exit::Image, || format!("cannot save {entry}"))
 }
 
 /// A cause with its own cause, on one line.

@@ -41,7 +41,7 @@ pub(crate) enum FirmwareCommand {
     ///
     /// Without a version: what `flash` needs, for each chip that the scooter's board may have.
     Get(GetArgs),
-    /// Take known images from files, folders and zips into your firmware folder
+    /// Copy known images from files, folders and zips into your firmware folder
     Add {
         /// Files, folders and zips
         #[arg(required = true)]
@@ -215,7 +215,7 @@ fn in_words(why: Why) -> &'static str {
     match why {
         Why::Only => "the only one",
         Why::Newest => "the newest one",
-        Why::NewestThatDoesNotProtect => "the newest one that does not lock the chip at each start",
+        Why::NewestThatDoesNotProtect => "the newest one that does not switch read-out protection on at each start",
         Why::NewestWithoutTrouble => "the newest one without known trouble",
     }
 }
@@ -247,10 +247,10 @@ impl Report for List {
                 }
                 match row.protects {
                     Some(Protects::AtStart) => {
-                        page.toned("    remark", "locks the chip at each start", Tone::Remark);
+                        page.toned("    remark", "switches read-out protection on at each start", Tone::Remark);
                     }
                     Some(Protects::Never) => {
-                        page.row("    remark", "never locks the chip");
+                        page.row("    remark", "never switches read-out protection on");
                     }
                     Some(Protects::AfterSelfTest) | None => {}
                 }
@@ -262,7 +262,7 @@ impl Report for List {
                 }
             }
         }
-        page.blank().paragraph("`m365-drv info` tells which chip a board has.");
+        page.blank().paragraph("`m365-drv info` shows which chip a board has.");
     }
 }
 
@@ -295,7 +295,7 @@ impl Report for Kept {
     fn text(&self, page: &mut Page) {
         page.row("folder", &self.folder);
         for image in &self.images {
-            page.row(image.name, if image.was_there { "was there already" } else { "added" });
+            page.row(image.name, if image.was_there { "already there" } else { "added" });
         }
     }
 }
@@ -312,7 +312,7 @@ fn get(context: &mut Context, args: &GetArgs) -> CommandResult {
         .collect();
     if !missing.is_empty() {
         let Some(supply) = args.supply.supply()? else {
-            return Err(refuse(Exit::Image, "nothing is fetched because of --offline"));
+            return Err(refuse(Exit::Image, "cannot fetch firmware: --offline is given"));
         };
         if !args.yes {
             context.say(&supply::offer(&missing, &supply, &folder));
@@ -363,9 +363,13 @@ fn wanted(args: &GetArgs) -> anyhow::Result<Vec<&'static Entry>> {
         }
     };
     if found.is_empty() {
-        let what = args.version.as_ref().map_or_else(String::new, |version| format!(" {version}"));
+        let what = match args.version.as_deref() {
+            Some("boot") => "bootloader".to_owned(),
+            None | Some("drv") => "DRV firmware".to_owned(),
+            Some(version) => format!("firmware {version}"),
+        };
         let chip = args.chip.as_ref().map_or_else(String::new, |chip| format!(" with a {chip}"));
-        return Err(refuse(Exit::Image, format!("no firmware{what} is known for a {title}{chip}")));
+        return Err(refuse(Exit::Image, format!("no {what} is known for a {title}{chip}")));
     }
     Ok(found)
 }
@@ -380,7 +384,7 @@ fn add(paths: &[PathBuf]) -> CommandResult {
         }
         let was_there = folder.path().join(Folder::name_of(found.entry)).is_file();
         let own = &found.image.bytes[..found.entry.size];
-        let file = folder.put(found.entry, own).meaning(Exit::Image, || format!("{} cannot be kept", found.entry))?;
+        let file = folder.put(found.entry, own).meaning(Exit::Image, || format!("cannot save {}", found.entry))?;
         images.push(KeptImage::of(found.entry, &file, was_there));
     }
     if images.is_empty() {

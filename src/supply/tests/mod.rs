@@ -80,7 +80,7 @@ fn a_file_arrives_from_its_repository_at_its_commit() {
 
 #[test]
 fn what_does_not_hold_the_image_is_not_used() {
-    assert_eq!(said(Answer::file(b"another one, of 28 bytes too")), "the file does not hold this image");
+    assert_eq!(said(Answer::file(b"another one, of 28 bytes too")), "the file does not contain this image");
 }
 
 #[test]
@@ -140,15 +140,17 @@ fn an_error_of_one_file_leads_to_the_next_at_once() {
         assert_eq!(fetch(&server, &["a.bin", "b.bin"]).unwrap(), IMAGE);
         assert_eq!(server.requests(), ["/owner/name/c0ffee/a.bin", "/owner/name/c0ffee/b.bin"]);
     }
-    assert_eq!(said(Answer::status(404)), "the server answered 404");
+    assert_eq!(said(Answer::status(404)), "the server answered with HTTP status 404");
 }
 
 #[test]
 fn every_file_that_fails_is_named() {
     let server = Server::new(|path, _| Answer::status(if path.ends_with("a.bin") { 429 } else { 500 }));
     let failures = fetch(&server, &["a.bin", "b.bin"]).unwrap_err();
-    let expected =
-        ["/owner/name/c0ffee/a.bin: the server answered 429", "/owner/name/c0ffee/b.bin: the server answered 500"];
+    let expected = [
+        "/owner/name/c0ffee/a.bin: the server answered with HTTP status 429",
+        "/owner/name/c0ffee/b.bin: the server answered with HTTP status 500",
+    ];
     assert_eq!(failures, expected);
 }
 
