@@ -58,7 +58,7 @@ exit 8: see `m365-drv explain image`
 fn a_mirror_is_a_folder_or_has_https() {
     for (mirror, message) in [
         ("http://mirror.example", r#"--mirror: the address "http://mirror.example" does not begin with https://"#),
-        ("nowhere", r#"--mirror: there is no folder "nowhere""#),
+        ("nowhere", r#"--mirror: "nowhere" is not a folder"#),
     ] {
         let bench = Bench::new();
         let lines = bench.m365(&format!("firmware get pro boot --yes --mirror {mirror}")).exit(2).json();
@@ -66,7 +66,7 @@ fn a_mirror_is_a_folder_or_has_https() {
     }
     let named = Bench::new();
     let lines = named.m365("firmware get pro boot --yes").env("M365_DRV_MIRROR", "nowhere").exit(2).json();
-    assert_eq!(lines.message(), r#"environment variable M365_DRV_MIRROR: there is no folder "nowhere""#);
+    assert_eq!(lines.message(), r#"environment variable M365_DRV_MIRROR: "nowhere" is not a folder"#);
 }
 
 #[test]

@@ -132,7 +132,7 @@ mod tests {
             named("http://mirror.example").unwrap_err(),
             r#"the address "http://mirror.example" does not begin with https://"#
         );
-        assert!(named("/nowhere/at/all").unwrap_err().contains("there is no folder"));
+        assert!(named("/nowhere/at/all").unwrap_err().contains("is not a folder"));
         assert_eq!(Mirror::github().to_string(), "github.com");
     }
 }

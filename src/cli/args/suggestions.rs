@@ -380,7 +380,6 @@ mod tests {
         for line in [
             "batch",
             "report",
-            "guide",
             "image show --scooter pro a.bin",
             "info --odometer 5",
             "info --verify",
