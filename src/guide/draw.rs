@@ -1,7 +1,7 @@
 //! What each card shows and asks: all of their words.
 
 use super::{
-    Card, CardName, Choosable, Guide, Picture, Question, SAFETY, WIRING, consent, in_full,
+    Card, CardName, Choosable, Fetchable, Guide, Picture, Question, SAFETY, WIRING, consent, in_full,
     scooter_errors::{self, ErrorCode},
 };
 use crate::{
@@ -119,7 +119,7 @@ impl Guide {
             options.extend(offers.map(|(at, offer)| Choosable::new((at + 1).to_string(), &offer.name, &offer.place)));
         }
         let newest = options.len().saturating_sub(1);
-        if let Some(what) = &self.to_fetch {
+        if let Fetchable::Offered(what) = &self.to_fetch {
             options.push(Choosable::new("fetch", "Fetch what is missing", what));
         }
         options.push(Choosable::new("file", "Use a file", "drop it onto this window, or type its path"));

@@ -55,6 +55,17 @@ pub enum Task {
     Flash,
 }
 
+/// What is not at hand and could be fetched.
+#[derive(Debug, Default)]
+enum Fetchable {
+    #[default]
+    Nothing,
+    /// This, in words.
+    Offered(String),
+    /// The user wants it.
+    Wanted,
+}
+
 /// How a task failed.
 #[derive(Debug)]
 pub struct TaskError {
@@ -78,9 +89,7 @@ pub struct Guide {
     looked: Option<InfoReport>,
     /// The DRV images at hand for the scooter; none before they were searched for.
     offers: Option<Vec<Offer>>,
-    /// What could be fetched besides, in words, and whether that is wanted.
-    to_fetch: Option<String>,
-    fetches: bool,
+    to_fetch: Fetchable,
     /// Which image is being chosen, and the file that was named for it.
     wanted: Option<Kind>,
     file: Option<PathBuf>,
@@ -133,7 +142,7 @@ impl Guide {
     /// What has to be done now, if anything.
     pub fn task(&self) -> Option<Task> {
         match self.at() {
-            CardName::Firmware if self.fetches => self.scooter.map(Task::Fetch),
+            CardName::Firmware if matches!(self.to_fetch, Fetchable::Wanted) => self.scooter.map(Task::Fetch),
             CardName::Firmware if self.offers.is_none() => self.scooter.map(Task::Search),
             CardName::File => self.file.clone().map(|file| Task::Open(file, self.kind())),
             CardName::Wiring | CardName::Contact | CardName::Board if self.preview.is_none() => {
@@ -209,7 +218,7 @@ impl Guide {
             (CardName::Scooter, "unknown") => self.go(CardName::Wiring),
             (CardName::Scooter, _) => self.take_scooter(text),
             (CardName::Firmware, "file") => self.go(CardName::File),
-            (CardName::Firmware, "fetch") => self.fetches = self.to_fetch.is_some(),
+            (CardName::Firmware, "fetch") => self.to_fetch = Fetchable::Wanted,
             (CardName::Firmware, "keep") => {
                 self.wanted = None;
                 self.look_again();
@@ -235,14 +244,14 @@ impl Guide {
 
     /// The images that were found for the scooter, and what could be fetched besides, in words.
     pub fn at_hand(&mut self, boot: Vec<Offer>, drv: Vec<Offer>, to_fetch: Option<String>) {
-        self.to_fetch = to_fetch;
+        self.to_fetch = to_fetch.map_or(Fetchable::Nothing, Fetchable::Offered);
         self.boot = boot.into_iter().map(|offer| offer.image).collect();
         self.offers = Some(drv);
     }
 
     /// Whether what is not at hand was fetched, or why not.
     pub fn fetched(&mut self, fetched: Result<(), String>) {
-        (self.fetches, self.offers) = (false, None);
+        (self.to_fetch, self.offers) = (Fetchable::Nothing, None);
         self.objection = fetched.err();
     }
 
@@ -436,7 +445,7 @@ impl Guide {
 fn in_full(error: &ops::Error) -> String {
     let (mut text, mut cause) = (error.to_string(), error.source());
     while let Some(inner) = cause {
-        text += &format!(": {inner}");
+        text = format!("{text}: {inner}");
         cause = inner.source();
     }
     text
