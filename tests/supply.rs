@@ -301,10 +301,21 @@ fn what_is_published_cut_short_is_listed_and_not_fetched() {
     let lines = bench.m365("firmware get pro 1.6.0 --yes").exit(8).json();
     let error = "Pro DRV 1.6.0 cannot be fetched: the only known file lacks its last 36 bytes";
     assert_eq!(lines.message(), error);
+    // Nobody is asked about a file that cannot be had.
+    assert_eq!(bench.m365("firmware get pro 1.6.0").exit(8).json().message(), error);
     let list = bench.m365("firmware list pro").json();
     let images = list.report()[0]["images"].as_array().unwrap();
     let cut = images.iter().find(|image| image["name"] == "Pro DRV 1.6.0").unwrap();
     assert_eq!((cut["missing"].as_u64(), cut["repositories"].as_array().map(Vec::len)), (Some(36), Some(0)));
+}
+
+#[test]
+fn a_scooter_in_the_place_of_the_folder_is_not_taken_for_one() {
+    let bench = Bench::new();
+    let lines = bench.m365("firmware export pro").exit(2).json();
+    let message = "\"pro\" is a scooter: the folder comes first, as in `firmware export FOLDER pro`";
+    assert_eq!(lines.message(), message);
+    assert!(bench.files().is_empty());
 }
 
 #[test]

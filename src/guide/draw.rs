@@ -5,7 +5,7 @@ use super::{
     scooter_errors::{self, ErrorCode},
 };
 use crate::{
-    board::{BoardState, Startup},
+    board::{BoardState, Protection, Startup},
     count::count,
     image::Kind,
     ops::{self, Firmware},
@@ -69,16 +69,21 @@ impl Guide {
         card.title = "Which scooter is it?".into();
         let found = self.looked.as_ref().and_then(|found| found.data.as_ref());
         let serial = found.and_then(|data| Target::read_any_serial(data.block.serial.as_deref()?).ok());
-        let owners: Vec<_> = serial.into_iter().flat_map(Target::owners).map(|target| &target.name).collect();
+        let owners: Vec<_> = serial.into_iter().flat_map(Target::owners).collect();
         if let Some(found) = &self.looked {
             let serial = found.data.as_ref().and_then(|data| data.block.serial.as_deref());
             card.facts.push(("chip", found.chip.to_string()));
             card.facts.push(("serial number", serial.unwrap_or("not found").to_owned()));
-            card.facts.push(("firmware", name_of(found.drv.as_ref())));
-            card.text.push(if owners.is_empty() {
-                "The scooter could not be recognised from the board. Look at the sticker under the deck.".into()
-            } else {
-                "The serial number on the board is that of the preselected scooter.".into()
+            let firmware = match found.protection {
+                Protection::Read => "not readable".to_owned(),
+                Protection::None => name_of(found.drv.as_ref()),
+            };
+            card.facts.push(("firmware", firmware));
+            card.text.push(match owners.first() {
+                None => {
+                    "The scooter could not be recognised from the board. Look at the sticker under the deck.".into()
+                }
+                Some(owner) => format!("The serial number on the board is one of a {}.", owner.title),
             });
         } else {
             card.text.push("The name is on the sticker under the deck, beside the serial number.".into());
@@ -93,7 +98,7 @@ impl Guide {
             Choosable::new(&target.name, &target.title, detail)
         };
         let mut options: Vec<_> = Target::all().iter().map(option).collect();
-        let is_found = |option: &Choosable| owners.contains(&&option.key);
+        let is_found = |option: &Choosable| owners.iter().any(|owner| owner.name == option.key);
         let preselected = options.iter().position(is_found);
         if self.looked.is_none() {
             options.push(Choosable::new("unknown", "I don't know", "the program tries to find out from the board"));

@@ -204,6 +204,7 @@ impl Guide {
         let text = answer.trim();
         if let Some(Question::OneOf { options, .. }) = self.card().question
             && self.at() != CardName::Scooter
+            && !(self.at() == CardName::Firmware && is_path(text))
             && options.iter().all(|option| option.key != text)
         {
             self.objection = Some(format!("invalid answer {text:?}: type one of the numbers"));
@@ -222,6 +223,10 @@ impl Guide {
             (CardName::Firmware, "keep") => {
                 self.wanted = None;
                 self.look_again();
+            }
+            (CardName::Firmware, _) if is_path(text) => {
+                self.go(CardName::File);
+                self.answer(text);
             }
             (CardName::Firmware, _) => self.take_offer(text),
             (CardName::File, _) => self.file = Some(PathBuf::from(unquoted(text))),
@@ -434,11 +439,19 @@ impl Guide {
             Some(obstacle) => text.eq_ignore_ascii_case(consent::word(obstacle)),
             None => text == "yes",
         };
-        if !agrees {
-            return self.end();
+        match needs {
+            _ if agrees => self.go(CardName::Work),
+            Some(obstacle) if !["", "no", "stop"].contains(&text) => {
+                self.objection = Some(format!("{text:?} is not `{}`", consent::word(obstacle)));
+            }
+            _ => self.end(),
         }
-        self.go(CardName::Work);
     }
+}
+
+/// Whether this looks like the path of a file and not like an answer.
+fn is_path(text: &str) -> bool {
+    text.contains(['/', '\\', '.'])
 }
 
 /// An error with its causes.

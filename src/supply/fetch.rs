@@ -78,12 +78,18 @@ impl Supply {
     /// The image itself, without what the file has behind it. `failed` is told of each file that could not be used, also if
     /// it is tried again.
     pub fn fetch(&self, entry: &Entry, failed: &mut dyn FnMut(&UnusableFile)) -> Result<Vec<u8>, FetchError> {
+        Self::check(entry)?;
         let offers = Self::offers(entry);
-        if offers.is_empty() {
-            return Err(FetchError::NotToBeHad { name: entry.name.clone(), missing: entry.missing });
-        }
         self.fetch_from(offers, failed, &|bytes| image::extract(entry, bytes))
             .map_err(|failures| FetchError::Failed { name: entry.name.clone(), failures })
+    }
+
+    /// Whether a public file is known that holds all of an image.
+    pub fn check(entry: &Entry) -> Result<(), FetchError> {
+        if Self::offers(entry).is_empty() {
+            return Err(FetchError::NotToBeHad { name: entry.name.clone(), missing: entry.missing });
+        }
+        Ok(())
     }
 
     /// From the first of these files that arrives and holds what is wanted. What may have been bad luck is tried again after

@@ -105,7 +105,9 @@ impl Context {
         let options = ConnectOptions { wait, expect: uid, ..self.options.clone() };
         let mut both = Both { voice: &mut self.teller, events: Vec::new() };
         let done = work(&mut Job::new(&self.probes, options, &mut both, &mut self.known));
-        (done, both.events)
+        let events = both.events;
+        self.teller.rest();
+        (done, events)
     }
 
     /// Where backups go if no file was given.

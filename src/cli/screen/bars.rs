@@ -55,6 +55,11 @@ impl Voice for Bars {
         self.all.suspend(|| stderr::message(&line, HANG));
     }
 
+    fn rest(&mut self) {
+        self.bar.finish_and_clear();
+        self.all.remove(&self.bar);
+    }
+
     fn contact_free(&mut self) {
         self.all.suspend(|| {
             stderr::ring();

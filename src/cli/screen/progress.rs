@@ -31,6 +31,11 @@ impl Teller {
         self.voice.say(&escaped(words));
     }
 
+    /// The procedure has ended, perhaps in the middle of a step.
+    pub(crate) fn rest(&mut self) {
+        self.voice.rest();
+    }
+
     /// The table of the phases so far, which is for the eye: scripts have the `step` lines.
     pub(crate) fn tell_phases(&self) {
         if !self.phases.is_empty() {

@@ -23,6 +23,9 @@ pub(crate) trait Voice {
     /// The current step ended; `how` stays on the screen.
     fn ended(&mut self, _step: Step, _how: &str) {}
 
+    /// The procedure has ended, perhaps in the middle of a step.
+    fn rest(&mut self) {}
+
     /// The user may let go of the wires.
     fn contact_free(&mut self) {}
 

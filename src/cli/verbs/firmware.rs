@@ -311,6 +311,9 @@ fn get(context: &mut Context, args: &GetArgs) -> CommandResult {
         .map(|entry| KeptImage::of(entry, &folder.path().join(Folder::name_of(entry)), true))
         .collect();
     if !missing.is_empty() {
+        for entry in &missing {
+            Supply::check(entry).map_err(|error| refuse(Exit::Image, error.to_string()))?;
+        }
         let Some(supply) = args.supply.supply()? else {
             return Err(refuse(Exit::Image, "cannot fetch firmware: --offline is given"));
         };
@@ -414,6 +417,10 @@ impl Report for Exported {
 }
 
 fn export(folder: &Path, scooter: Option<&Target>, firmware: &FirmwareArgs) -> CommandResult {
+    if let Some(name) = folder.to_str().filter(|name| scooter.is_none() && Target::named(name).is_ok()) {
+        let message = format!("{name:?} is a scooter: the folder comes first, as in `firmware export FOLDER {name}`");
+        return Err(refuse(Exit::Usage, message));
+    }
     let at_hand = firmware.search(&never())?;
     let is_wanted = |entry: &Entry| is_firmware(entry) && scooter.is_none_or(|target| entry.is_for(&target.name));
     let all: Vec<_> = at_hand.all().filter(|found| is_wanted(found.entry)).collect();

@@ -123,7 +123,7 @@ fn show(card: &Card, can_go_back: bool) {
                 format!("Type a number from 1 to {}{enter}{back}:", options.len())
             }
             Question::Text { label, example } => format!("Type the {label} (for example {example}){back}:"),
-            Question::Word { word } => format!("Type `{word}` to continue{back}; anything else stops:"),
+            Question::Word { word } => format!("Type `{word}` to continue{back}; Enter alone stops:"),
         });
     }
     stderr::line(page.render(Columns::of_stderr()).trim_end());
@@ -178,22 +178,32 @@ fn on_board(context: &mut Context, guide: &mut Guide, task: &Task) -> anyhow::Re
     let (backups, uid) = (context.backup_store()?, guide.uid());
     let board = context.probes.ledger().clone();
     let failed = |error| TaskError { error, board: board.board() };
+    let is_interrupt = |error: &ops::Error| error.exit() == Exit::Interrupted;
     let request = guide.request(backups);
     match (task, &request) {
         (Task::Preview, Some(request)) => {
             let (done, events) = context.watched(uid, |job| ops::preview(job, request));
             tell(guide, &events);
-            guide.previewed(done.map_err(failed));
+            match done {
+                Err(error) if is_interrupt(&error) => return Err(error.into()),
+                done => guide.previewed(done.map_err(failed)),
+            }
         }
         (Task::Flash, Some(request)) => {
             let (done, events) = context.watched(uid, |job| ops::flash(job, request));
             tell(guide, &events);
-            guide.flashed(done.map_err(failed));
+            match done {
+                Err(error) if is_interrupt(&error) => return Err(error.into()),
+                done => guide.flashed(done.map_err(failed)),
+            }
         }
         _ => {
             let (done, events) = context.watched(uid, ops::info);
             tell(guide, &events);
-            guide.looked(done.map_err(failed));
+            match done {
+                Err(error) if is_interrupt(&error) => return Err(error.into()),
+                done => guide.looked(done.map_err(failed)),
+            }
         }
     }
     Ok(())

@@ -165,7 +165,7 @@ fn the_card_before_the_wires_shows_which_goes_where() {
 
 #[test]
 fn nothing_is_changed_without_the_word() {
-    for answer in ["", "yes", "no", "erase all"] {
+    for answer in ["", "no", "stop"] {
         let mut face = Face::new(Scenario::Locked);
         let before = face.board.flash();
         face.answers(TO_BOARD);
@@ -173,6 +173,11 @@ fn nothing_is_changed_without_the_word() {
         assert!(face.guide.is_over() && face.board.flash() == before, "{answer:?}");
         assert!(face.board.is_protected());
     }
+    let mut face = Face::new(Scenario::Locked);
+    face.answers(TO_BOARD);
+    let card = face.answers(["", "erase all"]);
+    assert_eq!((card.name, card.objection.as_deref()), (CardName::Plan, Some("\"erase all\" is not `erase`")));
+    assert!(face.board.is_protected());
 }
 
 #[test]
@@ -216,6 +221,7 @@ fn an_unknown_scooter_is_found_out_from_the_board() {
     let Some(Question::OneOf { options, preselected }) = &card.question else { panic!("{card:?}") };
     assert_eq!((card.name, options[preselected.unwrap()].key.as_str()), (CardName::Scooter, "pro"));
     assert!(options.iter().all(|option| option.key != "unknown"));
+    assert!(card.facts.contains(&("firmware", "not readable".into())), "{:?}", card.facts);
     assert_eq!(face.answers(["pro", "1", "", "erase"]).name, CardName::Done);
 }
 
@@ -247,6 +253,9 @@ fn a_file_that_cannot_be_used_is_asked_for_again_with_the_reason() {
     let path = face.folder.path().join("my app.bin");
     std::fs::write(&path, APP_64).unwrap();
     assert_eq!(face.answer(&format!("'{}'", path.display())).name, CardName::Board);
+    // It may also be dropped where it is asked which firmware.
+    let mut face = Face::new(Scenario::Locked);
+    assert_eq!(face.answers(["dead", "yes", "pro", path.to_str().unwrap()]).name, CardName::Board);
 }
 
 #[test]
