@@ -243,7 +243,7 @@ fn gd32(case: &Case) -> GateResult {
         return pass(entry.and_then(|entry| entry.caution(chip)).unwrap_or("supports the GD32 chips"));
     }
     // A GD32F103 is programmed as an STM32 is; that old firmware runs on it has been seen on a model of it only.
-    let what = if chip == "gd32e103" { "cannot program" } else { "was not made for" };
+    let what = if chip == "gd32e103" { "cannot program" } else { "not made for" };
     fail(format!("{what} a {chip}: it does not support the GD32 chips"))
 }
 
@@ -540,7 +540,7 @@ mod tests {
     fn a_gd32_needs_a_drv_that_knows_it() {
         let unaware = Sample::drv(27_000).bytes();
         let aware = Sample::drv(27_000).code(&hex::decode("3343424833434241").unwrap()).bytes();
-        for (chip, what) in [("gd32f103", "was not made for"), ("gd32e103", "cannot program")] {
+        for (chip, what) in [("gd32f103", "not made for"), ("gd32e103", "cannot program")] {
             let fit = Fit { chip: Some(chip), ..pro(Kind::Drv) };
             let fault = format!("{what} a {chip}: it does not support the GD32 chips");
             assert_eq!(failed(&unaware, &fit), [("gd32", fault)]);
