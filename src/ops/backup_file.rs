@@ -88,9 +88,13 @@ impl Backup {
     /// Reads a backup file, and gives its text too.
     pub(super) fn read(path: &Path) -> Result<(Self, String), BackupError> {
         let io = |source| BackupError::Io { path: path.to_owned(), what: "read", source };
+        let malformed = |reason| BackupError::Malformed { path: path.to_owned(), reason };
+        // To open a pipe would wait for somebody who writes to it.
+        if !path.metadata().map_err(io)?.is_file() {
+            return Err(malformed("it is not a file".into()));
+        }
         let mut text = String::new();
         File::open(path).map_err(io)?.take(MAX_FILE + 1).read_to_string(&mut text).map_err(io)?;
-        let malformed = |reason| BackupError::Malformed { path: path.to_owned(), reason };
         if text.len() as u64 > MAX_FILE {
             return Err(malformed("it is too long".into()));
         }
@@ -173,6 +177,16 @@ mod tests {
         backup().save(&path).unwrap();
         assert_eq!(Backup::open(&path).unwrap(), backup());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_pipe_with_the_name_of_a_backup_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let error = Backup::open(&path).unwrap_err().to_string();
+        assert!(error.ends_with("a.json\" is not an m365-drv backup: it is not a file"), "{error}");
     }
 
     #[test]
