@@ -165,7 +165,9 @@ impl Guide {
             forced: if self.takes_other { vec![ops::OTHER_SCOOTER.to_owned()] } else { vec![] },
             rehearsal: self.rehearsal,
         };
-        let consent = self.is_agreed().then_some(EraseConsent);
+        // Whoever agreed to a plan without an erase has agreed to none.
+        let needs = self.preview.as_ref().and_then(|preview| preview.needs);
+        let consent = needs.filter(|_| self.is_agreed()).map(|_| EraseConsent);
         let (extent, after, watchdog) = (Extent::Changes, After::Run, Watchdog::Keep);
         Some(FlashRequest { wanted, consent, extent, backups, after, watchdog })
     }
@@ -314,6 +316,12 @@ impl Guide {
             Ok(report) => {
                 self.report = Some(report);
                 self.go(CardName::Done);
+            }
+            // The board was locked after the plan was made: there is another one to agree to.
+            Err(TaskError { error: ops::Error::Consent { .. }, .. }) => {
+                self.path.retain(|card| ![CardName::Work, CardName::Plan].contains(card));
+                self.drop_looks();
+                self.look_again();
             }
             Err(failed) => self.fail(failed),
         }

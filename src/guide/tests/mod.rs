@@ -149,6 +149,22 @@ fn a_locked_board_is_repaired_card_by_card() {
 }
 
 #[test]
+fn a_board_that_is_locked_after_the_plan_is_not_erased_before_that_is_agreed_to() {
+    let mut face = Face::new(Scenario::Open);
+    face.answers(["firmware", "yes", "pro", "1"]);
+    face.answer("");
+    let probes = Probes::new(face.board.probe_lister(), face.board.clock());
+    let mut known = Known::default();
+    ops::lock(&mut Job::new(&probes, ConnectOptions::default(), &mut (), &mut known), &BackupStore::none()).unwrap();
+    let before = face.board.flash();
+    let card = face.answer("yes");
+    assert_eq!(card.name, CardName::Board);
+    assert!(face.board.flash() == before && face.board.is_protected());
+    assert_eq!(face.answer("").question, Some(Question::Word { word: "erase" }));
+    assert_eq!(face.answer("erase").name, CardName::Done);
+}
+
+#[test]
 fn an_answer_that_is_not_among_those_shown_changes_nothing() {
     let mut face = Face::new(Scenario::Locked);
     for (answer, card) in [("x", CardName::Welcome), ("dead", CardName::Safety), ("maybe", CardName::Safety)] {
