@@ -21,7 +21,7 @@
 //!
 //! ```
 //! use m365_drv::{
-//!     board::{ConnectOptions, EraseConsent, Probes},
+//!     board::{ConnectOptions, Consent, Probes},
 //!     image::{Image, RehearsalImages},
 //!     ops::{After, BackupStore, Extent, FlashRequest, Job, Known, Wanted, Watchdog, flash},
 //!     sim::{APP_64, BOOT, Scenario, SimBoard},
@@ -45,7 +45,7 @@
 //!         forced: vec![],
 //!         rehearsal: RehearsalImages::Allowed,
 //!     },
-//!     consent: Some(EraseConsent),
+//!     consent: Some(Consent::Erase),
 //!     extent: Extent::Changes,
 //!     after: After::Run,
 //!     watchdog: Watchdog::Keep,

@@ -4,14 +4,14 @@ use std::{fs, path::Path, time::Duration};
 
 use m365_drv::{
     block::{DataBlock, Mileage, Uid},
-    board::{BoardState, EraseConsent, OptionBytes},
+    board::{BoardState, Consent, OptionBytes},
     ops::{self, After, Backup, BackupStore, DataSource, Exit, FlashRequest, RestoreReport, Wanted},
     sim::{Fault, FaultKind, Lie, Scenario, SimBoard, Trigger},
 };
 
 use crate::setup::{Contents, Ended, Setup, assert_same, live_block, mileage, target};
 
-fn restore(setup: &Setup, path: &Path, consent: Option<EraseConsent>) -> Result<RestoreReport, Ended> {
+fn restore(setup: &Setup, path: &Path, consent: Option<Consent>) -> Result<RestoreReport, Ended> {
     let backups = BackupStore::in_folder(setup.folder.path());
     setup.run(|job| ops::restore(job, path, consent, &backups, &[]))
 }
@@ -62,7 +62,7 @@ fn a_restored_board_is_exactly_what_it_was() {
         let path = backup(&setup);
         setup.flash(&setup.request_with_data()).unwrap();
         assert!(setup.contents() != before);
-        restore(&setup, &path, Some(EraseConsent)).unwrap();
+        restore(&setup, &path, Some(Consent::Erase)).unwrap();
         assert_contents(&setup, &before);
         assert_eq!(board.violations(), [""; 0]);
     }
@@ -78,7 +78,7 @@ fn a_board_locked_since_the_backup_is_restored_only_with_consent() {
     let error = restore(&setup, &path, None).unwrap_err();
     assert_eq!((error.exit(), error.board()), (Exit::Consent, BoardState::Untouched));
     assert!(setup.contents() == locked);
-    assert!(restore(&setup, &path, Some(EraseConsent)).unwrap().done.mass_erased);
+    assert!(restore(&setup, &path, Some(Consent::Erase)).unwrap().done.mass_erased);
     assert_contents(&setup, &before);
 }
 
@@ -145,7 +145,7 @@ fn a_restore_goes_on_after_a_loss_while_it_writes_the_option_bytes() {
         let mut values = OptionBytes(board.option_bytes()).values();
         values[2] = 0x12;
         let backups = BackupStore::none();
-        let restore = || setup.run(|job| ops::restore(job, &path, Some(EraseConsent), &backups, &[]));
+        let restore = || setup.run(|job| ops::restore(job, &path, Some(Consent::Erase), &backups, &[]));
         // How many transfers it takes, and at which of them the option bytes are erased.
         for trigger in [Trigger::OptionErase(1), Trigger::OptionProgram(1), Trigger::OptionProgram(8)] {
             board.put_option_bytes(OptionBytes::from_values(values).0);
@@ -177,7 +177,7 @@ fn a_restore_without_consent_loses_nothing_if_contact_is_lost_while_it_writes_th
             Err(ended) => assert_eq!((ended.exit(), ended.board()), (Exit::Flash, BoardState::Partial), "{ended}"),
         }
         assert!(board.flash() == expected.0, "{trigger:?}");
-        let again = setup.run(|job| ops::restore(job, &path, Some(EraseConsent), &BackupStore::none(), &[]));
+        let again = setup.run(|job| ops::restore(job, &path, Some(Consent::Erase), &BackupStore::none(), &[]));
         assert!(again.unwrap().verified);
         assert_eq!((board.flash(), board.option_bytes()), expected, "{trigger:?}");
     }
@@ -192,7 +192,7 @@ fn another_board_is_not_restored() {
     board.clock().sleep(Duration::from_millis(100));
     assert_eq!(board.uid(), [4, 5, 6]);
     let other = setup.contents();
-    let error = restore(&setup, &path, Some(EraseConsent)).unwrap_err();
+    let error = restore(&setup, &path, Some(Consent::Erase)).unwrap_err();
     assert_eq!((error.exit(), error.board()), (Exit::WrongBoard, BoardState::Untouched));
     assert!(setup.contents() == other);
 }
@@ -204,7 +204,7 @@ fn the_backup_of_a_locked_board_holds_its_data_and_no_flash() {
     let held = Backup::open(&path).unwrap();
     assert_eq!((held.flash, held.block), (None, Some(live_block(&board))));
     let before = setup.contents();
-    let error = restore(&setup, &path, Some(EraseConsent)).unwrap_err();
+    let error = restore(&setup, &path, Some(Consent::Erase)).unwrap_err();
     assert_eq!((error.exit(), error.board()), (Exit::Image, BoardState::Untouched));
     assert!(setup.contents() == before);
 }
@@ -447,13 +447,13 @@ fn the_next_run_finishes_an_interrupted_restore() {
         };
         let (board, setup, _, path) = changed();
         let start = board.counts().transfers;
-        restore(&setup, &path, Some(EraseConsent)).unwrap();
+        restore(&setup, &path, Some(Consent::Erase)).unwrap();
         let transfers = board.counts().transfers - start;
         for nth in (1..=transfers).step_by(transfers as usize / 12) {
             let (board, setup, before, path) = changed();
             let kind = FaultKind::PowerLost { returns_after: None };
             let armed = board.inject(Fault { trigger: Trigger::Transfer(nth), kind });
-            let cut = restore(&setup, &path, Some(EraseConsent));
+            let cut = restore(&setup, &path, Some(Consent::Erase));
             assert!(armed.fired());
             match cut {
                 Ok(_) => assert_contents(&setup, &before),
@@ -463,7 +463,7 @@ fn the_next_run_finishes_an_interrupted_restore() {
                 Err(_) => {}
             }
             board.power_cycle();
-            restore(&setup, &path, Some(EraseConsent)).unwrap();
+            restore(&setup, &path, Some(Consent::Erase)).unwrap();
             assert_contents(&setup, &before);
         }
     }

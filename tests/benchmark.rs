@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use m365_drv::{
     board::{
-        ConnectOptions, EraseConsent, Probes,
+        ConnectOptions, Consent, Probes,
         progress::{Event, Progress, Step},
     },
     image::{GATES, Image, RehearsalImages},
@@ -80,7 +80,7 @@ fn run(scooter: &str, drv: &[u8], khz: u32, round_trip: Duration) {
             forced: GATES.iter().map(ToString::to_string).collect(),
             rehearsal: RehearsalImages::Allowed,
         },
-        consent: Some(EraseConsent),
+        consent: Some(Consent::Erase),
         extent: Extent::Changes,
         after: After::Stop,
         watchdog: Watchdog::Keep,

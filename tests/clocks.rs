@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use m365_drv::{
-    board::EraseConsent,
+    board::Consent,
     ops::{self, BackupStore, FlashRequest, Wanted, Watchdog},
     sim::{self, Fault, FaultKind, Scenario, SimBoard, Trigger},
 };
@@ -67,7 +67,7 @@ fn a_board_whose_firmware_has_turned_the_internal_oscillator_off_is_written_afte
 
         let (board, setup) = running(scenario);
         let backups = BackupStore::in_folder(setup.folder.path());
-        setup.run(|job| ops::unlock(job, Some(EraseConsent), &backups, Watchdog::Keep)).expect("an unlock");
+        setup.run(|job| ops::unlock(job, Some(Consent::Erase), &backups, Watchdog::Keep)).expect("an unlock");
         assert_eq!(board.violations(), [""; 0], "{scenario}");
 
         let (board, setup) = running(scenario);

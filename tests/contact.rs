@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use m365_drv::{
     board::{
-        BoardState, EraseConsent, OptionBytes, Wait,
+        BoardState, Consent, OptionBytes, Wait,
         progress::{Event, Progress, Step},
     },
     ops::{self, Exit, Job, Known, Watchdog},
@@ -135,7 +135,7 @@ fn an_erase_is_reported_if_contact_is_lost_while_protection_that_was_pending_is_
     };
     let unlock = |setup: &Setup| {
         let backups = setup.request().backups;
-        setup.run(|job| ops::unlock(job, Some(EraseConsent), &backups, Watchdog::Keep))
+        setup.run(|job| ops::unlock(job, Some(Consent::Erase), &backups, Watchdog::Keep))
     };
     let (board, setup) = pending();
     let gone = FaultKind::ProbeGone { returns_after: None };
@@ -172,7 +172,7 @@ fn a_few_dropouts_of_a_millisecond_do_not_end_a_job() {
             assert!(report.verified && report.done.mass_erased);
 
             let setup = with_dropouts(gap, every);
-            let (consent, backups) = (Some(EraseConsent), setup.request().backups);
+            let (consent, backups) = (Some(Consent::Erase), setup.request().backups);
             let unlock = setup.run(|job| ops::unlock(job, consent, &backups, Watchdog::Keep));
             assert!(unlock.unwrap_or_else(|error| panic!("{gap:?}, {every}: {error}")).erased);
         }

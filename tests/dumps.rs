@@ -7,7 +7,7 @@ use std::{
 
 use m365_drv::{
     block::{DataBlock, Uid},
-    board::{BoardState, EraseConsent, OptionBytes},
+    board::{BoardState, Consent, OptionBytes},
     image::Kind,
     ops::{self, BackupStore, Error, Exit, Lack, RestoreReport, Wanted},
     sim::{self, Scenario, SimBoard},
@@ -18,7 +18,7 @@ use crate::{
     setup::{Ended, Setup, assert_same, mileage, target},
 };
 
-fn restore(setup: &Setup, path: &Path, consent: Option<EraseConsent>) -> Result<RestoreReport, Ended> {
+fn restore(setup: &Setup, path: &Path, consent: Option<Consent>) -> Result<RestoreReport, Ended> {
     let backups = BackupStore::in_folder(setup.folder.path().join("kept"));
     setup.run(|job| ops::restore(job, path, consent, &backups, &[]))
 }
@@ -161,7 +161,7 @@ fn a_dump_on_a_locked_board_needs_consent_and_keeps_what_was_there() {
     assert_eq!((error.exit(), error.board()), (Exit::Consent, BoardState::Untouched));
     let Error::Consent { data, .. } = error.error else { panic!("{error}") };
     assert_eq!(data.written.map(|(serial, _)| serial), Some(setup.serial()));
-    let report = restore(&setup, &path, Some(EraseConsent)).expect("a restore");
+    let report = restore(&setup, &path, Some(Consent::Erase)).expect("a restore");
     assert!(report.done.mass_erased && report.backup.is_some());
     assert_same(&board.flash(), &flash);
     assert!(!OptionBytes(board.option_bytes()).protects());
@@ -184,7 +184,7 @@ fn what_a_dump_lacks_is_asked_for() {
         (&setup.drv.bytes, &[Lack::Boot, Lack::Block], Exit::Image),
     ];
     for (bytes, expected, category) in cases {
-        let error = restore(&setup, &write(&setup, "dump", bytes), Some(EraseConsent)).expect_err("a lack");
+        let error = restore(&setup, &write(&setup, "dump", bytes), Some(Consent::Erase)).expect_err("a lack");
         assert_eq!((error.exit(), error.board()), (category, BoardState::Untouched), "{error}");
         let (Error::DumpLacks { lacks, .. } | Error::DumpLacksData { lacks, .. }) = error.error else {
             panic!("{error}")
@@ -232,7 +232,7 @@ fn option_bytes_that_protect_for_good_are_never_written() {
     let backup = write(&setup, "backup.json", saved.encode().as_bytes());
     let before = setup.contents();
     for path in [dump, backup] {
-        let error = restore(&setup, &path, Some(EraseConsent)).expect_err("RDP 0xcc");
+        let error = restore(&setup, &path, Some(Consent::Erase)).expect_err("RDP 0xcc");
         assert_eq!((error.exit(), error.board()), (Exit::Image, BoardState::Untouched), "{error}");
     }
     assert!(setup.contents() == before && board.counts().option_erases == 0);

@@ -5,9 +5,7 @@ use std::{slice::from_ref, time::Duration};
 
 use m365_drv::{
     block::{DataBlock, Uid},
-    board::{
-        BoardState, EraseConsent, Error as BoardError, Method, OptionBytes, Protection, Startup, Unsupported, Wait,
-    },
+    board::{BoardState, Consent, Error as BoardError, Method, OptionBytes, Protection, Startup, Unsupported, Wait},
     image::Image,
     ops::{
         self, After, BackupStore, DataSource, Error, Exit, Extent, FlashReport, FlashRequest, Wanted, WouldErase,
@@ -564,6 +562,6 @@ fn a_job_with_an_unsteady_hand_ends_in_a_correct_board() {
 #[test]
 fn consent_is_not_needed_if_nothing_is_locked() {
     let (_, setup) = Setup::scenario(Scenario::HalfFlashed);
-    let request = FlashRequest { consent: None::<EraseConsent>, ..setup.request_with_data() };
+    let request = FlashRequest { consent: None::<Consent>, ..setup.request_with_data() };
     assert!(setup.flash(&request).unwrap().verified);
 }

@@ -2,7 +2,7 @@
 
 use m365_drv::{
     block::DataBlock,
-    board::{EraseConsent, OptionBytes},
+    board::{Consent, OptionBytes},
     ops::{self, Backup, BackupStore, Watchdog},
     sim::{Scenario, SimBoard, SimChip},
 };
@@ -51,7 +51,7 @@ fn an_unlock_saves_its_data_block_locked_or_not() {
     let (board, setup) = board(0x00);
     let live = live_block(&board);
     let backups = BackupStore::in_folder(setup.folder.path());
-    let report = setup.run(|job| ops::unlock(job, Some(EraseConsent), &backups, Watchdog::Keep)).expect("an unlock");
+    let report = setup.run(|job| ops::unlock(job, Some(Consent::Erase), &backups, Watchdog::Keep)).expect("an unlock");
     assert_eq!((report.erased, report.serial), (true, live.serial()));
     assert_eq!(saved(&setup).block, Some(live.clone()));
     // From the backup: power and SRAM are gone.

@@ -10,6 +10,7 @@ mod cases;
 mod choice;
 mod cli;
 mod clocks;
+mod consent;
 mod contact;
 mod corpus;
 mod dumps;

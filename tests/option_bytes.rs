@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use m365_drv::{
-    board::{EraseConsent, OptionBytes},
+    board::{Consent, OptionBytes},
     ops::{self, BackupStore, Watchdog},
     sim::{Fault, FaultKind, Scenario, SimBoard, Trigger},
 };
@@ -30,12 +30,12 @@ type Command = fn(&Setup) -> Result<(), crate::setup::Ended>;
 const COMMANDS: [(&str, Scenario, u8, Command); 4] = [
     ("flash", Scenario::Locked, 0xA5, |setup| setup.flash(&setup.request()).map(drop)),
     ("unlock", Scenario::Locked, 0xA5, |setup| {
-        setup.run(|job| ops::unlock(job, Some(EraseConsent), &backups(setup), Watchdog::Keep)).map(drop)
+        setup.run(|job| ops::unlock(job, Some(Consent::Erase), &backups(setup), Watchdog::Keep)).map(drop)
     }),
     ("lock", Scenario::Open, 0x00, |setup| setup.lock().map(drop)),
     ("restore", Scenario::Locked, 0xA5, |setup| {
         let path = dump(setup.folder.path());
-        setup.run(|job| ops::restore(job, &path, Some(EraseConsent), &backups(setup), &[])).map(drop)
+        setup.run(|job| ops::restore(job, &path, Some(Consent::Erase), &backups(setup), &[])).map(drop)
     }),
 ];
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use m365_drv::{
     block::{Mileage, Uid},
-    board::{EraseConsent, OptionBytes},
+    board::{Consent, OptionBytes},
     ops::{self, Backup, BackupStore, Exit, FlashRequest, Wanted, Watchdog},
     sim::{self, Armed, Fault, FaultKind, Scenario, SimBoard, Trigger},
 };
@@ -60,7 +60,7 @@ fn a_protection_that_is_read_wrong_once_erases_nothing() {
 
             let (board, setup, _) = misread(Scenario::Open, address, nth, flipped);
             let backups = BackupStore::in_folder(setup.folder.path());
-            setup.run(|job| ops::unlock(job, Some(EraseConsent), &backups, Watchdog::Keep)).expect("an open board");
+            setup.run(|job| ops::unlock(job, Some(Consent::Erase), &backups, Watchdog::Keep)).expect("an open board");
             assert_eq!(board.counts().option_erases, 0, "{address:#x}");
         }
     }

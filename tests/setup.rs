@@ -12,7 +12,7 @@ use std::{
 use m365_drv::{
     block::{DataBlock, Mileage, Serial, Uid},
     board::{
-        BoardState, ConnectOptions, EraseConsent, OptionBytes, Probes,
+        BoardState, ConnectOptions, Consent, OptionBytes, Probes,
         progress::{Event, Progress, Warning},
     },
     image::{Image, RehearsalImages},
@@ -186,7 +186,7 @@ impl Setup {
     pub(crate) fn request_for<'a>(&self, wanted: Wanted<'a>) -> FlashRequest<'a> {
         FlashRequest {
             wanted,
-            consent: Some(EraseConsent),
+            consent: Some(Consent::Erase),
             extent: Extent::Changes,
             after: After::Stop,
             watchdog: Watchdog::Keep,

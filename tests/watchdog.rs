@@ -1,7 +1,7 @@
 //! The option bytes: USER, which can make the chip start its watchdog at every reset, and bytes that are damaged.
 
 use m365_drv::{
-    board::{BoardState, EraseConsent, OptionBytes},
+    board::{BoardState, Consent, OptionBytes},
     ops::{self, Backup, BackupStore, Exit, FlashRequest, RestoreReport, Watchdog},
     sim::{Scenario, SimBoard},
 };
@@ -70,7 +70,7 @@ fn unlock_says_it_and_changes_it_too() {
     for scenario in [Scenario::Locked, Scenario::Open] {
         let unlock = |setup: &Setup, watchdog| {
             let backups = BackupStore::none();
-            let (report, told) = setup.run_told(|job| ops::unlock(job, Some(EraseConsent), &backups, watchdog));
+            let (report, told) = setup.run_told(|job| ops::unlock(job, Some(Consent::Erase), &backups, watchdog));
             report.expect("an unlocked board");
             told.len()
         };
@@ -107,7 +107,7 @@ fn restore_with(options: OptionBytes) -> (SimBoard, Result<RestoreReport, Ended>
     let backup = Backup { option_bytes: options, ..Backup::open(&whole).expect("a backup") };
     backup.save(&path).expect("a file");
     let backups = BackupStore::none();
-    let (result, told) = setup.run_told(|job| ops::restore(job, &path, Some(EraseConsent), &backups, &[]));
+    let (result, told) = setup.run_told(|job| ops::restore(job, &path, Some(Consent::Erase), &backups, &[]));
     (board, result, told)
 }
 
@@ -173,7 +173,9 @@ fn damaged_option_bytes_of_a_finished_board_are_said_and_repaired_by_unlock() {
     assert_eq!(board.option_bytes(), options.0);
 
     let before = board.flash();
-    setup.run(|job| ops::unlock(job, Some(EraseConsent), &BackupStore::none(), Watchdog::Keep)).expect("an open board");
+    setup
+        .run(|job| ops::unlock(job, Some(Consent::Erase), &BackupStore::none(), Watchdog::Keep))
+        .expect("an open board");
     assert_eq!(board.option_bytes(), open_options(0xFF).0);
     assert!(board.flash() == before && board.counts().mass_erases == 0);
 }

@@ -44,7 +44,7 @@ pub use self::{
     probes::{Probes, Selector, SelectorError},
     problem::Problem,
     program::{PageBefore, PageWrite},
-    protection::{EraseConsent, Erasure, Protection, Status},
+    protection::{Consent, Erasure, Protection, Status},
     rescue::{Rescue, Stranger},
     size::SecondHalf,
     startup::Startup,

@@ -13,9 +13,14 @@ use super::{
 };
 use crate::target::FlashMap;
 
-/// The caller's word that everything in flash may be lost. Only the command line makes one.
-#[derive(Debug, Clone, Copy)]
-pub struct EraseConsent;
+/// The caller's word that protection may be removed. Only a face makes one: from a flag, or from an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Consent {
+    /// Option bytes may be written; flash stays what it is.
+    Unlock,
+    /// Everything in flash may be lost as well.
+    Erase,
+}
 
 /// What removing protection did to main flash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,13 +112,16 @@ impl Board<'_> {
         map: &FlashMap,
         before: Protection,
         user: u8,
-        _consent: EraseConsent,
+        consent: Consent,
         progress: &mut dyn Progress,
     ) -> Result<(Self, Erasure), Error> {
         let mut board = self;
         board.prepare_options()?;
         // What was set and not in force yet is by now, except on chips that wait for a power-on.
         let erases = before == Protection::Read || board.status()?.protection == Protection::Read;
+        if erases && consent < Consent::Erase {
+            return Err(Error::StillProtected);
+        }
         board.write_options(map, OptionBytes::open(user))?;
         board.reset_and_halt()?;
         // One reading is enough here: a wrong one is found out by waiting, or by programming.

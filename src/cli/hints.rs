@@ -51,6 +51,7 @@ fn for_error(error: &anyhow::Error, typed: &CommandLine) -> Option<String> {
     }
     let missing = |option, value| if typed.has(option) { vec![] } else { vec![option, value] };
     match error.downcast_ref()? {
+        ops::Error::LockedMeanwhile { .. } => Some(typed.again(&["--erase-all"])),
         ops::Error::NoSerial => {
             let km = if typed.has("--mileage-m") { vec![] } else { missing("--km", "KM") };
             Some(typed.again(&[missing("--serial", "SERIAL"), km].concat()))

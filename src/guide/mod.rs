@@ -15,7 +15,7 @@ pub use self::card::{Card, CardName, Choosable, Picture, Question};
 use self::seen::Seen;
 use crate::{
     block::{Mileage, Serial, Uid},
-    board::{BoardState, EraseConsent, progress::Event},
+    board::{BoardState, progress::Event},
     image::{Image, Kind, RehearsalImages},
     ops::{self, After, BackupStore, Extent, FlashPreview, FlashReport, FlashRequest, InfoReport, Wanted, Watchdog},
     target::Target,
@@ -167,7 +167,7 @@ impl Guide {
         };
         // Whoever agreed to a plan without an erase has agreed to none.
         let needs = self.preview.as_ref().and_then(|preview| preview.needs);
-        let consent = needs.filter(|_| self.is_agreed()).map(|_| EraseConsent);
+        let consent = needs.filter(|_| self.is_agreed()).map(ops::Obstacle::consent);
         let (extent, after, watchdog) = (Extent::Changes, After::Run, Watchdog::Keep);
         Some(FlashRequest { wanted, consent, extent, backups, after, watchdog })
     }
@@ -318,7 +318,7 @@ impl Guide {
                 self.go(CardName::Done);
             }
             // The board was locked after the plan was made: there is another one to agree to.
-            Err(TaskError { error: ops::Error::Consent { .. }, .. }) => {
+            Err(TaskError { error: ops::Error::Consent { .. } | ops::Error::LockedMeanwhile { .. }, .. }) => {
                 self.path.retain(|card| ![CardName::Work, CardName::Plan].contains(card));
                 self.drop_looks();
                 self.look_again();

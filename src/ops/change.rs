@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    BadPage, Change, DataChange, Error, Extent, Job, Obstacle, Work,
+    BadPage, Change, Error, Extent, Job, Work,
     events::{self, Pages},
-    job::refused,
     known::Done,
     protection,
 };
@@ -155,8 +154,9 @@ impl Run<'_> {
         let obstacle = plan.obstacle(target, &status, change.consent);
         let mut erasure = Erasure::Nothing;
         if let Some(obstacle) = obstacle {
-            // Asked for and given before the first pass; a board that locks itself on the way had to be erased anyway.
-            let Some(consent) = change.consent else { return Err(self.locked_meanwhile(board, obstacle)) };
+            let Some(consent) = change.consent.filter(|_| obstacle.is_agreed(change.consent)) else {
+                return Err(job.not_agreed(board, obstacle, change.data));
+            };
             self.begun = true;
             (board, erasure) = protection::remove(job, board, target, status.protection, change.user, consent)?;
             if erasure == Erasure::Everything {
@@ -235,14 +235,5 @@ impl Run<'_> {
             Ok::<_, BoardError>((board, comparison))
         });
         Ok(verified?)
-    }
-
-    /// The board has locked itself since it was looked at, and nobody has agreed to an erase.
-    fn locked_meanwhile(&self, board: Board<'_>, obstacle: Obstacle) -> Error {
-        if self.begun {
-            return BoardError::StillProtected.into();
-        }
-        let uid = board.uid;
-        refused(board, Error::Consent { uid, obstacle, data: DataChange::default() })
     }
 }

@@ -68,6 +68,16 @@ pub enum Error {
         /// What is lost and what is written afterwards.
         data: DataChange,
     },
+    /// As [`Self::Consent`], of a board that has been changed: it was locked on the way.
+    #[error("{}", needs(*obstacle))]
+    LockedMeanwhile {
+        /// The board that was asked about.
+        uid: Uid,
+        /// What would be removed.
+        obstacle: Obstacle,
+        /// What is lost and what is written afterwards.
+        data: DataChange,
+    },
     /// The backup cannot be written, or read back.
     #[error(transparent)]
     Backup(#[from] BackupError),
@@ -258,7 +268,7 @@ impl Error {
             | Self::SeveralSerials(_)
             | Self::NoSerial
             | Self::NoMileage => Exit::Data,
-            Self::BadPage(_) => Exit::Flash,
+            Self::BadPage(_) | Self::LockedMeanwhile { .. } => Exit::Flash,
             Self::Unreadable => Exit::Locked,
             Self::Differs { .. } | Self::DoesNotStart { .. } => Exit::Verify,
         }

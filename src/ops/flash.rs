@@ -4,7 +4,7 @@ use super::{
     After, Change, Error, FlashPreview, FlashReport, FlashRequest, Job, Reached, change,
     events::Pages,
     goal::Sources,
-    job::{or_resume, refused},
+    job::or_resume,
     protection,
     watchdog::{self, Watchdog},
 };
@@ -57,7 +57,8 @@ fn decide<'p, 'a>(
         let (mut board, (goal, sources)) = or_resume(board, goal)?;
         let user = request.watchdog.applied_to(backups.user(board.uid, status.option_bytes));
         let before = (&status, sources.contents.flash.as_deref());
-        let mut change = Change::new(goal, before, (request.extent, request.consent), user);
+        let data = sources.contents.data_change(Some((sources.planned.serial, sources.planned.mileage_m)));
+        let mut change = Change::new(goal, before, (request.extent, request.consent), user, data);
         let sets_user = request.watchdog == Watchdog::Software && status.option_bytes.user() != user;
         change.writes_options |= sets_user || request.after == After::LockAndRun;
         if is_saved {
@@ -83,8 +84,7 @@ fn carry_out<'p>(
 ) -> Result<Reached, Error> {
     let (uid, target) = (board.uid, change.goal.target);
     if let Some(obstacle) = change.needs_consent() {
-        let data = sources.contents.data_change(Some((sources.planned.serial, sources.planned.mileage_m)));
-        return Err(refused(board, Error::Consent { uid, obstacle, data }));
+        return Err(job.not_agreed(board, obstacle, change.data));
     }
     let board = if change.is_empty() {
         job.skip(Step::Backup);

@@ -123,9 +123,8 @@ impl FlashPreview {
     /// Of a change that was not made.
     pub(super) fn new(board: Reached, change: Change<'_>, sources: Sources, known: &Known) -> Self {
         let work = &change.work;
-        let written = (sources.planned.serial, sources.planned.mileage_m);
         Self {
-            data_change: sources.contents.data_change(Some(written)),
+            data_change: change.data,
             scooter: change.goal.target.name.clone(),
             board,
             planned: sources.planned,

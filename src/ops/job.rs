@@ -2,7 +2,7 @@
 
 use std::{mem, time::Duration};
 
-use super::{Error, ForcedGate, Known};
+use super::{DataChange, Error, ForcedGate, Known, Obstacle};
 use crate::{
     board::{
         self, Board, BoardState, ConnectOptions, Patience, Probes, Protection, Recipe, Reclock, Status, Wait,
@@ -172,6 +172,17 @@ impl<'a> Job<'a> {
         self.warn("contact-lost", format!("{lost}; trying to reconnect{patience}"));
         let reached = self.step(Step::Connect, |progress| recipe.connect(Reclock::Slower, wait, progress));
         reached.map_err(|error| self.ended(if error.is_about_reaching() { lost } else { error }))
+    }
+
+    /// Nobody has agreed to remove this.
+    pub(super) fn not_agreed(&self, board: Board<'_>, obstacle: Obstacle, data: DataChange) -> Error {
+        let uid = board.uid;
+        if self.has_changed() {
+            // What is half written does not run.
+            Error::LockedMeanwhile { uid, obstacle, data }
+        } else {
+            refused(board, Error::Consent { uid, obstacle, data })
+        }
     }
 
     /// Whether the board may have been changed.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::board::{Protection, Status};
+use crate::board::{Consent, Protection, Status};
 
 /// A protection of the chip's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -34,6 +34,16 @@ impl Obstacle {
         Self::to_reading(status)
             .or_else(|| (status.write_protection != u32::MAX).then_some(Self::WriteProtected))
             .or_else(|| (!status.option_bytes.complements_right()).then_some(Self::HalfUnlocked))
+    }
+
+    /// The consent that removing it needs.
+    pub fn consent(self) -> Consent {
+        if self.erases() { Consent::Erase } else { Consent::Unlock }
+    }
+
+    /// Whether this consent is enough to remove it.
+    pub(super) fn is_agreed(self, given: Option<Consent>) -> bool {
+        given >= Some(self.consent())
     }
 
     /// Whether removing it erases all of flash.

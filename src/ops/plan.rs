@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use super::{Error, ForcedGate, Obstacle};
+use super::{DataChange, Error, ForcedGate, Obstacle};
 use crate::{
     block::DataBlock,
-    board::{EraseConsent, OptionBytes, PageBefore, PageWrite, Part, Status},
+    board::{Consent, OptionBytes, PageBefore, PageWrite, Part, Status},
     image::Kind,
     target::Target,
 };
@@ -36,8 +36,10 @@ pub struct Change<'a> {
     pub extent: Extent,
     /// What has to be removed first.
     pub obstacle: Option<Obstacle>,
-    /// Given if that may be removed.
-    pub consent: Option<EraseConsent>,
+    /// What may be removed.
+    pub consent: Option<Consent>,
+    /// What becomes of serial number and mileage.
+    pub data: DataChange,
     /// The option byte USER as it is to be.
     pub user: u8,
     /// Whether the option bytes are written.
@@ -50,8 +52,9 @@ impl<'a> Change<'a> {
     pub fn new(
         goal: Goal<'a>,
         (status, flash): (&Status, Option<&[u8]>),
-        (extent, consent): (Extent, Option<EraseConsent>),
+        (extent, consent): (Extent, Option<Consent>),
         user: u8,
+        data: DataChange,
     ) -> Self {
         let Goal { target, plan, options, .. } = &goal;
         let other_options = options.is_some_and(|options| options != status.option_bytes);
@@ -62,7 +65,7 @@ impl<'a> Change<'a> {
             Some(flash) if !obstacle.is_some_and(Obstacle::erases) => plan.work_on_flash(target, flash, extent),
             _ => plan.work_on_blank(),
         };
-        Self { work, extent, obstacle, consent, user, writes_options: obstacle.is_some() || other_options, goal }
+        Self { work, extent, obstacle, consent, data, user, writes_options: obstacle.is_some() || other_options, goal }
     }
 
     /// Whether all of flash is erased first.
@@ -72,7 +75,7 @@ impl<'a> Change<'a> {
 
     /// What may not be removed for lack of consent.
     pub fn needs_consent(&self) -> Option<Obstacle> {
-        self.obstacle.filter(|_| self.consent.is_none())
+        self.obstacle.filter(|obstacle| !obstacle.is_agreed(self.consent))
     }
 
     /// Whether there is nothing to do.
@@ -165,7 +168,7 @@ impl FlashPlan {
     }
 
     /// What has to be removed before this can be written. With consent, an interrupted unlock counts.
-    pub(super) fn obstacle(&self, target: &Target, status: &Status, consent: Option<EraseConsent>) -> Option<Obstacle> {
+    pub(super) fn obstacle(&self, target: &Target, status: &Status, consent: Option<Consent>) -> Option<Obstacle> {
         let is_unfinished = consent.is_some() && !status.option_bytes.complements_right();
         Obstacle::to_reading(status)
             .or_else(|| self.is_write_protected(target, status).then_some(Obstacle::WriteProtected))
@@ -278,19 +281,14 @@ mod tests {
     }
 
     /// The change of a board with these option bytes and all of its flash blank, or unreadable.
-    fn change(
-        options: OptionBytes,
-        consent: Option<EraseConsent>,
-        may_stay_protected: bool,
-        met: bool,
-    ) -> Change<'static> {
+    fn change(options: OptionBytes, consent: Option<Consent>, may_stay_protected: bool, met: bool) -> Change<'static> {
         let protection = if options.protects() { Protection::Read } else { Protection::None };
         let status = Status { protection, write_protection: u32::MAX, option_bytes: options };
         let plan = plan(&[1; 3104], &vec![2; 27_320]);
         let flash = if met { plan.image(pro()) } else { vec![0xFF; 65_536] };
         let flash = Some(&*flash).filter(|_| protection == Protection::None);
         let goal = Goal { target: pro(), plan, options: None, may_stay_protected, forced: vec![] };
-        Change::new(goal, (&status, flash), (Extent::Everything, consent), 0xFF)
+        Change::new(goal, (&status, flash), (Extent::Everything, consent), 0xFF, DataChange::default())
     }
 
     #[test]
@@ -306,11 +304,11 @@ mod tests {
         let mut damaged = OptionBytes::open(0xFF);
         damaged.0[3] ^= 1;
         let unfinished = |consent| change(damaged, consent, false, true);
-        let (with, without) = (unfinished(Some(EraseConsent)), unfinished(None));
+        let (with, without) = (unfinished(Some(Consent::Erase)), unfinished(None));
         assert_eq!((with.obstacle, with.needs_consent()), (Some(Obstacle::HalfUnlocked), None));
         assert_eq!((without.obstacle, without.writes_options), (None, false));
         assert!(!with.erases() && with.writes_options);
-        assert!(!change(damaged, Some(EraseConsent), true, true).writes_options, "a restore leaves them");
+        assert!(!change(damaged, Some(Consent::Erase), true, true).writes_options, "a restore leaves them");
     }
 
     #[test]

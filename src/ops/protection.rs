@@ -3,7 +3,7 @@
 use super::{Error, Job};
 use crate::{
     board::{
-        Board, EraseConsent, Erasure, OptionBytes, Protection, Status,
+        Board, Consent, Erasure, OptionBytes, Protection, Status,
         progress::{Progress, Step},
     },
     target::Target,
@@ -17,7 +17,7 @@ pub(super) fn remove<'p>(
     target: &Target,
     protection: Protection,
     user: u8,
-    consent: EraseConsent,
+    consent: Consent,
 ) -> Result<(Board<'p>, Erasure), Error> {
     job.check_contact(&mut board)?;
     job.known.protection = None;

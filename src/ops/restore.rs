@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     block::{DataBlock, Mileage, Serial, Uid},
-    board::{Board, EraseConsent, Error as BoardError, OptionBytes, Status, progress::Step},
+    board::{Board, Consent, Error as BoardError, OptionBytes, Status, progress::Step},
 };
 
 /// What `restore` did.
@@ -48,7 +48,7 @@ pub struct RestoreReport {
 pub fn restore(
     job: &mut Job<'_>,
     path: &Path,
-    consent: Option<EraseConsent>,
+    consent: Option<Consent>,
     backups: &BackupStore,
     forced: &[String],
 ) -> Result<RestoreReport, Error> {
@@ -83,7 +83,7 @@ struct RestoreDecision {
 fn decide<'p>(
     job: &mut Job<'p>,
     file: &RestoreFile,
-    consent: Option<EraseConsent>,
+    consent: Option<Consent>,
     backups: &BackupStore,
     forced: &[String],
 ) -> Result<(Board<'p>, RestoreDecision), Error> {
@@ -112,7 +112,8 @@ fn decide<'p>(
             goal.plan.blank(target.map.regions.update.start);
         }
         let user = goal.options.map_or_else(|| backups.user(found, status.option_bytes), |options| options.user());
-        let change = Change::new(goal, (&status, contents.flash.as_deref()), (Extent::Changes, consent), user);
+        let data = contents.data_change(file.block().and_then(|block| Some((block.serial()?, block.mileage()))));
+        let change = Change::new(goal, (&status, contents.flash.as_deref()), (Extent::Changes, consent), user, data);
         if backups.saves() {
             contents.confirm(&mut board, &change)?;
         }
@@ -147,8 +148,7 @@ fn put_back<'p>(
         return Ok(status.option_bytes);
     }
     if let Some(obstacle) = change.needs_consent() {
-        let written = file.block().and_then(|block| Some((block.serial()?, block.mileage())));
-        return Err(refused(board, Error::Consent { uid, obstacle, data: contents.data_change(written) }));
+        return Err(job.not_agreed(board, obstacle, change.data));
     }
     let saved = backups.save_for(job, &contents.backup(uid, status));
     let (board, _) = or_resume(board, saved)?;

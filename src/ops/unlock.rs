@@ -8,13 +8,13 @@ use super::{
     BackupStore, DataChange, Error, Job, Obstacle, Work,
     contents::Contents,
     events::Pages,
-    job::{or_resume, refused},
+    job::or_resume,
     protection, report,
     watchdog::{self, Watchdog},
 };
 use crate::{
     block::{Mileage, Serial, Uid},
-    board::{Board, EraseConsent, Protection, Status, progress::Step},
+    board::{Board, Consent, Protection, Status, progress::Step},
     target::Target,
 };
 
@@ -43,7 +43,7 @@ pub struct UnlockReport {
 /// Removes read-out and write protection; erases the chip if read-out protection was on.
 pub fn unlock(
     job: &mut Job<'_>,
-    consent: Option<EraseConsent>,
+    consent: Option<Consent>,
     backups: &BackupStore,
     watchdog: Watchdog,
 ) -> Result<UnlockReport, Error> {
@@ -63,25 +63,33 @@ pub fn unlock(
     })
 }
 
-/// Opens the chip, from whatever it is now. `first` is what it was when it was reached first.
+/// What the board was when it was reached first.
+#[derive(Clone, Copy)]
+struct First {
+    status: Status,
+    data: DataChange,
+}
+
+/// Opens the chip, from whatever it is now.
 fn open<'p>(
     job: &mut Job<'p>,
     mut board: Board<'p>,
-    (consent, watchdog): (Option<EraseConsent>, Watchdog),
+    (consent, watchdog): (Option<Consent>, Watchdog),
     backups: &BackupStore,
-    first: &mut Option<Status>,
+    first: &mut Option<First>,
 ) -> Result<(Uid, Protection), Error> {
     let uid = board.uid;
     let status = job.identify(&mut board)?;
-    let first = *first.get_or_insert(status);
-    let user = watchdog.applied_to(backups.user(uid, first.option_bytes));
-    watchdog::warn(job, user, "--software-watchdog");
     let target = Target::for_chip(board.chip.flash_kib);
     let mut contents = None;
     if job.known.backup.is_none() && job.known.done.is_none() {
         // Before the question is asked: it says what would be lost.
         contents = Some(Contents::read(job, &mut board, &status, target)?);
     }
+    let data = contents.as_ref().map_or_else(DataChange::default, |contents| contents.data_change(None));
+    let First { status: first, data } = *first.get_or_insert(First { status, data });
+    let user = watchdog.applied_to(backups.user(uid, first.option_bytes));
+    watchdog::warn(job, user, "--software-watchdog");
     if job.known.done.is_some() && status.protection == Protection::None && Obstacle::to_reading(&first).is_some() {
         // Protection that was set and not in force yet comes into force on the way, and removing it erases the chip. If contact
         // was lost behind that, only flash shows it.
@@ -108,9 +116,8 @@ fn open<'p>(
             board.resume()?;
         }
         Some(obstacle) => {
-            let Some(consent) = consent else {
-                let data = contents.map_or_else(DataChange::default, |contents| contents.data_change(None));
-                return Err(refused(board, Error::Consent { uid, obstacle, data }));
+            let Some(consent) = consent.filter(|_| obstacle.is_agreed(consent)) else {
+                return Err(job.not_agreed(board, obstacle, data));
             };
             if let Some(contents) = contents {
                 let saved = backups.save_for(job, &contents.backup(uid, &status));

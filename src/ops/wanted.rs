@@ -3,7 +3,7 @@
 use super::{BackupStore, Extent, Watchdog};
 use crate::{
     block::{DataBlock, Mileage, Serial},
-    board::EraseConsent,
+    board::Consent,
     image::{Image, RehearsalImages},
     target::Target,
 };
@@ -36,7 +36,7 @@ pub struct FlashRequest<'a> {
     /// What the board is to hold.
     pub wanted: Wanted<'a>,
     /// Given if the chip may be erased to unlock it.
-    pub consent: Option<EraseConsent>,
+    pub consent: Option<Consent>,
     /// How much to write.
     pub extent: Extent,
     /// Where to save what the board holds.

@@ -8,7 +8,7 @@ use std::{
 
 use m365_drv::{
     block::DataBlock,
-    board::{BoardState, EraseConsent, OptionBytes, Wait},
+    board::{BoardState, Consent, OptionBytes, Wait},
     ops::{After, Exit, FlashReport, FlashRequest, Wanted},
     sim::{self, Scenario, SimBoard, Trigger},
 };
@@ -25,7 +25,7 @@ pub(crate) struct FaultCase {
     /// Whether serial number and mileage are given or have to come from the board.
     data: Data,
     after: After,
-    consent: Option<EraseConsent>,
+    consent: Option<Consent>,
     /// RDP expected after the job.
     rdp: u8,
 }
@@ -52,7 +52,7 @@ pub(crate) const LOCKED: FaultCase = FaultCase {
     changed: &[],
     data: Data::Board,
     after: After::Run,
-    consent: Some(EraseConsent),
+    consent: Some(Consent::Erase),
     rdp: 0xA5,
 };
 /// Programmed and readable; some pages have to be changed, including the data page.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use m365_drv::{
-    board::{BoardState, EraseConsent, OptionBytes},
+    board::{BoardState, Consent, OptionBytes},
     ops::{self, Backup, BackupStore, FlashRequest},
     sim::{Fault, FaultKind, Scenario, SimBoard, Trigger},
 };
@@ -26,7 +26,7 @@ fn board(scenario: Scenario, scooter: &str) -> (SimBoard, Setup) {
 }
 
 fn flash(setup: &Setup) -> Result<Says, Ended> {
-    let request = FlashRequest { consent: Some(EraseConsent), ..setup.request() };
+    let request = FlashRequest { consent: Some(Consent::Erase), ..setup.request() };
     let (report, state) = setup.run_to_state(|job| ops::flash(job, &request));
     assert!(report?.verified);
     Ok(Says::changed(state == BoardState::Written))

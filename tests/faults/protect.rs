@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use m365_drv::{
     block::DataBlock,
-    board::{BoardState, EraseConsent, OptionBytes},
+    board::{BoardState, Consent, OptionBytes},
     ops::{self, Backup, BackupStore, Exit, Watchdog},
     sim::{Fault, Scenario, SimBoard, Trigger},
 };
@@ -46,7 +46,7 @@ impl Says {
 
 pub(super) fn unlock(setup: &Setup) -> Result<Says, Ended> {
     let backups = BackupStore::in_folder(setup.folder.path());
-    let (report, state) = setup.run_to_state(|job| ops::unlock(job, Some(EraseConsent), &backups, Watchdog::Keep));
+    let (report, state) = setup.run_to_state(|job| ops::unlock(job, Some(Consent::Erase), &backups, Watchdog::Keep));
     let report = report?;
     assert_eq!(report.erased, report.options_written, "unlocking a locked board erases it");
     assert_eq!(state, if report.erased { BoardState::Erased } else { BoardState::Untouched });

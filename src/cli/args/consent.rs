@@ -2,7 +2,7 @@
 
 use clap::Args;
 use m365_drv::{
-    board::EraseConsent,
+    board::Consent,
     guide::consent::{at_stake, removing, word},
     ops::{self, BackupStore, DataChange, Destination, Obstacle},
     printable::quoted_path,
@@ -20,29 +20,37 @@ pub(crate) struct ConsentArg {
 
 impl ConsentArg {
     /// The consent that was given on the command line.
-    pub(crate) fn given(self) -> Option<EraseConsent> {
-        self.erase_all.then_some(EraseConsent)
+    pub(crate) fn given(self) -> Option<Consent> {
+        self.erase_all.then_some(Consent::Erase)
     }
 
-    /// Does the work. If it stops because consent is missing and somebody is there to ask, asks once and does it again from
-    /// the beginning, waiting for the board: whoever types has let go of the wires.
+    /// Does the work. If it stops because consent is missing and somebody is there to ask, asks and does it again from the
+    /// beginning, waiting for the board: whoever types has let go of the wires. What was agreed to is all that is done: if more
+    /// is needed by then, that is asked as well.
     pub(crate) fn or_ask<T>(
         self,
         context: &mut Context,
         backups: &BackupStore,
-        mut work: impl FnMut(&mut Context, Option<EraseConsent>) -> Result<T, ops::Error>,
+        mut work: impl FnMut(&mut Context, Option<Consent>) -> Result<T, ops::Error>,
     ) -> Result<T, ops::Error> {
-        let ended = work(context, self.given());
-        let Err(ops::Error::Consent { uid, obstacle, data }) = &ended else { return ended };
-        if !context.audience().answers() {
-            return ended;
+        let mut consent = self.given();
+        loop {
+            let ended = work(context, consent);
+            let Err(ops::Error::Consent { uid, obstacle, data } | ops::Error::LockedMeanwhile { uid, obstacle, data }) =
+                &ended
+            else {
+                return ended;
+            };
+            if !context.audience().answers() {
+                return ended;
+            }
+            context.say(&question(*obstacle, *data, backups));
+            if !agrees(&answer(context)?, *obstacle) {
+                return ended;
+            }
+            context.wait_for(*uid);
+            consent = Some(obstacle.consent());
         }
-        context.say(&question(*obstacle, *data, backups));
-        if !agrees(&answer(context)?, *obstacle) {
-            return ended;
-        }
-        context.wait_for(*uid);
-        work(context, Some(EraseConsent))
     }
 }
 
