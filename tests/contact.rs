@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use m365_drv::{
     board::{
-        BoardState, Consent, OptionBytes, Wait,
+        self, BoardState, Consent, Finding, OptionBytes, Wait,
         progress::{Event, Progress, Step},
     },
     ops::{self, Exit, Job, Known, Watchdog},
-    sim::{Armed, Fault, FaultKind, Scenario, Trigger},
+    sim::{Armed, Fault, FaultKind, ResetPin, Scenario, SimBoard, Trigger, WireContact},
 };
 
 use crate::setup::Setup;
@@ -81,6 +81,45 @@ fn a_chip_is_erased_only_after_fifty_accesses_have_shown_good_contact() {
         checked += usize::from(good < of);
     }
     assert!(checked > 0, "no loss of contact shortly before an erase");
+}
+
+/// The last finding of a run without `--wait`, and how it failed.
+fn finding(prepare: impl FnOnce(&SimBoard), scenario: Scenario) -> (Option<Finding>, Option<ops::Error>) {
+    let (board, setup) = Setup::scenario(scenario);
+    prepare(&board);
+    let mut last = Findings::default();
+    let (probes, mut known) = (setup.probes(), Known::default());
+    let done = ops::info(&mut Job::new(&probes, setup.connect.clone(), &mut last, &mut known));
+    (last.0, done.err())
+}
+
+#[derive(Default)]
+struct Findings(Option<Finding>);
+
+impl Progress for Findings {
+    fn on(&mut self, event: Event) {
+        if let Event::Contact { finding, .. } = event {
+            self.0 = finding;
+        }
+    }
+}
+
+#[test]
+fn what_is_wrong_with_the_wires_is_told_from_what_the_probe_sees() {
+    let (found, error) = finding(|_| (), Scenario::Absent);
+    assert_eq!(found, Some(Finding::Silent), "3.25 V proves nothing");
+    assert!(matches!(error, Some(ops::Error::Board(board::Error::NoContact { finding: Some(Finding::Silent), .. }))));
+    assert_eq!(finding(|board| board.set_target_voltage(0.0), Scenario::Absent).0, Some(Finding::NoSupply));
+    assert_eq!(finding(|board| board.set_target_voltage(1.9), Scenario::Absent).0, Some(Finding::NoSupply));
+    assert_eq!(finding(|board| board.set_target_voltage(5.0), Scenario::Absent).0, Some(Finding::SupplyTooHigh));
+    assert_eq!(finding(|_| (), Scenario::Locked).0, Some(Finding::Good));
+    let (found, error) = finding(|board| board.press_reset(ResetPin::Low), Scenario::Open);
+    assert_eq!(found, Some(Finding::HeldInReset), "{error:?}");
+    assert_eq!(error.unwrap().exit(), Exit::NoContact);
+    let gap = Duration::from_millis(2)..Duration::from_millis(20);
+    let unsteady = WireContact::Markov { duty_percent: 60, gap, seed: 1 };
+    let (found, error) = finding(|board| board.set_contact(unsteady), Scenario::Open);
+    assert_eq!(found, Some(Finding::Broken), "{error:?}");
 }
 
 /// The link quality that was told last before the chip is erased.

@@ -140,8 +140,9 @@ fn while_waiting_contact_is_told_with_what_is_needed_and_at_the_end_with_the_vol
     let lines = Bench::new().m365("--simulate=absent --wait=2s info").exit(6).json();
     let contacts: Vec<_> = lines.events("contact").collect();
     assert!(contacts.iter().all(|line| line["need"] == "contact" && line["good"] == 0), "{contacts:?}");
-    assert!(contacts[0]["of"].as_u64() > Some(0) && contacts[0]["voltage_mv"].is_null());
+    assert!(contacts[0]["of"].as_u64() > Some(0) && contacts[0]["voltage_mv"] == 3250);
     assert!(contacts[contacts.len() - 1]["voltage_mv"].is_number());
+    assert!(contacts.iter().all(|line| line["finding"] == "silent"), "{contacts:?}");
     assert_eq!(lines.events("probe").count(), 1);
 }
 

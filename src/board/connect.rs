@@ -9,6 +9,7 @@ use probe_rs::{
 
 use super::{
     Board, Error, ProbeEntry, Problem, Uid, Wait,
+    finding::Miss,
     link::{Link, LinkError, SharedQuality},
     probes::{Choice, Probes, Selector},
     progress::{self, Event, Need, Progress, Warning},
@@ -118,6 +119,7 @@ pub(super) fn reach<'p>(
     let mut seen = None;
     let mut tried_again = false;
     let mut told = false;
+    let mut supply = Supply::default();
     probes.ledger().begin();
     loop {
         let contact = round(probes, &options, limit, &mut attempts, &mut |probe| {
@@ -148,11 +150,14 @@ pub(super) fn reach<'p>(
                 continue;
             }
             Ok(board) => {
+                probes.reached();
                 progress.on(board.contact(None));
                 return Ok(board);
             }
             // Contact was there and did not last for twenty words: a slower clock is more robust.
             Err(AttemptError::Lost { speed_khz, error }) => {
+                probes.failed(Miss::from(&error));
+                progress.on(probes.contact(None, Some(Need::Contact)));
                 let is_last = speed_khz <= SLOWEST || options.speed_khz.is_some();
                 if is_last && elapsed >= limit_of(Need::Contact) {
                     return Err(error);
@@ -179,9 +184,10 @@ pub(super) fn reach<'p>(
         };
         if elapsed >= limit_of(need) {
             return Err(cause.unwrap_or_else(|last| {
-                let volts = supply(probes, &options);
+                let volts = measure(probes, &options);
                 progress.on(probes.contact(volts, Some(Need::Contact)));
-                Error::NoContact { answered, attempts, elapsed, volts, last }
+                let finding = probes.finding(volts);
+                Error::NoContact { answered, attempts, elapsed, volts, finding, last }
             }));
         }
         if need == Need::Contact && options.wait == Wait::No && !told {
@@ -193,7 +199,8 @@ pub(super) fn reach<'p>(
             seen = None;
         }
         progress.on(Event::Waiting { attempts, elapsed, need });
-        progress.on(probes.contact(None, Some(need)));
+        let volts = if need == Need::Contact { supply.volts(probes, &options) } else { None };
+        progress.on(probes.contact(volts, Some(need)));
         timer.pause(INTERVAL)?;
     }
 }
@@ -216,8 +223,29 @@ fn slower(speed_khz: u32) -> Warning {
     Warning::new("slower-clock", format!("poor contact at {speed_khz} kHz; trying a slower clock"))
 }
 
+/// What the probe has measured at the board while somebody waits.
+#[derive(Default)]
+struct Supply {
+    volts: Option<f32>,
+    measured: Option<Duration>,
+}
+
+/// How often it is measured. More often would slow down the search for contact.
+const MEASURED_EVERY: Duration = Duration::from_secs(1);
+
+impl Supply {
+    /// The voltage now, or a moment ago.
+    fn volts(&mut self, probes: &Probes, options: &ConnectOptions) -> Option<f32> {
+        let now = probes.timer().now();
+        if self.measured.is_none_or(|last| now.saturating_sub(last) >= MEASURED_EVERY) {
+            (self.volts, self.measured) = (measure(probes, options), Some(now));
+        }
+        self.volts
+    }
+}
+
 /// The voltage that the probe measures at the board, if it can.
-fn supply(probes: &Probes, options: &ConnectOptions) -> Option<f32> {
+fn measure(probes: &Probes, options: &ConnectOptions) -> Option<f32> {
     let choice = probes.choose(options.selector.as_ref()).ok()?;
     probes.open(&choice).ok()?.get_target_voltage().ok()?
 }
@@ -270,7 +298,7 @@ fn round(
             *attempts += 1;
             match attempt(probes, &choice, *speed, *method) {
                 Err(AttemptError::Contact(error)) => {
-                    probes.missed();
+                    probes.missed(Miss::from(&error));
                     last = Some(error);
                 }
                 // Ours, not the user's: the next step of the ladder may do.

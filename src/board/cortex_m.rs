@@ -21,11 +21,14 @@ const RESET_LIMIT: Duration = Duration::from_millis(500);
 /// Stops the core where it is. A core in lock-up stops too.
 pub(super) fn halt(link: &mut Link, timer: &Timer) -> Result<(), Error> {
     link.write(DHCSR, DHCSR_DBGKEY | DHCSR_C_DEBUGEN | DHCSR_C_HALT)?;
+    let mut in_reset = 0;
     let halted = timer.poll(HALT_LIMIT, || {
         let status = link.read(DHCSR)?;
+        // Reading clears S_RESET_ST, unless the reset lasts.
+        in_reset = if status & DHCSR_S_RESET_ST == 0 { 0 } else { in_reset + 1 };
         Ok((status & DHCSR_S_HALT != 0).then_some(()))
     })?;
-    halted.ok_or(Error::NotHalted)
+    halted.ok_or(if in_reset > 1 { Error::HeldInReset } else { Error::NotHalted })
 }
 
 /// Resets the chip and stops the core before its first instruction. Debug has been enabled by [`halt`]; SRAM and the debug

@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use super::{ProbeEntry, Problem, Unsupported, link::LinkError, registers::fpec::SR_PGERR};
+use super::{
+    Finding, ProbeEntry, Problem, Unsupported,
+    finding::{NO_SUPPLY_MV, TOO_HIGH_MV},
+    link::LinkError,
+    registers::fpec::SR_PGERR,
+};
 use crate::{block::Uid, count::count};
 
 /// A failure of the board procedure, named after what was being done.
@@ -62,6 +67,8 @@ pub enum Error {
         elapsed: Duration,
         /// What the probe measures at the board; `None` if it measures nothing.
         volts: Option<f32>,
+        /// What is wrong, as far as the probe can tell.
+        finding: Option<Finding>,
         /// What the last try met.
         #[source]
         last: LinkError,
@@ -99,6 +106,9 @@ pub enum Error {
     /// The core does not halt.
     #[error("the chip did not halt")]
     NotHalted,
+    /// The core answers and is held in reset.
+    #[error("the chip is held in reset (NRST is low)")]
+    HeldInReset,
     /// The chip does not reset.
     #[error("the chip did not reset")]
     NotReset,
@@ -171,12 +181,12 @@ fn silence(answered: bool) -> &'static str {
 /// What a measured voltage says of the board. Probes that do not measure show about 3.3 V, so anything near that proves nothing.
 fn supply(volts: Option<f32>) -> String {
     match volts {
-        Some(volts) if volts < UNPOWERED => {
+        Some(volts) if volts * 1000.0 < NO_SUPPLY_MV.into() => {
             format!(
                 " (target voltage {volts:.1} V: the board has no supply, or pin 1 (VTref) of the probe is not connected)"
             )
         }
-        Some(volts) if volts > TOO_HIGH => {
+        Some(volts) if volts * 1000.0 > TOO_HIGH_MV.into() => {
             format!(
                 " (target voltage {volts:.1} V is too high: disconnect the supply; the chip tolerates 3.6 V at \
                      most)"
@@ -185,11 +195,6 @@ fn supply(volts: Option<f32>) -> String {
         _ => String::new(),
     }
 }
-
-/// Below this the chip does not run (DS5319 5.3.1: 2.0 V at least), whatever a probe adds through its own pins.
-const UNPOWERED: f32 = 1.0;
-/// The chip takes 3.6 V at most (DS5319 5.3.1); the rest is for the probe's measuring.
-const TOO_HIGH: f32 = 3.7;
 
 /// PM0075 4.4.
 fn status_names(status: u32) -> String {
@@ -217,6 +222,7 @@ impl Error {
             Self::Link(_)
             | Self::ProbeGone
             | Self::NotHalted
+            | Self::HeldInReset
             | Self::NotReset
             | Self::Loader
             | Self::PoorContact { .. } => true,
@@ -236,6 +242,7 @@ impl Error {
                 | Self::ProbeAccess(_)
                 | Self::UnsupportedSpeed { .. }
                 | Self::NoContact { .. }
+                | Self::HeldInReset
                 | Self::PoorContact { .. }
         )
     }

@@ -17,7 +17,7 @@ use self_cell::{MutBorrow, self_cell};
 
 use super::{
     link_quality::LinkQuality,
-    registers::core::{DEMCR, DHCSR, DHCSR_DBGKEY},
+    registers::core::{CPUID, DEMCR, DHCSR, DHCSR_DBGKEY},
 };
 use crate::block::Uid;
 
@@ -130,7 +130,7 @@ impl Link {
         interface.select_debug_port(DpAddress::Default).map_err(|e| LinkError::from_arm(None, e))?;
         Port::try_new(MutBorrow::new(interface), |interface| interface.borrow_mut().memory_interface(&AP))
             .map(|port| Self { port: Some(port), max_words, quality, holds_core: false, is_lost: false })
-            .map_err(|e| LinkError::from_arm(None, e))
+            .map_err(|e| LinkError::from_arm(Some(CPUID), e))
     }
 
     /// Where this connection records its accesses.

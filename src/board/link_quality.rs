@@ -2,10 +2,12 @@
 
 use std::collections::VecDeque;
 
+use super::finding::{Finding, Miss, is_good};
+
 /// Number of recent accesses to evaluate.
 pub(super) const WINDOW: usize = 50;
 /// Share of them that must have succeeded before a chip is erased, in percent.
-const ENOUGH_PERCENT: usize = 95;
+pub(super) const ENOUGH_PERCENT: usize = 95;
 
 /// Results of the last accesses, over all connections of a run.
 #[derive(Debug, Default)]
@@ -13,13 +15,15 @@ pub(super) struct LinkQuality {
     recent: VecDeque<bool>,
     /// The same with failed attempts to reach the board among them, for somebody who is looking for contact.
     shown: VecDeque<bool>,
+    /// The failed tries since the last that succeeded, a few of them.
+    misses: VecDeque<Miss>,
 }
 
-fn push(window: &mut VecDeque<bool>, right: bool) {
+fn push<T>(window: &mut VecDeque<T>, newest: T) {
     if window.len() == WINDOW {
         window.pop_front();
     }
-    window.push_back(right);
+    window.push_back(newest);
 }
 
 impl LinkQuality {
@@ -28,9 +32,27 @@ impl LinkQuality {
         push(&mut self.shown, right);
     }
 
-    /// An attempt to reach the board has failed before there was an access.
-    pub(super) fn missed(&mut self) {
+    /// An attempt to reach the board has failed before there was an access, in this way.
+    pub(super) fn missed(&mut self, how: Miss) {
         push(&mut self.shown, false);
+        self.failed(how);
+    }
+
+    /// An attempt to reach the board has failed in this way after there were accesses.
+    pub(super) fn failed(&mut self, how: Miss) {
+        push(&mut self.misses, how);
+    }
+
+    /// The board was reached.
+    pub(super) fn reached(&mut self) {
+        self.misses.clear();
+    }
+
+    /// What is wrong, if anything; `None` before the first try.
+    pub(super) fn finding(&self, voltage_mv: Option<u32>) -> Option<Finding> {
+        let (good, of) = self.shown();
+        let misses: Vec<_> = self.misses.iter().copied().collect();
+        Finding::of(good, of, voltage_mv, &misses)
     }
 
     /// What to show: number of successful accesses, and number of all accesses and failed attempts.
@@ -56,7 +78,7 @@ impl LinkQuality {
     /// Whether the window is full and enough accesses succeeded.
     pub(super) fn is_good(&self) -> bool {
         let (good, total) = self.reading();
-        total == WINDOW && good * 100 >= total * ENOUGH_PERCENT
+        total == WINDOW && is_good(good, total)
     }
 }
 
@@ -80,7 +102,7 @@ mod tests {
     #[test]
     fn failed_attempts_are_shown_and_prove_nothing_against_contact_that_is_there() {
         let mut quality = after(0, 10);
-        quality.missed();
+        quality.missed(Miss::Silent);
         assert_eq!((quality.shown(), quality.reading()), ((10, 11), (10, 10)));
         assert!(quality.is_spotless());
     }

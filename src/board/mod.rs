@@ -10,6 +10,7 @@ mod connect;
 mod cortex_m;
 mod diagnosis;
 mod error;
+mod finding;
 mod firmware_save;
 mod ledger;
 mod link;
@@ -36,6 +37,7 @@ pub use self::{
     compare::{Comparison, Part},
     connect::{ConnectOptions, Method},
     error::Error,
+    finding::{Finding, NO_SUPPLY_MV},
     ledger::{BoardState, Ledger},
     link::LinkError,
     options::OptionBytes,

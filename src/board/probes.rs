@@ -14,7 +14,8 @@ use probe_rs::probe::{
 };
 
 use super::{
-    Error, Ledger, ProbeEntry, Problem, diagnosis,
+    Error, Finding, Ledger, ProbeEntry, Problem, diagnosis,
+    finding::Miss,
     link::SharedQuality,
     progress::{Event, Need},
     stlink,
@@ -168,16 +169,33 @@ impl Probes {
         self.quality.lock().unwrap_or_else(PoisonError::into_inner).has_answered()
     }
 
-    /// An attempt to reach a board has failed.
-    pub(super) fn missed(&self) {
-        self.quality.lock().unwrap_or_else(PoisonError::into_inner).missed();
+    /// An attempt to reach a board has failed before there was an access, in this way.
+    pub(super) fn missed(&self, how: Miss) {
+        self.quality.lock().unwrap_or_else(PoisonError::into_inner).missed(how);
     }
 
-    /// How reliable contact has been.
+    /// An attempt to reach a board has failed in this way after there were accesses.
+    pub(super) fn failed(&self, how: Miss) {
+        self.quality.lock().unwrap_or_else(PoisonError::into_inner).failed(how);
+    }
+
+    /// A board was reached.
+    pub(super) fn reached(&self) {
+        self.quality.lock().unwrap_or_else(PoisonError::into_inner).reached();
+    }
+
+    /// How reliable contact has been, and what is wrong with it.
     pub(super) fn contact(&self, volts: Option<f32>, need: Option<Need>) -> Event {
-        let (good, of) = self.quality.lock().unwrap_or_else(PoisonError::into_inner).shown();
-        let millivolts = |volts: f32| u16::try_from((volts * 1000.0).round() as i32).ok().map(u32::from);
-        Event::Contact { good, of, voltage_mv: volts.and_then(millivolts), need }
+        let quality = self.quality.lock().unwrap_or_else(PoisonError::into_inner);
+        let (good, of) = quality.shown();
+        let voltage_mv = volts.and_then(millivolts);
+        Event::Contact { good, of, voltage_mv, need, finding: quality.finding(voltage_mv) }
+    }
+
+    /// What the run so far shows of the wires, and `volts` that the probe measures at the board. `None` if no board was looked
+    /// for.
+    pub fn finding(&self, volts: Option<f32>) -> Option<Finding> {
+        self.quality.lock().unwrap_or_else(PoisonError::into_inner).finding(volts.and_then(millivolts))
     }
 
     pub(crate) fn timer(&self) -> &Timer {
@@ -285,6 +303,10 @@ impl Probes {
         }
         stlink::open(device).map_err(|error| diagnosis::diagnose(&choice.info, Some(device), &error))
     }
+}
+
+fn millivolts(volts: f32) -> Option<u32> {
+    u16::try_from((volts * 1000.0).round() as i32).ok().map(u32::from)
 }
 
 /// Whether a driver that is asked to open one probe could open the other. If the one has no serial number, the driver takes

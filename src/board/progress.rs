@@ -4,6 +4,7 @@ use std::{fmt, path::PathBuf, time::Duration};
 
 use serde::{Serialize, Serializer};
 
+use super::Finding;
 use crate::{
     block::{Summary, Uid},
     version::Version,
@@ -141,10 +142,12 @@ pub enum Event {
         good: usize,
         /// The last accesses, 50 at most, and failed attempts to reach the board.
         of: usize,
-        /// Target voltage in mV. Measured only when the program gives up: it would slow down the search for contact.
+        /// Target voltage in mV, if the probe measures it. Measured once a second while waiting, and when the program gives up.
         voltage_mv: Option<u32>,
         /// What the program is waiting for, if it waits.
         need: Option<Need>,
+        /// What is wrong with the contact, as far as the probe can tell; `None` before anything was tried.
+        finding: Option<Finding>,
     },
     /// The board that answers. Sent again when its protection has changed.
     Board {

@@ -160,6 +160,7 @@ pub(crate) static TABLE: [ExitRow; 17] = [
         causes: &[
             "GND, SWCLK or SWDIO has no contact, or two of them are swapped.",
             "The board has no supply.",
+            "The chip is held in reset: NRST has contact with GND.",
             "The firmware on the board sleeps, or has switched the debug pins off.",
             "The board answered only for a moment: hold the wires still, or solder them.",
             "The contact is too poor to erase anything: too many accesses failed.",
@@ -426,8 +427,9 @@ mod tests {
         board::Error::UnsupportedSpeed { .. } = board::Error::UnsupportedSpeed { khz: 1 } => "does not support an SWD \
                                                                                               clock",
         board::Error::NoContact { .. } = board::Error::NoContact {
-            answered: false, attempts: 1, elapsed: TIME, volts: None, last: nonsense(),
+            answered: false, attempts: 1, elapsed: TIME, volts: None, finding: None, last: nonsense(),
         } => "no contact",
+        board::Error::HeldInReset = board::Error::HeldInReset => "held in reset",
         board::Error::PoorContact { .. } = board::Error::PoorContact { good: 1, total: 2 } => "contact is too poor",
         board::Error::Link(_) = board::Error::Link(nonsense()) => "made no sense",
         board::Error::Unsupported(_) = board::Error::Unsupported(Unsupported::Dashboard) => "Another chip answers",

@@ -149,11 +149,11 @@ impl Guide {
             card.facts.push(("probe", probe.clone()));
         }
         let meter = self.seen.contact.unwrap_or_default();
-        if meter.of > 0 {
-            card.facts.push(("contact", format!("{} of the last {} accesses succeeded", meter.good, meter.of)));
+        if let Some(share) = meter.share() {
+            card.facts.push(("contact", format!("{}, {share} good", meter.word())));
         }
-        if let Some(voltage) = meter.voltage_mv {
-            card.facts.push(("target voltage", format!("{}.{} V", voltage / 1000, voltage % 1000 / 100)));
+        if let Some(voltage) = meter.voltage() {
+            card.facts.push(("target voltage", voltage));
         }
         card.text.push(meter.advice().into());
         card.picture = Some(Picture::Pads);

@@ -4,6 +4,7 @@
 //! [`Task`]s in between with [`crate::ops`], and hands over what came of them.
 
 mod card;
+pub mod coach;
 pub mod consent;
 mod draw;
 pub mod scooter_errors;

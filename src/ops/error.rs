@@ -318,7 +318,7 @@ fn of_board(error: &board::Error) -> Exit {
         E::NoProbe | E::ProbeNotFound { .. } | E::ProbeAmbiguous { .. } | E::SeveralProbes { .. } => Exit::NoProbe,
         E::ProbeAccess(_) => Exit::ProbeAccess,
         E::UnsupportedSpeed { .. } => Exit::Usage,
-        E::NoContact { .. } | E::PoorContact { .. } => Exit::NoContact,
+        E::NoContact { .. } | E::HeldInReset | E::PoorContact { .. } => Exit::NoContact,
         // Nothing is written over a state that is not understood.
         E::Unsupported(_)
         | E::TooSmall { .. }

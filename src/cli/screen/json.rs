@@ -22,11 +22,13 @@ pub(crate) struct JsonLines {
     told_bytes: u64,
     told_waiting: Option<Instant>,
     told_contact: Option<Instant>,
+    /// Whether a line had the voltage.
+    told_voltage: bool,
 }
 
 impl JsonLines {
     pub(crate) fn new(output: Output) -> Self {
-        Self { output, step: Step::Connect, told_bytes: 0, told_waiting: None, told_contact: None }
+        Self { output, step: Step::Connect, told_bytes: 0, told_waiting: None, told_contact: None, told_voltage: false }
     }
 }
 
@@ -53,7 +55,10 @@ impl Voice for JsonLines {
                 is_due
             }
             Event::Waiting { .. } => false,
-            Event::Contact { voltage_mv: None, need: Some(_), .. } => is_due(&mut self.told_contact),
+            Event::Contact { voltage_mv, need: Some(_), .. } => {
+                let is_news = voltage_mv.is_some() && !std::mem::replace(&mut self.told_voltage, voltage_mv.is_some());
+                is_due(&mut self.told_contact) || is_news
+            }
             _ => true,
         };
         if is_told {
