@@ -119,7 +119,7 @@ pub(super) fn reach<'p>(
     let mut seen = None;
     let mut tried_again = false;
     let mut told = false;
-    let mut supply = Supply::default();
+    let mut voltmeter = Voltmeter::default();
     probes.ledger().begin();
     loop {
         let contact = round(probes, &options, limit, &mut attempts, &mut |probe| {
@@ -199,7 +199,7 @@ pub(super) fn reach<'p>(
             seen = None;
         }
         progress.on(Event::Waiting { attempts, elapsed, need });
-        let volts = if need == Need::Contact { supply.volts(probes, &options) } else { None };
+        let volts = if need == Need::Contact { voltmeter.volts(probes, &options) } else { None };
         progress.on(probes.contact(volts, Some(need)));
         timer.pause(INTERVAL)?;
     }
@@ -225,7 +225,7 @@ fn slower(speed_khz: u32) -> Warning {
 
 /// What the probe has measured at the board while somebody waits.
 #[derive(Default)]
-struct Supply {
+struct Voltmeter {
     volts: Option<f32>,
     measured: Option<Duration>,
 }
@@ -233,7 +233,7 @@ struct Supply {
 /// How often it is measured. More often would slow down the search for contact.
 const MEASURED_EVERY: Duration = Duration::from_secs(1);
 
-impl Supply {
+impl Voltmeter {
     /// The voltage now, or a moment ago.
     fn volts(&mut self, probes: &Probes, options: &ConnectOptions) -> Option<f32> {
         let now = probes.timer().now();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Finding, ProbeEntry, Problem, Unsupported,
-    finding::{NO_SUPPLY_MV, TOO_HIGH_MV},
+    finding::{Miss, NO_SUPPLY_MV, TOO_HIGH_MV},
     link::LinkError,
     registers::fpec::SR_PGERR,
 };
@@ -202,6 +202,16 @@ fn status_names(status: u32) -> String {
     let names = [(SR_PGERR, "a programming error (PGERR)"), (SR_WRPRTERR, "write protection (WRPRTERR)")];
     let names: Vec<_> = names.iter().filter(|(bit, _)| status & bit != 0).map(|(_, name)| *name).collect();
     if names.is_empty() { format!("status {status:#x}") } else { names.join(" and ") }
+}
+
+impl From<&Error> for Miss {
+    fn from(error: &Error) -> Self {
+        match error {
+            Error::HeldInReset => Self::HeldInReset,
+            Error::Link(error) => error.into(),
+            _ => Self::Nonsense,
+        }
+    }
 }
 
 impl Error {

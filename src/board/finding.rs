@@ -2,13 +2,14 @@
 
 use serde::Serialize;
 
-use super::{Error, LinkError};
-
 /// Below this a chip of this family does not run (DS5319 5.3.1: 2.0 V at least): the board has no supply. What is left is what
 /// the probe adds through its own pins.
 pub const NO_SUPPLY_MV: u16 = 2000;
 /// The chip takes 3.6 V at most (DS5319 5.3.1); the rest is for the probe's measuring.
 pub(super) const TOO_HIGH_MV: u16 = 3700;
+
+/// Share of the last accesses that must have succeeded before a chip is erased, in percent.
+const ENOUGH_PERCENT: usize = 95;
 
 /// Failed tries in a row that show the same before it is believed.
 const ALIKE: usize = 3;
@@ -77,7 +78,7 @@ impl Finding {
 
 /// Whether this share counts as good contact: the same that has to be there before a chip is erased.
 pub(super) fn is_good(good: usize, of: usize) -> bool {
-    of > 0 && good * 100 >= of * super::link_quality::ENOUGH_PERCENT
+    of > 0 && good * 100 >= of * ENOUGH_PERCENT
 }
 
 /// How a try to reach the board failed.
@@ -93,28 +94,6 @@ pub enum Miss {
     Unanswered,
     /// The core answered and is held in reset.
     HeldInReset,
-}
-
-impl From<&LinkError> for Miss {
-    fn from(error: &LinkError) -> Self {
-        match error {
-            LinkError::Refused { .. } => Self::Refused,
-            // An access has an address only behind the debug port.
-            LinkError::Wire { address: Some(_), .. } => Self::Unanswered,
-            LinkError::Wire { address: None, .. } | LinkError::Probe { .. } => Self::Silent,
-            LinkError::Nonsense { .. } | LinkError::BlankUid { .. } | LinkError::Unstable { .. } => Self::Nonsense,
-        }
-    }
-}
-
-impl From<&Error> for Miss {
-    fn from(error: &Error) -> Self {
-        match error {
-            Error::HeldInReset => Self::HeldInReset,
-            Error::Link(error) => error.into(),
-            _ => Self::Nonsense,
-        }
-    }
 }
 
 #[cfg(test)]

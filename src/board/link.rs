@@ -16,6 +16,7 @@ use probe_rs::{
 use self_cell::{MutBorrow, self_cell};
 
 use super::{
+    finding::Miss,
     link_quality::LinkQuality,
     registers::core::{CPUID, DEMCR, DHCSR, DHCSR_DBGKEY},
 };
@@ -252,6 +253,18 @@ impl Drop for Link {
         // Over a link that was lost the next try to reach the board is soon enough.
         if self.holds_core && self.port.is_some() && !self.is_lost {
             let _ = self.resume_core();
+        }
+    }
+}
+
+impl From<&LinkError> for Miss {
+    fn from(error: &LinkError) -> Self {
+        match error {
+            LinkError::Refused { .. } => Self::Refused,
+            // An access has an address only behind the debug port.
+            LinkError::Wire { address: Some(_), .. } => Self::Unanswered,
+            LinkError::Wire { address: None, .. } | LinkError::Probe { .. } => Self::Silent,
+            LinkError::Nonsense { .. } | LinkError::BlankUid { .. } | LinkError::Unstable { .. } => Self::Nonsense,
         }
     }
 }

@@ -6,8 +6,6 @@ use super::finding::{Finding, Miss, is_good};
 
 /// Number of recent accesses to evaluate.
 pub(super) const WINDOW: usize = 50;
-/// Share of them that must have succeeded before a chip is erased, in percent.
-pub(super) const ENOUGH_PERCENT: usize = 95;
 
 /// Results of the last accesses, over all connections of a run.
 #[derive(Debug, Default)]
