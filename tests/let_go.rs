@@ -50,7 +50,8 @@ fn each(setup: &Setup, nth: usize, turn: usize) -> (Result<(), Error>, BoardStat
     match turn {
         0 => interrupted(setup, nth, |job| ops::backup(job, &path).map(drop)),
         1 => interrupted(setup, nth, |job| ops::info(job).map(drop)),
-        2 => interrupted(setup, nth, |job| ops::verify(job, &request.wanted, &request.backups).map(drop)),
+        2 => interrupted(setup, nth, |job| ops::doctor(job).map(drop)),
+        3 => interrupted(setup, nth, |job| ops::verify(job, &request.wanted, &request.backups).map(drop)),
         _ => interrupted(setup, nth, |job| ops::flash(job, &request).map(drop)),
     }
 }
@@ -58,7 +59,7 @@ fn each(setup: &Setup, nth: usize, turn: usize) -> (Result<(), Error>, BoardStat
 #[test]
 fn ctrl_c_while_a_board_is_read_lets_its_core_go() {
     for scenario in [Scenario::Open, Scenario::Locked] {
-        for turn in 0..4 {
+        for turn in 0..5 {
             let mut ended = 0;
             for nth in 1..40 {
                 let (board, setup) = Setup::scenario(scenario);

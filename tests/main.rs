@@ -13,6 +13,7 @@ mod clocks;
 mod consent;
 mod contact;
 mod corpus;
+mod doctor;
 mod dumps;
 mod durability;
 mod faults;

@@ -3,7 +3,7 @@
 use crate::bench::Bench;
 
 /// Screens of every kind; `app.bin`, `hole.bin` and `block.bin` are in the folder.
-const SCREENS: [&str; 40] = [
+const SCREENS: [&str; 43] = [
     "--help",
     "flash --help",
     "data new --help",
@@ -33,6 +33,9 @@ const SCREENS: [&str; 40] = [
     "image check app.bin --scooter es2 --chip gd32e103",
     "--simulate probes",
     "--simulate=locked info",
+    "doctor --help",
+    "--simulate=new doctor",
+    "--simulate=absent doctor",
     "--simulate=gd32e103 info",
     "--simulate=absent info",
     "--simulate=locked flash pro",

@@ -353,6 +353,22 @@ fn attach(mut probe: Probe, entry: ProbeEntry, method: Method, quality: SharedQu
     Ok(Contact { link, probe: entry, method, speed_khz, cpuid, dpidr })
 }
 
+/// DPIDR and CPUID of what answers at this clock, as far as they make sense. Halts nothing.
+pub(super) fn identity(probes: &Probes, choice: &Choice, speed: u32) -> (Option<u32>, Option<u32>) {
+    let attached = || {
+        let mut probe = probes.open(choice).ok()?;
+        probe.select_protocol(WireProtocol::Swd).ok()?;
+        probe.set_speed(speed).ok()?;
+        probe.attach_to_unspecified().ok()?;
+        let interface = probe.try_into_arm_debug_interface(DefaultArmSequence::create()).ok()?;
+        Link::new(interface, speed, probes.quality()).ok()
+    };
+    let Some(mut link) = attached() else { return (None, None) };
+    let dpidr = link.dpidr().ok().filter(|dpidr| is_dpidr(*dpidr));
+    let cpuid = link.read(CPUID).ok().filter(|cpuid| is_cpuid(*cpuid));
+    (dpidr, cpuid)
+}
+
 /// Makes the core stop at its first instruction when NRST is let go.
 fn hold(link: &mut Link) -> Result<(), LinkError> {
     link.hold_core();
@@ -364,16 +380,24 @@ fn hold(link: &mut Link) -> Result<(), LinkError> {
 
 fn prove(link: &mut Link) -> Result<(u32, u32), LinkError> {
     let dpidr = link.dpidr()?;
-    // Bit 0 is always one; bits 1 to 11 are the designer, ARM (ADIv5 B2.2.5).
-    if dpidr & 0xFFF != 0x477 {
+    if !is_dpidr(dpidr) {
         return Err(LinkError::Nonsense { what: "DPIDR", value: dpidr });
     }
     let cpuid = link.read(CPUID)?;
-    // Bits 24 to 31 are the implementer, ARM (DDI 0403E B3.2.3).
-    if cpuid >> 24 != 0x41 {
+    if !is_cpuid(cpuid) {
         return Err(LinkError::Nonsense { what: "CPUID", value: cpuid });
     }
     Ok((dpidr, cpuid))
+}
+
+/// Bit 0 is always one; bits 1 to 11 are the designer, ARM (ADIv5 B2.2.5).
+fn is_dpidr(word: u32) -> bool {
+    word & 0xFFF == 0x477
+}
+
+/// Bits 24 to 31 are the implementer, ARM (DDI 0403E B3.2.3).
+fn is_cpuid(word: u32) -> bool {
+    word >> 24 == 0x41
 }
 
 #[cfg(test)]

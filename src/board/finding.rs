@@ -49,15 +49,18 @@ impl Finding {
         Self::Asleep,
     ];
 
+    /// What is wrong with the supply by the measured voltage alone, which proves nothing against a board that answers.
+    pub fn of_supply(voltage_mv: u32) -> Option<Self> {
+        let too_high = (voltage_mv > TOO_HIGH_MV.into()).then_some(Self::SupplyTooHigh);
+        if voltage_mv < NO_SUPPLY_MV.into() { Some(Self::NoSupply) } else { too_high }
+    }
+
     /// The judgement.
     ///
     /// `good` of the last `of` accesses and tries succeeded; `misses` are the last failed tries since the last one that
     /// succeeded, the newest last; `voltage_mv` is what the probe measures. `None` before there was anything to judge by.
     pub fn of(good: usize, of: usize, voltage_mv: Option<u32>, misses: &[Miss]) -> Option<Self> {
-        let supply = voltage_mv.and_then(|voltage| {
-            let too_high = (voltage > TOO_HIGH_MV.into()).then_some(Self::SupplyTooHigh);
-            if voltage < NO_SUPPLY_MV.into() { Some(Self::NoSupply) } else { too_high }
-        });
+        let supply = voltage_mv.and_then(Self::of_supply);
         let Some(last) = misses.last() else {
             return (of > 0).then(|| if is_good(good, of) { Self::Good } else { Self::Broken });
         };

@@ -10,6 +10,7 @@ mod connect;
 mod cortex_m;
 mod diagnosis;
 mod error;
+mod examination;
 mod finding;
 mod firmware_save;
 mod ledger;
@@ -37,6 +38,7 @@ pub use self::{
     compare::{Comparison, Part},
     connect::{ConnectOptions, Method},
     error::Error,
+    examination::{Answers, Examined},
     finding::{Finding, NO_SUPPLY_MV},
     ledger::{BoardState, Ledger},
     link::LinkError,

@@ -251,26 +251,31 @@ impl Probes {
         items.into_iter().zip(devices).enumerate().map(choice).collect()
     }
 
-    /// The probe that the selector names; without one, the only probe there is.
+    /// The probe that the selector names; without one, the only probe there is. It must not be one that is known to be unusable.
     pub(super) fn choose(&self, selector: Option<&Selector>) -> Result<Choice, Error> {
+        let choice = self.pick(selector)?;
+        match &choice.entry.problem {
+            // Who has it open may still let us use it; opening will tell.
+            None | Some(Problem::Busy { .. }) => Ok(choice),
+            Some(problem) => Err(Error::ProbeAccess(problem.clone())),
+        }
+    }
+
+    /// The probe that the selector names, usable or not; without a selector, the only probe there is.
+    pub(super) fn pick(&self, selector: Option<&Selector>) -> Result<Choice, Error> {
         let choices = self.choices();
         let wanted = || selector.map(ToString::to_string).unwrap_or_default();
         let found = || choices.iter().map(|choice| choice.entry.clone()).collect();
         let mut matching = choices.iter().filter(|choice| selector.is_none_or(|wanted| wanted.matches(&choice.entry)));
-        let choice = match (matching.next(), matching.next()) {
-            (Some(choice), None) => choice,
-            (None, _) if choices.is_empty() => return Err(Error::NoProbe),
-            (None, _) => return Err(Error::ProbeNotFound { wanted: wanted(), found: found() }),
+        match (matching.next(), matching.next()) {
+            (Some(choice), None) => Ok(choice.clone()),
+            (None, _) if choices.is_empty() => Err(Error::NoProbe),
+            (None, _) => Err(Error::ProbeNotFound { wanted: wanted(), found: found() }),
             (Some(_), Some(_)) if selector.is_some() => {
                 let found = found().into_iter().filter(|entry| selector.is_some_and(|wanted| wanted.matches(entry)));
-                return Err(Error::ProbeAmbiguous { wanted: wanted(), found: found.collect() });
+                Err(Error::ProbeAmbiguous { wanted: wanted(), found: found.collect() })
             }
-            (Some(_), Some(_)) => return Err(Error::SeveralProbes { found: found() }),
-        };
-        match &choice.entry.problem {
-            // Who has it open may still let us use it; opening will tell.
-            None | Some(Problem::Busy { .. }) => Ok(choice.clone()),
-            Some(problem) => Err(Error::ProbeAccess(problem.clone())),
+            (Some(_), Some(_)) => Err(Error::SeveralProbes { found: found() }),
         }
     }
 
@@ -305,7 +310,7 @@ impl Probes {
     }
 }
 
-fn millivolts(volts: f32) -> Option<u32> {
+pub(super) fn millivolts(volts: f32) -> Option<u32> {
     u16::try_from((volts * 1000.0).round() as i32).ok().map(u32::from)
 }
 
@@ -326,6 +331,13 @@ pub(super) struct Choice {
     pub(super) entry: ProbeEntry,
     info: DebugProbeInfo,
     device: Option<nusb::DeviceInfo>,
+}
+
+impl Choice {
+    /// The version of the probe's firmware, if it is one whose driver tells.
+    pub(super) fn firmware(&self) -> Option<String> {
+        self.device.as_ref().filter(|device| opens_by_place(&self.info, Some(device))).and_then(stlink::version)
+    }
 }
 
 /// The probe families that this tool supports, over probe-rs's drivers. probe-rs's own list would also ask for serial

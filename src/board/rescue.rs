@@ -52,6 +52,16 @@ impl Board<'_> {
         Ok(Rescue { block: None, strangers: strangers(&memory) })
     }
 
+    /// The block that running firmware works with, whichever chip's UID is in it. Beside it, lower in SRAM, is the firmware's template.
+    pub fn live_block(&mut self, map: &FlashMap) -> Result<Option<DataBlock>, Error> {
+        let start = map.sram.start;
+        let memory = self.read(start..map.variables_end)?;
+        let other = || if blocks(&memory).count() > 1 { blocks(&memory).last() } else { None };
+        let Some((offset, block)) = search(&memory, self.uid).pop().or_else(other) else { return Ok(None) };
+        self.confirm(start + offset as u32, &block)?;
+        Ok(Some(block))
+    }
+
     /// Reads the block once more: one wrong bit would end up in the scooter's serial number for good.
     fn confirm(&mut self, address: u32, block: &DataBlock) -> Result<(), Error> {
         // It can begin at any even address.

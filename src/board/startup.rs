@@ -10,7 +10,7 @@ use super::{
     progress::hexadecimal,
     registers::{
         core::{
-            DEMCR, DEMCR_TRCENA, DHCSR, DHCSR_S_LOCKUP, DHCSR_S_RESET_ST, DHCSR_S_SLEEP, DWT_PCSR, ICSR,
+            DEMCR, DEMCR_TRCENA, DHCSR, DHCSR_DBGKEY, DHCSR_S_LOCKUP, DHCSR_S_RESET_ST, DHCSR_S_SLEEP, DWT_PCSR, ICSR,
             ICSR_VECTACTIVE,
         },
         fpec::{ACR, OBR, OBR_WDG_SW},
@@ -174,6 +174,27 @@ impl Board<'_> {
         self.link.write(DEMCR, 0)?;
         self.link.flush()?;
         Ok(seen)
+    }
+
+    /// Lets the core go on and watches what runs, as after a start, but without a reset. The core goes on running afterwards.
+    pub fn observe(&mut self, map: &FlashMap) -> Result<Startup, Error> {
+        let obr = self.link.read(ACR + 4 * OBR as u32)?;
+        let handlers = fault_handlers(&mut self.link, map)?;
+        self.link.write(DEMCR, DEMCR_TRCENA)?;
+        // Reading clears S_RESET_ST: a reset before this moment is not one that was watched.
+        self.link.read(DHCSR)?;
+        self.link.write(DHCSR, DHCSR_DBGKEY)?;
+        self.link.flush()?;
+        let seen = self.watch(map, handlers, obr & OBR_WDG_SW == 0)?;
+        self.link.write(DEMCR, 0)?;
+        self.link.flush()?;
+        Ok(seen)
+    }
+
+    /// Where the halted core was stopped, and the number of the exception that it was in; 0 if it was in none.
+    pub fn stopped_at(&mut self) -> Result<(u32, u32), Error> {
+        let pc = cortex_m::program_counter(&mut self.link, &self.timer)?;
+        Ok((pc, self.link.read(ICSR)? & ICSR_VECTACTIVE))
     }
 
     fn watch(&mut self, map: &FlashMap, handlers: Vec<(u32, u32)>, is_watchdog_on: bool) -> Result<Startup, Error> {

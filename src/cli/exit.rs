@@ -12,12 +12,24 @@ pub(crate) use super::exit_codes::Exit;
 pub(crate) struct Refusal {
     exit: Exit,
     message: String,
+    /// The next command to type, if the exit code does not tell.
+    next: Option<String>,
 }
 
 impl Refusal {
     fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into() }
+        refusal(exit, message, None)
     }
+}
+
+/// A refusal that knows the next command to type.
+pub(crate) fn refusal(exit: Exit, message: impl Into<String>, next: Option<String>) -> Refusal {
+    Refusal { exit, message: message.into(), next }
+}
+
+/// The next command to type, if the refusal itself knows it.
+pub(crate) fn next_of(error: &anyhow::Error) -> Option<String> {
+    error.downcast_ref::<Refusal>()?.next.clone()
 }
 
 /// Refuses with an exit code; the message is one fact in lower case, without a full stop.

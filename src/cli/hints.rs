@@ -28,6 +28,9 @@ pub(crate) fn next(exit: Exit, error: Option<&anyhow::Error>, typed: &CommandLin
 
 /// The next command if the error itself is more precise than its exit code.
 fn for_error(error: &anyhow::Error, typed: &CommandLine) -> Option<String> {
+    if let Some(next) = exit::next_of(error) {
+        return Some(next);
+    }
     if let Some(error) = exit::of_board(error) {
         return match error {
             board::Error::ProbeAccess(problem) => probe_fixes::command(problem, System::HERE),

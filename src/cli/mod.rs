@@ -27,7 +27,8 @@ pub(crate) use self::{
 use self::{
     args::{firmware, globals::Globals, goal},
     verbs::{
-        backup, backups, data, explain, flash, generate, guide, image, info, probes, protect, restore, scooters, verify,
+        backup, backups, data, doctor, explain, flash, generate, guide, image, info, probes, protect, restore,
+        scooters, verify,
     },
 };
 
@@ -95,6 +96,11 @@ pub(crate) enum Command {
     Firmware(verbs::firmware::FirmwareCommand),
     /// List the attached probes, and how to fix those that cannot be used
     Probes,
+    /// Check everything from the probe to the running firmware; changes nothing
+    ///
+    /// Each check passes, warns, fails with what to do about it, or could not be tried. The exit code is 0 if none failed, else the
+    /// one that the first failed check means. The board goes on as it was.
+    Doctor(doctor::DoctorArgs),
     /// Explain an exit code, or an error code that the scooter shows
     Explain(explain::ExplainArgs),
     /// Print completions for a shell
@@ -116,7 +122,8 @@ impl Command {
             | Self::Unlock(_)
             | Self::Lock(_)
             | Self::Reset
-            | Self::Probes => true,
+            | Self::Probes
+            | Self::Doctor(_) => true,
             Self::Backups(_)
             | Self::Data(_)
             | Self::Image(_)
@@ -155,6 +162,7 @@ impl Command {
             Self::Scooters(args) => scooters::run(context, args),
             Self::Firmware(command) => verbs::firmware::run(context, command),
             Self::Probes => probes::run(context),
+            Self::Doctor(args) => doctor::run(context, args),
             Self::Explain(args) => explain::run(args),
             Self::Completions(args) => generate::completions(args),
             Self::Man => generate::man(),

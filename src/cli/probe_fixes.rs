@@ -24,30 +24,49 @@ impl System {
     };
 }
 
-/// The first makes udev read its rules again, the second applies them to the devices that are already attached.
-const RELOAD: [&str; 2] = ["sudo udevadm control --reload", "sudo udevadm trigger"];
-
-fn rule_file(vid: &str, pid: &str) -> String {
-    format!("/etc/udev/rules.d/70-m365-drv-{vid}-{pid}.rules")
+/// The udev rule that lets the user open a probe on Linux.
+pub(crate) struct UdevRule {
+    vid: String,
+    pid: String,
 }
 
-/// Both nodes of a probe, USB and hidraw, carry the ids in a parent's attributes. `uaccess` is for the user at the
-/// computer, the group for a user over ssh; a number below 73 is needed for it to take effect (systemd, 73-seat-late.rules).
-fn rule(vid: &str, pid: &str) -> String {
-    format!(
-        "ATTRS{{idVendor}}==\"{vid}\", ATTRS{{idProduct}}==\"{pid}\", MODE=\"0660\", GROUP=\"plugdev\", \
-         TAG+=\"uaccess\""
-    )
+impl UdevRule {
+    /// What root types to load it. The first makes udev read its rules again, the second applies them to the devices that are
+    /// already attached.
+    pub(crate) const RELOAD: [&str; 2] = ["udevadm control --reload", "udevadm trigger"];
+
+    /// For the probes with these ids, four hexadecimal digits each.
+    pub(crate) fn new(vid: &str, pid: &str) -> Self {
+        Self { vid: vid.into(), pid: pid.into() }
+    }
+
+    /// The file that it belongs into.
+    pub(crate) fn file(&self) -> String {
+        let Self { vid, pid } = self;
+        format!("/etc/udev/rules.d/70-m365-drv-{vid}-{pid}.rules")
+    }
+
+    /// Both nodes of a probe, USB and hidraw, carry the ids in a parent's attributes. `uaccess` is for the user at the
+    /// computer, the group for a user over ssh; a number below 73 is needed for it to take effect (systemd, 73-seat-late.rules).
+    pub(crate) fn line(&self) -> String {
+        let Self { vid, pid } = self;
+        format!(
+            "ATTRS{{idVendor}}==\"{vid}\", ATTRS{{idProduct}}==\"{pid}\", MODE=\"0660\", GROUP=\"plugdev\", \
+             TAG+=\"uaccess\""
+        )
+    }
+
+    /// One command that writes and loads it.
+    pub(crate) fn command(&self) -> String {
+        let [reload, trigger] = Self::RELOAD;
+        format!("echo '{}' | sudo tee {} && sudo {reload} && sudo {trigger}", self.line(), self.file())
+    }
 }
 
 /// The one command that solves a problem, if there is one.
 pub(crate) fn command(problem: &Problem, system: System) -> Option<String> {
     match (problem, system) {
-        (Problem::Permission { vid, pid }, System::Linux) => {
-            let [reload, trigger] = RELOAD;
-            let (rule, file) = (rule(vid, pid), rule_file(vid, pid));
-            Some(format!("echo '{rule}' | sudo tee {file} && {reload} && {trigger}"))
-        }
+        (Problem::Permission { vid, pid }, System::Linux) => Some(UdevRule::new(vid, pid).command()),
         _ => None,
     }
 }
@@ -57,14 +76,9 @@ pub(crate) fn lines(problem: &Problem, system: System) -> Vec<String> {
     let line = |text: &str| vec![text.to_owned()];
     match (problem, system) {
         (Problem::Permission { vid, pid }, System::Linux) => {
-            let [reload, trigger] = RELOAD;
-            vec![
-                format!("Put this line into {}:", rule_file(vid, pid)),
-                rule(vid, pid),
-                "Then load it:".into(),
-                reload.into(),
-                trigger.into(),
-            ]
+            let rule = UdevRule::new(vid, pid);
+            let put = [format!("Put this line into {}:", rule.file()), rule.line(), "Then load it:".into()];
+            put.into_iter().chain(UdevRule::RELOAD.map(|command| format!("sudo {command}"))).collect()
         }
         (Problem::Permission { .. }, System::MacOs) => line(
             "macOS needs no rule or driver: another program is using the probe. Close it, or plug the probe in again.",

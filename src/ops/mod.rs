@@ -5,8 +5,10 @@ mod backup_file;
 mod backup_store;
 mod bad_page;
 mod change;
+mod checkup;
 mod contents;
 mod data_change;
+mod doctor;
 mod error;
 mod events;
 mod evidence;
@@ -40,7 +42,9 @@ pub use self::{
     backup_file::{Backup, BackupError},
     backup_store::{BackupStore, Destination},
     bad_page::{BadPage, Purpose},
+    checkup::{Check, CheckName, Checkup, Detail, Missing, State},
     data_change::DataChange,
+    doctor::doctor,
     error::{Error, Exit, Lack},
     evidence::OTHER_SCOOTER,
     findings::Findings,

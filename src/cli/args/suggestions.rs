@@ -82,8 +82,9 @@ const MEANINGS: [(&str, &str, &[&str]); 6] = [
 ];
 
 /// Words that people type for a command, with what does it.
-const COMMAND_MEANINGS: [(&str, &[&str]); 8] = [
+const COMMAND_MEANINGS: [(&str, &[&str]); 9] = [
     ("'--version'", &["version", "ver"]),
+    ("'doctor'", &["diagnose", "diagnostics", "troubleshoot", "fix"]),
     ("'info'", &["identify", "detect", "status"]),
     ("'backup'", &["dump", "read", "save"]),
     ("'probes'", &["devices", "programmers", "ports"]),
@@ -370,6 +371,7 @@ mod tests {
             ("version", "tip: use '--version'"),
             ("dump a.bin", "tip: use 'backup'"),
             ("decrypt a.bin", "tip: use 'image check', 'image decrypt' and 'image encrypt'"),
+            ("diagnose", "tip: use 'doctor'"),
             ("probe", "tip: a similar subcommand exists: 'probes'"),
             ("info --sim", "tip: a similar argument exists: '--simulate'"),
         ] {

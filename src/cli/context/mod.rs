@@ -14,7 +14,7 @@ use indicatif::{MultiProgress, ProgressDrawTarget};
 use m365_drv::{
     block::Uid,
     board::{
-        ConnectOptions, Method, Probes, Wait,
+        ConnectOptions, Method, Probes, Selector, Wait,
         progress::{Event, Progress, Warning},
     },
     clock::{Clock, SystemClock},
@@ -26,6 +26,7 @@ use m365_drv::{
 use crate::cli::{
     Cli,
     args::{
+        command_line::CommandLine,
         globals::ConnectArg,
         values::{parse_khz, parse_probe},
     },
@@ -60,6 +61,7 @@ pub(crate) struct Context {
     simulates: bool,
     audience: Audience,
     wants_phases: bool,
+    typed: Arc<CommandLine>,
 }
 
 impl Context {
@@ -90,7 +92,18 @@ impl Context {
         }
         let (audience, wants_phases) = (Audience::of(globals), globals.verbose > 0);
         let (known, simulates) = (Known::default(), globals.simulate.is_some());
-        Ok(Self { probes, options, teller, known, rehearsal, simulates, audience, wants_phases })
+        let typed = output.typed();
+        Ok(Self { probes, options, teller, known, rehearsal, simulates, audience, wants_phases, typed })
+    }
+
+    /// The probe that was asked for.
+    pub(crate) fn selector(&self) -> Option<&Selector> {
+        self.options.selector.as_ref()
+    }
+
+    /// The command line.
+    pub(crate) fn typed(&self) -> &CommandLine {
+        &self.typed
     }
 
     /// What a procedure needs.

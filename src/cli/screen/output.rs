@@ -146,6 +146,11 @@ impl Output {
         let _ = self.ledger.set(ledger.clone());
     }
 
+    /// The command line.
+    pub(crate) fn typed(&self) -> Arc<CommandLine> {
+        self.typed.clone()
+    }
+
     /// What the board is now.
     fn board(&self) -> BoardState {
         self.ledger.get().map_or(BoardState::Untouched, Ledger::board)

@@ -16,8 +16,13 @@ pub(crate) fn named_by(error: &anyhow::Error) -> Vec<String> {
 }
 
 fn in_a_line(probe: &ProbeEntry) -> String {
+    format!("#{} {}", probe.index, in_words(probe))
+}
+
+/// A probe without its number in the list.
+pub(crate) fn in_words(probe: &ProbeEntry) -> String {
     let serial = probe.serial.as_deref().map_or_else(String::new, |serial| format!(", serial {serial}"));
-    format!("#{} {}, {}{serial}", probe.index, probe.kind, place(probe))
+    format!("{}, {}{serial}", probe.kind, place(probe))
 }
 
 /// The ids of a probe, and where it is attached.

@@ -3,6 +3,7 @@
 pub(crate) mod backup;
 pub(crate) mod backups;
 pub(crate) mod data;
+pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod firmware;
 pub(crate) mod flash;

@@ -1,0 +1,111 @@
+//! What to do about a check that did not pass. Advice that stands elsewhere is taken from there.
+
+use m365_drv::{
+    board::{Finding, Problem, Startup},
+    guide::{coach, scooter_errors},
+    ops::{Check, CheckName, Checkup, Detail, Error, State},
+};
+
+use crate::cli::{
+    args::command_line::CommandLine,
+    exit::Exit,
+    exit_codes::{ExitRow, TO_BOARD},
+    probe_fixes::{self, System},
+};
+
+/// What to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Fix {
+    /// In words.
+    pub(super) words: String,
+    /// The command to type, if one helps.
+    pub(super) next: Option<String>,
+}
+
+impl Fix {
+    fn words(words: impl Into<String>) -> Self {
+        Self { words: words.into(), next: None }
+    }
+
+    /// Words that end in the command.
+    fn command(words: &str, command: String) -> Self {
+        Self { words: format!("{words}: `{command}`"), next: Some(command) }
+    }
+}
+
+/// The fix of a check; `None` if it passed, was not tried, or nothing is known to help.
+pub(super) fn of(check: &Check, known: &Checkup, error: Option<&Error>, typed: &CommandLine) -> Option<Fix> {
+    if !matches!(check.state, State::Warn | State::Fail) {
+        return None;
+    }
+    let scooter = known.scooter.map_or("SCOOTER", |scooter| &*scooter.name);
+    let flash = |more: &[&str]| typed.other(&[&["flash", scooter], more].concat(), &TO_BOARD);
+    let unlock = || typed.other(&["unlock"], &TO_BOARD);
+    Some(match (check.name, &check.detail) {
+        (_, Detail::Problem(problem)) => return problem_fix(problem),
+        (CheckName::Voltage, Detail::Volts { finding, .. }) => Fix::words(coach::advice((*finding)?)),
+        (CheckName::DebugPort, Detail::Silence(_)) => Fix::words(coach::advice(known.wires.unwrap_or(Finding::Silent))),
+        (CheckName::Chip, Detail::Chip(_)) => {
+            Fix::command("Flash only firmware that is made for this chip", format!("m365-drv firmware list {scooter}"))
+        }
+        (CheckName::Chip, _) => Fix::command("The probe belongs on the motor controller", explain(Exit::WrongBoard)),
+        (CheckName::Contact | CheckName::Core | CheckName::FlashSize | CheckName::Uid, _) => {
+            let wires = known.wires.filter(|wires| *wires != Finding::Good);
+            Fix::words(coach::advice(wires.unwrap_or(Finding::Broken)))
+        }
+        (CheckName::Protection, Detail::Protection { .. }) => {
+            Fix::command("Save what can still be read", typed.other(&["backup", "FILE"], &TO_BOARD))
+        }
+        (CheckName::Protection, _) => Fix::command("Nothing is written to such a chip", explain(Exit::WrongBoard)),
+        (CheckName::WriteProtection | CheckName::OptionBytes, _) => Fix::command("Repair the option bytes", unlock()),
+        (CheckName::Watchdog, _) => {
+            Fix::command("If the firmware keeps resetting, set the bit again", flash(&["--software-watchdog"]))
+        }
+        (CheckName::Bootloader | CheckName::Drv, _) => {
+            let get = format!("m365-drv firmware get {scooter}");
+            Fix {
+                words: format!("Type `{get}`, then `{}`", flash(&[])),
+                next: Some(format!("{get}, then {}", flash(&[]))),
+            }
+        }
+        (CheckName::DataBlock, _) => {
+            Fix::command("Give what the scooter's sticker says", flash(&["--serial", "SERIAL", "--km", "KM"]))
+        }
+        (CheckName::Serial, Detail::FactorySerial(_)) => remedy(35, flash(&["--serial", "SERIAL"]))?,
+        (CheckName::Serial, _) => Fix::command("Give the one on the scooter's sticker", flash(&["--serial", "SERIAL"])),
+        (CheckName::BlockUid, _) => remedy(27, flash(&[]))?,
+        (CheckName::ScooterError, Detail::ScooterError { code, .. }) => {
+            remedy(u8::try_from(*code).ok()?, format!("m365-drv explain {code}"))?
+        }
+        (CheckName::Application, Detail::Startup(Startup::Resetting { .. })) => {
+            Fix::command("Let only software start the watchdog", flash(&["--software-watchdog"]))
+        }
+        (CheckName::Application, _) => Fix::command("Power-cycle the board; if that does not help", flash(&[])),
+        (CheckName::Folders, _) => Fix::words("Make the folder writable, or save backups elsewhere: `--backup FILE`."),
+        (CheckName::Images, _) => Fix::command("Fetch them", format!("m365-drv firmware get {scooter}")),
+        _ => {
+            let advice = error.map(|error| ExitRow::of(error.exit()).advice)?;
+            Fix::words(advice)
+        }
+    })
+}
+
+fn explain(exit: Exit) -> String {
+    format!("m365-drv explain {}", ExitRow::of(exit).name)
+}
+
+/// What makes the probe usable. The udev rule can be installed by this program.
+fn problem_fix(problem: &Problem) -> Option<Fix> {
+    if probe_fixes::command(problem, System::HERE).is_some() {
+        return Some(Fix::command("Install a udev rule", "m365-drv doctor --fix".into()));
+    }
+    let lines = probe_fixes::lines(problem, System::HERE);
+    (!lines.is_empty()).then(|| Fix::words(lines.join(" ")))
+}
+
+/// What the table of the scooter's error codes says.
+fn remedy(code: u8, next: String) -> Option<Fix> {
+    let row = scooter_errors::find(code)?;
+    let words = row.remedy.map_or_else(|| format!("See `m365-drv explain {code}`."), str::to_owned);
+    Some(Fix { words, next: Some(next) })
+}
