@@ -168,6 +168,28 @@ images            warning: bootloader or firmware for a Xiaomi M365 Pro is missi
 }
 
 #[test]
+fn checks_that_lack_the_same_stand_in_one_row() {
+    let expected = "...
+debug port      FAIL: no answer in 8 tries
+...
+not tried       core, contact, chip, flash size, uid, protection, write protection, option bytes, watchdog, bootloader, drv, data \
+                    block, serial, for chip, startup, scooter error: needs contact with a supported board
+...
+";
+    Bench::new().m365("--simulate=absent doctor").stdout(expected).stderr("...\nexit 6: [..]\n").exit(6).check();
+}
+
+#[test]
+fn option_bytes_that_the_firmware_has_left_erased_are_not_called_damaged() {
+    let (board, setup) = Setup::scenario(Scenario::Locked);
+    let mut options = [0xFF; 16];
+    (options[0], options[1]) = (0x00, 0xFF);
+    board.set_option_bytes(options);
+    let checkup = setup.run(doctor).expect("a checkup");
+    assert_eq!(state_of(&checkup, CheckName::OptionBytes).0, State::Pass);
+}
+
+#[test]
 fn a_folder_that_cannot_be_written_is_named() {
     let bench = Bench::new();
     // A file stands where the folder should be, which stops root too.

@@ -211,7 +211,8 @@ fn protections(board: &Board<'_>, status: &Status, checkup: &mut Checkup) {
     let is_right = options.complements_right();
     checkup.add(
         Name::OptionBytes,
-        if is_right { State::Pass } else { State::Warn },
+        // The vendor's firmware erases all of them to protect the chip, and writes RDP only.
+        if is_right || options.protects() { State::Pass } else { State::Warn },
         Detail::OptionBytes { bytes: options, is_right },
     );
     let starts = starts_at_reset(options.user());

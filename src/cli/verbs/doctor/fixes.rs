@@ -1,7 +1,7 @@
 //! What to do about a check that did not pass. Advice that stands elsewhere is taken from there.
 
 use m365_drv::{
-    board::{Finding, Problem, Startup},
+    board::{Finding, Problem, Protection, Startup},
     guide::{coach, scooter_errors},
     ops::{Check, CheckName, Checkup, Detail, Error, State},
 };
@@ -57,6 +57,9 @@ pub(super) fn of(check: &Check, known: &Checkup, error: Option<&Error>, typed: &
             Fix::command("Save what can still be read", typed.other(&["backup", "FILE"], &TO_BOARD))
         }
         (CheckName::Protection, _) => Fix::command("Nothing is written to such a chip", explain(Exit::WrongBoard)),
+        (CheckName::WriteProtection | CheckName::OptionBytes, _) if known.protection == Some(Protection::Read) => {
+            Fix::command("Unlocking repairs them, and erases the chip", explain(Exit::Consent))
+        }
         (CheckName::WriteProtection | CheckName::OptionBytes, _) => Fix::command("Repair the option bytes", unlock()),
         (CheckName::Watchdog, _) => {
             Fix::command("If the firmware keeps resetting, set the bit again", flash(&["--software-watchdog"]))

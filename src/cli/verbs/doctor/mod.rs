@@ -159,18 +159,28 @@ impl fmt::Display for CheckLine {
 
 impl Report for DoctorReport {
     fn text(&self, page: &mut Page) {
-        for line in &self.checks {
+        let mut rest = self.checks.as_slice();
+        while let Some(line) = rest.first() {
             let tone = match line.state {
                 State::Pass => Tone::Good,
                 State::Warn => Tone::Remark,
                 State::Fail => Tone::Bad,
-                State::NotTried => Tone::Plain,
+                State::NotTried => {
+                    // Those that lack the same stand in one row.
+                    let alike =
+                        rest.iter().take_while(|other| (other.state, &other.found) == (line.state, &line.found));
+                    let titles: Vec<_> = alike.map(|other| words::title(other.name)).collect();
+                    rest = &rest[titles.len()..];
+                    page.row(words::state(State::NotTried), format!("{}: {}", titles.join(", "), line.found));
+                    continue;
+                }
             };
             page.toned(words::title(line.name), line, tone);
             if let Some(fix) = &line.fix {
                 // A command in a narrow column has to be broken.
                 page.row("  fix", fix.replace('`', ""));
             }
+            rest = &rest[1..];
         }
         page.blank();
         let Self { checks, passed, warned, failed, not_tried, .. } = self;

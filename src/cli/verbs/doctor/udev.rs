@@ -63,10 +63,14 @@ fn examine(context: &Context) -> Result<Examined, ops::Error> {
     context.probes.examine(context.selector()).map_err(ops::Error::from)
 }
 
-/// Writes the rule and makes udev use it.
+/// Writes the rule and makes udev use it. A rule that could not be loaded is taken away again, so that the next run tries anew.
 fn install(rule: &UdevRule, file: &Path, run: &mut dyn FnMut(&str) -> io::Result<()>) -> io::Result<()> {
     fs::write(file, rule.line() + "\n")?;
-    UdevRule::RELOAD.into_iter().try_for_each(run)
+    let loaded = UdevRule::RELOAD.into_iter().try_for_each(run);
+    if loaded.is_err() {
+        let _ = fs::remove_file(file);
+    }
+    loaded
 }
 
 /// Runs a command without arguments that need quotes.
@@ -100,10 +104,13 @@ mod tests {
         install(&rule, &file, &mut run).unwrap();
         assert_eq!(commands, ["udevadm control --reload", "udevadm trigger"]);
         assert_eq!(fs::read_to_string(&file).unwrap(), rule.line() + "\n");
+        assert!(install(&rule, &file, &mut |_| Err(io::Error::other("no udevadm"))).is_err());
+        assert!(!file.exists());
         let missing = folder.path().join("none").join("a.rules");
         assert!(install(&rule, &missing, &mut |_| panic!("nothing was written")).is_err());
     }
 
+    #[cfg(unix)]
     #[test]
     fn a_command_that_fails_is_named() {
         assert!(run("false").is_err_and(|error| error.to_string().starts_with("false: ")));

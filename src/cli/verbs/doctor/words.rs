@@ -91,6 +91,9 @@ pub(super) fn found(detail: &Detail, error: Option<&Error>) -> String {
         Detail::OptionBytes { bytes, is_right: true } => {
             format!("RDP {:#04x}, USER {:#04x}", bytes.rdp(), bytes.user())
         }
+        Detail::OptionBytes { bytes, .. } if bytes.protects() => {
+            format!("RDP {:#04x}, the others erased or damaged, as the firmware leaves them", bytes.rdp())
+        }
         Detail::OptionBytes { bytes, is_right: false } => format!("damaged: {}", hex::encode(bytes.0)),
         Detail::Watchdog { starts: false, .. } => "started by software only".into(),
         Detail::Watchdog { user, starts: true } => {
