@@ -10,7 +10,6 @@ pub struct OptionBytes(pub [u8; 16]);
 const RDP: usize = 0;
 const USER: usize = 1;
 const DATA: [usize; 2] = [2, 3];
-const WRP: [usize; 4] = [4, 5, 6, 7];
 
 impl OptionBytes {
     /// The RDP value that leaves flash readable (PM0075 table 9). Any other value enables read-out protection.
@@ -110,11 +109,6 @@ impl OptionBytes {
     /// The two data bytes, which the application may use freely.
     pub fn data(&self) -> [u8; 2] {
         DATA.map(|index| self.0[2 * index])
-    }
-
-    /// Write protection: one zero bit for each protected group of four pages.
-    pub fn write_protection(&self) -> u32 {
-        u32::from_le_bytes(WRP.map(|index| self.0[2 * index]))
     }
 }
 

@@ -291,22 +291,21 @@ impl Watched {
         {
             return Ok(Some(Startup::Fault { exception }));
         }
-        match locate(pc, map) {
-            seen @ Startup::Running { .. } => {
-                self.since.get_or_insert(timer.now());
-                self.last = seen;
-            }
-            // It may give no samples while it sleeps.
-            Startup::Unseen if is_asleep => {
-                self.since.get_or_insert(timer.now());
-                self.last = Startup::Running { pc, error: 0 };
-            }
-            seen => {
-                self.since = None;
-                self.last = seen;
-            }
-        }
+        self.note(locate(pc, map), pc, is_asleep, timer.now());
         Ok(None)
+    }
+
+    /// Notes where a sample was seen.
+    fn note(&mut self, seen: Startup, pc: u32, is_asleep: bool, now: Duration) {
+        self.last = match seen {
+            // It may give no samples while it sleeps.
+            Startup::Unseen if is_asleep => Startup::Running { pc, error: 0 },
+            seen => seen,
+        };
+        self.since = match self.last {
+            Startup::Running { .. } => self.since.or(Some(now)),
+            _ => None,
+        };
     }
 
     /// How long the firmware has been running, and where it was last.
@@ -363,5 +362,41 @@ fn locate(pc: u32, map: &FlashMap) -> Startup {
         Startup::Bootloader { pc }
     } else {
         Startup::Lost { pc }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_core_that_sleeps_runs_even_if_it_gives_no_samples() {
+        let (second, ran) = (Duration::from_secs, |watched: &Watched| watched.ran(Duration::from_secs(9)));
+        let mut watched = Watched::default();
+        watched.note(Startup::Unseen, u32::MAX, true, second(1));
+        watched.note(Startup::Unseen, u32::MAX, true, second(2));
+        assert_eq!(ran(&watched), Some((u32::MAX, second(8))));
+        watched.note(Startup::Unseen, u32::MAX, false, second(3));
+        assert_eq!((ran(&watched), watched.last), (None, Startup::Unseen));
+    }
+
+    #[test]
+    fn the_firmware_has_been_running_since_it_was_last_elsewhere() {
+        let (second, ran) = (Duration::from_secs, |watched: &Watched| watched.ran(Duration::from_secs(9)));
+        let (pc, boot) = (0x0800_2000, 0x0800_0100);
+        let mut watched = Watched::default();
+        watched.note(Startup::Running { pc, error: 0 }, pc, false, second(1));
+        watched.note(Startup::Bootloader { pc: boot }, boot, true, second(2));
+        assert_eq!((ran(&watched), watched.last), (None, Startup::Bootloader { pc: boot }));
+        watched.note(Startup::Running { pc, error: 0 }, pc, false, second(3));
+        watched.note(Startup::Running { pc, error: 0 }, pc, true, second(4));
+        assert_eq!(ran(&watched), Some((pc, second(6))));
+    }
+
+    #[test]
+    fn each_fault_has_its_name() {
+        let names = FAULTS.map(|exception| Startup::Fault { exception }.to_string());
+        let expected = ["HardFault", "MemManage fault", "BusFault", "UsageFault"];
+        assert_eq!(names, expected.map(|name| format!("it crashed ({name})")));
     }
 }

@@ -85,6 +85,8 @@ pub(super) struct Machine {
     pub(super) target_voltage: f32,
     /// Above this clock frequency, every second transfer fails.
     pub(super) clean_khz: u32,
+    /// The probe has no slower SWD clocks than this.
+    pub(super) slowest_khz: u32,
     transfers: u64,
     round_trips: u64,
     bytes_read: u64,
@@ -147,6 +149,7 @@ impl Machine {
             nrst_wired: false,
             target_voltage: CLONE_VOLTS,
             clean_khz: u32::MAX,
+            slowest_khz: 0,
             transfers: 0,
             round_trips: 0,
             bytes_read: 0,

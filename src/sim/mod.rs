@@ -158,6 +158,11 @@ impl SimBoard {
         self.machine().clean_khz = khz;
     }
 
+    /// Makes the probe refuse SWD clocks below `khz`.
+    pub fn set_slowest_khz(&self, khz: u32) {
+        self.machine().slowest_khz = khz;
+    }
+
     /// Sets what the probe measures as the board's supply. 3.25 V at first, connected or not: clones of the ST-Link measure
     /// their own.
     pub fn set_target_voltage(&self, volts: f32) {

@@ -122,7 +122,8 @@ impl DebugProbe for SimProbe {
 
     fn set_speed(&mut self, speed_khz: u32) -> Result<u32, DebugProbeError> {
         let mut machine = self.plugged_in()?;
-        let khz = CLOCKS_KHZ.into_iter().find(|&khz| khz <= speed_khz);
+        let slowest = machine.slowest_khz;
+        let khz = CLOCKS_KHZ.into_iter().find(|&khz| khz <= speed_khz && khz >= slowest);
         machine.khz = khz.ok_or(DebugProbeError::UnsupportedSpeed(speed_khz))?;
         machine.round_trip();
         Ok(machine.khz)
