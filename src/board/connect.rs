@@ -413,6 +413,7 @@ mod tests {
         assert_eq!(ladder("STLink V2", &options, Some(1)), [125]);
         let as_st_names_it = ConnectOptions { speed_khz: Some(4000), ..options.clone() };
         assert_eq!(ladder("STLink V2", &as_st_names_it, None), [4600]);
+        assert_eq!(ladder("J-Link", &as_st_names_it, None), [4000]);
         let fixed = ConnectOptions { speed_khz: Some(333), ..options };
         assert_eq!(ladder("STLink V2", &fixed, Some(100)), [333]);
     }

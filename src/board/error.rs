@@ -257,3 +257,45 @@ impl Error {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_voltage_is_told_if_the_chip_cannot_run_at_it() {
+        let told = |volts| supply(Some(volts));
+        let none = " (target voltage 1.9 V: the board has no supply, or pin 1 (VTref) of the probe is not connected)";
+        let high = " (target voltage 3.8 V is too high: disconnect the supply; the chip tolerates 3.6 V at most)";
+        assert_eq!([1.9, 2.0, 3.7, 3.8].map(told), [none, "", "", high]);
+        assert_eq!(supply(None), "");
+        assert_eq!(silence(false), "no board answered");
+        assert_eq!(silence(true), "the board answered, but not for long enough to identify its chip");
+    }
+
+    #[test]
+    fn no_probe_is_told_from_a_probe_that_cannot_be_used() {
+        let absent = [Error::NoProbe, Error::ProbeGone, Error::ProbeNotFound { wanted: "#2".into(), found: vec![] }];
+        assert!(absent.iter().all(Error::is_absence));
+        assert!(!Error::SeveralProbes { found: vec![] }.is_absence() && !Error::Interrupted.is_absence());
+    }
+
+    #[test]
+    fn what_the_flash_controller_reports_is_named() {
+        use crate::board::registers::fpec::SR_WRPRTERR;
+        let said = |status| {
+            let text = Error::Flash { what: "programming", address: 0x0800_1000, status }.to_string();
+            text.strip_prefix("programming failed near 0x08001000: the chip reports ").unwrap().to_owned()
+        };
+        assert_eq!(said(SR_PGERR), "a programming error (PGERR)");
+        assert_eq!(said(SR_WRPRTERR), "write protection (WRPRTERR)");
+        assert_eq!(said(SR_PGERR | SR_WRPRTERR), "a programming error (PGERR) and write protection (WRPRTERR)");
+        assert_eq!(said(1 << 5), "status 0x20");
+    }
+
+    #[test]
+    fn an_address_that_the_chip_refuses_is_not_a_matter_of_contact() {
+        assert!(!Error::from(LinkError::Refused { address: 0x0801_0000 }).is_link());
+        assert!(Error::from(LinkError::Unstable { what: "flash", address: 0x0800_0000 }).is_link());
+    }
+}

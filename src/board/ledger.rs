@@ -117,6 +117,14 @@ mod tests {
     }
 
     #[test]
+    fn a_run_has_begun_when_it_begins_to_use_a_probe() {
+        let ledger = Ledger::default();
+        assert!(!ledger.has_begun());
+        ledger.clone().begin();
+        assert!(ledger.has_begun());
+    }
+
+    #[test]
     fn every_state_has_its_number() {
         assert!(STATES.iter().enumerate().all(|(number, state)| *state as usize == number));
     }

@@ -106,6 +106,12 @@ mod tests {
     }
 
     #[test]
+    fn a_board_has_answered_once_an_access_was_right() {
+        assert!(!LinkQuality::default().has_answered() && !after(3, 0).has_answered());
+        assert!(after(3, 1).has_answered());
+    }
+
+    #[test]
     fn accesses_before_the_last_fifty_are_forgotten() {
         assert!(after(30, 50).is_spotless());
         assert!(!after(1, 49).is_spotless());

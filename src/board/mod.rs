@@ -248,6 +248,19 @@ pub enum Reclock {
     Slower,
 }
 
+impl Reclock {
+    /// The fastest clock to try after this one, in kHz.
+    fn limit(self, speed_khz: u32) -> u32 {
+        match self {
+            Self::Same => speed_khz,
+            // Slower did not help.
+            Self::Slower if speed_khz <= connect::SLOWEST => BORNE_BY_HAND,
+            Self::Slower if speed_khz < BORNE_BY_HAND => speed_khz - 1,
+            Self::Slower => (speed_khz - 1).max(BORNE_BY_HAND),
+        }
+    }
+}
+
 /// Contact that comes and goes is not cured by going slower than this, in kHz, and a longer job meets more of it. Where
 /// nothing answers at this clock the slower ones are tried all the same.
 const BORNE_BY_HAND: u32 = 950;
@@ -255,16 +268,62 @@ const BORNE_BY_HAND: u32 = 950;
 impl<'p> Recipe<'p> {
     /// Opens the probe anew and reaches the board. Another board than before is an error.
     pub fn connect(&self, clock: Reclock, wait: Wait, progress: &mut dyn Progress) -> Result<Board<'p>, Error> {
-        let limit = match clock {
-            Reclock::Same => self.speed_khz,
-            // Slower did not help.
-            Reclock::Slower if self.speed_khz <= connect::SLOWEST => BORNE_BY_HAND,
-            Reclock::Slower if self.speed_khz < BORNE_BY_HAND => self.speed_khz - 1,
-            Reclock::Slower => (self.speed_khz - 1).max(BORNE_BY_HAND),
-        };
+        let limit = clock.limit(self.speed_khz);
         let options = ConnectOptions { wait, ..self.options.clone() };
         let mut board = connect::reach(self.probes, &options, Some(limit), progress)?;
         board.options.wait = self.options.wait;
         Ok(board)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        sim::{Scenario, SimBoard},
+        target::Target,
+    };
+
+    /// How a board is reached again whose probe is this one, and that was reached in this way.
+    fn recipe(options: &ConnectOptions, method: Method, change: impl FnOnce(&mut ProbeEntry)) -> ConnectOptions {
+        let simulated = SimBoard::new(Scenario::Open, Target::builtin("pro").unwrap());
+        let probes = Probes::new(simulated.probe_lister(), simulated.clock());
+        let mut board = Board::connect(&probes, options, &mut ()).unwrap();
+        (board.method, board.options.method) = (method, Method::Auto);
+        change(&mut board.probe);
+        let recipe = board.recipe();
+        assert_eq!((recipe.options.expect, recipe.speed_khz), (Some(board.uid), board.speed_khz));
+        recipe.options
+    }
+
+    #[test]
+    fn a_lost_board_is_looked_for_on_the_same_probe() {
+        let named = ConnectOptions { selector: Some(Selector::Index(1)), ..ConnectOptions::default() };
+        let selector = |options, serial: Option<&str>, usb: Option<&str>, has_twin| {
+            let change = |probe: &mut ProbeEntry| {
+                (probe.serial, probe.usb, probe.has_twin) = (serial.map(Into::into), usb.map(Into::into), has_twin);
+                probe.index = 7;
+            };
+            recipe(options, Method::Normal, change).selector.unwrap()
+        };
+        assert_eq!(selector(&named, Some("A"), Some("1-4"), false), Selector::Serial("A".into()));
+        assert_eq!(selector(&named, Some("A"), Some("1-4"), true), Selector::Usb("1-4".into()));
+        assert_eq!(selector(&named, None, Some("1-4"), false), Selector::Usb("1-4".into()));
+        assert_eq!(selector(&named, Some("A"), None, true), Selector::Index(1));
+        assert_eq!(selector(&ConnectOptions::default(), None, None, false), Selector::Index(7));
+    }
+
+    #[test]
+    fn a_board_that_was_reached_without_reset_is_not_reset_when_it_is_lost() {
+        let options = ConnectOptions::default();
+        assert_eq!(recipe(&options, Method::Normal, |_| ()).method, Method::Normal);
+        assert_eq!(recipe(&options, Method::UnderReset, |_| ()).method, Method::Auto);
+    }
+
+    #[test]
+    fn a_lost_board_is_looked_for_at_a_slower_clock_until_slower_does_not_help() {
+        let limits = |speeds: [u32; 6]| speeds.map(|speed| Reclock::Slower.limit(speed));
+        assert_eq!(limits([4000, 951, 950, 949, 126, 125]), [3999, 950, 950, 948, 125, 950]);
+        assert_eq!(Reclock::Same.limit(4000), 4000);
     }
 }

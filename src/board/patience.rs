@@ -105,6 +105,7 @@ mod tests {
         assert_eq!(patience.lose(2000 * SECOND), None);
         let mut patience = Patience::new(wait);
         assert!((0..100).all(|_| patience.lose(5 * SECOND) == Some(wait)));
+        assert_eq!(patience.lose(15 * SECOND), None, "as long as was asked for");
         let mut patience = Patience::new(Wait::Forever);
         assert!((0..100).all(|n| patience.lose(n * SECOND) == Some(Wait::Forever)));
     }
@@ -115,5 +116,7 @@ mod tests {
         assert_eq!(Wait::For(SECOND).limit(Need::Contact), SECOND);
         assert_eq!(Wait::No.limit(Need::Contact), Duration::ZERO);
         assert_eq!(Wait::Forever.limit(Need::Probe), Duration::MAX);
+        assert_eq!(Wait::No.limit_after_an_answer(), AFTER_A_LOSS);
+        assert_eq!(Wait::For(SECOND).limit_after_an_answer(), SECOND);
     }
 }

@@ -232,7 +232,7 @@ impl Probes {
             let busy = || Some(Problem::Busy { program: Some(usb::holder(device.as_ref()?)?) });
             let problem = match permitted {
                 false => Some(diagnosis::permission(&item.info)),
-                true if has_twin && !opens_by_place(&item.info, device.as_ref()) => Some(Problem::Twin),
+                true if has_twin && !opens_by_place(&item.info, device.is_some()) => Some(Problem::Twin),
                 true => busy(),
             };
             let entry = ProbeEntry {
@@ -303,7 +303,7 @@ impl Probes {
     }
 
     fn open_by_place(choice: &Choice, device: &nusb::DeviceInfo) -> Result<Probe, Error> {
-        if !opens_by_place(&choice.info, Some(device)) {
+        if !opens_by_place(&choice.info, true) {
             return Err(Error::ProbeAccess(Problem::Twin));
         }
         stlink::open(device).map_err(|error| diagnosis::diagnose(&choice.info, Some(device), &error))
@@ -321,8 +321,8 @@ fn answers_to(other: &DebugProbeInfo, asked: &DebugProbeInfo) -> bool {
 }
 
 /// Whether the probe can be opened by its place, which takes a driver of our own.
-fn opens_by_place(info: &DebugProbeInfo, device: Option<&nusb::DeviceInfo>) -> bool {
-    info.is_probe_type::<StLinkFactory>() && device.is_some()
+fn opens_by_place(info: &DebugProbeInfo, is_on_usb: bool) -> bool {
+    info.is_probe_type::<StLinkFactory>() && is_on_usb
 }
 
 /// A probe that was chosen, to be opened as often as needed.
@@ -453,6 +453,40 @@ mod tests {
     }
 
     #[test]
+    fn only_an_st_link_on_usb_is_opened_by_its_place() {
+        let st_link = DebugProbeInfo::new("STLink V2", 1, 2, None, &StLinkFactory, None, false);
+        let j_link = DebugProbeInfo::new("J-Link", 1, 2, None, &JLinkFactory, None, false);
+        assert!(opens_by_place(&st_link, true) && !opens_by_place(&st_link, false));
+        assert!(!opens_by_place(&j_link, true) && !opens_by_place(&j_link, false));
+    }
+
+    /// Lists a probe that cannot be opened for this reason.
+    #[derive(Debug)]
+    struct Unusable(fn() -> DebugProbeError);
+
+    impl ProbeLister for Unusable {
+        fn open(&self, _: &DebugProbeSelector) -> Result<Probe, DebugProbeError> {
+            Err((self.0)())
+        }
+
+        fn list_with_access(&self, _: Option<&DebugProbeSelector>) -> Vec<ProbeListItem> {
+            vec![ProbeListItem::accessible(DebugProbeInfo::new("J-Link", 1, 2, None, &JLinkFactory, None, false))]
+        }
+    }
+
+    #[test]
+    fn a_probe_that_cannot_be_opened_is_listed_as_unusable_with_what_is_known_of_the_reason() {
+        let listed = |error| {
+            let entry = Probes::new(Box::new(Unusable(error)), Arc::new(SystemClock::new())).list().remove(0);
+            (entry.usable, entry.problem)
+        };
+        let denied = || DebugProbeError::Usb(std::io::ErrorKind::PermissionDenied.into());
+        let permission = Problem::Permission { vid: "0001".into(), pid: "0002".into() };
+        assert_eq!(listed(denied), (false, Some(permission)));
+        assert_eq!(listed(|| DebugProbeError::Usb(std::io::ErrorKind::NotFound.into())), (false, None));
+    }
+
+    #[test]
     fn a_serial_number_is_found_by_its_beginning_in_either_case() {
         let entry = ProbeEntry {
             index: 1,
@@ -468,7 +502,7 @@ mod tests {
         for text in ["066dff", "066DFF485550", "#1", "usb:1-4", "0483:3748", "0483:3748:066dff485550"] {
             assert!(text.parse::<Selector>().unwrap().matches(&entry), "{text}");
         }
-        for text in ["66DFF", "066DFF4855501", "#2", "usb:1-4.1", "0483:3748:066d"] {
+        for text in ["66DFF", "066DFF4855501", "#2", "usb:1-4.1", "0483:3748:066d", "0483:374b", "0484:3748"] {
             assert!(!text.parse::<Selector>().unwrap().matches(&entry), "{text}");
         }
     }

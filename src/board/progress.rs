@@ -330,3 +330,13 @@ impl Progress for () {
 pub(crate) fn warn(progress: &mut dyn Progress, warning: Warning) {
     progress.on(Event::Warning(warning));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warning_in_the_log_is_its_sentence() {
+        assert_eq!(Warning::new("poor-contact", "hold the wires still").to_string(), "hold the wires still");
+    }
+}

@@ -390,10 +390,111 @@ mod tests {
     fn an_access_port_that_is_absent_or_leads_to_no_memory_is_an_error() {
         // The second is a JTAG access port (ADIv5 C2.6.7).
         for idr in [0, 0x1476_0010] {
+            let (commands, _) = with_memory(idr).then(&[0xF5], &[], &[1, 0]).opened();
+            let mut probe = StLink::new(commands).unwrap();
+            let refused = probe.memory_interface(&PORT).err().unwrap();
+            assert_eq!(matches!(refused, ArmError::ApDoesNotExist(_)), idr == 0, "{refused}");
             let (refused, script) = link(with_memory(idr).then(&[0xF5], &[], &[1, 0]));
             assert!(matches!(refused, Err(LinkError::Wire { .. })), "{idr:#x}");
             assert!(script.is_over());
         }
+    }
+
+    /// The end of every script: dropped, the probe is asked for its mode.
+    fn over(script: Script) -> Script {
+        script.then(&[0xF5], &[], &[1, 0])
+    }
+
+    #[test]
+    fn the_reset_line_is_pulsed_pulled_low_and_let_go() {
+        let script = [2, 0, 1, 0, 1].into_iter().fold(Script::v2(37), |script, level| {
+            let command = [0xF2, 0x3C, level];
+            script.then(&command, &[], &[0x80, 0])
+        });
+        let (commands, script) = over(script).opened();
+        let mut probe = StLink::new(commands).unwrap();
+        probe.target_reset().unwrap();
+        probe.target_reset_assert().unwrap();
+        probe.target_reset_deassert().unwrap();
+        assert_eq!(probe.swj_pins(0, 1 << 7, 0).unwrap(), u32::MAX);
+        let mut memory = StlinkMemory { probe: &mut probe };
+        assert_eq!(memory.swj_pins(1 << 7, 1 << 7, 0).unwrap(), u32::MAX);
+        assert!(memory.swj_pins(1, 1, 0).is_err(), "another pin");
+        drop(probe);
+        assert!(script.is_over());
+    }
+
+    #[test]
+    fn registers_are_written_by_commands_and_read_only_where_there_are_any() {
+        let script = Script::v2(37)
+            .then(&[0xF2, 0x46, 0xFF, 0xFF, 4, 0, 0x78, 0x56, 0x34, 0x12], &[], &[0x80, 0])
+            .then(&[0xF2, 0x4B, 0], &[], &[0x80, 0])
+            .then(&[0xF2, 0x46, 0, 0, 4, 0, 1, 0, 0, 0], &[], &[0x80, 0])
+            .then(&[0xF2, 0x45, 0, 0, 0, 0], &[], &[0x80, 0, 0, 0, 0x52, 0, 0, 0x23]);
+        let (commands, script) = over(script).opened();
+        let mut probe = StLink::new(commands).unwrap();
+        let register = |bank| DpRegisterAddress { address: 4, bank };
+        probe.write_raw_dp_register(DpAddress::Default, register(Some(0)), 0x1234_5678).unwrap();
+        probe.write_raw_ap_register(&PORT, 4, 1).unwrap();
+        assert_eq!(
+            u32::from_le_bytes([0x52, 0, 0, 0x23]),
+            StlinkMemory { probe: &mut probe }.generic_status().unwrap().0
+        );
+        assert!(probe.read_raw_dp_register(DpAddress::Default, register(Some(1))).is_err(), "another bank");
+        assert!(probe.write_raw_dp_register(DpAddress::Multidrop(1), register(None), 0).is_err(), "another port");
+        let other = FullyQualifiedApAddress::v1_with_default_dp(1);
+        assert!(probe.read_raw_ap_register(&other, 0).is_err() && probe.write_raw_ap_register(&other, 0, 0).is_err());
+        drop(probe);
+        assert!(script.is_over());
+    }
+
+    #[test]
+    fn a_probe_tells_what_it_is_and_the_target_voltage() {
+        // 1.2 V count as 1500, and half of 3.3 V.
+        let script = Script::v2(37).then(&[0xF7], &[], &[0xDC, 5, 0, 0, 0x0E, 8, 0, 0]);
+        let (commands, script) = over(script).opened();
+        let mut probe = StLink::new(commands).unwrap();
+        assert_eq!((probe.get_name(), probe.active_protocol()), ("ST-Link V2", Some(WireProtocol::Swd)));
+        assert!(probe.has_arm_interface() && probe.current_debug_port() == Some(DpAddress::Default));
+        assert!(probe.select_protocol(WireProtocol::Jtag).is_err());
+        assert_eq!(probe.access_ports(DpAddress::Default).unwrap(), BTreeSet::from([PORT]));
+        assert!(probe.access_ports(DpAddress::Multidrop(1)).is_err());
+        let volts = probe.get_target_voltage().unwrap().unwrap();
+        assert!((3.29..3.31).contains(&volts), "{volts}");
+        drop(probe);
+        assert!(script.is_over());
+    }
+
+    #[test]
+    fn attaching_anew_and_detaching_leave_debug_mode() {
+        let script = Script::v2(37)
+            .then(&[0xF5], &[], &[2, 0])
+            .then(&[0xF2, 0x21], &[], &[])
+            .then(&[0xF2, 0x30, 0xA3, 0], &[], &[0x80, 0])
+            .then(&[0xF2, 0x43, 1], &[], &[0x80, 0])
+            .then(&[0xF5], &[], &[2, 0])
+            .then(&[0xF2, 0x21], &[], &[]);
+        let (commands, script) = over(script).opened();
+        let mut probe = StLink::new(commands).unwrap();
+        probe.reinitialize().unwrap();
+        probe.detach().unwrap();
+        drop(probe);
+        assert!(script.is_over());
+    }
+
+    #[test]
+    fn what_the_driver_does_not_do_is_an_error() {
+        let (commands, _) = over(Script::v2(37)).opened();
+        let mut probe = StLink::new(commands).unwrap();
+        assert!(probe.swj_sequence(8, 0).is_err() && probe.disable_swo().is_err());
+        assert!(probe.enable_swo(&SwoConfig::new(0)).is_err());
+        assert!(probe.read_swo_timeout(std::time::Duration::ZERO).is_err());
+        let mut memory = StlinkMemory { probe: &mut probe };
+        assert!(!memory.supports_native_64bit_access() && !memory.supports_8bit_transfers().unwrap());
+        assert!(memory.swj_sequence(8, 0).is_err());
+        assert!(memory.read_64(0, &mut [0]).is_err() && memory.write_64(0, &[0]).is_err());
+        assert!(memory.read_16(0, &mut [0]).is_err() && memory.write_16(0, &[0]).is_err());
+        assert!(memory.read_8(0, &mut [0]).is_err() && memory.write_8(0, &[0]).is_err());
     }
 
     #[test]

@@ -203,3 +203,16 @@ fn the_target_voltage_is_measured_against_the_converter_s_reference() {
     assert!((commands.voltage().unwrap() - 3.28).abs() < 0.01);
     assert!(matches!(commands.voltage(), Err(StlinkError::VoltageDivisionByZero)));
 }
+
+#[test]
+fn an_access_port_is_opened_first_on_every_v3() {
+    let (mut commands, script) = Script::default()
+        .then(&[0xF5], &[], &[1, 0])
+        .then(&[0xF1], &[], &[0x30, 0, 0, 0, 0, 0])
+        .then(&[0xFB], &[], &[3, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+        .then(&[0xF2, 0x4B, 0], &[], &[0x80, 0])
+        .then(&[0xF2, 0x45, 0, 0, 0xFC, 0], &[], &[0x80, 0, 0, 0, 1, 0, 0, 0])
+        .opened();
+    assert_eq!(commands.read_register(Registers::AccessPort, 0xFC).unwrap(), 1);
+    assert!(script.is_over());
+}
