@@ -1,6 +1,7 @@
 //! Flash cells that are worn out, and erases that were cut short.
 
 use m365_drv::{
+    block::DataBlock,
     board::BoardState,
     ops::{BadPage, Error, Exit, FlashRequest, Purpose, Wanted},
     sim::{self, Fault, FaultKind, Scenario, SimBoard, Trigger},
@@ -35,6 +36,55 @@ fn a_page_that_does_not_erase_is_named_with_its_bits() {
     assert_eq!((page.number, page.address, page.purpose), (62, 0x0800_F800, Purpose::Data));
     assert!(page.unerased > 0 && page.tries == 3, "{page}");
     assert!(page.to_string().starts_with("page 62 at 0x0800f800 is worn out: after 3 tries, "), "{page}");
+}
+
+/// How many bits are 1 in one of two pages and 0 in the other.
+fn only_in(one: &[u8], other: &[u8]) -> u32 {
+    one.iter().zip(other).map(|(one, other)| (one & !other).count_ones()).sum()
+}
+
+#[test]
+fn the_bits_of_a_bad_page_are_counted_by_what_they_do_not_do() {
+    let (board, _, page) = bad(Trigger::PageErase(1), |_| {});
+    let found = &board.flash()[62 * 1024..][..1024];
+    let mut planned = vec![0xFF; 1024];
+    let block = DataBlock::parse(&found[..512]).expect("the block is as it was");
+    planned[..512].copy_from_slice(block.with_mileage(mileage(1234)).as_bytes());
+    let (unerased, unprogrammed) = (only_in(&planned, found), only_in(found, &planned));
+    assert_eq!((page.unerased, page.unprogrammed), (unerased, unprogrammed));
+    assert_eq!(
+        page.to_string(),
+        format!(
+            "page 62 at 0x0800f800 is worn out: after 3 tries, {unerased} bits cannot be erased and {unprogrammed} bits \
+             cannot be programmed"
+        )
+    );
+}
+
+#[test]
+fn a_bad_page_of_the_bootloader_is_told_from_one_of_the_firmware() {
+    for (half_word, purpose) in [(10, Purpose::Boot), (4000, Purpose::Drv)] {
+        let (board, setup) = Setup::scenario(Scenario::New);
+        board.inject(Fault { trigger: Trigger::HalfWord(half_word), kind: FaultKind::NoEffect });
+        let error = setup.flash(&setup.request_with_data()).expect_err("a page is worn out");
+        let Error::BadPage(page) = &*error else { panic!("{error}") };
+        assert_eq!((page.purpose, page.unerased), (purpose, 0), "{page}");
+    }
+}
+
+/// What read wrong so often that the job gives up, and reads right when the page is looked at.
+#[test]
+fn a_page_that_reads_right_in_the_end_is_not_called_worn_out() {
+    // The firmware's first page, which is right on this board.
+    let trigger = Trigger::Read { address: 0x0800_1100, nth: 1 };
+    let ends = (1..60).map(|reads| {
+        let (board, setup) = Setup::scenario(Scenario::Open);
+        for _ in 0..reads {
+            board.inject(Fault { trigger, kind: FaultKind::WrongWord { flipped: 1 } });
+        }
+        setup.flash(&other_mileage(&setup)).map_err(|error| matches!(*error, Error::Differs { .. })).map(drop)
+    });
+    assert!(ends.into_iter().any(|end| end == Err(true)), "the difference is never told as what it is");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use m365_drv::{
     board::Consent,
-    ops::{self, BackupStore, FlashRequest, Wanted, Watchdog},
+    ops::{self, BackupStore, Exit, FlashRequest, Wanted, Watchdog},
     sim::{self, Fault, FaultKind, Scenario, SimBoard, Trigger},
 };
 
@@ -86,4 +86,16 @@ fn a_board_whose_power_was_gone_for_a_moment_is_written_after_a_reset() {
     let report = setup.flash(&request(&setup)).expect("the job");
     assert!(armed.fired() && report.verified && report.reconnects == 1);
     assert_eq!(board.violations(), [""; 0]);
+}
+
+#[test]
+fn a_clock_that_the_probe_does_not_have_is_passed_over_unless_it_was_asked_for() {
+    let end = |speed_khz| {
+        let (board, mut setup) = Setup::scenario(Scenario::Absent);
+        board.set_slowest_khz(950);
+        setup.connect.speed_khz = speed_khz;
+        setup.run(ops::info).expect_err("no board").exit()
+    };
+    assert_eq!(end(None), Exit::NoContact);
+    assert_eq!(end(Some(480)), Exit::Usage);
 }

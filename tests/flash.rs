@@ -5,11 +5,14 @@ use std::{slice::from_ref, time::Duration};
 
 use m365_drv::{
     block::{DataBlock, Uid},
-    board::{BoardState, Consent, Error as BoardError, Method, OptionBytes, Protection, Startup, Unsupported, Wait},
+    board::{
+        BoardState, Consent, Error as BoardError, Method, OptionBytes, Protection, Startup, Unsupported, Wait,
+        progress::{Event, Need, Progress},
+    },
     image::Image,
     ops::{
-        self, After, BackupStore, DataSource, Error, Exit, Extent, FlashReport, FlashRequest, Wanted, WouldErase,
-        WouldProgram,
+        self, After, BackupStore, DataSource, Error, Exit, Extent, FlashReport, FlashRequest, Job, Known, Wanted,
+        WouldErase, WouldProgram,
     },
     sim::{self, Fault, FaultKind, Scenario, SimBoard, SimChip, Trigger},
 };
@@ -525,6 +528,17 @@ fn a_probe_without_a_board_is_no_contact() {
     assert_refused(&setup, &before, setup.flash(&setup.request_with_data()), Exit::NoContact);
 }
 
+/// How often the power-cycle was looked for, by each event.
+struct Waits(Vec<u32>);
+
+impl Progress for Waits {
+    fn on(&mut self, event: Event) {
+        if let Event::Waiting { attempts, need: Need::PowerCycle, .. } = event {
+            self.0.push(attempts);
+        }
+    }
+}
+
 #[test]
 fn the_program_waits_for_a_power_cycle_if_the_chip_needs_one() {
     let (board, setup) = Setup::scenario(Scenario::Locked);
@@ -532,8 +546,12 @@ fn the_program_waits_for_a_power_cycle_if_the_chip_needs_one() {
     board.need_power_cycle();
     let cut = FaultKind::PowerLost { returns_after: Some(Duration::from_millis(300)) };
     let armed = board.inject(Fault { trigger: Trigger::At(board.counts().time + Duration::from_secs(20)), kind: cut });
-    let report = setup.flash(&setup.request()).unwrap();
+    let (probes, mut known, mut waits) = (setup.probes(), Known::default(), Waits(Vec::new()));
+    let report = ops::flash(&mut Job::new(&probes, setup.connect.clone(), &mut waits, &mut known), &setup.request());
+    let report = report.unwrap();
     assert!(armed.fired() && report.done.mass_erased);
+    assert_eq!(report.reconnects, 0, "power that goes away is what is waited for");
+    assert!(waits.0.len() > 50 && waits.0.iter().copied().eq(1..=waits.0.len() as u32), "{:?}", waits.0);
     assert_holds(&setup.contents(), &setup.expected_on_blank(live.as_bytes()), open_options(0xFF));
 }
 

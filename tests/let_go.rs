@@ -1,13 +1,16 @@
 //! A core that was halted and not changed is let go on every way out.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use m365_drv::{
     board::{
-        BoardState, OptionBytes,
+        Board, BoardState, Method, OptionBytes,
         progress::{Event, Progress},
     },
     ops::{self, Error, Exit, FlashRequest, Job, Known},
@@ -101,4 +104,34 @@ fn a_run_that_gives_up_over_wrong_readings_lets_the_core_go() {
     if setup.run(|job| ops::backup(job, &path)).is_err() {
         assert!(!board.is_halted());
     }
+}
+
+/// What is said of contact that ends at a reset and comes back: that nothing answered, or that the chip was not reset.
+#[test]
+fn a_reset_that_is_not_seen_to_end_is_told_from_one_that_is_not_answered() {
+    let told = |trigger| {
+        let (board, setup) = Setup::scenario(Scenario::Open);
+        let armed = board.inject(Fault { trigger, kind: FaultKind::Silent(Duration::from_millis(900)) });
+        let (done, told) = setup.run_told(ops::reset);
+        done.unwrap_or_else(|error| panic!("{trigger:?}: {error}"));
+        assert!(armed.fired() || told.is_empty());
+        told.into_iter().map(|(_, words)| words).collect::<String>()
+    };
+    // AIRCR and DHCSR.
+    let unanswered = told(Trigger::Write { address: 0xE000_ED0C, nth: 1 });
+    assert!(unanswered.starts_with("no answer"), "{unanswered}");
+    let at_the_control_register = (1..12).map(|nth| told(Trigger::Write { address: 0xE000_EDF0, nth }));
+    assert!(at_the_control_register.into_iter().any(|words| words.starts_with("the chip did not reset")));
+}
+
+#[test]
+fn under_reset_the_core_stops_before_its_first_instruction() {
+    let (board, mut setup) = Setup::scenario(Scenario::Open);
+    board.wire_nrst();
+    setup.connect.method = Method::UnderReset;
+    let probes = setup.probes();
+    let reached = Board::connect(&probes, &setup.connect, &mut ()).expect("a board");
+    let entry = u32::from_le_bytes(board.flash()[4..8].try_into().expect("four bytes"));
+    assert_eq!((board.is_halted(), board.pc()), (true, entry & !1));
+    drop(reached);
 }

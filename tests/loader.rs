@@ -87,6 +87,16 @@ fn a_record_with_a_wrong_word_in_its_header_is_poor_contact() {
     }
 }
 
+/// The page that the record was for is right in the next pass, but what comes over such wires is not to be trusted.
+#[test]
+fn a_job_over_wires_that_garble_a_record_connects_anew() {
+    let (board, setup) = Setup::scenario(Scenario::Open);
+    let armed = board.inject(lost(RING + 8));
+    let report = setup.flash(&setup.request_with_data()).expect("the job");
+    assert!(armed.fired() && report.verified);
+    assert_eq!(report.reconnects, 1);
+}
+
 #[test]
 fn progress_that_cannot_be_is_poor_contact() {
     let control = ORIGIN + map().algorithm.control;
@@ -96,4 +106,12 @@ fn progress_that_cannot_be_is_poor_contact() {
         let (done, armed) = with_board(fault, |_, reached| reached.program(map(), &[page()], &mut ()));
         assert!(armed.fired() && matches!(done, Err(Error::Loader)), "word {word}, reading {nth}: {done:?}");
     }
+}
+
+#[test]
+fn a_core_that_does_not_run_is_given_up_after_a_second() {
+    // DHCSR: the algorithm is not started.
+    let (done, armed) = with_board(lost(0xE000_EDF0), |_, reached| reached.program(map(), &[page()], &mut ()));
+    let second = std::time::Duration::from_secs(1);
+    assert!(armed.fired() && matches!(done, Err(Error::Stuck { limit, .. }) if limit == second), "{done:?}");
 }

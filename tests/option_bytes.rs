@@ -1,6 +1,9 @@
 //! USER, the option byte that starts the watchdog, outlives whatever happens to the option bytes.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use m365_drv::{
     board::{Consent, OptionBytes},
@@ -73,4 +76,30 @@ fn option_bytes_that_do_not_take_are_never_reported_as_written() {
             assert!(armed.fired() || done.is_ok(), "{name}, {nth}");
         }
     }
+}
+
+/// Protection that was set and not in force yet is in force after a reset on the way, and removing it erases the chip.
+#[test]
+fn an_erase_that_is_only_seen_in_flash_after_a_loss_is_told() {
+    for trigger in
+        [Trigger::MassErase(1), Trigger::OptionErase(1), Trigger::OptionProgram(1), Trigger::OptionProgram(2)]
+    {
+        let (board, setup) = board(Scenario::Open);
+        board.put_option_bytes(OptionBytes::open(USER).with_rdp(0).0);
+        let before = board.counts().mass_erases;
+        let armed = board.inject(Fault { trigger, kind: FaultKind::Silent(Duration::from_millis(300)) });
+        let unlocked = setup.run(|job| ops::unlock(job, Some(Consent::Erase), &backups(&setup), Watchdog::Keep));
+        let unlocked = unlocked.unwrap_or_else(|error| panic!("{trigger:?}: {error}"));
+        let is_blank = board.flash().iter().all(|byte| *byte == 0xFF);
+        assert!(armed.fired(), "{trigger:?}");
+        assert_eq!((unlocked.erased, board.counts().mass_erases > before), (is_blank, is_blank), "{trigger:?}");
+    }
+}
+
+#[test]
+fn a_user_that_is_as_asked_for_is_not_written() {
+    let (board, setup) = Setup::scenario(Scenario::Open);
+    let unlocked = setup.run(|job| ops::unlock(job, Some(Consent::Erase), &backups(&setup), Watchdog::Software));
+    assert!(!unlocked.expect("an open board").options_written);
+    assert_eq!(board.counts().option_erases, 0);
 }

@@ -237,3 +237,41 @@ fn a_protection_byte_that_may_be_permanent_is_never_written() {
     }
     assert_eq!(board.counts().option_erases, 0);
 }
+
+fn wrong_words(board: &SimBoard, address: u32, flipped: impl IntoIterator<Item = (u64, u32)>) {
+    for (nth, flipped) in flipped {
+        board.inject(Fault { trigger: Trigger::Read { address, nth }, kind: FaultKind::WrongWord { flipped } });
+    }
+}
+
+#[test]
+fn a_chip_that_reads_as_another_twice_in_the_same_way_is_refused_by_its_number() {
+    let (board, setup) = Setup::scenario(Scenario::Open);
+    wrong_words(&board, DBGMCU_IDCODE, [(1, 1 << 2), (1, 1 << 2)]);
+    let error = setup.run(ops::info).expect_err("another chip");
+    assert_eq!(error.to_string(), "this is an STM32F1 with device ID 0x414; these boards have one with 0x410");
+}
+
+#[test]
+fn a_chip_that_reads_as_another_each_time_or_not_at_all_is_a_matter_of_contact() {
+    let (board, setup) = Setup::scenario(Scenario::Open);
+    wrong_words(&board, DBGMCU_IDCODE, (0..1000).map(|turn| (1, 1 << 2 << (turn % 2))));
+    let error = setup.run(ops::info).expect_err("poor contact");
+    assert_eq!(error.to_string(), "the name of the chip at 0xe000ed00 reads differently each time: poor contact");
+
+    let (board, setup) = Setup::scenario(Scenario::Open);
+    for _ in 0..1000 {
+        wrong_words(&board, DBGMCU_IDCODE, [(1, 1 << 2)]);
+        board.inject(Fault { trigger: Trigger::Read { address: DBGMCU_IDCODE, nth: 2 }, kind: FaultKind::Error });
+    }
+    let error = setup.run(ops::info).expect_err("poor contact");
+    assert_eq!(error.to_string(), "no answer from the chip at 0xe0042000");
+}
+
+#[test]
+fn a_protection_that_reads_differently_each_time_is_told_with_its_place() {
+    let (board, setup) = Setup::scenario(Scenario::Open);
+    wrong_words(&board, OBR, (0..60).map(|turn| (1, RDPRT << (turn % 2))));
+    let error = setup.run(ops::info).expect_err("poor contact");
+    assert_eq!(error.to_string(), "the protection state at 0x4002201c reads differently each time: poor contact");
+}

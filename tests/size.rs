@@ -1,9 +1,12 @@
 //! Chips whose flash size register makes no sense: locked ones and clones show 0, 1040 or 65535 KiB.
 
 use m365_drv::{
-    board::{BoardState, Error as BoardError, OptionBytes},
-    ops::{self, Error, Exit},
-    sim::{Scenario, SimBoard, SimChip},
+    board::{
+        Board, BoardState, Error as BoardError, LinkError, OptionBytes, PageBefore, PageWrite, SecondHalf,
+        progress::{Event, Progress},
+    },
+    ops::{self, Error, Exit, Job, Known},
+    sim::{Fault, FaultKind, Scenario, SimBoard, SimChip, Trigger},
 };
 
 use crate::{
@@ -170,4 +173,99 @@ fn a_blank_second_half_that_repeats_the_first_is_found_out_by_one_page() {
     assert!(is_too_small(&error), "{error}");
     assert_eq!((error.exit(), error.board()), (Exit::WrongBoard, BoardState::Partial));
     assert!(board.counts().half_words_programmed <= 512);
+}
+
+#[test]
+fn flash_that_has_to_be_there_and_is_not_is_measured() {
+    for (kib, end, needed) in [(16, 0x0801_0000, 64), (32, 0x0801_0000, 64), (64, 0x0802_0000, 128)] {
+        let board = SimBoard::with_flash(SimChip::Stm32f103, kib, &vec![0xFF; usize::from(kib) * 1024]);
+        board.set_flash_size_register(128);
+        let setup = Setup::simulated(&board, "es2");
+        let probes = setup.probes();
+        let mut reached = Board::connect(&probes, &setup.connect, &mut ()).expect("a board");
+        let error = reached.read_existing(0x0800_0000..end).expect_err("less flash");
+        let expected = (u32::from(kib), needed);
+        assert!(matches!(error, BoardError::TooSmall { found, needed } if (found, needed) == expected), "{error}");
+    }
+}
+
+#[test]
+fn what_is_refused_although_the_chip_has_enough_flash_is_not_a_matter_of_size() {
+    let (_, setup) = Setup::scenario(Scenario::Open);
+    let probes = setup.probes();
+    let mut reached = Board::connect(&probes, &setup.connect, &mut ()).expect("a board");
+    // Nothing is in front of flash.
+    let error = reached.read_existing(0x07FF_FFF0..0x0801_0000).expect_err("a refusal");
+    assert!(matches!(error, BoardError::Link(LinkError::Refused { .. })), "{error}");
+}
+
+/// A board that states no size, with an ES2's flash map.
+fn es2(flash: &[u8]) -> (SimBoard, Setup) {
+    let board = SimBoard::with_flash(SimChip::Stm32f103, 128, flash);
+    board.set_flash_size_register(0);
+    let setup = Setup::simulated(&board, "es2");
+    (board, setup)
+}
+
+#[test]
+fn a_second_half_with_something_else_is_proved_by_reading() {
+    let flash = [vec![0x5A; 65_536], vec![0xA5; 65_536]].concat();
+    let (_, setup) = es2(&flash);
+    let probes = setup.probes();
+    let mut reached = Board::connect(&probes, &setup.connect, &mut ()).expect("a board");
+    assert_eq!(reached.second_half(&setup.target.map).expect("readable flash"), SecondHalf::Proved);
+}
+
+#[test]
+fn one_wrong_bit_does_not_prove_a_second_half() {
+    for half in [0x0800_0100, 0x0801_0100] {
+        let (board, setup) = half_a_chip(&vec![0xFF; 65_536]);
+        board.repeat_flash();
+        let probes = setup.probes();
+        let mut reached = Board::connect(&probes, &setup.connect, &mut ()).expect("a board");
+        let trigger = Trigger::Read { address: half, nth: 1 };
+        let armed = board.inject(Fault { trigger, kind: FaultKind::WrongWord { flipped: 1 } });
+        let found = reached.second_half(&setup.target.map);
+        assert!(
+            armed.fired() && matches!(found, Ok(SecondHalf::Undecided) | Err(BoardError::TooSmall { .. })),
+            "{found:?}"
+        );
+    }
+}
+
+#[test]
+fn one_page_proves_the_second_half_of_a_blank_chip() {
+    let page = PageWrite { address: 0x0801_C000, bytes: vec![0x5A; 1024], before: PageBefore::Blank };
+    let proved = |(_board, setup): (SimBoard, Setup)| {
+        let probes = setup.probes();
+        let mut reached = Board::connect(&probes, &setup.connect, &mut ()).expect("a board");
+        reached.reset_and_halt().expect("a reset");
+        reached.prove_second_half(&setup.target.map, std::slice::from_ref(&page), &mut ())
+    };
+    proved(es2(&vec![0xFF; 131_072])).expect("a second half");
+    let half = half_a_chip(&vec![0xFF; 65_536]);
+    half.0.repeat_flash();
+    assert!(matches!(proved(half), Err(BoardError::TooSmall { found: 64, needed: 128 })));
+}
+
+/// The sizes of the chip, as events tell them.
+struct Sizes(Vec<Option<u32>>);
+
+impl Progress for Sizes {
+    fn on(&mut self, event: Event) {
+        if let Event::Board { flash_kib, .. } = event {
+            self.0.push(flash_kib);
+        }
+    }
+}
+
+#[test]
+fn the_size_is_read_again_when_the_chip_is_unlocked() {
+    let board = SimBoard::new(Scenario::Locked, target("es2"));
+    board.hide_flash_size_while_protected();
+    let setup = Setup::simulated(&board, "es2");
+    let (probes, mut known, mut sizes) = (setup.probes(), Known::default(), Sizes(Vec::new()));
+    let mut job = Job::new(&probes, setup.connect.clone(), &mut sizes, &mut known);
+    assert!(ops::flash(&mut job, &setup.request()).expect("the job").verified);
+    assert_eq!(sizes.0, [None, Some(128)]);
 }

@@ -4,9 +4,12 @@ use std::{slice::from_ref, time::Duration};
 
 use m365_drv::{
     block::Uid,
-    board::{BoardState, OptionBytes, Startup},
+    board::{
+        BoardState, OptionBytes, Startup,
+        progress::{Event, Progress, Step},
+    },
     ops::{self, After, Error, Exit, FlashRequest, Job, Known, Wanted},
-    sim::{self, Scenario, SimBoard},
+    sim::{self, Fault, FaultKind, Scenario, SimBoard, Trigger},
 };
 use serde_json::json;
 
@@ -244,4 +247,65 @@ fn a_vector_that_points_to_the_end_of_memory_does_no_harm_while_the_firmware_is_
     bench.write("drv.bin", firmware);
     let lines = bench.m365("--simulate=locked flash pro --erase-all --drv drv.bin --force hole").json();
     assert_eq!(lines.report()["verified"], true);
+}
+
+#[test]
+fn the_start_is_watched_over_a_slow_link_too() {
+    let (board, setup) = Setup::scenario(Scenario::Open);
+    board.set_round_trip(Duration::from_millis(8));
+    let request = FlashRequest { after: After::Run, ..setup.request_with_data() };
+    let report = setup.flash(&request).expect("the job");
+    assert!(matches!(report.startup, Some(Startup::Running { .. })), "{:?}", report.startup);
+}
+
+/// `DWT_PCSR` (DDI 0403E C1.8.5).
+const PROGRAM_COUNTER: u32 = 0xE000_101C;
+
+#[test]
+fn contact_that_is_lost_while_the_firmware_is_watched_is_not_a_failure() {
+    let (board, setup) = Setup::scenario(Scenario::Open);
+    let trigger = Trigger::Read { address: PROGRAM_COUNTER, nth: 3 };
+    let armed = board.inject(Fault { trigger, kind: FaultKind::ProbeGone { returns_after: None } });
+    let request = FlashRequest { after: After::Run, ..setup.request_with_data() };
+    let (report, told) = setup.run_told(|job| ops::flash(job, &request));
+    assert!(armed.fired());
+    assert_eq!(report.expect("the job").startup, Some(Startup::Unseen));
+    let words = "contact was lost before the firmware was seen to start; run the same command again to check";
+    assert!(told.contains(&("boot-unseen", words.into())), "{told:?}");
+}
+
+/// Interrupts when the firmware is about to be watched.
+struct AtTheStart(std::sync::Arc<std::sync::atomic::AtomicBool>);
+
+impl Progress for AtTheStart {
+    fn on(&mut self, event: Event) {
+        if let Event::Started { step: Step::Startup } = event {
+            self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+}
+
+#[test]
+fn an_interrupt_while_the_firmware_is_watched_ends_the_job_as_one() {
+    let (_, setup) = Setup::scenario(Scenario::Open);
+    let (probes, mut known) = (setup.probes(), Known::default());
+    let mut finger = AtTheStart(probes.interrupt());
+    let request = FlashRequest { after: After::Run, ..setup.request_with_data() };
+    let mut job = Job::new(&probes, setup.connect.clone(), &mut finger, &mut known);
+    assert_eq!(ops::flash(&mut job, &request).expect_err("an interrupt").exit(), Exit::Interrupted);
+}
+
+#[test]
+fn firmware_that_stops_at_any_place_is_stuck() {
+    // Behind an instruction of two bytes.
+    assert_does_not_start(started(&app(&[0xBF00, BRANCH_TO_ITSELF])), "it is stuck at 0x08003002");
+}
+
+/// The first time it comes by, which a word in SRAM tells, it resets the chip.
+#[test]
+fn firmware_that_resets_once_is_not_one_that_keeps_resetting() {
+    let skip = [0x6802, 0x428A, 0xD00A];
+    let reset = [&[0x6001][..], &load(3, 0xE000_ED0C), &load(2, 0x05FA_0004), &[0x601A, BRANCH_TO_ITSELF]].concat();
+    let main = [&load(0, 0x2000_4000)[..], &load(1, 0x600D_600D), &skip, &reset, &[0xBF00, AGAIN]].concat();
+    assert!(matches!(started(&app(&main)), Ok(Startup::Running { .. })));
 }

@@ -1,8 +1,9 @@
 //! The option bytes: USER, which can make the chip start its watchdog at every reset, and bytes that are damaged.
 
 use m365_drv::{
-    board::{BoardState, Consent, OptionBytes},
-    ops::{self, Backup, BackupStore, Exit, FlashRequest, RestoreReport, Watchdog},
+    block::Uid,
+    board::{BoardState, Consent, OptionBytes, Protection},
+    ops::{self, Backup, BackupStore, Exit, FlashRequest, Job, Known, RestoreReport, Watchdog},
     sim::{Scenario, SimBoard},
 };
 
@@ -38,6 +39,24 @@ fn a_watchdog_that_starts_at_every_reset_is_said_and_kept() {
         assert_eq!(told, [("hardware-watchdog", words.into())], "{scenario}");
         assert_eq!(board.option_bytes(), open_options(WATCHDOG).0);
     }
+}
+
+/// Option bytes that protect are in force after a reset: until then nobody knows.
+#[test]
+fn the_protection_that_is_known_after_option_bytes_were_written_is_that_of_the_board() {
+    let known_after = |options: OptionBytes| {
+        let (board, setup) = Setup::scenario(Scenario::Open);
+        let path = setup.folder.path().join("board.json");
+        let backup = Backup { uid: Uid(board.uid()), option_bytes: options, flash: Some(board.flash()), block: None };
+        backup.save(&path).expect("a backup");
+        let (probes, mut known, mut silent) = (setup.probes(), Known::default(), ());
+        let mut job = Job::new(&probes, setup.connect.clone(), &mut silent, &mut known);
+        let restored = ops::restore(&mut job, &path, None, &BackupStore::none(), &[]).expect("a restored board");
+        assert!(restored.done.options_written);
+        known.protection
+    };
+    assert_eq!(known_after(open_options(0xFD)), Some(Protection::None));
+    assert_eq!(known_after(open_options(0xFD).with_rdp(0)), None);
 }
 
 #[test]

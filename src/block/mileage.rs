@@ -252,6 +252,11 @@ mod tests {
     }
 
     #[test]
+    fn of_zeros_one_is_left() {
+        assert_eq!(["0", "000", "0012", "70"].map(without_zeros), ["0", "0", "12", "70"]);
+    }
+
+    #[test]
     fn kilometres_become_metres_up_to_the_signed_bound() {
         assert_eq!(Mileage::from_km(1234).unwrap().metres(), 1_234_000);
         assert_eq!(Mileage::from_km(2_147_483).unwrap().metres(), 2_147_483_000);

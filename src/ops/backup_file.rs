@@ -217,6 +217,45 @@ mod tests {
     }
 
     #[test]
+    fn a_file_as_long_as_the_longest_backup_is_read_and_a_longer_one_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        let refused = |length: u64| {
+            fs::write(&path, vec![b' '; usize::try_from(length).unwrap()]).unwrap();
+            Backup::open(&path).unwrap_err().to_string()
+        };
+        assert!(!refused(MAX_FILE).ends_with("it is too long"));
+        assert!(refused(MAX_FILE + 1).ends_with("it is too long"));
+    }
+
+    /// A rename from another folder could be one from another file system, which does not exist.
+    #[test]
+    fn a_backup_is_written_beside_its_place_before_it_gets_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        let files = || fs::read_dir(folder.path()).unwrap().count();
+        backup()
+            .save_through(&path, |file, text| {
+                assert_eq!((files(), path.exists()), (1, false));
+                file.write_all(text)
+            })
+            .unwrap();
+        assert_eq!((files(), path.exists()), (1, true));
+    }
+
+    #[test]
+    fn a_file_that_gets_the_name_while_a_backup_is_written_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        let saved = backup().save_through(&path, |file, text| {
+            fs::write(&path, "mine")?;
+            file.write_all(text)
+        });
+        assert!(matches!(saved, Err(BackupError::Exists(_))), "{saved:?}");
+        assert_eq!(fs::read(&path).unwrap(), b"mine");
+    }
+
+    #[test]
     fn one_flipped_digit_of_the_flash_is_noticed() {
         let text = backup().encode().replacen("5a5a", "5a5b", 1);
         assert!(Backup::decode(&text).is_err());

@@ -416,6 +416,37 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_of_earlier_backups_may_be_missing_but_not_unreadable() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        let unreadable = |path: PathBuf| BackupStore::none().with_earlier(Some(path)).earlier(UID).unreadable.len();
+        assert_eq!(unreadable(folder.path().join("missing")), 0);
+        assert_eq!(unreadable(file), 1);
+    }
+
+    #[test]
+    fn a_file_of_another_board_counts_for_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("board.json");
+        Backup { block: Some(whole()), ..backup() }.save(&path).unwrap();
+        let earlier = BackupStore::in_file(&path).earlier(Uid([9, 9, 9]));
+        assert_eq!((earlier.backups.len(), earlier.unreadable.len()), (0, 0));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_folder_that_exists_by_now_is_taken_and_a_link_to_nowhere_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        fs::write(&file, "").unwrap();
+        // Looked at and missing, then made by somebody else: for a moment that is how a file looks as well.
+        make(&file).unwrap();
+        std::os::unix::fs::symlink("nowhere", &link).unwrap();
+        assert_eq!(make(&link).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+    }
+
+    #[test]
     fn a_folder_that_cannot_be_written_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");

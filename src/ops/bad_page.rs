@@ -82,3 +82,20 @@ impl fmt::Display for BadPage {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_page_does_not_do_is_said() {
+        let said = |unerased, unprogrammed| {
+            let purpose = Purpose::Data;
+            let page = BadPage { address: 0x0800_F800, number: 62, unerased, unprogrammed, tries: 3, purpose };
+            page.to_string().split_once(": ").unwrap().1.to_owned()
+        };
+        assert_eq!(said(0, 1), "after 3 tries, 1 bit cannot be programmed");
+        assert_eq!(said(2, 0), "after 3 tries, 2 bits cannot be erased");
+        assert_eq!(said(2, 1), "after 3 tries, 2 bits cannot be erased and 1 bit cannot be programmed");
+    }
+}

@@ -332,3 +332,40 @@ fn of_board(error: &board::Error) -> Exit {
         E::Interrupted => Exit::Interrupted,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_is_told_with_its_place_and_its_bytes() {
+        let differs = |bytes| Error::Differs { address: 0x0800_F800, expected: 0x5C, found: 0xFF, bytes }.to_string();
+        let place = "the board differs from the plan at 0x0800f800: 0xff instead of 0x5c";
+        assert_eq!(differs(1), format!("{place}; 1 byte differs"));
+        assert_eq!(differs(2), format!("{place}; 2 bytes differ"));
+    }
+
+    #[test]
+    fn firmware_that_does_not_start_is_told_with_what_was_done_to_it() {
+        let told = |board| Error::DoesNotStart { board, how: Startup::Lockup }.to_string();
+        let end = "but it does not start: it crashed and stopped the chip (lockup)";
+        assert_eq!(told(BoardState::Untouched), format!("firmware verified (it was on the board already), {end}"));
+        assert_eq!(told(BoardState::Written), format!("firmware written and verified, {end}"));
+    }
+
+    #[test]
+    fn another_scooter_is_told_with_what_does_fit() {
+        let findings = |words: &[&str]| Findings(words.iter().map(ToString::to_string).collect());
+        let told = |fitting: &[&str]| {
+            let (found, fitting) =
+                (findings(&["Pro DRV 1.5.5", "version 1.5.5", "a serial number"]), findings(fitting));
+            Error::OtherScooter { found, fitting, title: "Mi 1S".into() }.to_string()
+        };
+        let found = "the board has Pro DRV 1.5.5, version 1.5.5 and a serial number";
+        assert_eq!(told(&[]), format!("{found}, so it is not a Mi 1S"));
+        assert_eq!(
+            told(&["one thing", "another"]),
+            format!("{found}, which does not fit a Mi 1S, but also one thing and another")
+        );
+    }
+}

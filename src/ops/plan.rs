@@ -322,6 +322,14 @@ mod tests {
     }
 
     #[test]
+    fn each_planned_page_is_found_by_its_address() {
+        let plan = plan(&[1; 2048], &[2; 1000]);
+        assert_eq!(plan.page_at(0x0800_0400), Some(&[1; 1024][..]));
+        assert_eq!(plan.page_at(0x0800_1000), Some(&[&[2; 1000][..], &[0xFF; 24]].concat()[..]));
+        assert_eq!((plan.page_at(0x0800_0800), plan.page_at(0x0800_0401)), (None, None));
+    }
+
+    #[test]
     fn a_blank_chip_is_programmed_without_a_page_erase() {
         let work = plan(&[1; 3104], &vec![2; 27_320]).work_on_blank();
         assert_eq!((work.pages.len(), work.erases(), work.skipped), (4 + 27 + 1, 0, 0));

@@ -285,3 +285,49 @@ fn check_firmware(
 fn is_of_map(scooters: &[String], target: &Target) -> bool {
     Target::all().iter().any(|other| other.map.regions == target.map.regions && scooters.contains(&other.name))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{block::Serial, image::sample::Sample};
+
+    /// What is said of firmware with this ident beside this serial number, in a dump with the smaller flash map.
+    fn mixed(ident: &str, serial: &[u8; 14]) -> Option<(String, String)> {
+        let image = |bytes: Vec<u8>| Image::from_bytes(&bytes).unwrap();
+        let boot = image(Sample::boot(2000).bytes());
+        let drv = image(Sample::drv(20_000).ident(ident).bytes());
+        let block = DataBlock::template().with_serial(Serial::from_bytes(*serial).unwrap());
+        let content = Content::Parts(Box::new(Parts { boot, drv, block }));
+        let target = Target::builtin("pro").unwrap();
+        let (uid, options, damaged) = (None, None, None);
+        RestoreFile { target, uid, options, damaged, unused_kib: 0, forced: vec![], content }.mixed()
+    }
+
+    #[test]
+    fn a_dump_with_firmware_and_a_serial_number_of_two_scooters_is_mixed() {
+        let found = |ident: &str, title: &str, serial: &str| {
+            let is_of = format!("its serial number {serial} is that of a {title}");
+            Some((format!("firmware with the ident {ident}"), is_of))
+        };
+        assert_eq!(mixed("Scooter_Mi3_V0", b"32124/00012345"), None);
+        let pro2 = &Target::builtin("pro2").unwrap().title;
+        assert_eq!(mixed("Scooter_Mi3_V0", b"26354/00012345"), found("Scooter_Mi3_V0", pro2, "26354/00012345"));
+    }
+
+    #[test]
+    fn a_serial_number_of_no_known_scooter_fits_all_that_have_its_form() {
+        assert_eq!(mixed("Scooter_Mi3_V0", b"99999/00012345"), None);
+        let (_, words) = mixed("Scooter_G30_SAT", b"99999/00012345").unwrap();
+        let titles: Vec<_> = Target::all().iter().filter(|target| target.map.flash_kib() == 64).collect();
+        assert!(titles.iter().all(|target| words.contains(&*target.title)), "{words}");
+        assert!(!words.contains(&*Target::builtin("es2").unwrap().title), "{words}");
+    }
+
+    #[test]
+    fn a_scooter_is_known_by_its_name_and_its_flash_map() {
+        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let pro = Target::builtin("pro").unwrap();
+        assert!(is_of_map(&names(&["es2", "mi3"]), pro));
+        assert!(!is_of_map(&names(&["es2"]), pro) && !is_of_map(&[], pro));
+    }
+}

@@ -146,5 +146,7 @@ mod tests {
         assert_eq!(names, ["b-2.json", "b-1.json", "z.json"]);
         assert!(matches!(&errors[..], [BackupError::Malformed { path, .. }] if path.ends_with("cut.json")));
         assert!(SavedBoard::all_in(&folder.path().join("none")).unwrap().0.is_empty());
+        let file = folder.path().join("note.txt");
+        assert!(matches!(SavedBoard::all_in(&file), Err(BackupError::Io { path, .. }) if path == file));
     }
 }

@@ -109,3 +109,22 @@ fn title(image: &Image) -> String {
         None => name,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_choice_between_images_is_not_like_a_refusal() {
+        let several = |fitting: &[&str]| {
+            let fitting = fitting.iter().map(ToString::to_string).collect();
+            Error::SeveralImages { kind: Kind::Drv, fitting }
+        };
+        let gate = |gate| Error::Gate { kind: Kind::Drv, gate, detail: String::new() };
+        assert!(are_alike(&several(&["a", "b"]), &several(&["a", "b"])));
+        assert!(are_alike(&gate("size"), &gate("vectors")));
+        for other in [several(&["a"]), gate("size")] {
+            assert!(!are_alike(&several(&["a", "b"]), &other) && !are_alike(&other, &several(&["a", "b"])));
+        }
+    }
+}

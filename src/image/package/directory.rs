@@ -400,6 +400,48 @@ mod tests {
     }
 
     #[test]
+    fn a_search_reads_more_members_than_a_package_may_have() {
+        let names: Vec<_> = (0..=MAX_READ).map(|number| format!("{number}.bin")).collect();
+        let zip = zip(&names.iter().map(|name| file(name)).collect::<Vec<_>>());
+        let read = |mut directory: Directory<'_>| {
+            let members = directory.members.clone();
+            members.iter().try_for_each(|member| directory.unpack(member, 8).map(drop))
+        };
+        assert_eq!(read(Directory::open(&zip).unwrap()), Err(DirectoryError::Members(MAX_READ + 1)));
+        assert_eq!(read(Directory::open_for_search(&zip).unwrap()), Ok(()));
+    }
+
+    #[test]
+    fn members_that_share_bytes_are_refused() {
+        let inner = file("b");
+        let record = zip(std::slice::from_ref(&inner));
+        let outer = ZipMember::new("a", &record);
+        let mut bytes = zip(&[outer, inner]);
+        // The second entry of the table points to the record inside the first member.
+        let second = bytes.windows(4).rposition(|window| window == b"PK\x01\x02").unwrap();
+        bytes[second + 42..second + 46].copy_from_slice(&(LOCAL_SIZE as u32 + 1).to_le_bytes());
+        assert_eq!(read(&bytes), Err(DirectoryError::Overlap("a".into())));
+    }
+
+    #[test]
+    fn a_zip_that_is_split_is_refused_by_every_sign_of_it() {
+        let whole = zip(&[file("FIRM.bin")]);
+        let end = whole.len() - END_SIZE;
+        for at in [4, 6, 8] {
+            let mut bytes = whole.clone();
+            bytes[end + at] += 1;
+            assert_eq!(read(&bytes), Err(Damaged("it is split over several files")), "{at}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_little_endian() {
+        let bytes = [1, 2, 3, 4, 5, 6, 7, 8];
+        assert_eq!((u16_at(&bytes, 0), u32_at(&bytes, 0)), (0x0201, 0x0403_0201));
+        assert_eq!(u64_at(&bytes, 0), 0x0807_0605_0403_0201);
+    }
+
+    #[test]
     fn members_are_listed_in_order() {
         let members = read(&zip(&[file("FIRM.bin"), file("info.txt")])).unwrap();
         let expected = [("FIRM.bin".to_owned(), b"firmware".to_vec()), ("info.txt".to_owned(), b"firmware".to_vec())];

@@ -333,6 +333,12 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_list_of_models_says_nothing() {
+        let info = json(JSON.replace("\"model\"", "\"models\": [], \"model\"").as_bytes()).unwrap();
+        assert_eq!(info.model, Some(Model::Suggested("pro".into())));
+    }
+
+    #[test]
     fn schema_2_has_a_list_of_models_and_one_md5() {
         let text = r#"{"schemaVersion": 2, "firmware": {"displayName": "test", "type": "drv",
             "compatible": ["mi_DRV_STM32F103CxT6"], "md5": "d41d8cd98f00b204e9800998ecf8427e", "models": ["pro", "1s"]}}"#;

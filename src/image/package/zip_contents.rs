@@ -187,3 +187,32 @@ fn folder(name: &str) -> &str {
 fn file(name: &str) -> &str {
     name.rsplit_once('/').map_or(name, |(_, file)| file)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::sample::{ZipMember, zip},
+        *,
+    };
+
+    #[test]
+    fn a_zip_in_a_zip_is_searched_and_one_inside_that_is_not() {
+        let around = |name: &str, bytes: &[u8]| zip(&[ZipMember::new(name, bytes)]);
+        let names = |zip: &[u8]| {
+            let name = |unpacked| match unpacked {
+                Unpacked::Loose { name, bytes } => (name, bytes),
+                Unpacked::Package(..) => panic!("a package"),
+            };
+            all(zip).into_iter().map(name).collect::<Vec<_>>()
+        };
+        let image = vec![0x5A; 64];
+        let inner = around("a.bin", &image);
+        assert_eq!(names(&inner), [("a.bin".to_owned(), image.clone())]);
+        let outer = around("inner.zip", &inner);
+        assert_eq!(names(&outer), [("a.bin".to_owned(), image)]);
+        assert_eq!(names(&around("outer.zip", &outer)), []);
+        assert!(matches!(read(&outer), Ok(ZipContents::Loose { name, .. }) if name == "a.bin"));
+        let nested = read(&around("outer.zip", &outer));
+        assert!(matches!(nested, Err(PackageError::Nested(name)) if name == "outer.zip"));
+    }
+}
