@@ -9,7 +9,7 @@ pub(super) fn devices<'a>(probes: impl Iterator<Item = &'a DebugProbeInfo>) -> V
     let mut devices: Vec<_> = nusb::list_devices().wait().map(Iterator::collect).unwrap_or_default();
     probes
         .map(|probe| {
-            let is_it = |device: &nusb::DeviceInfo| Seen::of(device).is_of(probe);
+            let is_it = |device: &nusb::DeviceInfo| UsbIdentity::of(device).is_of(probe);
             let at = devices.iter().position(is_it)?;
             Some(devices.remove(at))
         })
@@ -30,7 +30,7 @@ pub(super) enum Kin {
 /// Looks for a device, and for others with the same ids and serial number.
 pub(super) fn kin(device: &nusb::DeviceInfo) -> Kin {
     let devices = nusb::list_devices().wait().map(Iterator::collect::<Vec<_>>).unwrap_or_default();
-    Seen::of(device).kin(&devices.iter().map(Seen::of).collect::<Vec<_>>())
+    UsbIdentity::of(device).kin(&devices.iter().map(UsbIdentity::of).collect::<Vec<_>>())
 }
 
 /// Whether a listed device still has the same address at the same place.
@@ -40,7 +40,7 @@ pub(super) fn is_where_it_was(device: &nusb::DeviceInfo) -> bool {
 
 /// What tells a device from others.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Seen<I> {
+struct UsbIdentity<I> {
     /// The system's own name for it, or its address.
     id: I,
     place: Option<String>,
@@ -49,14 +49,14 @@ struct Seen<I> {
     serial: Option<String>,
 }
 
-impl Seen<nusb::DeviceId> {
+impl UsbIdentity<nusb::DeviceId> {
     fn of(device: &nusb::DeviceInfo) -> Self {
         let ids = (device.vendor_id(), device.product_id());
         Self { id: device.id(), place: place(device), ids, serial: device.serial_number().map(Into::into) }
     }
 }
 
-impl<I: PartialEq> Seen<I> {
+impl<I: PartialEq> UsbIdentity<I> {
     fn is_of(&self, probe: &DebugProbeInfo) -> bool {
         self.ids == (probe.vendor_id, probe.product_id)
             && same_serial(self.serial.as_deref(), probe.serial_number.as_deref())
@@ -133,18 +133,20 @@ mod tests {
 
     use super::*;
 
-    fn seen(id: u8, place: &str, serial: Option<&str>) -> Seen<u8> {
-        Seen { id, place: Some(place.into()), ids: (0x0483, 0x3748), serial: serial.map(Into::into) }
+    fn seen(id: u8, place: &str, serial: Option<&str>) -> UsbIdentity<u8> {
+        UsbIdentity { id, place: Some(place.into()), ids: (0x0483, 0x3748), serial: serial.map(Into::into) }
     }
 
     #[test]
     fn a_device_that_a_driver_cannot_tell_from_another_has_a_twin() {
         let one = seen(1, "1-1", Some("A"));
-        let kin = |device: &Seen<u8>, others: &[Seen<u8>]| device.kin(&[std::slice::from_ref(device), others].concat());
+        let kin = |device: &UsbIdentity<u8>, others: &[UsbIdentity<u8>]| {
+            device.kin(&[std::slice::from_ref(device), others].concat())
+        };
         assert_eq!(kin(&one, &[]), Kin::None);
         assert_eq!(kin(&one, &[seen(2, "1-2", Some("B")), seen(3, "1-3", None)]), Kin::None);
         assert_eq!(kin(&one, &[seen(2, "1-2", Some("A"))]), Kin::Twins);
-        assert_eq!(kin(&one, &[Seen { ids: (0x0483, 0x374B), ..seen(2, "1-2", Some("A")) }]), Kin::None);
+        assert_eq!(kin(&one, &[UsbIdentity { ids: (0x0483, 0x374B), ..seen(2, "1-2", Some("A")) }]), Kin::None);
         for serial in [None, Some("")] {
             let blank = seen(1, "1-1", serial);
             assert_eq!(kin(&blank, &[]), Kin::None);
@@ -158,8 +160,8 @@ mod tests {
         for other in [
             seen(2, "1-1", Some("A")),
             seen(1, "1-2", Some("A")),
-            Seen { ids: (0x0483, 0x374B), ..one.clone() },
-            Seen { ids: (0x0484, 0x3748), ..one.clone() },
+            UsbIdentity { ids: (0x0483, 0x374B), ..one.clone() },
+            UsbIdentity { ids: (0x0484, 0x3748), ..one.clone() },
         ] {
             assert_eq!(one.kin(&[other]), Kin::Gone);
         }
@@ -175,7 +177,7 @@ mod tests {
         assert!(seen(1, "1-1", Some("\u{1}\u{2}")).is_of(&probe("0102")));
         assert!(seen(1, "1-1", None).is_of(&probe("")));
         assert!(!seen(1, "1-1", Some("066E")).is_of(&probe("066D")));
-        assert!(!Seen { ids: (0x0483, 0x374B), ..seen(1, "1-1", Some("066D")) }.is_of(&probe("066D")));
+        assert!(!UsbIdentity { ids: (0x0483, 0x374B), ..seen(1, "1-1", Some("066D")) }.is_of(&probe("066D")));
     }
 
     #[test]

@@ -435,13 +435,6 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_little_endian() {
-        let bytes = [1, 2, 3, 4, 5, 6, 7, 8];
-        assert_eq!((u16_at(&bytes, 0), u32_at(&bytes, 0)), (0x0201, 0x0403_0201));
-        assert_eq!(u64_at(&bytes, 0), 0x0807_0605_0403_0201);
-    }
-
-    #[test]
     fn members_are_listed_in_order() {
         let members = read(&zip(&[file("FIRM.bin"), file("info.txt")])).unwrap();
         let expected = [("FIRM.bin".to_owned(), b"firmware".to_vec()), ("info.txt".to_owned(), b"firmware".to_vec())];
