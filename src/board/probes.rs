@@ -336,7 +336,7 @@ pub(super) struct Choice {
 impl Choice {
     /// The version of the probe's firmware, if it is one whose driver tells.
     pub(super) fn firmware(&self) -> Option<String> {
-        self.device.as_ref().filter(|device| opens_by_place(&self.info, Some(device))).and_then(stlink::version)
+        self.device.as_ref().filter(|_| opens_by_place(&self.info, true)).and_then(stlink::version)
     }
 }
 
