@@ -209,6 +209,8 @@ fn other_boards_are_refused_by_name() {
     }
     let lines = bench.m365("--simulate=absent info").exit(6).json();
     assert_eq!(lines.result()["error"]["hint"], "m365-drv --json --simulate=absent info --wait");
+    let causes = lines.result()["error"]["causes"].to_string();
+    assert!(causes.contains("tip: nothing answers: check SWDIO and GND, then whether SWCLK and SWDIO are"), "{causes}");
 }
 
 #[test]

@@ -28,6 +28,7 @@ mod registers;
 mod rescue;
 mod size;
 mod startup;
+mod steady;
 mod stlink;
 mod timer;
 mod unsupported;

@@ -17,7 +17,7 @@ use super::{
     Error, Finding, Ledger, ProbeEntry, Problem, diagnosis,
     finding::Miss,
     link::SharedQuality,
-    progress::{Event, Need},
+    progress::{Event, Need, Progress},
     stlink,
     timer::Timer,
     usb,
@@ -177,6 +177,12 @@ impl Probes {
     /// An attempt to reach a board has failed in this way after there were accesses.
     pub(super) fn failed(&self, how: Miss) {
         self.quality.lock().unwrap_or_else(PoisonError::into_inner).failed(how);
+    }
+
+    /// Contact was lost in this way before it was good for long enough.
+    pub(crate) fn lost(&self, error: &Error, progress: &mut dyn Progress) {
+        self.failed(error.into());
+        progress.on(self.contact(None, Some(Need::Contact)));
     }
 
     /// A board was reached.

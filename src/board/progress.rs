@@ -115,6 +115,8 @@ pub enum Event {
     Skipped {
         /// The skipped step.
         step: Step,
+        /// Why; JSON does not tell.
+        why: SkipReason,
     },
     /// The board or the probe does not answer yet; sent after each attempt.
     Waiting {
@@ -185,6 +187,15 @@ pub enum Event {
     Warning(Warning),
     /// Everything is written and verified: the user may let go of the wires.
     ContactFree,
+}
+
+/// Why a step is skipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SkipReason {
+    /// It has nothing to do.
+    NothingToDo,
+    /// The user did not want it.
+    NotWanted,
 }
 
 /// What the program is waiting for.
@@ -312,7 +323,7 @@ fn finished<S: Serializer>(step: &Step, took: &Duration, serializer: S) -> Resul
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-fn skipped<S: Serializer>(step: &Step, serializer: S) -> Result<S::Ok, S::Error> {
+fn skipped<S: Serializer>(step: &Step, _why: &SkipReason, serializer: S) -> Result<S::Ok, S::Error> {
     StepLine { step: *step, state: "skipped", took_ms: None }.serialize(serializer)
 }
 

@@ -7,8 +7,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use directories::ProjectDirs;
-use m365_drv::printable::quoted_path;
+use directories::{ProjectDirs, UserDirs};
+use m365_drv::{guide::Places, printable::quoted_path};
 use tempfile::NamedTempFile;
 
 use super::exit::{Exit, Meaning, refuse};
@@ -37,6 +37,25 @@ impl Reserved {
 /// The folder of this user's backups and firmware; `None` if the system has no such place.
 pub(crate) fn data_folder() -> Option<PathBuf> {
     ProjectDirs::from("", "", "m365-drv").map(|folders| folders.data_dir().to_owned())
+}
+
+/// The folder for what this program remembers between runs; `None` if the system has no such place.
+pub(crate) fn state_folder() -> Option<PathBuf> {
+    let folders = ProjectDirs::from("", "", "m365-drv")?;
+    Some(folders.state_dir().unwrap_or(folders.data_local_dir()).to_owned())
+}
+
+/// The folders of the user that people mean by `~` and "Downloads".
+pub(crate) fn places() -> Places {
+    let folders = UserDirs::new();
+    let home = folders.as_ref().map(|folders| folders.home_dir().to_owned());
+    let downloads = folders.as_ref().and_then(UserDirs::download_dir).map(ToOwned::to_owned);
+    Places { downloads: downloads.or_else(named_downloads).filter(|folder| folder.is_dir()), home }
+}
+
+/// What `XDG_DOWNLOAD_DIR` says; systems without a desktop have no settings file that does.
+fn named_downloads() -> Option<PathBuf> {
+    std::env::var_os("XDG_DOWNLOAD_DIR").map(PathBuf::from).filter(|folder| folder.is_absolute())
 }
 
 /// Reads a whole file; `exit` is what an unreadable one means. What has no length of its own, a pipe or a device, is read

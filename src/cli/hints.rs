@@ -3,7 +3,8 @@
 use std::{borrow::Cow, path::Path};
 
 use m365_drv::{
-    board::{self, ProbeEntry, Startup},
+    board::{self, Finding, ProbeEntry, Startup},
+    guide::coach,
     image::{BackupFileError, Catalog, Dump, Fit, Foreign, Image, ImageError, Kind, RehearsalImages, gates},
     ops::{self, BackupError, BadPage, Lack, OTHER_SCOOTER, Purpose},
     supply,
@@ -20,8 +21,12 @@ use super::{
 /// The next command after a run that ended like this; `None` if there is none.
 pub(crate) fn next(exit: Exit, error: Option<&anyhow::Error>, typed: &CommandLine) -> Option<String> {
     if typed.command.as_deref() == Some("guide") && exit != Exit::Usage {
-        // It asks for whatever is missing.
-        return Some(typed.again(&[]));
+        // It asks for whatever is missing, though not for the right to use a probe.
+        let fix = error.and_then(exit::of_board).and_then(|error| match error {
+            board::Error::ProbeAccess(problem) => probe_fixes::command(problem, System::HERE),
+            _ => None,
+        });
+        return fix.or_else(|| Some(typed.again(&[])));
     }
     error.and_then(|error| for_error(error, typed)).or_else(|| (ExitRow::of(exit).next)(typed))
 }
@@ -146,6 +151,19 @@ pub(crate) const PUBLISHED: &str = "published: ";
 pub(crate) fn on_purpose(error: &anyhow::Error) -> Option<String> {
     let Some(ops::Error::OtherScooter { title, .. }) = error.downcast_ref() else { return None };
     Some(format!("tip: if the board is to become a {title} on purpose: --force {OTHER_SCOOTER}"))
+}
+
+/// Which wire to suspect, if an error is about contact.
+pub(crate) fn at_the_wires(error: &anyhow::Error) -> Option<String> {
+    let finding = match error.downcast_ref() {
+        Some(ops::Error::Board(board::Error::NoContact { finding, .. })) => (*finding)?,
+        Some(ops::Error::Board(board::Error::HeldInReset)) => Finding::HeldInReset,
+        Some(ops::Error::Board(board::Error::PoorContact { .. })) => Finding::Broken,
+        _ => return None,
+    };
+    let advice = coach::advice(finding).trim_end_matches('.');
+    let (first, rest) = advice.split_at(1);
+    Some(format!("tip: {}{rest}", first.to_lowercase()))
 }
 
 /// What can still be done with a chip that has a worn-out page, if an error is about that.

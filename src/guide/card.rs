@@ -20,6 +20,10 @@ pub enum CardName {
     Firmware,
     /// Where a firmware file is.
     File,
+    /// Where custom firmware is made, if that is wanted.
+    Builder,
+    /// Waiting for a file that the user makes in a browser.
+    Download,
     /// How to connect the probe.
     Wiring,
     /// How good contact is.

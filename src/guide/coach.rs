@@ -62,7 +62,7 @@ impl Meter {
             (Some(Need::PowerCycle), _) => {
                 "Power-cycle the board: disconnect its supply for a second, then connect it again."
             }
-            (_, None) => "Hold the wires on the pads.",
+            (_, None) => "The job goes on by itself when contact was good for a second.",
             (_, Some(finding)) => advice(finding),
         }
     }
@@ -109,7 +109,7 @@ mod tests {
         assert!(all.iter().enumerate().all(|(at, text)| !all[..at].contains(text)), "{all:?}");
         assert!(of(Some(Need::Probe), Some(Finding::Silent)).starts_with("No probe"));
         assert!(of(Some(Need::PowerCycle), Some(Finding::Good)).starts_with("Power-cycle"));
-        assert!(of(None, None).starts_with("Hold"));
+        assert!(of(None, None).starts_with("The job goes on"));
     }
 
     #[test]

@@ -1,16 +1,13 @@
-//! What each card shows and asks: all of their words.
+//! What each card shows and asks: the words of those before the work, but not of those about firmware.
 
 use super::{
-    Card, CardName, Choosable, Fetchable, Guide, Picture, Question, SAFETY, WIRING, consent, in_full,
+    Card, CardName, Choosable, Guide, Picture, Question, SAFETY, WIRING, coach, consent,
     scooter_errors::{self, ErrorCode},
 };
-use crate::{
-    board::{BoardState, Protection, Startup},
-    count::count,
-    image::Kind,
-    ops::{self, Firmware},
-    target::Target,
-};
+use crate::{board::Protection, count::count, image::Builder, ops::Firmware, target::Target};
+
+/// While somebody reads and types.
+const HANDS_FREE: &str = "You may let go of SWCLK and SWDIO now; leave the supply connected.";
 
 /// What is not known of firmware that its maker did not publish.
 const CUSTOM: &str = "This is not the maker's own firmware. If BMS communication is disabled in it, the scooter has no \
@@ -36,6 +33,8 @@ impl Guide {
             CardName::Scooter => self.scooter_card(&mut card),
             CardName::Firmware => self.firmware(&mut card),
             CardName::File => self.file(&mut card),
+            CardName::Builder => self.builder(&mut card),
+            CardName::Download => self.download(&mut card),
             CardName::Wiring => wiring(&mut card),
             CardName::Contact => self.contact(&mut card),
             CardName::Board => self.board(&mut card),
@@ -59,6 +58,7 @@ impl Guide {
             card.text.push(scooter_errors::BOOTLOADER_SHOWS.into());
         }
         card.text.extend([cause, remedy].into_iter().flatten().map(|text| (*text).to_owned()));
+        card.text.extend(scooter_errors::builders(*code).iter().map(Builder::for_scooters));
         card.question = Some(choice(
             0,
             [("yes", "Continue with the repair of the controller", ""), ("no", "Stop here", "nothing was changed")],
@@ -111,38 +111,6 @@ impl Guide {
         card.question = Some(Question::OneOf { options, preselected });
     }
 
-    fn firmware(&self, card: &mut Card) {
-        let is_boot = self.wanted == Some(Kind::Boot);
-        card.title = if is_boot { "A bootloader is needed" } else { "Which firmware?" }.into();
-        let what = if is_boot { "a bootloader" } else { "a firmware file" };
-        card.text.push(format!(
-            "This program contains no vendor firmware. It takes {what} as bin, hex, enc or zip, as it was downloaded."
-        ));
-        let mut options = Vec::new();
-        if !is_boot {
-            let offers = self.offers.iter().flatten().enumerate();
-            options.extend(offers.map(|(at, offer)| Choosable::new((at + 1).to_string(), &offer.name, &offer.place)));
-        }
-        let newest = options.len().saturating_sub(1);
-        if let Fetchable::Offered(what) = &self.to_fetch {
-            options.push(Choosable::new("fetch", "Fetch what is missing", what));
-        }
-        options.push(Choosable::new("file", "Use a file", "drop it onto this window, or type its path"));
-        if !is_boot {
-            options.push(Choosable::new("keep", "Keep the firmware on the board", "only possible if it can be read"));
-        }
-        card.question = Some(Question::OneOf { options, preselected: Some(newest) });
-    }
-
-    fn file(&self, card: &mut Card) {
-        card.title = "Where is the file?".into();
-        let (label, example) = match self.wanted {
-            Some(Kind::Boot) => ("bootloader file", "boot.bin"),
-            _ => ("firmware file", "DRV155.bin"),
-        };
-        card.question = Some(Question::Text { label, example: example.into() });
-    }
-
     fn contact(&self, card: &mut Card) {
         card.title = "Hold the wires on the pads".into();
         if let Some(probe) = &self.seen.probe {
@@ -156,6 +124,7 @@ impl Guide {
             card.facts.push(("target voltage", voltage));
         }
         card.text.push(meter.advice().into());
+        card.text.push(coach::CLONES.into());
         card.picture = Some(Picture::Pads);
     }
 
@@ -197,6 +166,7 @@ impl Guide {
         if !scooter.serial.compared.is_empty() {
             card.text.push("It also selects the region, and with it the speed limit.".into());
         }
+        card.text.push(HANDS_FREE.into());
         card.question = Some(Question::Text { label: "serial number", example: scooter.serial.example.clone() });
     }
 
@@ -226,6 +196,7 @@ impl Guide {
             card.text
                 .push("Serial number and mileage are only in SRAM: keep the board powered, or they are lost.".into());
         }
+        card.text.push(HANDS_FREE.into());
         if let Some(obstacle) = preview.needs {
             card.text.push(consent::removing(obstacle));
             card.text.extend(consent::at_stake(obstacle, preview.data_change));
@@ -235,94 +206,17 @@ impl Guide {
             card.question = Some(choice(0, options));
         }
     }
-
-    fn work(&self, card: &mut Card) {
-        card.title = if self.seen.is_free { "You may let go now" } else { "Hold the wires" }.into();
-        card.picture = Some(Picture::Memory);
-        if let Some(backup) = &self.seen.backup {
-            card.facts.push(("backup", backup.display().to_string()));
-        }
-        if !self.seen.is_free {
-            card.text.push("If a wire slips, put it back on its pad: the work continues by itself.".into());
-        }
-    }
-
-    fn done(&self, card: &mut Card) {
-        let Some(report) = &self.report else { return };
-        card.title = "Done".into();
-        let planned = &report.planned;
-        card.facts.push(("firmware", name_of(planned.drv.as_ref())));
-        card.facts.push(("serial number", planned.serial.to_string()));
-        card.facts.push(("mileage", planned.mileage_m.to_string()));
-        card.facts.push(("verified", if report.verified { "every byte" } else { "no" }.to_owned()));
-        if let Some(backup) = &report.backup {
-            card.facts.push(("backup", backup.display().to_string()));
-        }
-        card.text.push(match report.startup {
-            Some(Startup::Running { error: 0, .. }) => "The firmware runs and shows no error.".into(),
-            Some(Startup::Running { error, .. }) if Startup::is_normal_on_a_bench(error) => format!(
-                "The firmware runs and shows error {error}, which is normal without motor, battery and dashboard."
-            ),
-            Some(Startup::Running { error, .. }) => {
-                format!("The firmware runs, but shows error {error}: see `m365-drv explain {error}`.")
-            }
-            Some(other) => format!("Could not confirm that the firmware started: {other}."),
-            None => "The firmware was not started.".into(),
-        });
-        card.text.push(
-            "Disconnect the probe before you connect the battery. Make the first start on a stand, with the driven wheel \
-             off the ground."
-                .into(),
-        );
-        card.text.push(
-            "If error 10 or 21 stays when everything is connected, check the cables to dashboard and battery.".into(),
-        );
-        card.question = Some(choice(1, [("another", "Another board", ""), ("end", "Finish", "")]));
-    }
-
-    fn failed(&self, card: &mut Card) {
-        let Some(failed) = &self.failed else { return };
-        card.title = "That did not work".into();
-        card.objection = Some(in_full(&failed.error));
-        card.facts.push(("board", state_in_words(failed.board).into()));
-        if let Some(backup) = &self.seen.backup {
-            card.facts.push(("backup", backup.display().to_string()));
-        }
-        let ends = match &failed.error {
-            ops::Error::BadPage(_) => Some("Another try would wear the page out further."),
-            ops::Error::DoesNotStart { .. } => {
-                Some("Another try will not help: stop here, and choose other DRV firmware.")
-            }
-            _ => None,
-        };
-        if let Some(why) = ends {
-            card.text.push(why.into());
-            card.question = Some(choice(1, [("again", "Try again all the same", ""), ("end", "Stop", "")]));
-            return;
-        }
-        if [BoardState::Erased, BoardState::Partial].contains(&failed.board) {
-            card.text.push("Try again to finish; what is already correct is skipped.".into());
-        }
-        card.question = Some(choice(0, [("again", "Try again", ""), ("end", "Stop", "")]));
-    }
 }
 
-/// What the board is now.
-fn state_in_words(board: BoardState) -> &'static str {
-    match board {
-        BoardState::Untouched => "unchanged",
-        BoardState::Erased => "erased; it does not run until it is flashed",
-        BoardState::Partial => "partly written",
-        BoardState::Written => "written",
-    }
-}
-
-fn choice<const N: usize>(preselected: impl Into<Option<usize>>, options: [(&str, &str, &str); N]) -> Question {
+pub(super) fn choice<const N: usize>(
+    preselected: impl Into<Option<usize>>,
+    options: [(&str, &str, &str); N],
+) -> Question {
     let options = options.map(|(key, label, detail)| Choosable::new(key, label, detail)).into();
     Question::OneOf { options, preselected: preselected.into() }
 }
 
-fn name_of(firmware: Option<&Firmware>) -> String {
+pub(super) fn name_of(firmware: Option<&Firmware>) -> String {
     let Some(firmware) = firmware else { return "none".into() };
     firmware.name.clone().unwrap_or_else(|| match firmware.version {
         Some(version) => format!("unknown, version {version}"),
@@ -382,13 +276,13 @@ fn wiring(card: &mut Card) {
         "On a clone of the ST-Link, trust the print on its circuit board, not the one on its shell: open it if you can."
             .into(),
     );
-    card.text
-        .push("Plug the probe in and hold its wires on the pads. The program waits until the board answers.".into());
+    card.text.push("Plug the probe in and hold its wires on the pads. The program waits until contact is good.".into());
 }
 
 fn mileage(card: &mut Card) {
     card.title = "Which mileage?".into();
     card.text
         .push("The mileage could not be read from the board. The phone app shows it as the total distance.".into());
+    card.text.push(HANDS_FREE.into());
     card.question = Some(Question::Text { label: "mileage in km", example: "1234.5".into() });
 }

@@ -3,22 +3,33 @@
 //! A [`Guide`] decides only what is asked and shown next. Whoever shows the cards, in a terminal or in a browser, does the
 //! [`Task`]s in between with [`crate::ops`], and hands over what came of them.
 
+mod answers;
 mod card;
 pub mod coach;
 pub mod consent;
 mod draw;
+mod draw_firmware;
+mod draw_work;
+pub mod ending;
 pub mod scooter_errors;
 mod seen;
+mod task;
+mod typed_path;
 
 use std::{error::Error as _, path::PathBuf};
 
-pub use self::card::{Card, CardName, Choosable, Picture, Question};
-use self::seen::Seen;
+pub use self::{
+    card::{Card, CardName, Choosable, Picture, Question},
+    draw_work::state_in_words,
+    task::{Offer, Task, TaskError},
+};
+use self::{seen::Seen, task::Fetchable};
 use crate::{
     block::{Mileage, Serial, Uid},
-    board::{BoardState, progress::Event},
+    board::{ChipKind, progress::Event},
     image::{Image, Kind, RehearsalImages},
     ops::{self, After, BackupStore, Extent, FlashPreview, FlashReport, FlashRequest, InfoReport, Wanted, Watchdog},
+    printable::quoted_path,
     target::Target,
 };
 
@@ -27,53 +38,13 @@ pub const SAFETY: &str = include_str!("safety.txt");
 /// Which pad goes where, as `explain wiring` shows it.
 pub const WIRING: &str = include_str!("wiring.txt");
 
-/// An image that can be chosen.
-#[derive(Debug, Clone)]
-pub struct Offer {
-    /// What to call it: "Pro DRV 1.5.5".
-    pub name: String,
-    /// Where it is.
-    pub place: String,
-    /// The image.
-    pub image: Image,
-}
-
-/// What has to be done before anything is asked; the present card is shown meanwhile.
-#[derive(Debug, Clone)]
-pub enum Task {
-    /// Find the images at hand for this scooter, then call [`Guide::at_hand`].
-    Search(&'static Target),
-    /// Fetch what is not at hand for this scooter, then call [`Guide::fetched`].
-    Fetch(&'static Target),
-    /// Read this file as an image of this kind, then call [`Guide::opened`].
-    Open(PathBuf, Kind),
-    /// Do [`ops::info`], waiting for probe and board as long as it takes, then call [`Guide::looked`].
-    Look,
-    /// Do [`ops::preview`] with [`Guide::request`], waiting likewise, then call [`Guide::previewed`].
-    Preview,
-    /// Do [`ops::flash`] with [`Guide::request`], waiting for the board with the UID of [`Guide::uid`], then call
-    /// [`Guide::flashed`].
-    Flash,
-}
-
-/// What is not at hand and could be fetched.
-#[derive(Debug, Default)]
-enum Fetchable {
-    #[default]
-    Nothing,
-    /// This, in words.
-    Offered(String),
-    /// The user wants it.
-    Wanted,
-}
-
-/// How a task failed.
-#[derive(Debug)]
-pub struct TaskError {
-    /// What happened.
-    pub error: ops::Error,
-    /// What the board is now.
-    pub board: BoardState,
+/// The folders of the user that the guided job knows of.
+#[derive(Debug, Clone, Default)]
+pub struct Places {
+    /// The one that `~` stands for.
+    pub home: Option<PathBuf>,
+    /// Where the browser puts what it downloads.
+    pub downloads: Option<PathBuf>,
 }
 
 /// The guided job.
@@ -83,13 +54,18 @@ pub struct Guide {
     path: Vec<CardName>,
     rehearsal: RehearsalImages,
     saves: bool,
+    places: Places,
     /// The error code that the scooter shows.
     code: Option<u8>,
     scooter: Option<&'static Target>,
     /// What was found on the board, if the scooter was not known before.
     looked: Option<InfoReport>,
+    /// The chip on the board, once it has answered.
+    chip: Option<ChipKind>,
     /// The DRV images at hand for the scooter; none before they were searched for.
     offers: Option<Vec<Offer>>,
+    /// The bootloaders at hand.
+    boot_offers: Vec<Offer>,
     to_fetch: Fetchable,
     /// Which image is being chosen, and the file that was named for it.
     wanted: Option<Kind>,
@@ -115,6 +91,12 @@ impl Guide {
         Self { rehearsal, saves, path: vec![CardName::Welcome], ..Self::default() }
     }
 
+    /// With the folders of the user.
+    #[must_use]
+    pub fn with_places(self, places: Places) -> Self {
+        Self { places, ..self }
+    }
+
     /// Which card is shown.
     pub fn at(&self) -> CardName {
         self.path.last().copied().unwrap_or(CardName::End)
@@ -125,6 +107,11 @@ impl Guide {
         self.at() == CardName::End
     }
 
+    /// The scooter that was chosen.
+    pub fn scooter(&self) -> Option<&'static Target> {
+        self.scooter
+    }
+
     /// The chip that was agreed to be changed.
     pub fn uid(&self) -> Option<Uid> {
         self.preview.as_ref().map(|preview| preview.board.uid)
@@ -133,6 +120,11 @@ impl Guide {
     /// What was done, if that went well.
     pub fn report(&self) -> Option<&FlashReport> {
         self.report.as_ref()
+    }
+
+    /// How the last task failed, if that is shown.
+    pub fn failure(&self) -> Option<&TaskError> {
+        self.failed.as_ref()
     }
 
     /// How the last task failed, for whoever ends now.
@@ -146,8 +138,13 @@ impl Guide {
             CardName::Firmware if matches!(self.to_fetch, Fetchable::Wanted) => self.scooter.map(Task::Fetch),
             CardName::Firmware if self.offers.is_none() => self.scooter.map(Task::Search),
             CardName::File => self.file.clone().map(|file| Task::Open(file, self.kind())),
+            CardName::Download => Some(Task::Watch(self.places.downloads.clone()?, self.scooter?)),
             CardName::Wiring | CardName::Contact | CardName::Board if self.preview.is_none() => {
-                Some(if self.scooter.is_some() { Task::Preview } else { Task::Look })
+                Some(match (self.seen.is_held, self.scooter) {
+                    (false, _) => Task::Contact,
+                    (true, Some(_)) => Task::Preview,
+                    (true, None) => Task::Look,
+                })
             }
             CardName::Work => Some(Task::Flash),
             _ => None,
@@ -176,6 +173,9 @@ impl Guide {
     /// Takes an event of the running task.
     pub fn on(&mut self, event: &Event) {
         self.seen.note(event);
+        if let Event::Board { chip, .. } = event {
+            self.chip = ChipKind::ALL.into_iter().find(|kind| kind.name() == *chip);
+        }
         let next = match event {
             Event::Probe { .. } if self.at() == CardName::Wiring => CardName::Contact,
             Event::Board { .. } if [CardName::Wiring, CardName::Contact].contains(&self.at()) => CardName::Board,
@@ -200,61 +200,11 @@ impl Guide {
         self.path.len() > 1 && ![CardName::Work, CardName::Done, CardName::Failed].contains(&self.at())
     }
 
-    /// Takes the answer to the card's question: the key of an answer, or the text that was typed. What cannot be accepted
-    /// becomes the card's objection. A card without a question takes any answer.
-    pub fn answer(&mut self, answer: &str) {
-        self.objection = None;
-        let text = answer.trim();
-        if let Some(Question::OneOf { options, .. }) = self.card().question
-            && self.at() != CardName::Scooter
-            && !(self.at() == CardName::Firmware && is_path(text))
-            && options.iter().all(|option| option.key != text)
-        {
-            self.objection = Some(format!("invalid answer {text:?}: type one of the numbers"));
-            return;
-        }
-        match (self.at(), text) {
-            (CardName::Welcome, "code") => self.go(CardName::Code),
-            (CardName::Welcome, "end") | (CardName::Meaning | CardName::Safety, "no") => self.end(),
-            (CardName::Welcome | CardName::Meaning, _) => self.go(CardName::Safety),
-            (CardName::Code, _) => self.take_code(text),
-            (CardName::Safety, "yes") => self.go(CardName::Scooter),
-            (CardName::Scooter, "unknown") => self.go(CardName::Wiring),
-            (CardName::Scooter, _) => self.take_scooter(text),
-            (CardName::Firmware, "file") => self.go(CardName::File),
-            (CardName::Firmware, "fetch") => self.to_fetch = Fetchable::Wanted,
-            (CardName::Firmware, "keep") => {
-                self.wanted = None;
-                self.look_again();
-            }
-            (CardName::Firmware, _) if is_path(text) => {
-                self.go(CardName::File);
-                self.answer(text);
-            }
-            (CardName::Firmware, _) => self.take_offer(text),
-            (CardName::File, _) => self.file = Some(PathBuf::from(unquoted(text))),
-            (CardName::Serial, _) => self.take_serial(text),
-            (CardName::Mileage, _) => match Mileage::parse_km(text) {
-                Ok(mileage) => {
-                    self.mileage = Some(mileage);
-                    self.look_again();
-                }
-                Err(error) => self.objection = Some(error.to_string()),
-            },
-            (CardName::Board, _) => self.go(CardName::Plan),
-            (CardName::Plan, _) => self.take_consent(text),
-            (CardName::Failed, "again") => self.again(),
-            (CardName::Done, "another") => *self = Self::new(self.rehearsal, self.saves),
-            (CardName::Failed | CardName::Done, _) => self.end(),
-            _ => {}
-        }
-    }
-
     /// The images that were found for the scooter, and what could be fetched besides, in words.
     pub fn at_hand(&mut self, boot: Vec<Offer>, drv: Vec<Offer>, to_fetch: Option<String>) {
         self.to_fetch = to_fetch.map_or(Fetchable::Nothing, Fetchable::Offered);
-        self.boot = boot.into_iter().map(|offer| offer.image).collect();
-        self.offers = Some(drv);
+        self.boot = boot.iter().map(|offer| offer.image.clone()).collect();
+        (self.boot_offers, self.offers) = (boot, Some(drv));
     }
 
     /// Whether what is not at hand was fetched, or why not.
@@ -269,6 +219,51 @@ impl Guide {
         match image {
             Ok(image) => self.take_image(image),
             Err(why) => self.objection = Some(why),
+        }
+    }
+
+    /// The images of the wanted kind in the folder that was named, or why it cannot be read. One is taken; of several one has
+    /// to be chosen.
+    pub fn found_in_folder(&mut self, found: Result<Vec<Offer>, String>) {
+        let folder = self.file.take().unwrap_or_default();
+        match found {
+            Err(why) => self.objection = Some(why),
+            Ok(found) if found.is_empty() => {
+                let kind = self.kind();
+                self.objection = Some(format!("no {kind} image for this scooter in {}", quoted_path(&folder)));
+            }
+            Ok(mut found) if found.len() == 1 => self.take_image(found.remove(0).image),
+            Ok(found) => {
+                self.leave_file();
+                match self.kind() {
+                    Kind::Boot => self.boot_offers = found,
+                    _ => self.offers = Some(found),
+                }
+            }
+        }
+    }
+
+    /// The image that has arrived in the Downloads folder; `None` if the user does not wait any longer, or why it cannot be
+    /// watched.
+    pub fn arrived(&mut self, image: Result<Option<Image>, String>) {
+        match image {
+            Ok(Some(image)) => self.take_image(image),
+            Ok(None) => self.replace_waiting(None),
+            Err(why) => self.replace_waiting(Some(why)),
+        }
+    }
+
+    /// Back to the card before the wait for a file.
+    fn replace_waiting(&mut self, objection: Option<String>) {
+        self.path.pop();
+        self.objection = objection;
+    }
+
+    /// Whether contact was good for long enough, or why not.
+    pub fn contacted(&mut self, held: Result<(), TaskError>) {
+        match held {
+            Ok(()) => self.seen.is_held = true,
+            Err(failed) => self.fail(failed),
         }
     }
 
@@ -381,86 +376,6 @@ impl Guide {
             self.look_again();
         }
     }
-
-    fn take_code(&mut self, text: &str) {
-        match text.parse().ok().filter(|code| scooter_errors::find(*code).is_some()) {
-            Some(code) => {
-                self.code = Some(code);
-                self.go(CardName::Meaning);
-            }
-            None => self.objection = Some(format!("unknown error code {text:?}: see `m365-drv explain` for the list")),
-        }
-    }
-
-    fn take_scooter(&mut self, text: &str) {
-        let name = text.strip_prefix("force ").unwrap_or(text);
-        match Target::named(name) {
-            Ok(scooter) => {
-                self.takes_other = name != text;
-                if self.scooter.replace(scooter).is_none_or(|before| before.name != scooter.name) {
-                    (self.offers, self.wanted) = (None, None);
-                    (self.boot, self.drv) = (vec![], vec![]);
-                }
-                if self.takes_other { self.look_again() } else { self.go(CardName::Firmware) }
-            }
-            Err(error) => self.objection = Some(error.to_string()),
-        }
-    }
-
-    fn take_offer(&mut self, text: &str) {
-        let number = text.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
-        let offer = number.and_then(|index| self.offers.as_ref()?.get(index));
-        if let Some(image) = offer.map(|offer| offer.image.clone()) {
-            self.take_image(image);
-        }
-    }
-
-    fn take_image(&mut self, image: Image) {
-        if self.at() == CardName::File {
-            self.path.pop();
-        }
-        match self.kind() {
-            Kind::Boot => self.boot = vec![image],
-            _ => self.drv = vec![image],
-        }
-        self.wanted = None;
-        self.look_again();
-    }
-
-    fn take_serial(&mut self, text: &str) {
-        let Some(scooter) = self.scooter else { return };
-        match scooter.serial.read(text) {
-            Ok(serial) => {
-                self.serial = Some(serial);
-                if self.has_no_data && self.mileage.is_none() {
-                    self.go(CardName::Mileage);
-                } else {
-                    self.look_again();
-                }
-            }
-            Err(error) => self.objection = Some(error.to_string()),
-        }
-    }
-
-    fn take_consent(&mut self, text: &str) {
-        let needs = self.preview.as_ref().and_then(|preview| preview.needs);
-        let agrees = match needs {
-            Some(obstacle) => text.eq_ignore_ascii_case(consent::word(obstacle)),
-            None => text == "yes",
-        };
-        match needs {
-            _ if agrees => self.go(CardName::Work),
-            Some(obstacle) if !["", "no", "stop"].contains(&text) => {
-                self.objection = Some(format!("{text:?} is not `{}`", consent::word(obstacle)));
-            }
-            _ => self.end(),
-        }
-    }
-}
-
-/// Whether this looks like the path of a file and not like an answer.
-fn is_path(text: &str) -> bool {
-    text.contains(['/', '\\', '.'])
 }
 
 /// An error with its causes.
@@ -471,16 +386,6 @@ fn in_full(error: &ops::Error) -> String {
         cause = inner.source();
     }
     text
-}
-
-/// A path as it arrives when a file is dropped onto a terminal: in quotes, or with a backslash before each space.
-fn unquoted(text: &str) -> String {
-    for quote in ['"', '\''] {
-        if let Some(inner) = text.strip_prefix(quote).and_then(|text| text.strip_suffix(quote)) {
-            return inner.to_owned();
-        }
-    }
-    if cfg!(windows) { text.to_owned() } else { text.replace("\\ ", " ") }
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::image::Builder;
+
 /// How certain an entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -85,17 +87,14 @@ pub const TABLE: &[ErrorCode] = &[
     ),
     code(19, "internal battery: voltage out of range (Ninebot)", Likely),
     code(20, "external battery: voltage out of range (Ninebot)", Likely),
-    code(21, "no communication with the battery (BMS)", Sure).because(
+    code(NO_BATTERY_DATA, "no communication with the battery (BMS)", Sure).because(
         "The controller gets no valid answer from the battery's electronics: a loose or broken data line, burned \
          line resistors on the BMS (R83, R84), or a third-party pack without a data line. The scooter then rides in a \
          limp mode.",
-        "Check the data wires to the battery first. With a pack that has no data line, make firmware without BMS \
-         communication. For a Pro, Pro 2 or 1S: open https://mi.cfw.sh in a browser, choose the scooter, tick \"Disable \
-         BMS communication\" (or set \"System voltage\" to that of the pack, which emulates a BMS), and download the zip. For a \
-         Ninebot ES: https://github.com/scooterhacking/ninebot-esx-patcher with \"bypass BMS\", which silences all other \
-         errors too. Flash the file with `m365-drv flash SCOOTER --drv FILE`. The controller then has no \
-         battery-temperature protection and no charge interlock. More: \
-         https://wiki.scooterhacking.org/doku.php?id=guide-mi.",
+        "Check the data wires to the battery first. A pack that has no data line needs firmware without BMS communication, \
+         from one of the web builders. Flash the file with `m365-drv flash SCOOTER --drv FILE`, or with `m365-drv guide`, \
+         which waits for the download. The controller then has no battery-temperature protection and no charge \
+         interlock.",
     ),
     code(22, "the battery's configuration is invalid", Sure),
     code(23, "the battery has a default serial number, or is not activated", Sure),
@@ -137,6 +136,18 @@ pub const TABLE: &[ErrorCode] = &[
     code(49, "internal battery: firmware does not match (Ninebot)", Unsure),
     code(50, "external battery: firmware does not match (Ninebot)", Unsure),
 ];
+
+/// The error code of a controller that gets no data from the battery.
+pub const NO_BATTERY_DATA: u8 = 21;
+
+/// What firmware without BMS communication lacks.
+pub const WITHOUT_BMS: &str =
+    "Without BMS communication the scooter has no battery-temperature protection and no charge interlock.";
+
+/// The web builders whose firmware cures an error.
+pub fn builders(code: u8) -> &'static [Builder] {
+    if code == NO_BATTERY_DATA { Builder::all() } else { &[] }
+}
 
 /// The row of a code.
 pub fn find(code: u8) -> Option<&'static ErrorCode> {

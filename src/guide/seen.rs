@@ -16,6 +16,8 @@ pub(super) struct Seen {
     pub(super) board: Option<SeenBoard>,
     pub(super) found: Option<Found>,
     pub(super) backup: Option<PathBuf>,
+    /// Whether contact was good for long enough.
+    pub(super) is_held: bool,
     /// Whether the user may let go of the wires.
     pub(super) is_free: bool,
 }

@@ -5,6 +5,7 @@
 //! [`Catalog`] if it is known, and from the code itself ([`inspect()`]) in any case.
 
 mod backup_file;
+mod builders;
 mod catalog;
 pub mod cipher;
 mod derived_from;
@@ -40,6 +41,7 @@ use crate::block::LEN;
 
 pub use self::{
     backup_file::{BackupFile, BackupFileError},
+    builders::Builder,
     catalog::{Catalog, Entry, Exactness, Identified, Protects, PublishedFile},
     derived_from::{ChangedByte, DerivedFrom},
     digest::{DigestError, Md5Digest, Sha256Digest, md5, sha256},

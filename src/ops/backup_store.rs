@@ -113,7 +113,7 @@ impl BackupStore {
     /// The same as a step of a job, which is skipped if nothing is to be saved.
     pub(super) fn save_for(&self, job: &mut Job<'_>, backup: &Backup) -> Result<Option<PathBuf>, BackupError> {
         if self.destination == Destination::Nowhere {
-            job.skip(Step::Backup);
+            job.leave_out(Step::Backup);
             return Ok(None);
         }
         let saved = job.step(Step::Backup, |_| self.save(backup))?;

@@ -105,7 +105,7 @@ fn carry_out<'p>(
     match request.after {
         After::Stop => {
             board.leave_halted();
-            job.skip(Step::Startup);
+            job.leave_out(Step::Startup);
         }
         After::Run => start(job, &mut board, target)?,
         After::LockAndRun => {

@@ -6,7 +6,7 @@ use super::{DataChange, Error, ForcedGate, Known, Obstacle};
 use crate::{
     board::{
         self, Board, BoardState, ConnectOptions, Patience, Probes, Protection, Recipe, Reclock, Status, Wait,
-        progress::{Event, Progress, Step, Warning},
+        progress::{Event, Progress, SkipReason, Step, Warning},
     },
     target::Target,
 };
@@ -97,7 +97,12 @@ impl<'a> Job<'a> {
     }
 
     pub(super) fn skip(&mut self, step: Step) {
-        self.progress.on(Event::Skipped { step });
+        self.progress.on(Event::Skipped { step, why: SkipReason::NothingToDo });
+    }
+
+    /// The user did not want this step.
+    pub(super) fn leave_out(&mut self, step: Step) {
+        self.progress.on(Event::Skipped { step, why: SkipReason::NotWanted });
     }
 
     pub(super) fn warn(&mut self, name: &'static str, message: impl Into<String>) {

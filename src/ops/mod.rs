@@ -6,6 +6,7 @@ mod backup_store;
 mod bad_page;
 mod change;
 mod checkup;
+mod contact;
 mod contents;
 mod data_change;
 mod doctor;
@@ -43,6 +44,7 @@ pub use self::{
     backup_store::{BackupStore, Destination},
     bad_page::{BadPage, Purpose},
     checkup::{Check, CheckName, Checkup, Detail, Missing, State},
+    contact::{STEADY, contact},
     data_change::DataChange,
     doctor::doctor,
     error::{Error, Exit, Lack},

@@ -99,6 +99,12 @@ impl SimBoard {
         Self::from_machine(Machine::new(board, contact))
     }
 
+    /// Puts another board in the place of this one, as [`SimBoard::new`] makes it. For a board that nobody has used.
+    pub fn rebuild(&self, scenario: Scenario, target: &Target) {
+        let (board, contact) = scenario::build(scenario, target);
+        *self.machine() = Machine::new(board, contact);
+    }
+
     /// Creates an unprotected board with the given chip and flash content, powered and running.
     ///
     /// `flash` is truncated, or padded with 0xFF, to `flash_kib`.

@@ -5,6 +5,7 @@
 //! network connection.
 
 mod advice;
+mod downloads;
 mod fetch;
 mod folder;
 mod https;
@@ -15,6 +16,7 @@ mod tests;
 
 pub use self::{
     advice::{Recommended, Why, chips, newest_for, recommended},
+    downloads::{Arrival, Arrivals, fitting_in},
     fetch::{FetchError, Supply, UnusableFile},
     folder::{Folder, FolderError},
     https::{Cause, Limits},

@@ -3,8 +3,9 @@
 use std::{
     io,
     sync::{
+        Mutex, PoisonError,
         atomic::Ordering,
-        mpsc::{self, RecvTimeoutError},
+        mpsc::{self, Receiver, RecvTimeoutError},
     },
     thread,
     time::Duration,
@@ -17,24 +18,39 @@ use crate::cli::Context;
 /// How often a wait for the answer looks for Ctrl-C.
 const GLANCE: Duration = Duration::from_millis(100);
 
-/// A line that was typed; Ctrl-C ends the wait for it.
-pub(crate) fn answer(context: &Context) -> Result<String, ops::Error> {
+/// The line that somebody is typing. A read from a terminal cannot be called off, so that the next question goes on with it.
+static TYPING: Mutex<Option<Receiver<String>>> = Mutex::new(None);
+
+fn begin() -> Receiver<String> {
     let (typed, line) = mpsc::channel();
-    // A read from a terminal cannot be called off: the thread is left to it.
     thread::spawn(move || {
         let mut line = String::new();
         let _ = io::stdin().read_line(&mut line);
         let _ = typed.send(line);
     });
-    let interrupt = context.probes.interrupt();
+    line
+}
+
+/// The line, if it is complete within this time; at the end of the input an empty one. Ctrl-C ends the wait for it.
+pub(crate) fn typed_within(context: &Context, time: Duration) -> Result<Option<String>, ops::Error> {
+    let mut typing = TYPING.lock().unwrap_or_else(PoisonError::into_inner);
+    let line = match typing.get_or_insert_with(begin).recv_timeout(time) {
+        Ok(line) => line,
+        Err(RecvTimeoutError::Disconnected) => String::new(),
+        Err(RecvTimeoutError::Timeout) if context.probes.interrupt().load(Ordering::SeqCst) => {
+            return Err(board::Error::Interrupted.into());
+        }
+        Err(RecvTimeoutError::Timeout) => return Ok(None),
+    };
+    *typing = None;
+    Ok(Some(line))
+}
+
+/// A line that was typed; Ctrl-C ends the wait for it.
+pub(crate) fn answer(context: &Context) -> Result<String, ops::Error> {
     loop {
-        match line.recv_timeout(GLANCE) {
-            Ok(line) => return Ok(line),
-            Err(RecvTimeoutError::Disconnected) => return Ok(String::new()),
-            Err(RecvTimeoutError::Timeout) if interrupt.load(Ordering::SeqCst) => {
-                return Err(board::Error::Interrupted.into());
-            }
-            Err(RecvTimeoutError::Timeout) => {}
+        if let Some(line) = typed_within(context, GLANCE)? {
+            return Ok(line);
         }
     }
 }

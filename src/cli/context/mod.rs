@@ -88,6 +88,7 @@ impl Context {
         let clock = rehearsal.as_ref().map_or_else(|| Arc::new(SystemClock::new()) as Arc<dyn Clock>, Rehearsal::clock);
         let mut teller = Teller::new(voice(output, globals.quiet, bars, clock));
         if let Some(rehearsal) = &rehearsal {
+            teller.rehearses();
             teller.say(&format!("simulated board {}: no hardware is touched", rehearsal.title()));
         }
         let (audience, wants_phases) = (Audience::of(globals), globals.verbose > 0);
@@ -111,16 +112,20 @@ impl Context {
         Job::new(&self.probes, self.options.clone(), &mut self.teller, &mut self.known)
     }
 
-    /// Does this with a job that waits for the board as long as it takes, for this one if it is known. Its events are returned
-    /// too.
-    pub(crate) fn watched<T>(&mut self, uid: Option<Uid>, work: impl FnOnce(&mut Job<'_>) -> T) -> (T, Vec<Event>) {
+    /// Does this with a job that waits for the board as long as it takes, for this one if it is known. Its events are handed
+    /// over as they come; what is returned for one is shown.
+    pub(crate) fn watched<T>(
+        &mut self,
+        uid: Option<Uid>,
+        live: &mut dyn FnMut(&Event) -> Option<String>,
+        work: impl FnOnce(&mut Job<'_>) -> T,
+    ) -> T {
         let wait = if self.options.wait == Wait::No { Wait::Forever } else { self.options.wait };
         let options = ConnectOptions { wait, expect: uid, ..self.options.clone() };
-        let mut both = Both { voice: &mut self.teller, events: Vec::new() };
+        let mut both = Both { voice: &mut self.teller, live };
         let done = work(&mut Job::new(&self.probes, options, &mut both, &mut self.known));
-        let events = both.events;
         self.teller.rest();
-        (done, events)
+        done
     }
 
     /// Where backups go if no file was given.
@@ -154,6 +159,14 @@ impl Context {
     /// Whether the board is a simulated one.
     pub(crate) fn is_rehearsal(&self) -> bool {
         self.rehearsal.is_some()
+    }
+
+    /// The scooter that is rehearsed is known now: a new board is one of its own, if nothing has looked at it yet.
+    pub(crate) fn rehearse(&mut self, target: &Target) -> anyhow::Result<()> {
+        if self.probes.ledger().has_begun() {
+            return Ok(());
+        }
+        self.rehearsal.as_mut().map_or(Ok(()), |rehearsal| rehearsal.become_of(target))
     }
 
     /// Our own image, for a rehearsal without one.
@@ -196,16 +209,18 @@ impl Context {
     }
 }
 
-/// Passes every event on, and keeps it.
+/// Passes every event on to two.
 struct Both<'a> {
     voice: &'a mut Teller,
-    events: Vec<Event>,
+    live: &'a mut dyn FnMut(&Event) -> Option<String>,
 }
 
 impl Progress for Both<'_> {
     fn on(&mut self, event: Event) {
-        self.events.push(event.clone());
-        self.voice.on(event);
+        self.voice.on(event.clone());
+        if let Some(page) = (self.live)(&event) {
+            self.voice.show(&page);
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use m365_drv::{
     clock::Clock,
     image::{Catalog, Image, Kind},
     printable::{quoted, quoted_path},
-    sim::{APP_64, APP_128, BOOT, SimBoard},
+    sim::{APP_64, APP_128, BOOT, Scenario, SimBoard},
     target::Target,
 };
 
@@ -27,6 +27,8 @@ pub(crate) struct Rehearsal {
     board: SimBoard,
     home: Option<PathBuf>,
     title: String,
+    /// What a board was made from that is new in this run.
+    new: Option<Scenario>,
 }
 
 impl Rehearsal {
@@ -36,22 +38,31 @@ impl Rehearsal {
         match arg {
             SimulateArg::Scenario(scenario) => {
                 let board = SimBoard::new(*scenario, target);
-                Ok(Self { board, home: None, title: quoted(scenario) })
+                Ok(Self { board, home: None, title: quoted(scenario), new: Some(*scenario) })
             }
             SimulateArg::Folder { path, scenario } => {
                 let title = quoted_path(path);
                 let empty = fs::read_dir(path).map_or(true, |mut entries| entries.next().is_none());
-                let board = if path.exists() && !empty {
+                let is_saved = path.exists() && !empty;
+                let board = if is_saved {
                     SimBoard::load(path).meaning(Exit::Usage, || format!("{title} is not a saved board"))?
                 } else {
                     SimBoard::new(*scenario, target)
                 };
-                let rehearsal = Self { board, home: Some(path.clone()), title };
+                let new = (!is_saved).then_some(*scenario);
+                let rehearsal = Self { board, home: Some(path.clone()), title, new };
                 // Before the command, not only after it, so that a folder that cannot be written is refused early.
                 rehearsal.save(Exit::Usage)?;
                 Ok(rehearsal)
             }
         }
+    }
+
+    /// Makes a new board one of this scooter.
+    pub(crate) fn become_of(&mut self, target: &Target) -> anyhow::Result<()> {
+        let Some(scenario) = self.new else { return Ok(()) };
+        self.board.rebuild(scenario, target);
+        self.save(Exit::Usage)
     }
 
     /// The board's clock.

@@ -6,6 +6,7 @@ use crate::cli::args::globals::Globals;
 
 /// Who could answer a question.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Audience {
     /// `--json`, `--no-input` or `--quiet` was given.
     scripted: bool,
@@ -13,6 +14,8 @@ pub(crate) struct Audience {
     types: bool,
     /// stderr is a terminal.
     reads: bool,
+    /// stdout is a terminal.
+    reads_report: bool,
 }
 
 impl Audience {
@@ -22,7 +25,13 @@ impl Audience {
             scripted: globals.json || globals.no_input || globals.quiet,
             types: io::stdin().is_terminal(),
             reads: io::stderr().is_terminal(),
+            reads_report: io::stdout().is_terminal(),
         }
+    }
+
+    /// Whether somebody reads the report on the screen.
+    pub(crate) fn reads_report(self) -> bool {
+        !self.scripted && self.reads_report
     }
 
     /// Whether there is somebody to ask.
@@ -37,8 +46,10 @@ mod tests {
 
     #[test]
     fn only_a_person_at_a_terminal_is_asked() {
-        let person = Audience { scripted: false, types: true, reads: true };
-        assert!(person.answers());
+        let person = Audience { scripted: false, types: true, reads: true, reads_report: false };
+        assert!(person.answers() && !person.reads_report());
+        assert!(Audience { reads_report: true, ..person }.reads_report());
+        assert!(!Audience { scripted: true, reads_report: true, ..person }.reads_report());
         assert!(!Audience { scripted: true, ..person }.answers());
         assert!(!Audience { types: false, ..person }.answers());
         assert!(!Audience { reads: false, ..person }.answers());

@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use m365_drv::board::progress::Step;
+use m365_drv::{
+    board::progress::{Need, Step},
+    guide::coach::Meter,
+};
 
 use super::{
+    meter,
     page::Columns,
     stderr,
     voice::{Voice, WaitingStep},
@@ -19,17 +23,20 @@ pub(crate) struct Bars {
     all: MultiProgress,
     bar: ProgressBar,
     step: Step,
+    /// What the step waits for, and whether that is contact.
+    waiting: Option<WaitingStep>,
+    looks_for_contact: bool,
 }
 
 impl Bars {
     pub(crate) fn new(all: MultiProgress) -> Self {
-        Self { all, bar: ProgressBar::hidden(), step: Step::Connect }
+        Self { all, bar: ProgressBar::hidden(), step: Step::Connect, waiting: None, looks_for_contact: false }
     }
 }
 
 impl Voice for Bars {
     fn started(&mut self, step: Step) {
-        self.step = step;
+        (self.step, self.waiting, self.looks_for_contact) = (step, None, false);
         self.bar = self.all.add(ProgressBar::new_spinner().with_message(format!("{step:<10}")));
         self.bar.set_style(style("{spinner} {msg}"));
         self.bar.enable_steady_tick(Duration::from_millis(100));
@@ -44,11 +51,28 @@ impl Voice for Bars {
     }
 
     fn waiting(&mut self, waiting: WaitingStep) {
+        self.waiting = Some(waiting);
         let line = format!("  {:<10}{}", self.step.to_string(), waiting.in_words());
         self.bar.set_message(Columns::of_stderr().message(&line, HANG).trim_start().to_owned());
     }
 
+    fn contact(&mut self, meter: Meter) {
+        if meter.need != Some(Need::Contact) {
+            return;
+        }
+        self.looks_for_contact = true;
+        let mut lines = vec![format!("  {:<10}{}", self.step.to_string(), meter::in_a_line(meter))];
+        lines.push(format!("{HANG}{}", meter.advice()));
+        lines.extend(self.waiting.map(|waiting| format!("{HANG}{}", waiting.so_far())));
+        let columns = Columns::of_stderr();
+        let lines: Vec<_> = lines.iter().map(|line| columns.message(line, HANG)).collect();
+        self.bar.set_message(lines.join("\n").trim_start().to_owned());
+    }
+
     fn ended(&mut self, step: Step, how: &str) {
+        if step == Step::Connect && std::mem::take(&mut self.looks_for_contact) {
+            stderr::ring();
+        }
         self.bar.finish_and_clear();
         self.all.remove(&self.bar);
         let line = format!("  {:<10}{how}", step.to_string());

@@ -3,6 +3,7 @@
 use clap::error::ErrorKind;
 use m365_drv::{
     board::BoardState,
+    guide::state_in_words,
     ops::{self, Known},
     printable::{printable, quoted_path},
 };
@@ -64,15 +65,24 @@ impl Failure {
     pub(crate) fn text(&self, exit: Exit, board: BoardState, typed: &CommandLine) -> String {
         let (row, width) = (ExitRow::of(exit), Columns::of_stderr());
         let red = anstyle::AnsiColor::Red.on_default().bold();
-        let mut lines = vec![width.message(&format!("{red}error:{red:#} {}", escaped(&self.message)), "  ")];
+        // Whoever stops the guided job at a question has done nothing wrong.
+        let is_stopped =
+            exit == Exit::Interrupted && board == BoardState::Untouched && typed.command.as_deref() == Some("guide");
+        let first = if is_stopped {
+            "stopped; nothing was changed".to_owned()
+        } else {
+            format!("{red}error:{red:#} {}", escaped(&self.message))
+        };
+        let mut lines = vec![width.message(&first, "  ")];
         let in_a_line = |cause: &String| width.message(&format!("  {}{}", label(cause), escaped(cause)), "    ");
         lines.extend(self.causes.iter().map(in_a_line));
-        if typed.has_board {
-            let state = match board {
-                BoardState::Partial if !self.can_finish => "partly written",
-                board => state_in_words(board),
+        if typed.has_board && !is_stopped {
+            let state = state_in_words(board);
+            let next = match board {
+                BoardState::Partial if self.can_finish => "; run the same command again to finish",
+                _ => "",
             };
-            lines.push(width.message(&format!("board: {state}"), "  "));
+            lines.push(width.message(&format!("board: {state}{next}"), "  "));
         }
         if let Some(backup) = &self.backup {
             lines.push(width.message(&format!("backup: {backup}"), "  "));
@@ -95,6 +105,7 @@ fn details(error: &anyhow::Error) -> Vec<String> {
         _ => hints::published(error)
             .into_iter()
             .chain(hints::on_purpose(error))
+            .chain(hints::at_the_wires(error))
             .chain(hints::with_bad_page(error))
             .collect(),
     }
@@ -120,14 +131,4 @@ fn usage_in_words(kind: ErrorKind, text: &str) -> (String, Vec<String>) {
     let message = message.strip_prefix("error: ").unwrap_or(message).trim_end_matches(':').to_owned();
     let about = lines.take_while(|line| !line.starts_with("Usage:")).filter(|line| line.starts_with(' '));
     (message, about.map(|line| line.trim().to_owned()).collect())
-}
-
-/// What the board is now.
-pub(crate) fn state_in_words(board: BoardState) -> &'static str {
-    match board {
-        BoardState::Untouched => "unchanged",
-        BoardState::Erased => "erased; the board does not run until it is flashed",
-        BoardState::Partial => "partly written; run the same command again to finish",
-        BoardState::Written => "written",
-    }
 }

@@ -1,14 +1,20 @@
 //! Progress if no bar can move: a line for each step at its end, and one a second while it goes on.
 
 use std::{
+    io::{self, IsTerminal as _},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     thread,
     time::{Duration, Instant},
 };
 
-use m365_drv::{board::progress::Step, clock::Clock};
+use m365_drv::{
+    board::progress::{Need, Step},
+    clock::Clock,
+    guide::coach::Meter,
+};
 
 use super::{
+    meter,
     phases::{kib_per_second, seconds},
     stderr,
     voice::{Voice, WaitingStep},
@@ -43,6 +49,7 @@ enum StepProgress {
     Begun,
     Advanced { done_bytes: u64, total_bytes: u64 },
     Waiting(WaitingStep),
+    Contact(Meter),
 }
 
 impl Lines {
@@ -66,12 +73,32 @@ impl Voice for Lines {
     /// The first try that failed is told at once: the user's hands are needed.
     fn waiting(&mut self, waiting: WaitingStep) {
         let mut current = hold(&self.0);
+        if matches!(current.work, StepProgress::Contact(_)) && waiting.need == Need::Contact {
+            return;
+        }
         current.work = StepProgress::Waiting(waiting);
         current.tell_if(true);
     }
 
+    /// Scripts get the line that they always had.
+    fn contact(&mut self, meter: Meter) {
+        if meter.need != Some(Need::Contact) || !io::stderr().is_terminal() {
+            return;
+        }
+        let mut current = hold(&self.0);
+        let is_news = !matches!(current.work, StepProgress::Contact(before) if before.finding == meter.finding);
+        current.work = StepProgress::Contact(meter);
+        if is_news {
+            current.last_line = None;
+        }
+        current.tell_if(is_news);
+    }
+
     fn ended(&mut self, step: Step, how: &str) {
         let mut current = hold(&self.0);
+        if step == Step::Connect && matches!(current.work, StepProgress::Contact(_)) {
+            stderr::ring();
+        }
         (current.step, current.has_spoken) = (None, true);
         tell(step, how);
     }
@@ -147,6 +174,7 @@ impl StepProgress {
                 format!("{words}, {rate} KiB/s, {} left", seconds(left))
             }
             Self::Waiting(waiting) => waiting.in_words(),
+            Self::Contact(meter) => format!("{}: {}", meter::in_a_line(meter), meter.advice()),
         }
     }
 }

@@ -14,6 +14,7 @@ use indicatif::MultiProgress;
 use log::{LevelFilter, Log, Metadata, Record};
 use m365_drv::{
     board::{BoardState, progress::Event},
+    guide::state_in_words,
     printable::quoted_path,
 };
 
@@ -22,7 +23,7 @@ use crate::cli::{
     exit::{Meaning, refuse, refuse_because},
     exit_codes::{Exit, ExitRow},
     screen::{
-        failure::{Failure, escaped, label, state_in_words},
+        failure::{Failure, escaped, label},
         page::Columns,
     },
 };
@@ -113,7 +114,7 @@ pub(crate) fn record(event: &Event) {
     match event {
         Event::Started { step } => log::info!(target: RUN, "{step}: started"),
         Event::Finished { step, took } => log::info!(target: RUN, "{step}: finished after {:.3} s", took.as_secs_f64()),
-        Event::Skipped { step } => log::info!(target: RUN, "{step}: skipped"),
+        Event::Skipped { step, .. } => log::info!(target: RUN, "{step}: skipped"),
         Event::Advanced { step, done_bytes, total_bytes } => {
             log::debug!(target: RUN, "{step}: {done_bytes} of {total_bytes} bytes");
         }

@@ -6,12 +6,14 @@ pub(crate) mod failure;
 pub(crate) mod json;
 pub(crate) mod lines;
 pub(crate) mod logging;
+pub(crate) mod meter;
 pub(crate) mod output;
 pub(crate) mod page;
 pub(crate) mod phases;
 pub(crate) mod probe_names;
 pub(crate) mod progress;
 pub(crate) mod rows;
+pub(crate) mod safety;
 pub(crate) mod stderr;
 pub(crate) mod voice;
 

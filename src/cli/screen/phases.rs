@@ -68,6 +68,8 @@ impl fmt::Display for Phases {
 
 #[cfg(test)]
 mod tests {
+    use m365_drv::board::progress::SkipReason;
+
     use super::*;
 
     #[test]
@@ -78,7 +80,7 @@ mod tests {
         for event in [
             Event::Started { step: Step::Connect },
             Event::Finished { step: Step::Connect, took: ms(12) },
-            Event::Skipped { step: Step::Examine },
+            Event::Skipped { step: Step::Examine, why: SkipReason::NothingToDo },
             Event::Started { step: Step::Program },
             Event::Advanced { step: Step::Program, done_bytes: 1024, total_bytes: 30_936 },
             Event::Advanced { step: Step::Program, done_bytes: 30_936, total_bytes: 30_936 },

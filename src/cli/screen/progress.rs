@@ -2,7 +2,10 @@
 
 use std::time::Instant;
 
-use m365_drv::board::progress::{Event, Progress, Step, Warning};
+use m365_drv::{
+    board::progress::{Event, Progress, SkipReason, Step, Warning},
+    guide::coach::Meter,
+};
 
 use super::{
     failure::escaped,
@@ -19,16 +22,27 @@ pub(crate) struct Teller {
     /// Since when the step waits.
     waits_since: Option<Instant>,
     warned: Vec<Warning>,
+    is_rehearsal: bool,
 }
 
 impl Teller {
     pub(crate) fn new(voice: Box<dyn Voice>) -> Self {
-        Self { voice, phases: Phases::default(), waits_since: None, warned: Vec::new() }
+        Self { voice, phases: Phases::default(), waits_since: None, warned: Vec::new(), is_rehearsal: false }
+    }
+
+    /// The board is a simulated one.
+    pub(crate) fn rehearses(&mut self) {
+        self.is_rehearsal = true;
     }
 
     /// Says something for a person to know; scripts know it from the hello line.
     pub(crate) fn say(&mut self, words: &str) {
         self.voice.say(&escaped(words));
+    }
+
+    /// Shows a page among what the procedure tells.
+    pub(crate) fn show(&mut self, page: &str) {
+        self.voice.say(page);
     }
 
     /// The procedure has ended, perhaps in the middle of a step.
@@ -40,6 +54,17 @@ impl Teller {
     pub(crate) fn tell_phases(&self) {
         if !self.phases.is_empty() {
             stderr::line(&self.phases.to_string());
+        }
+    }
+
+    /// Why a step is skipped, in words.
+    fn reason(&self, step: Step, why: SkipReason) -> &'static str {
+        match (why, step) {
+            (SkipReason::NothingToDo, Step::Backup) => "skipped: nothing changes",
+            (SkipReason::NothingToDo, _) => "nothing to do",
+            (SkipReason::NotWanted, Step::Backup) if self.is_rehearsal => "skipped: a simulated board needs none",
+            (SkipReason::NotWanted, Step::Backup) => "skipped, as --no-backup asks",
+            (SkipReason::NotWanted, _) => "skipped, as --no-run asks",
         }
     }
 
@@ -65,9 +90,10 @@ impl Progress for Teller {
             }
             Event::Advanced { done_bytes, total_bytes, .. } => self.voice.advanced(*done_bytes, *total_bytes),
             Event::Finished { step, .. } => self.voice.ended(*step, &self.phases.last_in_words()),
-            // There may have been something to save, which nobody wanted.
-            Event::Skipped { step: step @ Step::Backup } => self.voice.ended(*step, "skipped"),
-            Event::Skipped { step } => self.voice.ended(*step, "nothing to do"),
+            Event::Skipped { step, why } => {
+                let why = self.reason(*step, *why);
+                self.voice.ended(*step, why);
+            }
             Event::Waiting { attempts, need, .. } => {
                 let since = *self.waits_since.get_or_insert_with(Instant::now);
                 self.voice.waiting(WaitingStep { attempts: *attempts, since, need: *need });
@@ -78,9 +104,13 @@ impl Progress for Teller {
                 self.voice.say(&format!("{yellow}warning:{yellow:#} {}", escaped(&warning.message)));
             }
             Event::ContactFree => self.voice.contact_free(),
+            Event::Contact { .. } => {
+                if let Some(meter) = Meter::of(&event) {
+                    self.voice.contact(meter);
+                }
+            }
             // For programs; a person sees the steps.
             Event::Probe { .. }
-            | Event::Contact { .. }
             | Event::Board { .. }
             | Event::Found(_)
             | Event::Backup { .. }
@@ -94,6 +124,16 @@ impl Progress for Teller {
 #[cfg(test)]
 mod tests {
     use super::{super::voice::Mute, *};
+
+    #[test]
+    fn a_backup_that_is_skipped_has_a_reason() {
+        let mut teller = Teller::new(Box::new(Mute));
+        let all = [SkipReason::NothingToDo, SkipReason::NotWanted];
+        let words = |teller: &Teller| all.map(|why| teller.reason(Step::Backup, why));
+        assert_eq!(words(&teller), ["skipped: nothing changes", "skipped, as --no-backup asks"]);
+        teller.rehearses();
+        assert_eq!(words(&teller)[1], "skipped: a simulated board needs none");
+    }
 
     #[test]
     fn a_warning_is_given_once_and_lost_contact_each_time() {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use m365_drv::{
     board::progress::{Event, Need, Step},
     count::count,
+    guide::coach::Meter,
 };
 
 use super::phases::seconds;
@@ -19,6 +20,9 @@ pub(crate) trait Voice {
 
     /// The current step waits; called after each try.
     fn waiting(&mut self, _waiting: WaitingStep) {}
+
+    /// How good contact is. While the step waits this comes after each try.
+    fn contact(&mut self, _meter: Meter) {}
 
     /// The current step ended; `how` stays on the screen.
     fn ended(&mut self, _step: Step, _how: &str) {}
@@ -53,6 +57,11 @@ pub(crate) struct WaitingStep {
 }
 
 impl WaitingStep {
+    /// For how long the program has waited.
+    pub(crate) fn so_far(self) -> String {
+        format!("{}, {}", count(self.attempts, "try"), seconds(self.since.elapsed()))
+    }
+
     /// What the user can do, and for how long the program has waited.
     pub(crate) fn in_words(self) -> String {
         words(self.attempts, self.since.elapsed(), self.need)

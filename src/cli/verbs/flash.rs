@@ -6,8 +6,10 @@ use clap::Args;
 use m365_drv::{
     board::Startup,
     count::count,
+    guide::ending,
     ops::{self, After, Extent, FlashPreview, FlashReport, FlashRequest, ForcedGate, WouldProgram},
 };
+use serde::Serialize;
 
 use crate::cli::{
     Context,
@@ -18,6 +20,7 @@ use crate::cli::{
         CommandResult, Outcome, Page, Report, Tone,
         phases::seconds,
         rows::{InFlash, firmware_row, programmed_in_words, source_row},
+        safety,
     },
 };
 
@@ -66,6 +69,7 @@ impl FlashArgs {
 
 pub(crate) fn run(context: &mut Context, args: &FlashArgs) -> CommandResult {
     let wanted = args.wanted.read(context)?;
+    safety::tell_once_a_day(context);
     let backups = args.backups.store(context)?;
     let len = args.scooter().map.flash.len();
     let image_out = args.image_out.as_deref().map(|path| NewFile::reserve(path, len, Exit::Usage)).transpose()?;
@@ -94,7 +98,23 @@ pub(crate) fn run(context: &mut Context, args: &FlashArgs) -> CommandResult {
         ops::flash(&mut context.job(), &request)
     })?;
     fill(&report.image)?;
-    Outcome::new(&report)
+    if context.audience().reads_report() { Outcome::new(&WithNextSteps(&report)) } else { Outcome::new(&report) }
+}
+
+/// The report for somebody who stands at the bench.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct WithNextSteps<'a>(&'a FlashReport);
+
+impl Report for WithNextSteps<'_> {
+    fn text(&self, page: &mut Page) {
+        self.0.text(page);
+        page.blank().heading("What to do now");
+        for step in ending::NEXT_STEPS {
+            page.item(step);
+        }
+        page.blank().paragraph(ending::NORMAL_ERRORS);
+    }
 }
 
 impl Report for FlashPreview {

@@ -1,12 +1,16 @@
 //! The guided job without a terminal: every card, with simulated boards.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    board::{ConnectOptions, Probes, Wait, progress::Progress},
+    board::{
+        self, BoardState, ConnectOptions, Finding, Probes, Wait,
+        progress::{Need, Progress},
+    },
+    clock::SystemClock,
     ops::{Job, Known},
     sim::{APP_64, BOOT, Fault, FaultKind, Scenario, SimBoard, Trigger},
 };
@@ -19,6 +23,8 @@ struct Face {
     wait: Wait,
     has_images: bool,
     can_fetch: bool,
+    /// What comes of the wait for a file.
+    arrives: Option<Result<Option<Image>, String>>,
     /// Every card that was shown.
     shown: Vec<Card>,
 }
@@ -48,6 +54,7 @@ impl Face {
             wait: Wait::Forever,
             has_images: true,
             can_fetch: true,
+            arrives: None,
             shown: vec![],
         }
     }
@@ -106,6 +113,11 @@ impl Face {
                 assert!(!before);
                 self.guide.fetched(if self.can_fetch { Ok(()) } else { Err("no answer from the server".into()) });
             }
+            Task::Watch(folder, scooter) => {
+                assert_eq!((folder.as_path(), scooter.name.as_str()), (self.folder.path(), "pro"));
+                self.guide.arrived(self.arrives.take().expect("a file is waited for"));
+            }
+            Task::Contact => hand_over!(ops::contact(&mut job), contacted),
             Task::Open(file, _) => {
                 self.guide.opened(Image::open(&file).map_err(|error| format!("cannot use {file:?}: {error}")));
             }
@@ -140,7 +152,7 @@ fn a_locked_board_is_repaired_card_by_card() {
     let done = face.answer("erase");
     assert_eq!(done.name, CardName::Done);
     assert!(done.facts.contains(&("verified", "every byte".into())));
-    let names = "[Welcome, Safety, Scooter, Firmware, Wiring, Board, Plan, Work, Done]";
+    let names = "[Welcome, Safety, Scooter, Firmware, Wiring, Contact, Board, Plan, Work, Done]";
     assert_eq!(format!("{:?}", face.names()), names);
     assert!(face.guide.report().is_some_and(|report| report.verified && report.backup.is_some()));
     assert!(!face.guide.back(), "nothing can be taken back");
@@ -327,4 +339,147 @@ fn a_failure_says_what_the_board_is_and_trying_again_finishes_it() {
     let done = face.answer("again");
     assert_eq!(done.name, CardName::Done);
     assert!(done.facts.contains(&("serial number", "21886/00012345".into())), "{:?}", done.facts);
+}
+
+/// The options of a card that asks for one of several.
+fn options(card: &Card) -> (Vec<&str>, Option<usize>) {
+    let Some(Question::OneOf { options, preselected }) = &card.question else { panic!("{card:?}") };
+    (options.iter().map(|option| option.key.as_str()).collect(), *preselected)
+}
+
+#[test]
+fn the_job_goes_on_by_itself_when_contact_was_good_for_a_second() {
+    let mut face = Face::new(Scenario::Flaky);
+    let before = face.board.clock().now();
+    assert_eq!(face.answers(TO_BOARD).name, CardName::Board);
+    assert!(face.board.clock().now() > before + ops::STEADY, "contact was held");
+    let contact = face.shown.iter().find(|card| card.name == CardName::Contact).unwrap();
+    assert!(contact.facts.iter().any(|(name, fact)| *name == "contact" && fact.starts_with("good")), "{contact:?}");
+}
+
+#[test]
+fn the_contact_card_names_the_wire_to_suspect() {
+    let mut guide = Guide { path: vec![CardName::Contact], ..Guide::default() };
+    let mut card = |finding, voltage_mv| {
+        guide.on(&Event::Contact { good: 0, of: 7, voltage_mv, need: Some(Need::Contact), finding: Some(finding) });
+        guide.card()
+    };
+    let silent = card(Finding::Silent, Some(3250));
+    assert!(silent.text[0].contains("SWDIO and GND") && silent.text[0].contains("swapped"), "{silent:?}");
+    assert!(silent.text.iter().any(|text| text.contains("always shows 3.3 V proves nothing")), "{silent:?}");
+    assert!(silent.facts.contains(&("contact", "none, 0 of 7 reads good".into())), "{silent:?}");
+    let dead = card(Finding::NoSupply, Some(0));
+    assert!(dead.text[0].contains("no supply") && dead.facts.contains(&("target voltage", "0.0 V".into())), "{dead:?}");
+}
+
+#[test]
+fn whoever_has_to_type_is_told_to_let_go_of_the_wires() {
+    let mut face = Face::new(Scenario::Bricked);
+    let says = |card: &Card| card.text.iter().any(|text| text.contains("You may let go of SWCLK and SWDIO"));
+    assert!(says(&face.answers(TO_BOARD)), "serial number");
+    assert!(says(&face.answer("21886/00012345")), "mileage");
+    assert!(!says(&face.answer("1")), "the board");
+    assert!(says(&face.answer("")), "the plan");
+}
+
+#[test]
+fn error_21_leads_to_a_builder_and_the_file_that_arrives_is_flashed() {
+    let mut face = Face::new(Scenario::Locked);
+    let downloads = Some(face.folder.path().to_owned());
+    face.guide = std::mem::take(&mut face.guide).with_places(Places { home: None, downloads });
+    let meaning = face.answers(["code", "21"]);
+    assert!(meaning.text.iter().any(|text| text.contains("https://mi.cfw.sh")), "{meaning:?}");
+    let card = face.answers(["yes", "yes", "pro"]);
+    let (keys, preselected) = options(&card);
+    assert_eq!(keys[preselected.unwrap()], "builder");
+    let builder = face.answer("builder");
+    assert!(builder.text.iter().any(|text| text.contains("tick \"Disable BMS communication\"")), "{builder:?}");
+    assert_eq!(options(&builder), (vec!["watch", "file", "other"], Some(0)));
+    face.arrives = Some(Ok(None));
+    assert_eq!(face.answer("watch").name, CardName::Builder, "given up");
+    face.arrives = Some(Err("cannot watch it".into()));
+    assert_eq!(face.answer("watch").objection.as_deref(), Some("cannot watch it"));
+    face.arrives = Some(Ok(Some(Image::from_bytes(APP_64).unwrap())));
+    assert_eq!(face.answer("watch").name, CardName::Board);
+    assert_eq!(face.answers(["", "erase"]).name, CardName::Done);
+    // Without a Downloads folder there is nothing to watch, and no builder makes firmware for a Lite.
+    let mut face = Face::new(Scenario::Locked);
+    assert_eq!(options(&face.answers(["code", "21", "yes", "yes", "pro", "builder"])).0, ["file", "other"]);
+    assert_eq!(face.answer("other").name, CardName::Firmware);
+    let mut face = Face::new(Scenario::Locked);
+    assert!(!options(&face.answers(["code", "21", "yes", "yes", "lite"])).0.contains(&"builder"));
+}
+
+#[test]
+fn several_bootloaders_at_hand_are_a_choice() {
+    let mut face = Face::new(Scenario::Locked);
+    face.answers(["dead", "yes", "pro"]);
+    face.guide.at_hand(vec![offer(BOOT, "one"), offer(BOOT, "another")], vec![offer(APP_64, "drv")], None);
+    let card = face.answer("1");
+    assert_eq!((card.name, card.title.as_str()), (CardName::Firmware, "A bootloader is needed"));
+    let Some(Question::OneOf { options, .. }) = &card.question else { panic!("{card:?}") };
+    assert_eq!(options.iter().map(|option| option.label.as_str()).take(2).collect::<Vec<_>>(), ["one", "another"]);
+    assert_eq!(face.answer("2").name, CardName::Board);
+}
+
+#[test]
+fn a_folder_with_several_images_is_a_choice_and_one_without_is_named() {
+    let mut face = Face::new(Scenario::Locked);
+    face.answers(["dead", "yes", "pro", "file"]);
+    face.guide.file = Some("images".into());
+    face.guide.found_in_folder(Ok(vec![]));
+    let card = face.guide.card();
+    assert_eq!(
+        (card.name, card.objection.as_deref()),
+        (CardName::File, Some("no DRV image for this scooter in \"images\""))
+    );
+    face.guide.found_in_folder(Ok(vec![offer(APP_64, "one"), offer(APP_64, "another")]));
+    let card = face.guide.card();
+    assert_eq!((card.name, &options(&card).0[..2]), (CardName::Firmware, &["1", "2"][..]));
+    assert_eq!(face.answer("2").name, CardName::Board);
+}
+
+#[test]
+fn a_chip_that_no_firmware_of_the_scooter_runs_on_is_said_with_what_can_be_done() {
+    let pro = Target::builtin("pro");
+    let guide =
+        Guide { path: vec![CardName::Firmware], scooter: pro, chip: Some(ChipKind::Gd32F103), ..Guide::default() };
+    let guide = Guide { offers: Some(vec![offer(APP_64, "rehearsal")]), ..guide };
+    let card = guide.card();
+    assert!(card.text[0].contains("GD32F103") && card.text[0].contains("no published"), "{card:?}");
+    assert!(card.text[1].contains("Pro 2") && card.text[1].contains("choose that scooter"), "{card:?}");
+    let keys = options(&card).0;
+    assert!(keys.contains(&"scooter") && keys.contains(&"end") && !keys.contains(&"fetch"), "{keys:?}");
+    let mut guide = Guide { path: vec![CardName::Welcome, CardName::Scooter, CardName::Firmware], ..guide };
+    guide.answer("scooter");
+    assert_eq!(guide.at(), CardName::Scooter);
+    let known = Guide { scooter: Target::builtin("pro2"), path: vec![CardName::Firmware], ..guide };
+    assert!(!known.card().text[0].contains("no published"));
+}
+
+#[test]
+fn a_failure_to_reach_the_board_names_the_probes_or_the_wire() {
+    let failed = |error: board::Error| {
+        let failed = Some(TaskError { error: error.into(), board: BoardState::Untouched });
+        Guide { path: vec![CardName::Failed], failed, ..Guide::default() }.card()
+    };
+    let probes = Probes::new(
+        SimBoard::new(Scenario::Open, Target::builtin("pro").unwrap()).probe_lister(),
+        Arc::new(SystemClock::new()),
+    );
+    let found = [probes.list(), probes.list()].concat();
+    let card = failed(board::Error::SeveralProbes { found });
+    assert_eq!(card.facts.iter().filter(|(name, _)| *name == "probe").count(), 2, "{card:?}");
+    assert!(card.text.iter().any(|text| text.contains("Unplug the probes")), "{card:?}");
+}
+
+#[test]
+fn the_end_says_what_to_do_now_and_which_errors_are_normal() {
+    let mut face = Face::new(Scenario::Locked);
+    face.answers(TO_BOARD);
+    let done = face.answers(["", "erase"]);
+    for words in ["Reassemble", "off the ground", "On a bare bench errors 10"] {
+        assert!(done.text.iter().any(|text| text.contains(words)), "{words}: {done:?}");
+    }
+    assert!(done.facts.iter().any(|(name, _)| *name == "backup"), "{done:?}");
 }

@@ -3,9 +3,12 @@
 mod gates;
 
 use clap::Args;
-use m365_drv::guide::{
-    SAFETY, WIRING,
-    scooter_errors::{self, ErrorCode},
+use m365_drv::{
+    guide::{
+        SAFETY, WIRING,
+        scooter_errors::{self, ErrorCode},
+    },
+    image::Builder,
 };
 use serde::Serialize;
 
@@ -54,7 +57,11 @@ fn page_on(topic: &str) -> anyhow::Result<Topic> {
         return Ok(Topic::Gate(*gate));
     }
     match (scooter, exit) {
-        (Some(scooter), also) => Ok(Topic::Scooter { scooter, also: also.map(|page| page.exit) }),
+        (Some(scooter), also) => Ok(Topic::Scooter {
+            scooter,
+            builders: scooter_errors::builders(scooter.code),
+            also: also.map(|page| page.exit),
+        }),
         (None, Some(exit)) => Ok(Topic::Exit(exit)),
         (None, None) => Err(refuse(Exit::Usage, format!("unknown topic {topic:?}"))),
     }
@@ -69,6 +76,9 @@ enum Topic {
     Scooter {
         #[serde(flatten)]
         scooter: ErrorCode,
+        /// The web builders whose firmware cures it.
+        #[serde(skip_serializing_if = "<[_]>::is_empty")]
+        builders: &'static [Builder],
         /// The exit code of the same number.
         #[serde(skip)]
         also: Option<Exit>,
@@ -120,7 +130,7 @@ impl Report for Topic {
                     .paragraph(gate.forced);
                 page.blank().paragraph(format!("To override it: `--force {}`.", gate.name));
             }
-            Self::Scooter { scooter, also } => {
+            Self::Scooter { scooter, builders, also } => {
                 page.heading(format!("error {} on the scooter", scooter.code)).paragraph(scooter.meaning).blank();
                 if scooter_errors::BOOTLOADER.contains(&scooter.code) {
                     page.paragraph(scooter_errors::BOOTLOADER_SHOWS).blank();
@@ -128,6 +138,10 @@ impl Report for Topic {
                 page.row("confidence", kebab(scooter.confidence));
                 for text in [scooter.cause, scooter.remedy].into_iter().flatten() {
                     page.blank().paragraph(text);
+                }
+                for builder in *builders {
+                    page.blank().item(builder.for_scooters());
+                    page.paragraph(format!("  More: {}", builder.more));
                 }
                 if let Some(exit) = also {
                     let row = ExitRow::of(*exit);

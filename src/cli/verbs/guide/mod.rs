@@ -1,12 +1,17 @@
 //! `guide`: the guided job in a terminal, one card below the other.
 
+mod watch;
+
+use std::path::Path;
+
 use clap::Args;
 use m365_drv::{
-    board::progress::Event,
-    guide::{Card, Choosable, Guide, Offer, Question, Task, TaskError},
-    image::{Catalog, FoundImage, Image, Kind},
+    board::{self, progress::Event},
+    guide::{Card, CardName, Choosable, Guide, Offer, Question, Task, TaskError},
+    image::{self, Catalog, Fit, FoundImage, Image, Kind},
     ops::{self, Destination},
     printable::quoted_path,
+    supply,
     target::Target,
 };
 use serde::Serialize;
@@ -16,9 +21,11 @@ use crate::cli::{
     args::{
         firmware::FirmwareArgs,
         question,
-        supply::{self, SupplyArgs},
+        supply::{self as sources, SupplyArgs},
     },
     exit::{Exit, refuse},
+    files,
+    probe_fixes::{self, System},
     screen::{CommandResult, Outcome, Page, Report, Tone, failure::escaped, page::Columns, stderr},
 };
 
@@ -54,12 +61,14 @@ pub(crate) fn run(context: &mut Context, args: &GuideArgs) -> CommandResult {
         ));
     }
     let saves = *context.backup_store()?.destination() != Destination::Nowhere;
-    let mut guide = Guide::new(context.rehearsal_images(), saves);
+    let mut guide = Guide::new(context.rehearsal_images(), saves).with_places(files::places());
     let mut done = false;
     while !guide.is_over() {
-        let card = guide.card();
-        // What is asked depends on what the task finds.
-        if guide.task().is_none() || card.question.is_none() {
+        let mut card = guide.card();
+        card.text.extend(guide.failure().into_iter().flat_map(fixes));
+        // What is asked depends on what the task finds. The card about contact was shown while contact was looked for.
+        let is_due = guide.task().is_none() || card.question.is_none();
+        if is_due && card.name != CardName::Contact {
             show(&card, guide.can_go_back());
         }
         match (guide.task(), &card.question) {
@@ -83,6 +92,14 @@ pub(crate) fn run(context: &mut Context, args: &GuideArgs) -> CommandResult {
     }
 }
 
+/// What makes a probe usable that is not.
+fn fixes(failed: &TaskError) -> Vec<String> {
+    match &failed.error {
+        ops::Error::Board(board::Error::ProbeAccess(problem)) => probe_fixes::lines(problem, System::HERE),
+        _ => vec![],
+    }
+}
+
 /// The key of the answer with the number that was typed; without a number what was typed, and without anything the
 /// preselected answer.
 fn chosen(question: &Question, typed: &str) -> String {
@@ -97,6 +114,11 @@ fn chosen(question: &Question, typed: &str) -> String {
 
 /// Prints a card.
 fn show(card: &Card, can_go_back: bool) {
+    stderr::line(&drawn(card, can_go_back));
+}
+
+/// A card as text.
+fn drawn(card: &Card, can_go_back: bool) -> String {
     let mut page = Page::default();
     page.blank().heading(&card.title);
     for text in &card.text {
@@ -126,19 +148,20 @@ fn show(card: &Card, can_go_back: bool) {
             Question::Word { word } => format!("Type `{word}` to continue{back}; Enter alone stops:"),
         });
     }
-    stderr::line(page.render(Columns::of_stderr()).trim_end());
+    page.render(Columns::of_stderr()).trim_end().to_owned()
 }
 
 fn run_task(context: &mut Context, guide: &mut Guide, args: &GuideArgs, task: Task) -> anyhow::Result<()> {
     match task {
         Task::Search(scooter) => {
+            context.rehearse(scooter)?;
             let at_hand = args.firmware.search(&context.probes.interrupt())?;
             let [boot, drv] = [Kind::Boot, Kind::Drv].map(|kind| {
                 let offers: Vec<_> = at_hand.suitable(&scooter.name, kind).into_iter().map(offer).collect();
                 if offers.is_empty() { stand_in(context, kind, scooter) } else { offers }
             });
             let missing = at_hand.missing(&scooter.name, [Kind::Boot, Kind::Drv].into_iter());
-            let supply = args.supply.supply()?.filter(|_| !missing.is_empty() && !context.is_rehearsal());
+            let supply = args.supply.supply()?.filter(|_| !missing.is_empty());
             let to_fetch = supply.map(|supply| {
                 let names: Vec<_> = missing.iter().map(ToString::to_string).collect();
                 format!(
@@ -153,25 +176,58 @@ fn run_task(context: &mut Context, guide: &mut Guide, args: &GuideArgs, task: Ta
             let fetched = fetch(context, args, scooter);
             guide.fetched(fetched.map_err(|error| format!("{error:#}")));
         }
+        Task::Open(folder, kind) if folder.is_dir() => {
+            let found = in_folder(context, &folder, kind, guide.scooter());
+            guide.found_in_folder(found);
+        }
+        Task::Watch(folder, scooter) => {
+            let arrived = watch::wait_for_file(context, &folder, scooter)?;
+            guide.arrived(arrived);
+        }
         Task::Open(file, kind) => {
             let image = Image::open_as(&file, kind);
             guide.opened(image.map_err(|error| format!("cannot use {}: {error}", quoted_path(&file))));
         }
-        Task::Look | Task::Preview | Task::Flash => on_board(context, guide, &task)?,
+        Task::Contact | Task::Look | Task::Preview | Task::Flash => on_board(context, guide, &task)?,
     }
     Ok(())
 }
 
 /// Fetches what is not at hand for a scooter.
 fn fetch(context: &mut Context, args: &GuideArgs, scooter: &Target) -> anyhow::Result<()> {
-    let folder = supply::folder()?;
+    let folder = sources::folder()?;
     let Some(supply) = args.supply.supply()? else { return Ok(()) };
     let at_hand = args.firmware.search(&context.probes.interrupt())?;
     for entry in at_hand.missing(&scooter.name, [Kind::Boot, Kind::Drv].into_iter()) {
-        supply::fetch(context, &supply, &folder, entry)?;
+        sources::fetch(context, &supply, &folder, entry)?;
     }
     Ok(())
 }
+
+/// The images of this kind in a folder: known ones also further inside, others if every gate passes.
+fn in_folder(
+    context: &Context,
+    folder: &Path,
+    kind: Kind,
+    scooter: Option<&'static Target>,
+) -> Result<Vec<Offer>, String> {
+    let Some(scooter) = scooter else { return Ok(vec![]) };
+    let shelf = image::find(&[folder.to_owned()], &context.probes.interrupt()).map_err(|error| error.to_string())?;
+    let known = shelf.suitable(&scooter.name, kind, None).into_iter().filter(|found| !found.entry.is_rehearsal());
+    let mut offers: Vec<_> = known.map(offer).collect();
+    let fit = Fit { rehearsal: context.rehearsal_images(), ..Fit::new(scooter, kind) };
+    let cannot = |error| format!("cannot read {}: {error}", quoted_path(folder));
+    for (path, image) in supply::fitting_in(folder, &fit, MAX_FILES).map_err(cannot)? {
+        if offers.iter().all(|offer| offer.image.digest() != image.digest()) {
+            let name = Catalog::builtin().title(&image.bytes).unwrap_or_else(|| format!("custom {kind}"));
+            offers.push(Offer { name, place: quoted_path(&path), image });
+        }
+    }
+    Ok(offers)
+}
+
+/// Firmware files of a folder that are opened at most.
+const MAX_FILES: usize = 100;
 
 /// Does a task with the board, and hands over what came of it.
 fn on_board(context: &mut Context, guide: &mut Guide, task: &Task) -> anyhow::Result<()> {
@@ -179,10 +235,32 @@ fn on_board(context: &mut Context, guide: &mut Guide, task: &Task) -> anyhow::Re
     let board = context.probes.ledger().clone();
     let failed = |error| TaskError { error, board: board.board() };
     let is_interrupt = |error: &ops::Error| error.exit() == Exit::Interrupted;
+    if let Task::Contact = task {
+        let mut live = |event: &Event| {
+            let before = guide.at();
+            guide.on(event);
+            let is_new = guide.at() != before && guide.at() == CardName::Contact;
+            is_new.then(|| drawn(&guide.card(), false))
+        };
+        let done = context.watched(uid, &mut live, ops::contact);
+        return match done {
+            Err(error) if is_interrupt(&error) => Err(error.into()),
+            done => {
+                guide.contacted(done.map_err(failed));
+                Ok(())
+            }
+        };
+    }
+    // The guide cannot be changed while its request is in use.
+    let mut events = Vec::new();
+    let mut keep = |event: &Event| {
+        events.push(event.clone());
+        None
+    };
     let request = guide.request(backups);
     match (task, &request) {
         (Task::Preview, Some(request)) => {
-            let (done, events) = context.watched(uid, |job| ops::preview(job, request));
+            let done = context.watched(uid, &mut keep, |job| ops::preview(job, request));
             tell(guide, &events);
             match done {
                 Err(error) if is_interrupt(&error) => return Err(error.into()),
@@ -190,7 +268,7 @@ fn on_board(context: &mut Context, guide: &mut Guide, task: &Task) -> anyhow::Re
             }
         }
         (Task::Flash, Some(request)) => {
-            let (done, events) = context.watched(uid, |job| ops::flash(job, request));
+            let done = context.watched(uid, &mut keep, |job| ops::flash(job, request));
             tell(guide, &events);
             match done {
                 Err(error) if is_interrupt(&error) => return Err(error.into()),
@@ -198,7 +276,7 @@ fn on_board(context: &mut Context, guide: &mut Guide, task: &Task) -> anyhow::Re
             }
         }
         _ => {
-            let (done, events) = context.watched(uid, ops::info);
+            let done = context.watched(uid, &mut keep, ops::info);
             tell(guide, &events);
             match done {
                 Err(error) if is_interrupt(&error) => return Err(error.into()),

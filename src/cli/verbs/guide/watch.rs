@@ -1,0 +1,55 @@
+//! The wait for a file that the user makes in a browser, at the terminal.
+
+use std::{path::Path, time::Duration};
+
+use m365_drv::{
+    image::{Fit, Image, Kind},
+    ops,
+    printable::quoted_path,
+    supply::{Arrival, Arrivals},
+    target::Target,
+};
+
+use crate::cli::{Context, args::question};
+
+/// How often the folder is looked at, and how often Enter and Ctrl-C are.
+const EVERY: Duration = Duration::from_millis(300);
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// Waits until DRV firmware for this scooter has arrived in the folder; `None` if the user presses Enter. A file that does not
+/// fit is named with the reason.
+pub(crate) fn wait_for_file(
+    context: &mut Context,
+    folder: &Path,
+    scooter: &'static Target,
+) -> Result<Result<Option<Image>, String>, ops::Error> {
+    let cannot = |error: &std::io::Error| format!("cannot watch {}: {error}", quoted_path(folder));
+    let fit = Fit { rehearsal: context.rehearsal_images(), ..Fit::new(scooter, Kind::Drv) };
+    let mut arrivals = match Arrivals::watch(folder) {
+        Ok(arrivals) => arrivals,
+        Err(error) => return Ok(Err(cannot(&error))),
+    };
+    context.say(&format!("watching {} for a new firmware file; press Enter to stop waiting", quoted_path(folder)));
+    loop {
+        let looked = match arrivals.look(&fit) {
+            Ok(looked) => looked,
+            Err(error) => return Ok(Err(cannot(&error))),
+        };
+        for arrival in looked {
+            match arrival {
+                Arrival::Fits { path, image } => {
+                    context.say(&format!("found {}", quoted_path(&path)));
+                    return Ok(Ok(Some(*image)));
+                }
+                Arrival::Refused { path, why } => {
+                    context.say(&format!("{} cannot be used: {why}; still watching", quoted_path(&path)));
+                }
+            }
+        }
+        for _ in 0..EVERY.as_millis() / GLANCE.as_millis() {
+            if question::typed_within(context, GLANCE)?.is_some() {
+                return Ok(Ok(None));
+            }
+        }
+    }
+}
