@@ -21,11 +21,12 @@ use super::{
 /// The next command after a run that ended like this; `None` if there is none.
 pub(crate) fn next(exit: Exit, error: Option<&anyhow::Error>, typed: &CommandLine) -> Option<String> {
     if typed.command.as_deref() == Some("guide") && exit != Exit::Usage {
-        // It asks for whatever is missing, though not for the right to use a probe.
-        let fix = error.and_then(exit::of_board).and_then(|error| match error {
-            board::Error::ProbeAccess(problem) => probe_fixes::command(problem, System::HERE),
-            _ => None,
-        });
+        // It asks for whatever is missing, though not for another probe or the right to use one.
+        let about_probe = |error: &&anyhow::Error| {
+            use board::Error::{ProbeAccess, ProbeAmbiguous, SeveralProbes};
+            matches!(exit::of_board(error), Some(ProbeAccess(_) | ProbeAmbiguous { .. } | SeveralProbes { .. }))
+        };
+        let fix = error.filter(about_probe).and_then(|error| for_error(error, typed));
         return fix.or_else(|| Some(typed.again(&[])));
     }
     error.and_then(|error| for_error(error, typed)).or_else(|| (ExitRow::of(exit).next)(typed))
@@ -231,6 +232,11 @@ mod tests {
         let hint = "m365-drv probes, then m365-drv info --probe SERIAL";
         assert_eq!(next("m365-drv info", found.clone()).as_deref(), Some(hint));
         assert_eq!(next("m365-drv info --probe 066D", found).as_deref(), Some(hint));
+        let hint = "m365-drv probes, then m365-drv guide --probe SERIAL";
+        assert_eq!(
+            next("m365-drv guide", vec![probe(1, Some("066DFF48")), probe(2, Some("066DFF49"))]).as_deref(),
+            Some(hint)
+        );
         let twins = vec![probe(1, None), probe(2, None)];
         let hint = "m365-drv probes, then m365-drv flash pro --probe usb:BUS-PORT";
         assert_eq!(next("m365-drv flash pro", twins).as_deref(), Some(hint));

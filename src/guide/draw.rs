@@ -160,8 +160,12 @@ impl Guide {
 
     fn serial(&self, card: &mut Card) {
         card.title = "Which serial number?".into();
-        card.text
-            .push("The serial number of the board is not certain. Type the one on the sticker under the deck.".into());
+        let why = if self.has_no_data {
+            "The serial number could not be read from the board."
+        } else {
+            "The serial number of the board is not certain."
+        };
+        card.text.push(format!("{why} Type the one on the sticker under the deck."));
         let Some(scooter) = self.scooter else { return };
         if !scooter.serial.compared.is_empty() {
             card.text.push("It also selects the region, and with it the speed limit.".into());

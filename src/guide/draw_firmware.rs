@@ -105,7 +105,7 @@ fn is_published(scooter: &Target, kind: Kind, chip: ChipKind) -> bool {
 
 /// What can be done with a board whose chip its scooter's firmware does not know.
 fn no_firmware(scooter: &Target, kind: Kind, chip: ChipKind) -> Vec<String> {
-    let (title, chip_name) = (&scooter.title, chip.name());
+    let (title, chip_name) = (&scooter.title, chip.name().to_uppercase());
     let what = if kind == Kind::Boot { "bootloader" } else { "firmware" };
     let others = Target::all().iter().filter(|other| is_published(other, kind, chip));
     let others: Vec<_> = others.map(|other| other.title.as_str()).collect();

@@ -6,7 +6,7 @@ use super::{
     ending, in_full,
 };
 use crate::{
-    board::{self, BoardState, ProbeEntry, Startup},
+    board::{self, BoardState, ProbeEntry, Startup, Unsupported},
     ops,
 };
 
@@ -68,6 +68,9 @@ impl Guide {
                 card.facts.extend(found.iter().map(|probe| ("probe", name(probe))));
                 card.text.push("Unplug the probes that you do not need, then try again.".into());
             }
+            ops::Error::Board(board::Error::Unsupported(Unsupported::Dashboard)) => card.text.push(
+                "The dashboard has the same three pads: move the wires to the motor controller, then try again.".into(),
+            ),
             ops::Error::Board(board::Error::NoContact { finding: Some(finding), .. }) => {
                 card.text.push(coach::advice(*finding).into());
             }

@@ -46,6 +46,7 @@ impl ConsentArg {
             }
             context.say(&question(*obstacle, *data, backups));
             if !agrees(&answer(context)?, *obstacle) {
+                context.say(&format!("`{}` was not typed: the board stays as it is", word(*obstacle)));
                 return ended;
             }
             context.wait_for(*uid);

@@ -26,6 +26,9 @@ const SOON: Duration = Duration::from_millis(60);
 /// How often a line is printed before a step ends.
 const EVERY: Duration = Duration::from_secs(1);
 
+/// How often the same is said about contact that does not change.
+const SAME_EVERY: Duration = Duration::from_secs(10);
+
 /// The lines of a run. A thread of its own prints those of a step that goes on, as long as this exists.
 pub(crate) struct Lines(Arc<Mutex<CurrentStep>>);
 
@@ -37,6 +40,8 @@ struct CurrentStep {
     last_line: Option<Instant>,
     /// Whether the run has said anything.
     has_spoken: bool,
+    /// The last line about contact: the same is not said again every second.
+    told_contact: Option<String>,
     /// How long the step takes: by the board's clock, which is faster if it is simulated, as at the end of the step.
     clock: Arc<dyn Clock>,
     began_at: Duration,
@@ -89,7 +94,7 @@ impl Voice for Lines {
         let is_news = !matches!(current.work, StepProgress::Contact(before) if before.finding == meter.finding);
         current.work = StepProgress::Contact(meter);
         if is_news {
-            current.last_line = None;
+            (current.last_line, current.told_contact) = (None, None);
         }
         current.tell_if(is_news);
     }
@@ -136,11 +141,21 @@ fn watch(current: &Weak<Mutex<CurrentStep>>) {
 impl CurrentStep {
     fn new(clock: Arc<dyn Clock>) -> Self {
         let (begun, began_at) = (Instant::now(), clock.now());
-        Self { step: None, begun, last_line: None, has_spoken: false, clock, began_at, work: StepProgress::Begun }
+        Self {
+            step: None,
+            begun,
+            last_line: None,
+            has_spoken: false,
+            told_contact: None,
+            clock,
+            began_at,
+            work: StepProgress::Begun,
+        }
     }
 
     fn start(&mut self, step: Step) {
         (self.step, self.last_line, self.work) = (Some(step), None, StepProgress::Begun);
+        self.told_contact = None;
         (self.begun, self.began_at) = (Instant::now(), self.clock.now());
     }
 
@@ -154,8 +169,16 @@ impl CurrentStep {
     fn tell_if(&mut self, is_due: bool) {
         let Some(step) = self.step else { return };
         if self.last_line.map_or(is_due, |last| last.elapsed() >= EVERY) {
+            let words = self.work.in_words(self.clock.now().saturating_sub(self.began_at));
+            if matches!(self.work, StepProgress::Contact(_)) {
+                let is_old = self.told_contact.as_ref() == Some(&words);
+                if is_old && self.last_line.is_some_and(|last| last.elapsed() < SAME_EVERY) {
+                    return;
+                }
+                self.told_contact = Some(words.clone());
+            }
             (self.last_line, self.has_spoken) = (Some(Instant::now()), true);
-            tell(step, &self.work.in_words(self.clock.now().saturating_sub(self.began_at)));
+            tell(step, &words);
         }
     }
 }
@@ -225,6 +248,23 @@ mod tests {
         assert_eq!(current.work.in_words(SOON), "started");
         current.tell_if(true);
         assert!(!current.is_due(), "it was told");
+    }
+
+    #[test]
+    fn contact_that_does_not_change_is_not_told_every_second() {
+        let mut current = current();
+        current.start(Step::Connect);
+        let meter = Meter { good: 0, of: 50, ..Meter::default() };
+        let tell = |current: &mut CurrentStep, meter| {
+            current.work = StepProgress::Contact(meter);
+            let before = current.last_line.and_then(|last| last.checked_sub(EVERY));
+            current.last_line = before;
+            current.tell_if(true);
+            current.last_line != before
+        };
+        assert!(tell(&mut current, meter));
+        assert!(!tell(&mut current, meter), "the same");
+        assert!(tell(&mut current, Meter { good: 1, ..meter }));
     }
 
     #[test]

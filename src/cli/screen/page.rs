@@ -164,7 +164,9 @@ impl Page {
             match item {
                 Item::Heading(heading) => {
                     let bold = Style::new().bold();
-                    push_line(&mut text, &format!("{bold}{heading}{bold:#}"));
+                    for line in wrap(heading, width.rows.unwrap_or(usize::MAX), "") {
+                        push_line(&mut text, &format!("{bold}{line}{bold:#}"));
+                    }
                 }
                 Item::Row { label, value, tone } => self.render_row(index, label, value, *tone, width, &mut text),
                 Item::Line(line) => push_line(&mut text, line),

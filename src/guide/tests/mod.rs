@@ -471,6 +471,8 @@ fn a_failure_to_reach_the_board_names_the_probes_or_the_wire() {
     let card = failed(board::Error::SeveralProbes { found });
     assert_eq!(card.facts.iter().filter(|(name, _)| *name == "probe").count(), 2, "{card:?}");
     assert!(card.text.iter().any(|text| text.contains("Unplug the probes")), "{card:?}");
+    let dashboard = failed(board::Error::Unsupported(board::Unsupported::Dashboard));
+    assert!(dashboard.text.iter().any(|text| text.contains("move the wires to the motor controller")), "{dashboard:?}");
 }
 
 #[test]
