@@ -1,9 +1,9 @@
 //! Flash cells that are worn out, and erases that were cut short.
 
 use m365_drv::{
-    block::DataBlock,
-    board::BoardState,
-    ops::{BadPage, Error, Exit, FlashRequest, Purpose, Wanted},
+    block::{DataBlock, Uid},
+    board::{BoardState, OptionBytes},
+    ops::{self, Backup, BackupStore, BadPage, Error, Exit, FlashRequest, Purpose, Wanted},
     sim::{self, Fault, FaultKind, Scenario, SimBoard, Trigger},
 };
 
@@ -70,6 +70,22 @@ fn a_bad_page_of_the_bootloader_is_told_from_one_of_the_firmware() {
         let Error::BadPage(page) = &*error else { panic!("{error}") };
         assert_eq!((page.purpose, page.unerased), (purpose, 0), "{page}");
     }
+}
+
+#[test]
+fn a_bad_page_that_nothing_needs_is_called_one() {
+    let (board, setup) = Setup::scenario(Scenario::Open);
+    let mut flash = board.flash();
+    // The update record.
+    flash[63 * 1024..].fill(0x5A);
+    let path = setup.folder.path().join("board.json");
+    let (uid, option_bytes) = (Uid(board.uid()), OptionBytes(board.option_bytes()));
+    Backup { uid, option_bytes, flash: Some(flash), block: None }.save(&path).expect("a backup");
+    board.inject(Fault { trigger: Trigger::HalfWord(10), kind: FaultKind::NoEffect });
+    let restored = setup.run(|job| ops::restore(job, &path, None, &BackupStore::none(), &[]));
+    let error = restored.expect_err("a page is worn out");
+    let Error::BadPage(page) = &*error else { panic!("{error}") };
+    assert_eq!((page.number, page.purpose), (63, Purpose::Other), "{page}");
 }
 
 /// What read wrong so often that the job gives up, and reads right when the page is looked at.
