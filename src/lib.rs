@@ -13,6 +13,7 @@
 //! * [`board`]: one board on one probe: connect, identify, unlock, program, compare;
 //! * [`ops`]: the commands, as procedures on a board;
 //! * [`guide`]: the guided job, card by card;
+//! * [`batch`]: which boards of many are done, the list of serial numbers, and the log;
 //! * [`sim`]: a simulated probe and board that run the firmware.
 //!
 //! The library never prints and never prompts; it reports progress to its caller through [`board::progress::Progress`].
@@ -61,6 +62,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod batch;
 pub mod block;
 pub mod board;
 pub mod clock;

@@ -72,11 +72,12 @@ impl Bench {
         fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
-    /// The names of all files and folders in the folder, sorted.
+    /// The names of all files and folders in the folder, sorted, without the user's own folder.
     pub(crate) fn files(&self) -> Vec<String> {
         let entries = fs::read_dir(self.folder.path()).expect("the folder is readable");
         let name = |entry: std::io::Result<fs::DirEntry>| entry.expect("an entry").file_name();
         let mut names: Vec<_> = entries.map(|entry| name(entry).to_string_lossy().into_owned()).collect();
+        names.retain(|name| name != "home");
         names.sort();
         names
     }
@@ -184,7 +185,7 @@ impl<'a> Trial<'a> {
         for name in ["M365_DRV_MIRROR", "SSL_CERT_FILE", "ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"] {
             command.env_remove(name).env_remove(name.to_lowercase());
         }
-        for name in ["HOME", "XDG_DATA_HOME", "APPDATA", "LOCALAPPDATA"] {
+        for name in ["HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "APPDATA", "LOCALAPPDATA"] {
             command.env(name, self.bench.path("home"));
         }
         command.envs(self.env.iter().map(|(name, value)| (name, value)));

@@ -12,13 +12,14 @@ use std::{
 use self::paths::Paths;
 
 /// Each module ("room") and the modules that it may import in addition to [`FOR_EVERYONE`].
-const TABLE: [(&str, &[&str]); 8] = [
+const TABLE: [(&str, &[&str]); 9] = [
     ("block", &[]),
     ("image", &["target", "block"]),
     ("target", &["block"]),
     ("board", &["target", "block"]),
     ("sim", &["target", "block"]),
     ("supply", &["image"]),
+    ("batch", &["board", "target", "block"]),
     ("ops", &["image", "board", "target", "block"]),
     ("guide", &["ops", "image", "board", "target", "block"]),
 ];

@@ -3,9 +3,15 @@
 use crate::bench::Bench;
 
 /// Screens of every kind; `app.bin`, `hole.bin` and `block.bin` are in the folder.
-const SCREENS: [&str; 43] = [
+const SCREENS: [&str; 49] = [
     "--help",
     "flash --help",
+    "config show",
+    "report --help",
+    "config --help",
+    "batch --help",
+    "--simulate=shop:locked,ble --wait=1s batch pro --log log.csv --erase-all",
+    "--simulate=open --wait=1s batch pro --log log.txt",
     "data new --help",
     "data edit --help",
     "image check --help",

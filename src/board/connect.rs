@@ -271,7 +271,7 @@ impl From<LinkError> for AttemptError {
 
 /// One try at each clock and in each way that the options allow; while waiting only the first and the last clock, to come
 /// round often. The probe is told to `found`.
-fn round(
+pub(super) fn round(
     probes: &Probes,
     options: &ConnectOptions,
     limit: Option<u32>,

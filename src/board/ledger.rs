@@ -43,6 +43,11 @@ impl Ledger {
         STATES[usize::from(self.0.board.load(Ordering::SeqCst))]
     }
 
+    /// Whether this is the account of the same run.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Whether a procedure has begun to use a probe. From then on it notices an interrupt.
     pub fn has_begun(&self) -> bool {
         self.0.begun.load(Ordering::SeqCst)

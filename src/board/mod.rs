@@ -18,6 +18,7 @@ mod link;
 mod link_quality;
 mod options;
 mod patience;
+mod presence;
 mod probe_entry;
 mod probes;
 mod problem;
@@ -45,6 +46,7 @@ pub use self::{
     link::LinkError,
     options::OptionBytes,
     patience::{Patience, Wait},
+    presence::Presence,
     probe_entry::ProbeEntry,
     probes::{Probes, Selector, SelectorError},
     problem::Problem,

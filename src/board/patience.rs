@@ -29,7 +29,7 @@ impl Wait {
     /// How long to wait for this.
     pub(super) fn limit(self, need: Need) -> Duration {
         let unasked = match need {
-            Need::Contact | Need::Probe => Duration::ZERO,
+            Need::Contact | Need::Probe | Need::NextBoard => Duration::ZERO,
             Need::Replug => REPLUG,
             Need::PowerCycle => POWER_CYCLE,
         };

@@ -122,7 +122,8 @@ impl fmt::Display for Selector {
 }
 
 impl Selector {
-    fn matches(&self, entry: &ProbeEntry) -> bool {
+    /// Whether it names this probe.
+    pub fn matches(&self, entry: &ProbeEntry) -> bool {
         let ids = |vid: u16, pid: u16| entry.vid == format!("{vid:04x}") && entry.pid == format!("{pid:04x}");
         let serial = entry.serial.as_deref().unwrap_or("");
         match self {
@@ -148,6 +149,12 @@ impl Probes {
     /// The probes of any lister, on any clock.
     pub fn new(lister: Box<dyn ProbeLister>, clock: Arc<dyn Clock>) -> Self {
         Self { lister, timer: Timer::new(clock), quality: SharedQuality::default(), ledger: Ledger::default() }
+    }
+
+    /// From now on whatever is running ends when this becomes true: several probes can be stopped together.
+    pub fn interrupted_by(mut self, interrupt: Arc<AtomicBool>) -> Self {
+        self.timer = self.timer.interrupted_by(interrupt);
+        self
     }
 
     /// Set it to true, and whatever is running ends within a second with [`Error::Interrupted`].

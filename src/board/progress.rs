@@ -37,6 +37,8 @@ pub enum Step {
     /// Watch the firmware start.
     #[serde(rename = "boot")]
     Startup,
+    /// Wait until the next board is on the wires.
+    Next,
 }
 
 impl fmt::Display for Step {
@@ -53,6 +55,7 @@ impl fmt::Display for Step {
             Self::Lock => "lock",
             Self::Reset => "reset",
             Self::Startup => "start",
+            Self::Next => "next",
         })
     }
 }
@@ -210,6 +213,8 @@ pub enum Need {
     Probe,
     /// A hung probe that is unplugged and plugged in again.
     Replug,
+    /// Another board on the wires.
+    NextBoard,
 }
 
 /// What a board holds. Nothing of it is known if flash cannot be read, but the data block may be found in SRAM.

@@ -26,6 +26,10 @@ impl Timer {
         Self { clock, interrupt: Arc::default() }
     }
 
+    pub(super) fn interrupted_by(self, interrupt: Arc<AtomicBool>) -> Self {
+        Self { interrupt, ..self }
+    }
+
     pub(super) fn interrupt(&self) -> Arc<AtomicBool> {
         self.interrupt.clone()
     }

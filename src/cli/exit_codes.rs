@@ -25,6 +25,11 @@ impl ExitRow {
     pub(crate) fn of(exit: Exit) -> &'static Self {
         &TABLE[exit as usize]
     }
+
+    /// The row of this number.
+    pub(crate) fn of_code(code: u8) -> &'static Self {
+        TABLE.iter().find(|row| row.code == code).unwrap_or_else(|| Self::of(Exit::Internal))
+    }
 }
 
 /// What is known of the board if nothing was written to it.

@@ -6,8 +6,10 @@ mod exit;
 mod exit_codes;
 mod files;
 mod hints;
+mod mask;
 mod probe_fixes;
 mod screen;
+mod settings;
 mod verbs;
 
 use std::path::PathBuf;
@@ -27,8 +29,8 @@ pub(crate) use self::{
 use self::{
     args::{firmware, globals::Globals, goal},
     verbs::{
-        backup, backups, data, doctor, explain, flash, generate, guide, image, info, probes, protect, restore,
-        scooters, verify,
+        backup, backups, batch, config, data, doctor, explain, flash, generate, guide, image, info, probes, protect,
+        report, restore, scooters, verify,
     },
 };
 
@@ -63,6 +65,8 @@ pub(crate) enum Command {
     /// Do the whole job: identify, rescue, back up, unlock, program, verify, start
     #[command(after_long_help = SAFETY)]
     Flash(Box<flash::FlashArgs>),
+    /// Flash board after board, on one probe or several, and log each
+    Batch(Box<batch::BatchArgs>),
     /// Show the chip and what is on the board; changes nothing
     Info,
     /// Save everything readable to one file
@@ -101,6 +105,11 @@ pub(crate) enum Command {
     /// Each check passes, warns, fails with what to do about it, or could not be tried. The exit code is 0 if none failed, else the
     /// one that the first failed check means. The board goes on as it was.
     Doctor(doctor::DoctorArgs),
+    /// Collect in one file what a bug report needs: system, probes, and what the last runs did
+    Report(report::ReportArgs),
+    /// Show every setting and where it came from: option, environment, file or default
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
     /// Explain an exit code, or an error code that the scooter shows
     Explain(explain::ExplainArgs),
     /// Print completions for a shell
@@ -115,6 +124,7 @@ impl Command {
         match self {
             Self::Guide(_)
             | Self::Flash(_)
+            | Self::Batch(_)
             | Self::Info
             | Self::Backup { .. }
             | Self::Restore(_)
@@ -122,6 +132,7 @@ impl Command {
             | Self::Unlock(_)
             | Self::Lock(_)
             | Self::Reset
+            | Self::Report(_)
             | Self::Probes
             | Self::Doctor(_) => true,
             Self::Backups(_)
@@ -129,17 +140,29 @@ impl Command {
             | Self::Image(_)
             | Self::Scooters(_)
             | Self::Firmware(_)
+            | Self::Config(_)
             | Self::Explain(_)
             | Self::Completions(_)
             | Self::Man => false,
         }
     }
 
+    /// Whether what it does is kept for a report.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.uses_board() && !matches!(self, Self::Report(_) | Self::Probes)
+    }
+
+    /// Whether `--probe` may be given more than once.
+    pub(crate) fn takes_probes(&self) -> bool {
+        matches!(self, Self::Batch(_))
+    }
+
     /// The scooter that was named.
     pub(crate) fn scooter(&self) -> Option<&'static Target> {
         match self {
             Self::Flash(args) => Some(args.scooter()),
-            Self::Verify(args) => Some(args.scooter),
+            Self::Batch(args) => Some(args.images.scooter),
+            Self::Verify(args) => Some(args.images.scooter),
             _ => None,
         }
     }
@@ -149,6 +172,7 @@ impl Command {
         match self {
             Self::Guide(args) => guide::run(context, args),
             Self::Flash(args) => flash::run(context, args),
+            Self::Batch(args) => batch::run(context, args),
             Self::Info => info::run(context),
             Self::Backup { file } => backup::run(context, file),
             Self::Restore(args) => restore::run(context, args),
@@ -163,6 +187,8 @@ impl Command {
             Self::Firmware(command) => verbs::firmware::run(context, command),
             Self::Probes => probes::run(context),
             Self::Doctor(args) => doctor::run(context, args),
+            Self::Report(args) => report::run(context, args),
+            Self::Config(config::ConfigCommand::Show) => config::run(context),
             Self::Explain(args) => explain::run(args),
             Self::Completions(args) => generate::completions(args),
             Self::Man => generate::man(),

@@ -21,6 +21,7 @@ mod info;
 mod job;
 mod known;
 mod lock;
+mod meet;
 mod obstacle;
 mod plan;
 mod planned;
@@ -56,6 +57,7 @@ pub use self::{
     job::Job,
     known::{Done, Known, Reached},
     lock::{LockReport, lock},
+    meet::{await_next, meet},
     obstacle::Obstacle,
     plan::{Change, Extent, FlashPlan, Goal, Work},
     planned::Planned,

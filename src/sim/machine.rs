@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     ops::Range,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -14,6 +15,7 @@ use super::{
     read_back::{MAIN_FLASH, ReadBack},
     record::Counts,
     seeded_random::SeededRandom,
+    store_error::StoreError,
     time::{Nanos, nanos},
     transfer::TransferError,
 };
@@ -108,6 +110,23 @@ pub(super) struct Machine {
     wrong: Option<(u32, Hit)>,
     dropping: Option<Hit>,
     read_back: ReadBack,
+    /// Who changes the boards, if there are several.
+    pub(super) hand: Option<Box<dyn Onlooker>>,
+}
+
+/// Whoever watches the probe and may change the boards on its wires.
+pub(super) trait Onlooker: fmt::Debug + Send {
+    /// Time has passed, and the probe is open or not.
+    fn look(&mut self, machine: &mut Machine, is_open: bool);
+
+    /// The probe was closed.
+    fn left_alone(&mut self, machine: &mut Machine);
+
+    /// The board on the wires has answered.
+    fn sees_an_answer(&mut self);
+
+    /// Saves the board on the wires, and tells whether any could not be saved.
+    fn save(&mut self, machine: &Machine) -> Result<(), StoreError>;
 }
 
 /// Whether the probe is plugged in.
@@ -168,6 +187,7 @@ impl Machine {
             wrong: None,
             dropping: None,
             read_back: ReadBack::default(),
+            hand: None,
         };
         machine.set_contact(contact);
         machine
@@ -212,6 +232,10 @@ impl Machine {
             // The board may have stopped early because one of its flash operations triggered a fault.
             self.now = if self.board.bus.flash.fault_due.is_some() { self.board.now().max(self.now) } else { stop };
             self.apply_due_faults();
+        }
+        if let Some(mut hand) = self.hand.take() {
+            hand.look(self, self.session.is_some());
+            self.hand = Some(hand);
         }
     }
 
@@ -335,6 +359,10 @@ impl Machine {
     pub(super) fn close(&mut self, session: u64) {
         if self.session == Some(session) {
             self.session = None;
+            if let Some(mut hand) = self.hand.take() {
+                hand.left_alone(self);
+                self.hand = Some(hand);
+            }
         }
     }
 
@@ -434,6 +462,9 @@ impl Machine {
             return Ok(0);
         }
         let value = self.until_ready(register, write)?;
+        if let Some(hand) = &mut self.hand {
+            hand.sees_an_answer();
+        }
         if !register.is_data() {
             return Ok(value);
         }

@@ -37,6 +37,7 @@ mod debug_registers;
 mod debug_state;
 mod fault;
 mod flash;
+mod hand;
 mod lister;
 mod machine;
 mod options;
@@ -49,6 +50,7 @@ mod scenario;
 mod seeded_random;
 mod signals;
 mod store;
+mod store_error;
 mod system;
 mod thumb;
 mod time;
@@ -75,7 +77,7 @@ pub use self::{
     fault::{Armed, Fault, FaultKind, Lie, Trigger, WireContact},
     record::Counts,
     scenario::{APP_64, APP_128, BOOT, MILEAGE_M, Scenario, UID, UnknownScenario},
-    store::StoreError,
+    store_error::StoreError,
 };
 use crate::{clock::Clock, target::Target};
 
@@ -95,13 +97,13 @@ pub enum ResetPin {
 impl SimBoard {
     /// Creates the board of `scenario` as it is in a scooter of this kind, with its example as the serial number.
     pub fn new(scenario: Scenario, target: &Target) -> Self {
-        let (board, contact) = scenario::build(scenario, target);
+        let (board, contact) = scenario::build(scenario, target, 0);
         Self::from_machine(Machine::new(board, contact))
     }
 
     /// Puts another board in the place of this one, as [`SimBoard::new`] makes it. For a board that nobody has used.
     pub fn rebuild(&self, scenario: Scenario, target: &Target) {
-        let (board, contact) = scenario::build(scenario, target);
+        let (board, contact) = scenario::build(scenario, target, 0);
         *self.machine() = Machine::new(board, contact);
     }
 
@@ -131,6 +133,25 @@ impl SimBoard {
         store::load(folder).map(Self::from_machine)
     }
 
+    /// Makes a folder with several boards, in which each of `probes` lists those that come to its wires one after the other.
+    /// Every board is saved in a folder of its own.
+    pub fn save_row(folder: &Path, probes: &[Vec<Scenario>], target: &Target) -> Result<(), StoreError> {
+        hand::save_row(folder, probes, target)
+    }
+
+    /// Whether this is a folder with several boards.
+    pub fn is_row(folder: &Path) -> bool {
+        !hand::probes_in(folder).is_empty()
+    }
+
+    /// The probes of a folder with several boards, each with its first board on the wires. A simulated hand takes a board away
+    /// when the probe has been left alone for a moment, or when the board does not answer at all, and puts the next one on the
+    /// wires. Each board is saved when it is taken away.
+    pub fn load_row(folder: &Path) -> Result<Vec<Self>, StoreError> {
+        let rows = hand::probes_in(folder);
+        rows.iter().map(|boards| hand::load(folder, boards).map(Self::from_machine)).collect()
+    }
+
     /// Saves the board to `folder`, which is created if necessary: `flash.bin`, `sram.bin`, `option-bytes.bin` (16
     /// bytes at 0x1FFFF800) and `board.yaml`.
     pub fn save(&self, folder: &Path) -> Result<(), StoreError> {
@@ -140,13 +161,26 @@ impl SimBoard {
             let rest = ends.saturating_sub(machine.now());
             machine.pass(rest);
         }
-        store::save(&machine, folder)
+        match machine.hand.take() {
+            // Each has its own folder.
+            Some(mut hand) => {
+                let saved = hand.save(&machine);
+                machine.hand = Some(hand);
+                saved
+            }
+            None => store::save(&machine, folder),
+        }
     }
 
     /// A lister that lists and opens the probe; for
     /// [`Lister::with_lister`](probe_rs::probe::list::Lister::with_lister).
     pub fn probe_lister(&self) -> Box<dyn ProbeLister> {
-        Box::new(SimLister(self.0.clone()))
+        Self::lister_of(std::slice::from_ref(self))
+    }
+
+    /// A lister of the probes of several boards.
+    pub fn lister_of(boards: &[Self]) -> Box<dyn ProbeLister> {
+        Box::new(SimLister(boards.iter().map(|board| board.0.clone()).collect()))
     }
 
     /// The model's clock. The board runs while it sleeps.

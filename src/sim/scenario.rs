@@ -118,20 +118,35 @@ impl FromStr for Scenario {
     }
 }
 
-/// The data block of the programmed boards.
-fn data_block(target: &Target) -> DataBlock {
-    let mut block = DataBlock::template().with_uid(Uid(UID));
+/// UID of the board with this number among several; number 0 has [`UID`].
+fn uid(number: u32) -> [u32; 3] {
+    let [first, second, third] = UID;
+    [first, second, third.wrapping_add(number)]
+}
+
+/// The example of a serial number, with this added to the digits at its end.
+fn serial(example: &str, number: u32) -> String {
+    let digits = example.len() - example.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+    let (before, last) = example.split_at(example.len() - digits.min(6));
+    let last = last.parse::<u32>().unwrap_or_default() + number;
+    format!("{before}{last:0width$}", width = digits.min(6))
+}
+
+/// The data block of the programmed board with this number.
+fn data_block(target: &Target, number: u32) -> DataBlock {
+    let mut block = DataBlock::template().with_uid(Uid(uid(number)));
     if let Ok(mileage) = Mileage::from_metres(MILEAGE_M) {
         block = block.with_mileage(mileage);
     }
-    if let Ok(serial) = target.serial.read(&target.serial.example) {
+    if let Ok(serial) = target.serial.read(&serial(&target.serial.example, number)) {
         block = block.with_serial(serial);
     }
     block
 }
 
-/// Builds the board of `scenario`, powered and (if it has a program) running, and the contact of its wires.
-pub(super) fn build(scenario: Scenario, target: &Target) -> (BoardModel, WireContact) {
+/// Builds the board of `scenario`, powered and (if it has a program) running, and the contact of its wires. Boards with
+/// different numbers have different UIDs and serial numbers.
+pub(super) fn build(scenario: Scenario, target: &Target, number: u32) -> (BoardModel, WireContact) {
     let chip = scenario.chip().facts();
     let flash_kib = target.map.flash_kib() as u16;
     let app = if flash_kib > 64 { APP_128 } else { APP_64 };
@@ -157,7 +172,7 @@ pub(super) fn build(scenario: Scenario, target: &Target) -> (BoardModel, WireCon
         _ => {
             place(regions.boot.start, BOOT);
             place(regions.drv.start, app);
-            place(regions.data.start, data_block(target).as_bytes());
+            place(regions.data.start, data_block(target, number).as_bytes());
         }
     }
     let options = match scenario {
@@ -170,7 +185,7 @@ pub(super) fn build(scenario: Scenario, target: &Target) -> (BoardModel, WireCon
         Scenario::Gd32e103 => options::with_protection(0xBB),
         _ => options::with_protection(0x00),
     };
-    let parts = BoardParts { chip, uid: UID, flash, options, flash_size: flash_kib };
+    let parts = BoardParts { chip, uid: uid(number), flash, options, flash_size: flash_kib };
     let mut board = BoardModel::new(parts);
     board.power_on(0);
     board.advance(START_TIME);
@@ -206,8 +221,10 @@ mod tests {
     #[test]
     fn every_scooter_has_a_board_with_its_own_serial() {
         for target in Target::all() {
-            let block = data_block(target);
+            let block = data_block(target, 0);
             assert_eq!(block.as_bytes()[0x20..0x2E], *target.serial.example.as_bytes(), "{}", target.name);
+            let another = data_block(target, 3).serial().unwrap();
+            assert!(target.serial.fits(another) && Some(another) != block.serial(), "{another}");
         }
     }
 }

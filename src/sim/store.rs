@@ -16,6 +16,7 @@ use super::{
     machine::Machine,
     options,
     scenario::{self, UID},
+    store_error::StoreError,
 };
 
 const FLASH: &str = "flash.bin";
@@ -25,47 +26,6 @@ const BOARD: &str = "board.yaml";
 
 /// The largest allowed file of a saved board, in bytes.
 const LIMIT: u64 = 1 << 20;
-
-/// Why a board cannot be loaded from a folder, or saved to it.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// A file cannot be read or written.
-    #[error("cannot access \"{path}\"")]
-    File {
-        /// Path of the file.
-        path: PathBuf,
-        /// The error of the operating system.
-        #[source]
-        source: io::Error,
-    },
-    /// A file does not have the size that the board needs.
-    #[error("\"{path}\" has {found} bytes, not {expected}")]
-    Size {
-        /// Path of the file.
-        path: PathBuf,
-        /// Its size in bytes.
-        found: u64,
-        /// The required size in bytes.
-        expected: u64,
-    },
-    /// `board.yaml` cannot be parsed.
-    #[error("\"{path}\" is not a valid board description")]
-    Description {
-        /// Path of the file.
-        path: PathBuf,
-        /// The error of the parser.
-        #[source]
-        source: yaml_serde::Error,
-    },
-    /// A value in `board.yaml` is invalid, or a file is too large.
-    #[error("\"{path}\": {what}")]
-    Value {
-        /// Path of the file.
-        path: PathBuf,
-        /// What is wrong.
-        what: String,
-    },
-}
 
 /// The content of `board.yaml`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -161,16 +121,35 @@ pub(super) fn save(machine: &Machine, folder: &Path) -> Result<(), StoreError> {
             registers: SELECTORS.map(|select| board.core.register(select)),
         }),
     };
-    let path = folder.join(BOARD);
-    let text =
-        yaml_serde::to_string(&description).map_err(|source| StoreError::Description { path: path.clone(), source })?;
     let write =
         |path: PathBuf, bytes: &[u8]| replace(&path, folder, bytes).map_err(|source| StoreError::File { path, source });
     fs::create_dir_all(folder).map_err(|source| StoreError::File { path: folder.into(), source })?;
     write(folder.join(FLASH), &flash.cells.bytes)?;
     write(folder.join(SRAM), &board.bus.sram)?;
     write(folder.join(OPTIONS), &flash.cells.options)?;
-    write(path, text.as_bytes())
+    write_yaml(folder, BOARD, &description)
+}
+
+/// Writes a description to a file in this folder.
+pub(super) fn write_yaml(folder: &Path, name: &str, description: &impl Serialize) -> Result<(), StoreError> {
+    let path = folder.join(name);
+    let text =
+        yaml_serde::to_string(description).map_err(|source| StoreError::Description { path: path.clone(), source })?;
+    replace(&path, folder, text.as_bytes()).map_err(|source| StoreError::File { path, source })
+}
+
+/// Reads a description; `None` if there is no such file.
+pub(super) fn read_yaml<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>, StoreError> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let parsed = yaml_serde::from_slice(&read(path)?);
+    parsed.map(Some).map_err(|source| StoreError::Description { path: path.into(), source })
+}
+
+/// Whether a board was saved in this folder.
+pub(super) fn is_board(folder: &Path) -> bool {
+    folder.join(BOARD).is_file()
 }
 
 /// Replaces a file as a whole: if the program is killed meanwhile, either the old or the new file is there.

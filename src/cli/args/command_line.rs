@@ -18,6 +18,7 @@ use crate::cli::{
         suggestions,
         words::{Role, Word, command_words, with_roles},
     },
+    settings,
 };
 
 /// What was typed, and the few facts about it that every message needs, also one about bad usage.
@@ -36,6 +37,8 @@ pub(crate) struct CommandLine {
     pub(crate) color: anstream::ColorChoice,
     /// Where the log goes.
     pub(crate) log_file: Option<PathBuf>,
+    /// Whether what the command does is kept for a report.
+    pub(crate) is_kept: bool,
     /// Whether the command works on a board, so that an error tells the board's state.
     pub(crate) has_board: bool,
 }
@@ -70,7 +73,11 @@ impl CommandLine {
                 None => cli.map_err(|error| suggestions::harmless(error, &words, &mut Cli::command())),
             },
         };
-        let has = |option| words.iter().any(|word| word.is(option));
+        let has = |option: &str| words.iter().any(|word| word.is(option));
+        let cli = cli.and_then(|mut cli| match settings::fill(&mut cli.globals, has) {
+            Ok(()) => Ok(cli),
+            Err(message) => Err(Cli::command().error(ErrorKind::ValueValidation, message)),
+        });
         let refused = |option| value_in(&words, option);
         let (color, log_file) = match &cli {
             Ok(Cli { globals, .. }) => (globals.color, globals.log_file.clone()),
@@ -85,7 +92,8 @@ impl CommandLine {
             simulated: has("--simulate"),
             color: colors(color),
             log_file,
-            has_board: cli.as_ref().is_ok_and(|cli| cli.command.uses_board()),
+            is_kept: cli.as_ref().is_ok_and(|cli| cli.command.is_kept()),
+            has_board: cli.as_ref().is_ok_and(|cli| cli.command.uses_board() && !cli.command.takes_probes()),
             matches: innermost(matches),
             words,
         };

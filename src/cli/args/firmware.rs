@@ -15,7 +15,7 @@ use m365_drv::{
 use crate::cli::{
     Context,
     exit::{Exit, Meaning, refuse},
-    files,
+    files, settings,
 };
 
 /// The folders that a command is given.
@@ -23,8 +23,8 @@ use crate::cli::{
 pub(crate) struct FirmwareArgs {
     /// Look for known images in this folder, also in zips; repeatable
     ///
-    /// Also searches the folders in `M365_DRV_FIRMWARE` (separated as in PATH), then `firmware` in the user's data
-    /// folder; images found in an earlier folder win.
+    /// Also searches the folders in `M365_DRV_FIRMWARE` (separated as in PATH), then those in the settings files (`config show`),
+    /// then `firmware` in the user's data folder; images found in an earlier folder win.
     #[arg(long, value_name = "DIR")]
     firmware: Vec<PathBuf>,
 }
@@ -38,7 +38,8 @@ impl FirmwareArgs {
         let named = env::var_os("M365_DRV_FIRMWARE");
         let named = named.iter().flat_map(env::split_paths).filter(|path| !path.as_os_str().is_empty());
         let own = files::data_folder().map(|folder| folder.join("firmware")).filter(|folder| folder.is_dir());
-        let places = [self.firmware.clone(), named.collect(), own.into_iter().collect()];
+        let [project, user] = settings::files().firmware();
+        let places = [self.firmware.clone(), named.collect(), project, user, own.into_iter().collect()];
         let shelves = places.iter().map(|folders| image::find(folders, stop)).collect::<Result<_, _>>();
         match shelves {
             Err(stopped @ FindError::Interrupted) => Err(refuse(Exit::Interrupted, stopped.to_string())),

@@ -14,12 +14,12 @@ use super::{
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Globals {
-    /// Which probe; needed only if more than one is attached [env: `M365_DRV_PROBE`].
+    /// Which probe; needed only if more than one is attached; `batch` takes several [env: `M365_DRV_PROBE`].
     ///
     /// `VID:PID`, `VID:PID:SERIAL`, a serial number or at least its first 4 characters, `usb:BUS-PORT[.PORT]`, or `#N` as listed by
     /// `m365-drv probes`.
     #[arg(long, global = true, value_name = "SEL", value_parser = Reads(values::parse_probe))]
-    pub(crate) probe: Option<Selector>,
+    pub(crate) probe: Vec<Selector>,
 
     /// SWD clock in kHz; by default the fastest that works, up to 4000 [env: `M365_DRV_SPEED`].
     #[arg(long, global = true, value_name = "KHZ", allow_negative_numbers = true, value_parser = Reads(values::parse_khz))]

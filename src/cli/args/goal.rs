@@ -5,49 +5,25 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use m365_drv::{
     block::{DataBlock, Mileage, Serial},
-    image::{Catalog, Dump, Image, Kind, RehearsalImages},
     ops::{self, Known},
-    printable::quoted_path,
-    target::{Regions, Target},
+    target::Target,
 };
 
 use crate::cli::{
     Context,
     args::{
         data_file,
-        firmware::{AtHand, FirmwareArgs},
+        images::{GivenImages, ImageArgs},
         mileage::MileageArgs,
-        question::yes_or_no,
-        supply::{self, SupplyArgs},
-        values::{ScooterName, gate_parser},
     },
-    exit::{Exit, Meaning, refuse},
+    exit::{Exit, refuse},
 };
 
 /// A scooter, its firmware and its data.
 #[derive(Debug, Args)]
 pub(crate) struct WantedArgs {
-    /// The scooter: a name that `scooters` lists, or a common one such as "mi pro 2"
-    #[arg(value_name = "SCOOTER", value_parser = ScooterName)]
-    pub(crate) scooter: &'static Target,
-
-    /// The DRV firmware: bin, Intel HEX, enc or zip; by default a known one found in a firmware folder (`--firmware`), or the board's own
-    #[arg(long, value_name = "FILE")]
-    drv: Option<PathBuf>,
-
-    /// The bootloader; by default a known one found in a firmware folder (`--firmware`), or the board's own if it is a known one for this scooter
-    #[arg(long, value_name = "FILE")]
-    boot: Option<PathBuf>,
-
     #[command(flatten)]
-    firmware: FirmwareArgs,
-
-    /// Fetch what is not at hand: the recommended bootloader and DRV firmware for this scooter
-    #[arg(long)]
-    fetch: bool,
-
-    #[command(flatten)]
-    supply: SupplyArgs,
+    pub(crate) images: ImageArgs,
 
     /// Serial number, as on the sticker of the scooter; by default the board's own
     #[arg(long, value_name = "S")]
@@ -60,28 +36,20 @@ pub(crate) struct WantedArgs {
     /// dump
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
-
-    /// Continue even if this check (gate) fails; repeatable; `m365-drv explain` lists the names
-    #[arg(long, value_name = "GATE", value_parser = gate_parser(), hide_possible_values = true)]
-    force: Vec<String>,
 }
 
 /// Everything of [`WantedArgs`], read and checked as far as that can be without a board.
 pub(crate) struct WantedContents {
-    target: &'static Target,
-    boot: Vec<Image>,
-    drv: Vec<Image>,
+    images: GivenImages,
     data: Option<DataBlock>,
     serial: Option<Serial>,
     mileage: Option<Mileage>,
-    forced: Vec<String>,
-    rehearsal: RehearsalImages,
 }
 
 impl WantedArgs {
     /// Reads the files and the values.
     pub(crate) fn read(&self, context: &mut Context) -> anyhow::Result<WantedContents> {
-        let target = self.scooter;
+        let target = self.images.scooter;
         context.known = Known::given(Some(&target.name), self.files(), None, None);
         let serial = self.serial.as_deref().map(|text| target.serial.read(text)).transpose();
         let serial = serial.map_err(|error| refuse(Exit::Data, error.to_string()))?;
@@ -89,129 +57,13 @@ impl WantedArgs {
         let mileage = self.mileage.mileage()?;
         context.known = Known::given(Some(&target.name), self.files(), serial, mileage);
         let data = self.data.as_deref().map(|path| data_block(path, target, context)).transpose()?;
-        let searches = self.boot.is_none() || self.drv.is_none();
-        let mut at_hand = searches.then(|| self.firmware.search(&context.probes.interrupt())).transpose()?;
-        if let Some(found) = &at_hand
-            && self.fetch_missing(found, context)?
-        {
-            at_hand = Some(self.firmware.search(&context.probes.interrupt())?);
-        }
-        if let Some(at_hand) = &at_hand {
-            at_hand.warn_of_left_out(context);
-        }
-        let mut images = |kind, file: Option<&Path>| match (file, &at_hand) {
-            (Some(file), _) => Ok(vec![self.image(kind, file, context)?]),
-            (None, Some(at_hand)) => Ok(self.found(kind, at_hand, context)),
-            (None, None) => Ok::<_, anyhow::Error>(vec![]),
-        };
-        let (boot, drv) = (images(Kind::Boot, self.boot.as_deref())?, images(Kind::Drv, self.drv.as_deref())?);
-        for words in self.unused_parts() {
-            context.warn("dump-not-used", words);
-        }
-        let rehearsal = context.rehearsal_images();
-        Ok(WantedContents { target, boot, drv, data, serial, mileage, forced: self.force.clone(), rehearsal })
+        Ok(WantedContents { images: self.images.read(context, self.data.as_ref())?, data, serial, mileage })
     }
 
     /// The files that were named.
     fn files(&self) -> Vec<PathBuf> {
-        [&self.boot, &self.drv, &self.data].into_iter().flatten().cloned().collect()
+        self.images.files().chain(&self.data).cloned().collect()
     }
-
-    /// What of a dump no option takes, a sentence for each file.
-    fn unused_parts(&self) -> Vec<String> {
-        let mut files: Vec<&PathBuf> = [&self.drv, &self.boot].into_iter().flatten().collect();
-        files.dedup();
-        let Regions { boot, drv, data, .. } = &self.scooter.map.regions;
-        let of_file = |path: &PathBuf| {
-            let dump = Dump::open(path).ok().filter(Dump::is_flash)?;
-            let parts = [
-                ("the bootloader", "--boot", &self.boot, dump.part(boot).is_some()),
-                ("the DRV firmware", "--drv", &self.drv, dump.part(drv).is_some()),
-                ("the data block", "--data", &self.data, !dump.blocks(data.start).is_empty()),
-            ];
-            let unused = parts.into_iter().filter(|(_, _, used, exists)| *exists && used.as_ref() != Some(path));
-            let file = quoted_path(path);
-            let (names, options): (Vec<_>, Vec<_>) =
-                unused.map(|(name, option, ..)| (name, format!("{option} {file}"))).unzip();
-            let (names, options, count) = (names.join(" and "), options.join(" "), names.len());
-            let (are, them) = if count == 1 { ("is", "it") } else { ("are", "them") };
-            (count > 0).then(|| format!("{names} in {file} {are} not used; to use {them}, add {options}"))
-        };
-        files.into_iter().filter_map(of_file).collect()
-    }
-
-    /// The image in a file.
-    fn image(&self, kind: Kind, file: &Path, context: &mut Context) -> anyhow::Result<Image> {
-        let regions = &self.scooter.map.regions;
-        let region = if kind == Kind::Boot { &regions.boot } else { &regions.drv };
-        let image = Image::open_as(file, kind).and_then(|image| image.part(region));
-        let image = image.meaning(Exit::Image, || format!("cannot use {}", quoted_path(file)))?;
-        let names_none = image.package.as_ref().is_some_and(|package| package.model.is_none());
-        if names_none && Catalog::builtin().identify(&image.bytes).is_none() {
-            let message =
-                format!("the package {} does not name its scooter; make sure that it is for yours", quoted_path(file));
-            context.warn("package-scooter-unknown", message);
-        }
-        // Data blocks, texts and the like are refused by a gate, whose message names them.
-        if kind == Kind::Drv
-            && image.kind() == Kind::Drv
-            && let Some(what) = custom(&image.bytes)
-        {
-            let risk = "if BMS communication is disabled in it, the scooter has no battery-temperature protection and no charge \
-                 interlock";
-            context.warn("custom-firmware", format!("{} is {what}: {risk}", quoted_path(file)));
-        }
-        Ok(image)
-    }
-
-    /// Fetches what no file and no folder has, before anybody holds wires: with `--fetch`, or if the person at the terminal
-    /// agrees. Returns whether something was fetched.
-    fn fetch_missing(&self, at_hand: &AtHand, context: &mut Context) -> anyhow::Result<bool> {
-        let kinds = [(Kind::Boot, &self.boot), (Kind::Drv, &self.drv)];
-        let kinds = kinds.into_iter().filter(|(_, file)| file.is_none()).map(|(kind, _)| kind);
-        let missing = at_hand.missing(&self.scooter.name, kinds);
-        // A rehearsal has images of its own.
-        let asks = !self.fetch && context.audience().answers() && !context.is_rehearsal();
-        if missing.is_empty() || !(self.fetch || asks) {
-            return Ok(false);
-        }
-        let folder = supply::folder()?;
-        let Some(supply) = self.supply.supply()? else {
-            if asks {
-                return Ok(false);
-            }
-            return Err(refuse(Exit::Image, "cannot fetch firmware: --offline is given"));
-        };
-        if asks {
-            context.say(&supply::offer(&missing, &supply, &folder));
-            if !yes_or_no(context, "Fetch what is missing?")? {
-                return Ok(false);
-            }
-        }
-        for entry in missing {
-            supply::fetch(context, &supply, &folder, entry)?;
-        }
-        Ok(true)
-    }
-
-    /// The images at hand, among which the chip decides; in a rehearsal, if there is none, our own.
-    fn found(&self, kind: Kind, at_hand: &AtHand, context: &mut Context) -> Vec<Image> {
-        let found = at_hand.images(&self.scooter.name, kind);
-        if found.is_empty() { context.stand_in(kind, self.scooter).into_iter().collect() } else { found }
-    }
-}
-
-/// What firmware is if the catalog does not have it.
-fn custom(bytes: &[u8]) -> Option<String> {
-    let catalog = Catalog::builtin();
-    if catalog.identify(bytes).is_some() {
-        return None;
-    }
-    Some(match catalog.nearest(bytes) {
-        Some(near) if near.is_incomplete() => near.title(),
-        Some(near) => format!("{} ({})", near.title(), near.difference(bytes.len())),
-        None => "unknown firmware".into(),
-    })
 }
 
 /// The data block in a block file, a backup or a dump.
@@ -223,18 +75,26 @@ fn data_block(path: &Path, target: &Target, context: &mut Context) -> anyhow::Re
     Ok(opened.taken.block)
 }
 
-impl WantedContents {
-    /// What is asked of the library.
+impl GivenImages {
+    /// What is asked of the library, if nothing is given but the images.
     pub(crate) fn to_ops(&self) -> ops::Wanted<'_> {
         ops::Wanted {
             target: self.target,
             boot: &self.boot,
             drv: &self.drv,
-            data: self.data.clone(),
-            serial: self.serial,
-            mileage: self.mileage,
+            data: None,
+            serial: None,
+            mileage: None,
             forced: self.forced.clone(),
             rehearsal: self.rehearsal,
         }
+    }
+}
+
+impl WantedContents {
+    /// What is asked of the library.
+    pub(crate) fn to_ops(&self) -> ops::Wanted<'_> {
+        let (data, serial, mileage) = (self.data.clone(), self.serial, self.mileage);
+        ops::Wanted { data, serial, mileage, ..self.images.to_ops() }
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod data_file;
 pub(crate) mod firmware;
 pub(crate) mod globals;
 pub(crate) mod goal;
+pub(crate) mod images;
 pub(crate) mod mileage;
 pub(crate) mod question;
 mod quoting;

@@ -4,7 +4,7 @@ use std::{
     io,
     sync::{
         Mutex, PoisonError,
-        atomic::Ordering,
+        atomic::{AtomicBool, Ordering},
         mpsc::{self, Receiver, RecvTimeoutError},
     },
     thread,
@@ -33,11 +33,15 @@ fn begin() -> Receiver<String> {
 
 /// The line, if it is complete within this time; at the end of the input an empty one. Ctrl-C ends the wait for it.
 pub(crate) fn typed_within(context: &Context, time: Duration) -> Result<Option<String>, ops::Error> {
+    typed_unless(&context.probes.interrupt(), time)
+}
+
+fn typed_unless(interrupt: &AtomicBool, time: Duration) -> Result<Option<String>, ops::Error> {
     let mut typing = TYPING.lock().unwrap_or_else(PoisonError::into_inner);
     let line = match typing.get_or_insert_with(begin).recv_timeout(time) {
         Ok(line) => line,
         Err(RecvTimeoutError::Disconnected) => String::new(),
-        Err(RecvTimeoutError::Timeout) if context.probes.interrupt().load(Ordering::SeqCst) => {
+        Err(RecvTimeoutError::Timeout) if interrupt.load(Ordering::SeqCst) => {
             return Err(board::Error::Interrupted.into());
         }
         Err(RecvTimeoutError::Timeout) => return Ok(None),
@@ -48,8 +52,13 @@ pub(crate) fn typed_within(context: &Context, time: Duration) -> Result<Option<S
 
 /// A line that was typed; Ctrl-C ends the wait for it.
 pub(crate) fn answer(context: &Context) -> Result<String, ops::Error> {
+    answer_unless(&context.probes.interrupt())
+}
+
+/// The same, unless this becomes true first.
+pub(crate) fn answer_unless(interrupt: &AtomicBool) -> Result<String, ops::Error> {
     loop {
-        if let Some(line) = typed_within(context, GLANCE)? {
+        if let Some(line) = typed_unless(interrupt, GLANCE)? {
             return Ok(line);
         }
     }

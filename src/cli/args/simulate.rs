@@ -9,7 +9,8 @@ pub(crate) fn help() -> String {
     format!(
         "Rehearse on a simulated board; no hardware is touched.\n\nBOARD is a scenario: {}. Or it is the folder of a saved \
          board; `--simulate` alone means `locked`. To make a saved board, write `./mine` (begins as `locked`) or \
-         `mine:SCENARIO`. The folder is updated after each command.",
+         `mine:SCENARIO`. The folder is updated after each command. `shop:SCENARIO,SCENARIO` makes a folder with \
+         several boards, which come to the wires one after the other, as in a batch; behind a `+` come those of another probe.",
         explained()
     )
 }
@@ -28,8 +29,8 @@ fn names() -> String {
 pub(crate) enum SimulateArg {
     /// A fresh board, forgotten at the end.
     Scenario(Scenario),
-    /// A saved board; made from the scenario if the folder does not exist.
-    Folder { path: PathBuf, scenario: Scenario },
+    /// A saved board, or several for each probe; made from the scenarios if the folder does not exist.
+    Folder { path: PathBuf, probes: Vec<Vec<Scenario>> },
 }
 
 impl SimulateArg {
@@ -44,13 +45,16 @@ impl SimulateArg {
         // `C:\boards\mine` is a path; `mine:briked` is a mistyped scenario.
         let with_scenario = text.rsplit_once(':').filter(|(folder, name)| !folder.is_empty() && !has_separator(name));
         if let Some((folder, name)) = with_scenario {
-            return match name.parse() {
-                Ok(scenario) => Ok(Self::Folder { path: folder.into(), scenario }),
-                Err(_) => Err(unknown(&format!("scenario {name:?}"), "for a saved board write FOLDER:SCENARIO".into())),
+            let scenario = |name: &str| {
+                let way = || "for a saved board write FOLDER:SCENARIO".into();
+                name.parse().map_err(|_| unknown(&format!("scenario {name:?}"), way()))
             };
+            let boards = |names: &str| names.split(',').map(scenario).collect::<Result<Vec<_>, _>>();
+            let probes = name.split('+').map(boards).collect::<Result<_, _>>()?;
+            return Ok(Self::Folder { path: folder.into(), probes });
         }
         if has_separator(text) || (!text.is_empty() && Path::new(text).exists()) {
-            return Ok(Self::Folder { path: text.into(), scenario: Scenario::Locked });
+            return Ok(Self::Folder { path: text.into(), probes: vec![vec![Scenario::Locked]] });
         }
         let folder = if text.is_empty() { "FOLDER" } else { text };
         let ways = format!("for a new folder write ./{folder} or {folder}:SCENARIO");
@@ -65,7 +69,7 @@ mod tests {
     use super::*;
 
     fn folder(path: &str, scenario: Scenario) -> SimulateArg {
-        SimulateArg::Folder { path: path.into(), scenario }
+        SimulateArg::Folder { path: path.into(), probes: vec![vec![scenario]] }
     }
 
     #[test]
@@ -88,6 +92,17 @@ mod tests {
         assert_eq!(SimulateArg::read("boards/b:wrp"), Ok(folder("boards/b", Scenario::Wrp)));
         assert_eq!(SimulateArg::read("boards/b"), Ok(folder("boards/b", Scenario::Locked)));
         assert_eq!(SimulateArg::read("b/"), Ok(folder("b/", Scenario::Locked)));
+    }
+
+    #[test]
+    fn a_folder_may_have_several_boards_and_probes() {
+        let probes = vec![vec![Scenario::Locked, Scenario::Absent], vec![Scenario::Ble]];
+        assert_eq!(
+            SimulateArg::read("shop:locked,absent+ble"),
+            Ok(SimulateArg::Folder { path: "shop".into(), probes })
+        );
+        let error = SimulateArg::read("shop:locked,opne").unwrap_err();
+        assert!(error.starts_with("unknown scenario \"opne\": "), "{error}");
     }
 
     #[test]

@@ -18,11 +18,12 @@ use crate::cli::args::{
 };
 
 /// The commands that may be proposed: they change no board.
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 23] = [
     "add",
     "backup",
     "check",
     "completions",
+    "config",
     "data",
     "decrypt",
     "doctor",
@@ -37,6 +38,7 @@ const COMMANDS: [&str; 21] = [
     "man",
     "new",
     "probes",
+    "report",
     "scooters",
     "show",
     "verify",

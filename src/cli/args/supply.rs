@@ -13,7 +13,7 @@ use m365_drv::{
 use crate::cli::{
     Context,
     exit::{Exit, Meaning, refuse},
-    files,
+    files, settings,
 };
 
 /// The environment variable that replaces `--mirror`.
@@ -35,17 +35,18 @@ pub(crate) struct SupplyArgs {
 impl SupplyArgs {
     /// Where to fetch from; `None` if nothing may be fetched.
     pub(crate) fn supply(&self) -> anyhow::Result<Option<Supply>> {
-        let named = self.mirror.clone().map(|text| (text, "--mirror")).or_else(|| {
+        let named = self.mirror.clone().map(|text| (text, "--mirror".to_owned())).or_else(|| {
             let text = env::var_os(MIRROR).filter(|text| !text.is_empty())?;
-            Some((text.to_string_lossy().into_owned(), "environment variable M365_DRV_MIRROR"))
+            Some((text.to_string_lossy().into_owned(), "environment variable M365_DRV_MIRROR".to_owned()))
         });
+        let named = named.or_else(|| settings::files().mirror());
         let mirror = match named {
             Some((text, from)) => {
                 Mirror::named(&text).map_err(|error| refuse(Exit::Usage, format!("{from}: {error}")))?
             }
             None => Mirror::github(),
         };
-        let is_allowed = !(self.offline && mirror.is_remote());
+        let is_allowed = !((self.offline || settings::files().offline()) && mirror.is_remote());
         Ok(is_allowed.then(|| Supply::new(mirror, Limits::default())))
     }
 }

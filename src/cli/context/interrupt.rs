@@ -10,8 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use m365_drv::board::Ledger;
-
+use super::Accounts;
 use crate::cli::{
     exit,
     exit_codes::{Exit, ExitRow},
@@ -23,13 +22,13 @@ use crate::cli::{
 const APART: Duration = Duration::from_millis(200);
 
 /// From now on Ctrl-C sets `wish`, which the board procedures look at.
-pub(crate) fn obey(wish: Arc<AtomicBool>, ledger: Ledger, output: Output) {
+pub(crate) fn obey(wish: Arc<AtomicBool>, accounts: Accounts, output: Output) {
     let first = OnceLock::new();
     let handler = move || {
         wish.store(true, Ordering::SeqCst);
         let again = first.get_or_init(Instant::now).elapsed() > APART;
-        let at_once = again || !ledger.has_begun();
-        if !at_once || ledger.is_changing() {
+        let at_once = again || !accounts.has_begun();
+        if !at_once || accounts.is_changing() {
             return;
         }
         // Once the end is told, only a reader who takes nothing can keep the program from ending.

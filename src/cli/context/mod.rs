@@ -1,7 +1,9 @@
 //! What the commands work with, made from the arguments.
 
+pub(crate) mod accounts;
 mod interrupt;
 mod rehearsal;
+pub(crate) mod station;
 
 use std::{
     env,
@@ -30,7 +32,7 @@ use crate::cli::{
         globals::ConnectArg,
         values::{parse_khz, parse_probe},
     },
-    context::rehearsal::Rehearsal,
+    context::{accounts::Accounts, rehearsal::Rehearsal, station::Station},
     exit::{Exit, refuse},
     files,
     screen::{
@@ -42,6 +44,7 @@ use crate::cli::{
         progress::Teller,
         voice::{Mute, Voice},
     },
+    settings,
 };
 
 /// The environment variables that replace `--probe` and `--speed`.
@@ -57,6 +60,10 @@ pub(crate) struct Context {
     /// What the procedure has found out; after a failure all that there is to report.
     pub(crate) known: Known,
     rehearsal: Option<Rehearsal>,
+    accounts: Accounts,
+    voices: Voices,
+    /// Every probe that was named.
+    selectors: Vec<Selector>,
     /// Whether `--simulate` was typed, for commands without a board too.
     simulates: bool,
     audience: Audience,
@@ -71,13 +78,20 @@ impl Context {
         let uses_board = cli.command.uses_board();
         let wanted = globals.simulate.as_ref().filter(|_| uses_board);
         // A probe named in the environment is a real one, so it does not count for a simulated board.
-        let selector = or_from_environment(globals.probe.clone(), PROBE, uses_board && wanted.is_none(), parse_probe)?;
+        if globals.probe.len() > 1 && !cli.command.takes_probes() {
+            let message = "the argument '--probe <SEL>' can be used only once; `batch` takes several probes";
+            return Err(refuse(Exit::Usage, message));
+        }
+        let named = globals.probe.first().cloned();
+        let selector = or_from_environment(named, PROBE, uses_board && wanted.is_none(), parse_probe)?;
         let speed_khz = or_from_environment(globals.speed, SPEED, uses_board, parse_khz)?;
-        let rehearsal = wanted.map(|board| Rehearsal::begin(board, cli.command.scooter())).transpose()?;
+        let mut rehearsal = wanted.map(|board| Rehearsal::begin(board, cli.command.scooter())).transpose()?;
         // The only line that differs between a real run and a rehearsal.
-        let probes = rehearsal.as_ref().map_or_else(Probes::usb, Rehearsal::probes);
-        output.follow(probes.ledger());
-        interrupt::obey(probes.interrupt(), probes.ledger().clone(), output.clone());
+        let probes = rehearsal.as_mut().map_or_else(Probes::usb, |rehearsal| rehearsal.probes(selector.as_ref()));
+        let accounts = Accounts::default();
+        accounts.add(probes.ledger());
+        output.follow(&accounts);
+        interrupt::obey(probes.interrupt(), accounts.clone(), output.clone());
         let options = ConnectOptions {
             selector,
             speed_khz,
@@ -86,15 +100,30 @@ impl Context {
             expect: None,
         };
         let clock = rehearsal.as_ref().map_or_else(|| Arc::new(SystemClock::new()) as Arc<dyn Clock>, Rehearsal::clock);
-        let mut teller = Teller::new(voice(output, globals.quiet, bars, clock));
+        let voices = Voices { output: output.clone(), quiet: globals.quiet, bars };
+        let mut teller = Teller::new(voices.voice(clock, "", None));
         if let Some(rehearsal) = &rehearsal {
             teller.rehearses();
             teller.say(&format!("simulated board {}: no hardware is touched", rehearsal.title()));
         }
         let (audience, wants_phases) = (Audience::of(globals), globals.verbose > 0);
         let (known, simulates) = (Known::default(), globals.simulate.is_some());
-        let typed = output.typed();
-        Ok(Self { probes, options, teller, known, rehearsal, simulates, audience, wants_phases, typed })
+        let selectors =
+            if globals.probe.is_empty() { options.selector.iter().cloned().collect() } else { globals.probe.clone() };
+        Ok(Self {
+            probes,
+            options,
+            teller,
+            known,
+            rehearsal,
+            accounts,
+            voices,
+            selectors,
+            simulates,
+            audience,
+            wants_phases,
+            typed: output.typed(),
+        })
     }
 
     /// The probe that was asked for.
@@ -128,10 +157,33 @@ impl Context {
         done
     }
 
+    /// Every probe that was named.
+    pub(crate) fn selectors(&self) -> &[Selector] {
+        &self.selectors
+    }
+
+    /// A probe to which boards come one after the other.
+    pub(crate) fn station(&self, selector: Option<Selector>) -> Station {
+        let simulated = self.rehearsal.as_ref().map(|rehearsal| rehearsal.on_probe(selector.as_ref()));
+        let options = ConnectOptions { selector, ..self.options.clone() };
+        let shared = (self.probes.interrupt(), self.accounts.clone());
+        Station::new(simulated, options, self.voices.clone(), shared)
+    }
+
+    /// Prints a line of JSON about one of the boards of a batch.
+    pub(crate) fn output(&self) -> &Output {
+        &self.voices.output
+    }
+
     /// Where backups go if no file was given.
     pub(crate) fn backup_store(&self) -> anyhow::Result<BackupStore> {
         match (&self.rehearsal, self.backups()) {
-            (_, Some(folder)) => Ok(BackupStore::in_folder(folder)),
+            (Some(_), Some(folder)) => Ok(BackupStore::in_folder(folder)),
+            // Earlier runs may have had no settings.
+            (None, Some(folder)) => {
+                let usual = files::data_folder().map(|folder| folder.join("backups"));
+                Ok(BackupStore::in_folder(&folder).with_earlier(usual.filter(|usual| *usual != folder)))
+            }
             // A board that is forgotten at the end needs no backup.
             (Some(_), None) => Ok(BackupStore::none()),
             (None, None) => Err(refuse(
@@ -146,7 +198,10 @@ impl Context {
     pub(crate) fn backups(&self) -> Option<PathBuf> {
         let folder = match &self.rehearsal {
             Some(rehearsal) => rehearsal.home().map(Path::to_owned),
-            None => files::data_folder(),
+            None => match settings::files().backup() {
+                Some(folder) => return Some(folder),
+                None => files::data_folder(),
+            },
         };
         folder.map(|folder| folder.join("backups"))
     }
@@ -224,17 +279,28 @@ impl Progress for Both<'_> {
     }
 }
 
-/// The way in which progress is shown: bars if stderr is a terminal that can move its cursor, unless JSON or silence is wanted.
-fn voice(output: &Output, quiet: bool, bars: MultiProgress, clock: Arc<dyn Clock>) -> Box<dyn Voice> {
-    if output.is_json() {
-        Box::new(JsonLines::new(output.clone()))
-    } else if quiet {
-        Box::new(Mute)
-    } else if io::stderr().is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb") {
-        Box::new(Bars::new(bars))
-    } else {
-        bars.set_draw_target(ProgressDrawTarget::hidden());
-        Box::new(Lines::new(clock))
+/// What is needed for a voice.
+#[derive(Clone)]
+struct Voices {
+    output: Output,
+    quiet: bool,
+    bars: MultiProgress,
+}
+
+impl Voices {
+    /// The way in which progress is shown: bars if stderr is a terminal that can move its cursor, unless JSON or silence is
+    /// wanted. A label stands before what a person sees, a number of a unit in the lines of JSON.
+    fn voice(&self, clock: Arc<dyn Clock>, label: &str, unit: Option<u32>) -> Box<dyn Voice> {
+        if self.output.is_json() {
+            Box::new(JsonLines::new(self.output.clone(), unit))
+        } else if self.quiet {
+            Box::new(Mute)
+        } else if io::stderr().is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb") {
+            Box::new(Bars::new(self.bars.clone(), label))
+        } else {
+            self.bars.set_draw_target(ProgressDrawTarget::hidden());
+            Box::new(Lines::new(clock, label))
+        }
     }
 }
 

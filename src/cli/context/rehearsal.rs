@@ -9,8 +9,8 @@ use std::{
 };
 
 use m365_drv::{
-    board::Probes,
-    clock::Clock,
+    board::{Probes, Selector},
+    clock::{Clock, SystemClock},
     image::{Catalog, Image, Kind},
     printable::{quoted, quoted_path},
     sim::{APP_64, APP_128, BOOT, Scenario, SimBoard},
@@ -22,9 +22,14 @@ use crate::cli::{
     exit::{Exit, Meaning},
 };
 
-/// A simulated board, and its folder if it is saved.
+/// A simulated board, and its folder if it is saved; or several probes, each with boards that come one after the other.
 pub(crate) struct Rehearsal {
-    board: SimBoard,
+    /// What is on the wires of each probe.
+    boards: Vec<SimBoard>,
+    /// Which of them is used, if the command uses one.
+    used: usize,
+    /// Whether other boards follow.
+    is_row: bool,
     home: Option<PathBuf>,
     title: String,
     /// What a board was made from that is new in this run.
@@ -35,44 +40,64 @@ impl Rehearsal {
     /// Prepares the board: that of the named scooter, else that of a Pro.
     pub(crate) fn begin(arg: &SimulateArg, target: Option<&Target>) -> anyhow::Result<Self> {
         let target = target.or_else(|| Target::builtin("pro")).unwrap_or(&Target::all()[0]);
-        match arg {
+        let (path, probes) = match arg {
             SimulateArg::Scenario(scenario) => {
-                let board = SimBoard::new(*scenario, target);
-                Ok(Self { board, home: None, title: quoted(scenario), new: Some(*scenario) })
+                let boards = vec![SimBoard::new(*scenario, target)];
+                return Ok(Self {
+                    boards,
+                    used: 0,
+                    is_row: false,
+                    home: None,
+                    title: quoted(scenario),
+                    new: Some(*scenario),
+                });
             }
-            SimulateArg::Folder { path, scenario } => {
-                let title = quoted_path(path);
-                let empty = fs::read_dir(path).map_or(true, |mut entries| entries.next().is_none());
-                let is_saved = path.exists() && !empty;
-                let board = if is_saved {
-                    SimBoard::load(path).meaning(Exit::Usage, || format!("{title} is not a saved board"))?
-                } else {
-                    SimBoard::new(*scenario, target)
-                };
-                let new = (!is_saved).then_some(*scenario);
-                let rehearsal = Self { board, home: Some(path.clone()), title, new };
-                // Before the command, not only after it, so that a folder that cannot be written is refused early.
-                rehearsal.save(Exit::Usage)?;
-                Ok(rehearsal)
-            }
+            SimulateArg::Folder { path, probes } => (path, probes),
+        };
+        let title = quoted_path(path);
+        let empty = fs::read_dir(path).map_or(true, |mut entries| entries.next().is_none());
+        let is_new = !path.exists() || empty;
+        if is_new && *probes != [[probes[0][0]]] {
+            let saved = SimBoard::save_row(path, probes, target);
+            saved.meaning(Exit::Usage, || format!("cannot save the boards to {title}"))?;
         }
+        let is_row = SimBoard::is_row(path);
+        let boards = if is_row {
+            SimBoard::load_row(path).meaning(Exit::Usage, || format!("{title} is not a folder of saved boards"))?
+        } else if is_new {
+            vec![SimBoard::new(probes[0][0], target)]
+        } else {
+            vec![SimBoard::load(path).meaning(Exit::Usage, || format!("{title} is not a saved board"))?]
+        };
+        let new = (is_new && !is_row).then_some(probes[0][0]);
+        let rehearsal = Self { boards, used: 0, is_row, home: Some(path.clone()), title, new };
+        // Before the command, not only after it, so that a folder that cannot be written is refused early.
+        rehearsal.save(Exit::Usage)?;
+        Ok(rehearsal)
     }
 
     /// Makes a new board one of this scooter.
     pub(crate) fn become_of(&mut self, target: &Target) -> anyhow::Result<()> {
         let Some(scenario) = self.new else { return Ok(()) };
-        self.board.rebuild(scenario, target);
+        self.boards[self.used].rebuild(scenario, target);
         self.save(Exit::Usage)
     }
 
-    /// The board's clock.
+    /// The clock of the board that is used.
     pub(crate) fn clock(&self) -> Arc<dyn Clock> {
-        self.board.clock()
+        self.boards[self.used].clock()
     }
 
-    /// The board's probe and clock.
-    pub(crate) fn probes(&self) -> Probes {
-        Probes::new(self.board.probe_lister(), Arc::new(RealTime(self.board.clock())))
+    /// The probes, on the clock of the board whose probe is chosen, which is the one that is used from now on.
+    pub(crate) fn probes(&mut self, selector: Option<&Selector>) -> Probes {
+        self.used = self.on_probe(selector).1;
+        probes_of(Some(&(self.boards.clone(), self.used))).0
+    }
+
+    /// The boards, and which of them is on the chosen probe.
+    pub(crate) fn on_probe(&self, selector: Option<&Selector>) -> (Vec<SimBoard>, usize) {
+        let probes = Probes::new(SimBoard::lister_of(&self.boards), self.boards[0].clock());
+        (self.boards.clone(), chosen(&probes, selector).unwrap_or_default())
     }
 
     /// What to call the board, in quotes.
@@ -92,9 +117,13 @@ impl Rehearsal {
             _ if target.map.flash_kib() > 64 => (&target.map.regions.drv, APP_128),
             _ => (&target.map.regions.drv, APP_64),
         };
-        let flash = self.board.flash();
+        if self.is_row {
+            return Image::from_bytes(bytes).ok();
+        }
+        let board = &self.boards[self.used];
+        let flash = board.flash();
         let place = (region.start - target.map.flash.start) as usize..(region.end - target.map.flash.start) as usize;
-        let own = flash.get(place).filter(|_| !self.board.is_protected());
+        let own = flash.get(place).filter(|_| !board.is_protected());
         let known = own.and_then(|bytes| Catalog::builtin().identify(bytes));
         let stays = known.is_some_and(|known| known.entry.kind == kind && known.entry.is_for(&target.name));
         Image::from_bytes(bytes).ok().filter(|_| !stays)
@@ -103,8 +132,19 @@ impl Rehearsal {
     /// Writes the board back to its folder; `exit` is what a failure means.
     pub(crate) fn save(&self, exit: Exit) -> anyhow::Result<()> {
         let Some(folder) = &self.home else { return Ok(()) };
-        let saved = self.board.save(folder);
+        let saved = self.boards.iter().try_for_each(|board| board.save(folder));
         saved.meaning(exit, || format!("cannot save the board to {}", quoted_path(folder)))
+    }
+}
+
+/// The probes of these simulated boards, on the clock of one of them; without boards those of the computer's USB.
+pub(super) fn probes_of(simulated: Option<&(Vec<SimBoard>, usize)>) -> (Probes, Arc<dyn Clock>) {
+    match simulated {
+        Some((boards, used)) => {
+            let clock = boards[*used].clock();
+            (Probes::new(SimBoard::lister_of(boards), Arc::new(RealTime(clock.clone()))), clock)
+        }
+        None => (Probes::usb(), Arc::new(SystemClock::new())),
     }
 }
 
@@ -121,4 +161,10 @@ impl Clock for RealTime {
         thread::sleep(duration);
         self.0.sleep(duration);
     }
+}
+
+/// The probe that a selector names, of these.
+fn chosen(probes: &Probes, selector: Option<&Selector>) -> Option<usize> {
+    let selector = selector?;
+    probes.list().iter().position(|entry| selector.matches(entry))
 }

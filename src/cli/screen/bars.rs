@@ -22,6 +22,8 @@ const HANG: &str = "            ";
 pub(crate) struct Bars {
     all: MultiProgress,
     bar: ProgressBar,
+    /// What stands before everything, if there are several probes.
+    label: String,
     step: Step,
     /// What the step waits for, and whether that is contact.
     waiting: Option<WaitingStep>,
@@ -29,15 +31,18 @@ pub(crate) struct Bars {
 }
 
 impl Bars {
-    pub(crate) fn new(all: MultiProgress) -> Self {
-        Self { all, bar: ProgressBar::hidden(), step: Step::Connect, waiting: None, looks_for_contact: false }
+    pub(crate) fn new(all: MultiProgress, label: &str) -> Self {
+        let label = if label.is_empty() { String::new() } else { format!("{label}  ") };
+        let (bar, step) = (ProgressBar::hidden(), Step::Connect);
+        Self { all, bar, label, step, waiting: None, looks_for_contact: false }
     }
 }
 
 impl Voice for Bars {
     fn started(&mut self, step: Step) {
         (self.step, self.waiting, self.looks_for_contact) = (step, None, false);
-        self.bar = self.all.add(ProgressBar::new_spinner().with_message(format!("{step:<10}")));
+        self.bar =
+            self.all.add(ProgressBar::new_spinner().with_message(format!("{}{:<10}", self.label, step.to_string())));
         self.bar.set_style(style("{spinner} {msg}"));
         self.bar.enable_steady_tick(Duration::from_millis(100));
     }
@@ -52,7 +57,7 @@ impl Voice for Bars {
 
     fn waiting(&mut self, waiting: WaitingStep) {
         self.waiting = Some(waiting);
-        let line = format!("  {:<10}{}", self.step.to_string(), waiting.in_words());
+        let line = format!("  {}{:<10}{}", self.label, self.step.to_string(), waiting.in_words());
         self.bar.set_message(Columns::of_stderr().message(&line, HANG).trim_start().to_owned());
     }
 
@@ -75,7 +80,7 @@ impl Voice for Bars {
         }
         self.bar.finish_and_clear();
         self.all.remove(&self.bar);
-        let line = format!("  {:<10}{how}", step.to_string());
+        let line = format!("  {}{:<10}{how}", self.label, step.to_string());
         self.all.suspend(|| stderr::message(&line, HANG));
     }
 
@@ -87,12 +92,12 @@ impl Voice for Bars {
     fn contact_free(&mut self) {
         self.all.suspend(|| {
             stderr::ring();
-            stderr::line("  you may let go now");
+            stderr::line(&format!("  {}you may let go now", self.label));
         });
     }
 
     fn say(&mut self, message: &str) {
-        self.all.suspend(|| stderr::message(message, "  "));
+        self.all.suspend(|| stderr::message(&format!("{}{message}", self.label), "  "));
     }
 }
 

@@ -18,6 +18,7 @@ const PARTS: u64 = 32;
 /// The events on stdout.
 pub(crate) struct JsonLines {
     output: Output,
+    unit: Option<u32>,
     step: Step,
     told_bytes: u64,
     told_waiting: Option<Instant>,
@@ -27,20 +28,23 @@ pub(crate) struct JsonLines {
 }
 
 impl JsonLines {
-    pub(crate) fn new(output: Output) -> Self {
-        Self { output, step: Step::Connect, told_bytes: 0, told_waiting: None, told_contact: None, told_voltage: false }
+    /// The lines are about the board of a batch with this number, if it is one.
+    pub(crate) fn new(output: Output, unit: Option<u32>) -> Self {
+        let (step, told_bytes) = (Step::Connect, 0);
+        Self { output, unit, step, told_bytes, told_waiting: None, told_contact: None, told_voltage: false }
     }
 }
 
 impl Voice for JsonLines {
     fn started(&mut self, step: Step) {
-        *self = Self { step, ..Self::new(self.output.clone()) };
+        *self = Self { step, ..Self::new(self.output.clone(), self.unit) };
     }
 
     fn waiting(&mut self, WaitingStep { attempts, since, .. }: WaitingStep) {
         if is_due(&mut self.told_waiting) {
             let waited_ms = since.elapsed().as_millis() as u64;
-            self.output.emit(&Line::Waiting { step: self.step, done_bytes: 0, total_bytes: 0, attempts, waited_ms });
+            let line = Line::Waiting { step: self.step, done_bytes: 0, total_bytes: 0, attempts, waited_ms };
+            self.output.emit_of(self.unit, &line);
         }
     }
 
@@ -62,7 +66,7 @@ impl Voice for JsonLines {
             _ => true,
         };
         if is_told {
-            self.output.emit(&Line::Event(event));
+            self.output.emit_of(self.unit, &Line::Event(event));
         }
     }
 }

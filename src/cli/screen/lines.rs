@@ -35,6 +35,8 @@ pub(crate) struct Lines(Arc<Mutex<CurrentStep>>);
 /// The step that goes on, and what was printed.
 struct CurrentStep {
     step: Option<Step>,
+    /// What stands before everything, if there are several probes.
+    label: String,
     /// When a line is due: by the computer's clock.
     begun: Instant,
     last_line: Option<Instant>,
@@ -58,8 +60,9 @@ enum StepProgress {
 }
 
 impl Lines {
-    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        let current = Arc::new(Mutex::new(CurrentStep::new(clock)));
+    pub(crate) fn new(clock: Arc<dyn Clock>, label: &str) -> Self {
+        let label = if label.is_empty() { String::new() } else { format!("{label}  ") };
+        let current = Arc::new(Mutex::new(CurrentStep { label, ..CurrentStep::new(clock) }));
         let watched = Arc::downgrade(&current);
         thread::spawn(move || watch(&watched));
         Self(current)
@@ -105,22 +108,23 @@ impl Voice for Lines {
             stderr::ring();
         }
         (current.step, current.has_spoken) = (None, true);
-        tell(step, how);
+        tell(&current.label, step, how);
     }
 
     fn contact_free(&mut self) {
         stderr::ring();
-        stderr::line("you may let go now");
+        stderr::line(&format!("{}you may let go now", hold(&self.0).label));
     }
 
     fn say(&mut self, message: &str) {
-        hold(&self.0).has_spoken = true;
-        stderr::message(message, "  ");
+        let mut current = hold(&self.0);
+        current.has_spoken = true;
+        stderr::message(&format!("{}{message}", current.label), "  ");
     }
 }
 
-fn tell(step: Step, words: &str) {
-    stderr::message(&format!("{:<10}{words}", step.to_string()), "          ");
+fn tell(label: &str, step: Step, words: &str) {
+    stderr::message(&format!("{label}{:<10}{words}", step.to_string()), "          ");
 }
 
 fn hold(current: &Mutex<CurrentStep>) -> MutexGuard<'_, CurrentStep> {
@@ -143,6 +147,7 @@ impl CurrentStep {
         let (begun, began_at) = (Instant::now(), clock.now());
         Self {
             step: None,
+            label: String::new(),
             begun,
             last_line: None,
             has_spoken: false,
@@ -178,7 +183,7 @@ impl CurrentStep {
                 self.told_contact = Some(words.clone());
             }
             (self.last_line, self.has_spoken) = (Some(Instant::now()), true);
-            tell(step, &words);
+            tell(&self.label, step, &words);
         }
     }
 }

@@ -24,6 +24,7 @@ use crate::cli::{
     exit_codes::{Exit, ExitRow},
     screen::{
         failure::{Failure, escaped, label},
+        last_run,
         page::Columns,
     },
 };
@@ -31,10 +32,10 @@ use crate::cli::{
 /// What only the file holds: the screen has it in other words.
 const RUN: &str = "m365_drv::run";
 
-/// Two logs with a level each: the screen, and a file that holds everything.
+/// Logs with a level each: the screen, a file that holds everything, and what is kept of the run for a report.
 struct Logs {
     screen: Logger,
-    file: Option<Logger>,
+    files: Vec<Logger>,
 }
 
 /// Starts logging as the command line asks for; `globals` are missing if it was refused. Lines go through `bars`, so that
@@ -59,9 +60,12 @@ pub(crate) fn start(globals: Option<&Globals>, typed: &CommandLine, bars: MultiP
         .target(Target::Pipe(Box::new(BesideBars(bars))))
         .build();
     let file = typed.log_file.as_deref().map(|path| log_file(path, typed)).transpose()?;
-    let level = screen.filter().max(file.as_ref().map_or(LevelFilter::Off, Logger::filter));
+    let kept =
+        if typed.is_kept { last_run::begin().map(|kept| lines_to(LevelFilter::Warn, Box::new(kept))) } else { None };
+    let files: Vec<Logger> = file.into_iter().chain(kept).collect();
+    let level = files.iter().map(Logger::filter).fold(screen.filter(), Ord::max);
     // Fails only if a logger is set already, and this is the one place that sets it.
-    if log::set_boxed_logger(Box::new(Logs { screen, file })).is_ok() {
+    if log::set_boxed_logger(Box::new(Logs { screen, files })).is_ok() {
         log::set_max_level(level);
     }
     log::info!(target: RUN, "m365-drv {} on {}", env!("CARGO_PKG_VERSION"), system());
@@ -101,7 +105,7 @@ impl Write for LogFile {
 }
 
 /// The operating system with its version, as far as known.
-fn system() -> String {
+pub(crate) fn system() -> String {
     let version = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
     let name = release.lines().find_map(|line| line.strip_prefix("PRETTY_NAME=")).unwrap_or_default();
@@ -161,14 +165,19 @@ fn log_file(path: &Path, typed: &CommandLine) -> anyhow::Result<Logger> {
         return Err(refuse(Exit::Usage, message));
     }
     let file = OpenOptions::new().append(true).create(true).open(path).meaning(Exit::Usage, what)?;
-    Ok(levels(LevelFilter::Trace, LevelFilter::Debug)
+    Ok(lines_to(LevelFilter::Debug, Box::new(LogFile { file, name: quoted_path(path) })))
+}
+
+/// A log of everything that this program does, and of other crates down to this level.
+fn lines_to(others: LevelFilter, file: Box<dyn Write + Send>) -> Logger {
+    levels(LevelFilter::Trace, others)
         .write_style(WriteStyle::Never)
         .format(|line, record| {
             let (time, text) = (line.timestamp_millis(), escaped(&record.args().to_string()));
             writeln!(line, "[{time} {:<5} {}] {text}", record.level(), record.target())
         })
-        .target(Target::Pipe(Box::new(LogFile { file, name: quoted_path(path) })))
-        .build())
+        .target(Target::Pipe(file))
+        .build()
 }
 
 /// Whether a file is a log, or holds nothing that could be lost. A log begins with a time in brackets.
@@ -195,21 +204,17 @@ fn levels(own: LevelFilter, others: LevelFilter) -> Builder {
 
 impl Log for Logs {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        self.screen.enabled(metadata) || self.file.as_ref().is_some_and(|file| file.enabled(metadata))
+        self.screen.enabled(metadata) || self.files.iter().any(|file| file.enabled(metadata))
     }
 
     fn log(&self, record: &Record<'_>) {
         self.screen.log(record);
-        if let Some(file) = &self.file {
-            file.log(record);
-        }
+        self.files.iter().for_each(|file| file.log(record));
     }
 
     fn flush(&self) {
         self.screen.flush();
-        if let Some(file) = &self.file {
-            file.flush();
-        }
+        self.files.iter().for_each(Log::flush);
     }
 }
 

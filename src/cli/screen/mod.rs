@@ -4,6 +4,7 @@ pub(crate) mod audience;
 pub(crate) mod bars;
 pub(crate) mod failure;
 pub(crate) mod json;
+pub(crate) mod last_run;
 pub(crate) mod lines;
 pub(crate) mod logging;
 pub(crate) mod meter;

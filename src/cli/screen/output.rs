@@ -11,8 +11,9 @@ use std::{
 };
 
 use m365_drv::{
+    batch::Unit,
     board::{
-        BoardState, Ledger,
+        BoardState,
         progress::{Event, Step},
     },
     ops::Known,
@@ -23,6 +24,7 @@ use serde_json::value::RawValue;
 
 use crate::cli::{
     args::command_line::CommandLine,
+    context::accounts::Accounts,
     exit::{self, Meaning, refuse_because},
     exit_codes::{Exit, ExitRow},
     screen::{
@@ -78,7 +80,7 @@ pub(crate) struct Output {
     /// Why stdout could not be written, the first time that happened.
     unwritten: Arc<OnceLock<io::Error>>,
     /// What is done to the board, if this run uses one.
-    ledger: Arc<OnceLock<Ledger>>,
+    accounts: Arc<OnceLock<Accounts>>,
 }
 
 /// Where the JSON Lines are.
@@ -115,15 +117,31 @@ pub(crate) enum Line<'a> {
         report: Option<&'a RawValue>,
         error: Option<&'a Failure>,
     },
+    /// A board of a batch, and what became of it.
+    Unit(UnitLine<'a>),
     /// An event, as the library has it.
     #[serde(untagged)]
     Event(&'a Event),
+}
+
+/// A board of a batch.
+#[derive(Serialize)]
+pub(crate) struct UnitLine<'a> {
+    /// `started`, `finished`, or `skipped` if the board was done before.
+    pub(crate) state: &'static str,
+    /// The name of the probe, if there are several.
+    pub(crate) probe: Option<&'a str>,
+    /// What the log has of it.
+    #[serde(flatten)]
+    pub(crate) entry: &'a Unit,
 }
 
 #[derive(Serialize)]
 struct Numbered<'a> {
     #[serde(flatten)]
     line: &'a Line<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unit: Option<u32>,
     seq: u64,
 }
 
@@ -131,7 +149,7 @@ impl Output {
     /// Begins the run; with `--json` this is the `hello` line.
     pub(crate) fn begin(typed: Arc<CommandLine>) -> Self {
         let lines = typed.json.then(Arc::default);
-        let output = Self { typed, lines, ended: Arc::default(), unwritten: Arc::default(), ledger: Arc::default() };
+        let output = Self { typed, lines, ended: Arc::default(), unwritten: Arc::default(), accounts: Arc::default() };
         output.emit(&Line::Hello {
             schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION"),
@@ -141,9 +159,9 @@ impl Output {
         output
     }
 
-    /// From now on the state of the board is taken from this ledger.
-    pub(crate) fn follow(&self, ledger: &Ledger) {
-        let _ = self.ledger.set(ledger.clone());
+    /// From now on the state of the board is taken from these accounts.
+    pub(crate) fn follow(&self, accounts: &Accounts) {
+        let _ = self.accounts.set(accounts.clone());
     }
 
     /// The command line.
@@ -153,7 +171,7 @@ impl Output {
 
     /// What the board is now.
     fn board(&self) -> BoardState {
-        self.ledger.get().map_or(BoardState::Untouched, Ledger::board)
+        self.accounts.get().map_or(BoardState::Untouched, Accounts::board)
     }
 
     /// Whether this run prints JSON Lines.
@@ -163,13 +181,18 @@ impl Output {
 
     /// Writes one line of JSON; does nothing if text is printed, or after the result.
     pub(crate) fn emit(&self, line: &Line<'_>) {
+        self.emit_of(None, line);
+    }
+
+    /// The same for a line about one of the boards of a batch, by its number.
+    pub(crate) fn emit_of(&self, unit: Option<u32>, line: &Line<'_>) {
         let Some(lines) = &self.lines else { return };
         let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
         if lines.closed {
             return;
         }
         lines.closed = matches!(line, Line::Result { .. });
-        if let Ok(mut text) = serde_json::to_string(&Numbered { line, seq: lines.seq }) {
+        if let Ok(mut text) = serde_json::to_string(&Numbered { line, unit, seq: lines.seq }) {
             text.push('\n');
             self.put(io::stdout(), &text);
         }

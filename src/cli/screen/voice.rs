@@ -11,7 +11,7 @@ use m365_drv::{
 use super::phases::seconds;
 
 /// One way to show what a procedure does. What a way has no method for, it does not show.
-pub(crate) trait Voice {
+pub(crate) trait Voice: Send {
     /// A step begins.
     fn started(&mut self, _step: Step) {}
 
@@ -73,6 +73,7 @@ fn words(attempts: u32, waited: Duration, need: Need) -> String {
         Need::Contact => "hold the wires on the pads, or touch NRST to GND for a moment",
         Need::PowerCycle => "power-cycle the board",
         Need::Probe => "plug the probe in",
+        Need::NextBoard => "take this board away and put the next one on the wires",
         Need::Replug => "the probe does not answer: unplug it and plug it in again",
     };
     format!("{plea}; {}, {}", count(attempts, "try"), seconds(waited))

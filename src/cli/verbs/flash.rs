@@ -63,7 +63,7 @@ pub(crate) struct FlashArgs {
 impl FlashArgs {
     /// The scooter to flash.
     pub(crate) fn scooter(&self) -> &'static m365_drv::target::Target {
-        self.wanted.scooter
+        self.wanted.images.scooter
     }
 }
 

@@ -2,6 +2,8 @@
 
 pub(crate) mod backup;
 pub(crate) mod backups;
+pub(crate) mod batch;
+pub(crate) mod config;
 pub(crate) mod data;
 pub(crate) mod doctor;
 pub(crate) mod explain;
@@ -13,6 +15,7 @@ pub(crate) mod image;
 pub(crate) mod info;
 pub(crate) mod probes;
 pub(crate) mod protect;
+pub(crate) mod report;
 pub(crate) mod restore;
 pub(crate) mod scooters;
 pub(crate) mod verify;
