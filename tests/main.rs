@@ -18,6 +18,7 @@ mod corpus;
 mod doctor;
 mod dumps;
 mod durability;
+mod exits;
 mod faults;
 mod flash;
 mod gates;

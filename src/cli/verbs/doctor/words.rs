@@ -92,7 +92,7 @@ pub(super) fn found(detail: &Detail, error: Option<&Error>) -> String {
             format!("RDP {:#04x}, USER {:#04x}", bytes.rdp(), bytes.user())
         }
         Detail::OptionBytes { bytes, .. } if bytes.protects() => {
-            format!("RDP {:#04x}, the others erased or damaged, as the firmware leaves them", bytes.rdp())
+            format!("RDP {:#04x}; some are erased or damaged, as the firmware leaves them", bytes.rdp())
         }
         Detail::OptionBytes { bytes, is_right: false } => format!("damaged: {}", hex::encode(bytes.0)),
         Detail::Watchdog { starts: false, .. } => "started by software only".into(),
