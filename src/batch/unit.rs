@@ -97,6 +97,7 @@ impl Unit {
     }
 
     /// What the board was left as.
+    #[must_use]
     pub fn left_as(self, state: BoardState) -> Self {
         Self { board: Some(state_name(state).to_owned()), ..self }
     }
@@ -127,6 +128,7 @@ mod text {
         }
     }
 
+    #[expect(clippy::ref_option, reason = "serde calls it so")]
     pub(super) fn serialize<T: InLog, S: Serializer>(value: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
         match value {
             Some(value) => serializer.serialize_str(&value.to_string()),
@@ -144,7 +146,7 @@ mod text {
 mod kilometres {
     use super::{Deserialize, Deserializer, Mileage, Serializer, de::Error as _};
 
-    #[expect(clippy::ref_option, reason = "serde calls it so")]
+    #[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
     pub(super) fn serialize<S: Serializer>(value: &Option<Mileage>, serializer: S) -> Result<S::Ok, S::Error> {
         match value {
             Some(mileage) => serializer.serialize_f64(f64::from(mileage.metres()) / 1000.0),

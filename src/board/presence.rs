@@ -59,10 +59,9 @@ impl Presence {
         let options = ConnectOptions { method: Method::Normal, wait: Wait::Forever, ..options.clone() };
         let mut contact = match connect::round(probes, &options, None, &mut 0, &mut |_| {}) {
             Ok(contact) => contact,
-            Err(AttemptError::Contact(_) | AttemptError::Lost { .. }) => return Ok(Self::Nobody),
             Err(AttemptError::Final(Error::Interrupted)) => return Err(Error::Interrupted),
-            // The probe was unplugged, with the board.
-            Err(AttemptError::Final(_)) => return Ok(Self::Nobody),
+            // If the probe was unplugged, so was the board.
+            Err(_) => return Ok(Self::Nobody),
         };
         match chip::identify(&mut contact.link, contact.cpuid) {
             Ok((_, uid)) => Ok(Self::Board(uid)),

@@ -152,6 +152,7 @@ impl Probes {
     }
 
     /// From now on whatever is running ends when this becomes true: several probes can be stopped together.
+    #[must_use]
     pub fn interrupted_by(mut self, interrupt: Arc<AtomicBool>) -> Self {
         self.timer = self.timer.interrupted_by(interrupt);
         self

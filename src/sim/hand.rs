@@ -28,6 +28,7 @@ const HAND: &str = "hand.yaml";
 /// How quick the hand is, in milliseconds of the model's clock.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_field_names, reason = "the unit stands in the name")]
 struct Habits {
     /// How long the probe's light is still before a board that has answered is taken away: longer than any pause between two
     /// attempts to reach it.

@@ -22,6 +22,7 @@ use crate::cli::{
 };
 
 /// What was typed, and the few facts about it that every message needs, also one about bad usage.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct CommandLine {
     /// The words after the program's name.
     words: Vec<Word>,

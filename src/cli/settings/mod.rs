@@ -186,16 +186,13 @@ impl SettingsFiles {
                 found.push(Setting { name, value, source, from, line: Some(entry.line) });
             }
             let (source, from, line) = (SettingSource::Default, None, None);
-            match name {
-                "firmware" => {
-                    let own = super::files::data_folder().map(|folder| folder.join("firmware").display().to_string());
-                    found.push(Setting { name, value: own, source, from, line });
-                    settings.extend(found);
-                }
-                _ => {
-                    let default = Setting { name, value: default(name), source, from, line };
-                    settings.push(found.into_iter().next().unwrap_or(default));
-                }
+            if name == "firmware" {
+                let own = super::files::data_folder().map(|folder| folder.join("firmware").display().to_string());
+                found.push(Setting { name, value: own, source, from, line });
+                settings.extend(found);
+            } else {
+                let default = Setting { name, value: default(name), source, from, line };
+                settings.push(found.into_iter().next().unwrap_or(default));
             }
         }
         settings
