@@ -73,5 +73,6 @@ pub mod ops;
 pub mod printable;
 pub mod sim;
 pub mod supply;
+pub mod tape;
 pub mod target;
 pub mod version;

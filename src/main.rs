@@ -41,5 +41,8 @@ fn run(cli: &Cli, output: &Output, bars: MultiProgress, known: &mut Known) -> Co
         .unwrap_or_else(|payload| Err(defect(payload.as_ref())));
     *known = mem::take(&mut context.known);
     let closed = context.close();
+    if let Some(misfit) = context.misfit() {
+        return Err(misfit);
+    }
     answer.and_then(|outcome| closed.map(|()| outcome))
 }

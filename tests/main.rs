@@ -48,6 +48,7 @@ mod sim;
 mod size;
 mod startup;
 mod supply;
+mod tape;
 mod terminal;
 mod values;
 mod watchdog;

@@ -2,16 +2,14 @@
 
 use std::{fmt, time::Duration};
 
-use probe_rs::{
-    architecture::arm::sequences::DefaultArmSequence,
-    probe::{DebugProbeError, Probe, WireProtocol},
-};
+use probe_rs::{architecture::arm::ArmError, probe::DebugProbeError};
 
 use super::{
-    Board, Error, ProbeEntry, Problem, Uid, Wait,
+    Board, Error, ProbeEntry, Problem, Selector, Uid, Wait,
     finding::Miss,
     link::{Link, LinkError, SharedQuality},
-    probes::{Choice, Probes, Selector},
+    open_probe::OpenProbe,
+    probes::{Choice, Probes},
     progress::{self, Event, Need, Progress, Warning},
     registers::core::{CPUID, DEMCR, DEMCR_VC_CORERESET, DHCSR, DHCSR_C_DEBUGEN, DHCSR_C_HALT, DHCSR_DBGKEY},
 };
@@ -247,7 +245,7 @@ impl Voltmeter {
 /// The voltage that the probe measures at the board, if it can.
 fn measure(probes: &Probes, options: &ConnectOptions) -> Option<f32> {
     let choice = probes.choose(options.selector.as_ref()).ok()?;
-    probes.open(&choice).ok()?.get_target_voltage().ok()?
+    probes.open(&choice).ok()?.voltage().ok()?
 }
 
 /// Why a try failed.
@@ -314,37 +312,41 @@ pub(super) fn round(
 /// everything else has been read.
 fn attempt(probes: &Probes, choice: &Choice, speed: u32, method: Method) -> Result<Contact, AttemptError> {
     let mut probe = probes.open(choice).map_err(AttemptError::Final)?;
-    let driver = |error: DebugProbeError| AttemptError::from(LinkError::from_probe(error));
-    probe.select_protocol(WireProtocol::Swd).map_err(driver)?;
+    let driver = |error| AttemptError::from(LinkError::from_arm(None, error));
+    probe.select_swd().map_err(driver)?;
     probe.set_speed(speed).map_err(|error| match error {
-        DebugProbeError::UnsupportedSpeed(khz) => AttemptError::Final(Error::UnsupportedSpeed { khz }),
+        ArmError::Probe(DebugProbeError::UnsupportedSpeed(khz)) => AttemptError::Final(Error::UnsupportedSpeed { khz }),
         error => driver(error),
     })?;
     if method == Method::Normal {
         return attach(probe, choice.entry.clone(), method, probes.quality()).map_err(AttemptError::from);
     }
-    probe.target_reset_assert().map_err(driver)?;
+    probe.hold_reset().map_err(driver)?;
     attach(probe, choice.entry.clone(), method, probes.quality()).map_err(|error| {
         // A probe keeps holding NRST low after it was closed, and then the chip cannot be reached without reset.
         if let Ok(mut probe) = probes.open(choice) {
-            let _ = probe.target_reset_deassert();
+            let _ = probe.release_reset();
         }
         AttemptError::from(error)
     })
 }
 
 /// Attaches over a probe that is open and has been attached before.
-pub(super) fn again(mut probe: Probe, entry: ProbeEntry, quality: SharedQuality) -> Result<Contact, LinkError> {
-    probe.detach().map_err(LinkError::from_attach)?;
+pub(super) fn again(mut probe: OpenProbe, entry: ProbeEntry, quality: SharedQuality) -> Result<Contact, LinkError> {
+    probe.detach().map_err(|error| LinkError::from_arm(None, error))?;
     attach(probe, entry, Method::Normal, quality)
 }
 
-fn attach(mut probe: Probe, entry: ProbeEntry, method: Method, quality: SharedQuality) -> Result<Contact, LinkError> {
-    probe.attach_to_unspecified().map_err(LinkError::from_attach)?;
-    let speed_khz = if probe.speed_khz() == SPEEDS[0] { FASTEST } else { probe.speed_khz() };
-    let interface = probe
-        .try_into_arm_debug_interface(DefaultArmSequence::create())
-        .map_err(|(_, error)| LinkError::from_arm(Some(CPUID), error))?;
+fn attach(
+    mut probe: OpenProbe,
+    entry: ProbeEntry,
+    method: Method,
+    quality: SharedQuality,
+) -> Result<Contact, LinkError> {
+    probe.attach().map_err(|error| LinkError::from_arm(None, error))?;
+    let speed_khz = probe.speed_khz().map_err(|error| LinkError::from_arm(None, error))?;
+    let speed_khz = if speed_khz == SPEEDS[0] { FASTEST } else { speed_khz };
+    let interface = probe.into_interface().map_err(|error| LinkError::from_arm(Some(CPUID), error))?;
     let mut link = Link::new(interface, speed_khz, quality)?;
     if method == Method::UnderReset {
         hold(&mut link)?;
@@ -357,10 +359,10 @@ fn attach(mut probe: Probe, entry: ProbeEntry, method: Method, quality: SharedQu
 pub(super) fn identity(probes: &Probes, choice: &Choice, speed: u32) -> (Option<u32>, Option<u32>) {
     let attached = || {
         let mut probe = probes.open(choice).ok()?;
-        probe.select_protocol(WireProtocol::Swd).ok()?;
+        probe.select_swd().ok()?;
         probe.set_speed(speed).ok()?;
-        probe.attach_to_unspecified().ok()?;
-        let interface = probe.try_into_arm_debug_interface(DefaultArmSequence::create()).ok()?;
+        probe.attach().ok()?;
+        let interface = probe.into_interface().ok()?;
         Link::new(interface, speed, probes.quality()).ok()
     };
     let Some(mut link) = attached() else { return (None, None) };

@@ -1,9 +1,9 @@
 //! What a probe tells of itself and of a board that cannot be reached. Halts and changes nothing.
 
 use super::{
-    ConnectOptions, Error, Finding, ProbeEntry, Problem,
+    ConnectOptions, Error, Finding, ProbeEntry, Problem, Selector,
     connect::{self, SLOWEST},
-    probes::{Probes, Selector, millivolts},
+    probes::{Probes, millivolts},
 };
 
 /// What is known of a probe once it was tried.
@@ -52,10 +52,10 @@ impl Probes {
         if problem.is_some() {
             return Ok(unopened(problem));
         }
-        let firmware = choice.firmware();
+        let firmware = self.firmware(&choice);
         match self.open(&choice) {
             Ok(mut probe) => {
-                let volts = probe.get_target_voltage().ok().flatten();
+                let volts = probe.voltage().ok().flatten();
                 Ok(Examined { firmware, volts, ..unopened(None) })
             }
             Err(Error::ProbeAccess(problem)) => Ok(Examined { firmware, ..unopened(Some(problem)) }),

@@ -5,22 +5,24 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use probe_rs::{
-    architecture::arm::{
-        ArmDebugInterface, ArmError, DapError, FullyQualifiedApAddress,
-        dp::{DpAddress, DpRegisterAddress},
-        memory::ArmMemoryInterface,
-    },
-    probe::{DebugProbeError, Probe},
+use probe_rs::architecture::arm::{
+    ArmDebugInterface, ArmError, FullyQualifiedApAddress,
+    dp::{DpAddress, DpRegisterAddress},
+    memory::ArmMemoryInterface,
 };
 use self_cell::{MutBorrow, self_cell};
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     finding::Miss,
     link_quality::LinkQuality,
+    open_probe::{OpenProbe, REAL, ask},
     registers::core::{CPUID, DEMCR, DHCSR, DHCSR_DBGKEY},
 };
-use crate::block::Uid;
+use crate::{
+    block::Uid,
+    tape::{Call, Failure, Tape, Words},
+};
 
 /// The AHB-AP of every chip on these boards.
 const AP: FullyQualifiedApAddress = FullyQualifiedApAddress::v1_with_default_dp(0);
@@ -48,8 +50,10 @@ self_cell!(
 ///
 /// A core that was halted over it and that nothing has become of is let go when the link is dropped, whatever the way out.
 pub(super) struct Link {
-    /// Until it is closed.
+    /// Until it is closed; `None` if a tape plays it.
     port: Option<Port>,
+    tape: Option<Tape>,
+    is_closed: bool,
     max_words: usize,
     quality: SharedQuality,
     /// Whether a core is to be let go.
@@ -123,15 +127,22 @@ fn at(address: Option<u32>) -> String {
 impl Link {
     /// Takes an attached probe and reaches its memory access port.
     pub(super) fn new(
-        mut interface: Box<dyn ArmDebugInterface>,
+        (interface, tape): (Option<Box<dyn ArmDebugInterface>>, Option<Tape>),
         speed_khz: u32,
         quality: SharedQuality,
     ) -> Result<Self, LinkError> {
         let max_words = (speed_khz as usize * WORDS_PER_KHZ).clamp(1, MAX_WORDS);
-        interface.select_debug_port(DpAddress::Default).map_err(|e| LinkError::from_arm(None, e))?;
-        Port::try_new(MutBorrow::new(interface), |interface| interface.borrow_mut().memory_interface(&AP))
-            .map(|port| Self { port: Some(port), max_words, quality, holds_core: false, is_lost: false })
-            .map_err(|e| LinkError::from_arm(Some(CPUID), e))
+        let mut interface = interface;
+        let select = || interface.as_mut().expect(REAL).select_debug_port(DpAddress::Default);
+        ask(tape.as_ref(), || Call::SelectDebugPort, select).map_err(|e| LinkError::from_arm(None, e))?;
+        let mut port = None;
+        let reach = || {
+            let interface = MutBorrow::new(interface.expect(REAL));
+            port = Some(Port::try_new(interface, |interface| interface.borrow_mut().memory_interface(&AP))?);
+            Ok(())
+        };
+        ask(tape.as_ref(), || Call::Memory, reach).map_err(|e| LinkError::from_arm(Some(CPUID), e))?;
+        Ok(Self { port, tape, is_closed: false, max_words, quality, holds_core: false, is_lost: false })
     }
 
     /// Where this connection records its accesses.
@@ -140,13 +151,15 @@ impl Link {
     }
 
     /// One access, counted.
-    fn access<T>(
+    fn access<T: Serialize + DeserializeOwned>(
         &mut self,
         address: impl Into<Option<u32>>,
+        call: impl FnOnce() -> Call,
         access: impl FnOnce(&mut dyn ArmMemoryInterface) -> Result<T, ArmError>,
     ) -> Result<T, LinkError> {
-        let port = self.port.as_mut().expect("a link is used before it is closed");
-        let done = port.with_dependent_mut(|_, memory| access(&mut **memory));
+        let port = &mut self.port;
+        let access = || port.as_mut().expect(REAL).with_dependent_mut(|_, memory| access(&mut **memory));
+        let done = ask(self.tape.as_ref(), call, access);
         let done = done.map_err(|error| LinkError::from_arm(address.into(), error));
         self.is_lost = !matches!(done, Ok(_) | Err(LinkError::Refused { .. }));
         self.quality().record(!self.is_lost);
@@ -154,9 +167,10 @@ impl Link {
     }
 
     /// Gives the probe back, still open.
-    pub(super) fn close(mut self) -> Probe {
-        let port = self.port.take().expect("a link is closed once");
-        port.into_owner().into_inner().close()
+    pub(super) fn close(mut self) -> OpenProbe {
+        self.is_closed = true;
+        let probe = self.port.take().map(|port| port.into_owner().into_inner().close());
+        OpenProbe::new(probe, self.tape.take())
     }
 
     /// From now on the core is let go when the link is dropped.
@@ -185,7 +199,13 @@ impl Link {
 
     pub(super) fn read_words(&mut self, address: u32, words: &mut [u32]) -> Result<(), LinkError> {
         for (words, address) in words.chunks_mut(self.max_words).zip((address..).step_by(4 * self.max_words)) {
-            self.access(address, |memory| memory.read_32(address.into(), words))?;
+            let read = || Call::Read { address, words: words.len() };
+            let mut found = Words(vec![0; words.len()]);
+            found = self.access(address, read, |memory| {
+                memory.read_32(address.into(), &mut found.0)?;
+                Ok(found)
+            })?;
+            words.copy_from_slice(&found.0);
         }
         Ok(())
     }
@@ -211,7 +231,8 @@ impl Link {
 
     pub(super) fn write_words(&mut self, address: u32, words: &[u32]) -> Result<(), LinkError> {
         for (words, address) in words.chunks(self.max_words).zip((address..).step_by(4 * self.max_words)) {
-            self.access(address, |memory| memory.write_32(address.into(), words))?;
+            let write = || Call::Write { address, data: Words(words.to_vec()) };
+            self.access(address, write, |memory| memory.write_32(address.into(), words))?;
         }
         Ok(())
     }
@@ -219,39 +240,42 @@ impl Link {
     /// The debug port's identification (ADIv5 B2.2.5).
     pub(super) fn dpidr(&mut self) -> Result<u32, LinkError> {
         let address = DpRegisterAddress { address: 0, bank: None };
-        self.interface(|interface| interface.read_raw_dp_register(DpAddress::Default, address))
+        let read = || Call::ReadDebugPort(address.address);
+        self.interface(read, |interface| interface.read_raw_dp_register(DpAddress::Default, address))
     }
 
     /// Lets go of NRST, which the probe was told to hold low.
     pub(super) fn release_reset(&mut self) -> Result<(), LinkError> {
         // Pin 7 of DAP_SWJ_Pins is nRESET.
         let nreset = 1 << 7;
-        self.interface(|interface| interface.swj_pins(nreset, nreset, 0).map_err(ArmError::from))?;
+        let drive = || Call::Pins { out: nreset, select: nreset };
+        self.interface(drive, |interface| interface.swj_pins(nreset, nreset, 0).map_err(ArmError::from))?;
         Ok(())
     }
 
-    fn interface<T>(
+    fn interface<T: Serialize + DeserializeOwned>(
         &mut self,
+        name: impl FnOnce() -> Call,
         call: impl FnOnce(&mut dyn ArmDebugInterface) -> Result<T, ArmError>,
     ) -> Result<T, LinkError> {
-        self.access(None, |memory| call(memory.get_arm_debug_interface()?))
+        self.access(None, name, |memory| call(memory.get_arm_debug_interface()?))
     }
 
     /// Where the ROM table lies, as the access port says.
     pub(super) fn rom_table_base(&mut self) -> Result<u32, LinkError> {
-        self.access(None, |memory| memory.base_address()).map(|base| base as u32)
+        self.access(None, || Call::RomTable, |memory| memory.base_address()).map(|base| base as u32)
     }
 
     /// Sends what a driver has gathered and not sent yet.
     pub(super) fn flush(&mut self) -> Result<(), LinkError> {
-        self.access(None, |memory| memory.flush())
+        self.access(None, || Call::Flush, |memory| memory.flush())
     }
 }
 
 impl Drop for Link {
     fn drop(&mut self) {
         // Over a link that was lost the next try to reach the board is soon enough.
-        if self.holds_core && self.port.is_some() && !self.is_lost {
+        if self.holds_core && !self.is_closed && !self.is_lost {
             let _ = self.resume_core();
         }
     }
@@ -270,51 +294,12 @@ impl From<&LinkError> for Miss {
 }
 
 impl LinkError {
-    /// The error of a probe before any access.
-    pub(super) fn from_probe(error: DebugProbeError) -> Self {
-        Self::from_arm(None, ArmError::Probe(error))
-    }
-
-    /// The error of attaching.
-    pub(super) fn from_attach(error: probe_rs::Error) -> Self {
-        match error {
-            probe_rs::Error::Arm(error) => Self::from_arm(None, error),
-            probe_rs::Error::Probe(error) => Self::from_probe(error),
-            other => Self::from_arm(None, ArmError::Other(other.to_string())),
-        }
-    }
-
-    /// Sorts a driver's error by what it says about the wires. Drivers differ in where they put it, so the whole chain of
-    /// causes is searched.
+    /// Sorts a driver's error by what it says about the wires.
     pub(super) fn from_arm(address: Option<u32>, error: ArmError) -> Self {
-        if is_refusal(&error) {
-            Self::Refused { address: address.unwrap_or_default() }
-        } else if is_probe(&error) {
-            Self::Probe { source: Box::new(error) }
-        } else {
-            Self::Wire { address, source: Box::new(error) }
+        match Failure::of(&error) {
+            Failure::Refused => Self::Refused { address: address.unwrap_or_default() },
+            Failure::Probe(_) => Self::Probe { source: Box::new(error) },
+            Failure::Speed(_) | Failure::Wire(_) => Self::Wire { address, source: Box::new(error) },
         }
     }
-}
-
-fn chain(error: &ArmError) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
-    std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |error| error.source())
-}
-
-fn is_refusal(error: &ArmError) -> bool {
-    chain(error).any(|cause| {
-        matches!(cause.downcast_ref::<DapError>(), Some(DapError::FaultResponse))
-            // ST-Link's status type cannot be named from outside; its text can be read.
-            || cause.to_string().contains("SwdApFault")
-    })
-}
-
-fn is_probe(error: &ArmError) -> bool {
-    chain(error).any(|cause| {
-        cause.downcast_ref::<std::io::Error>().is_some()
-            || matches!(
-                cause.downcast_ref::<DebugProbeError>(),
-                Some(DebugProbeError::Usb(_) | DebugProbeError::ProbeCouldNotBeCreated(_))
-            )
-    })
 }

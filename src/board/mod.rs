@@ -16,6 +16,7 @@ mod firmware_save;
 mod ledger;
 mod link;
 mod link_quality;
+mod open_probe;
 mod options;
 mod patience;
 mod presence;
@@ -27,6 +28,7 @@ pub mod progress;
 mod protection;
 mod registers;
 mod rescue;
+mod selector;
 mod size;
 mod startup;
 mod steady;
@@ -48,11 +50,12 @@ pub use self::{
     patience::{Patience, Wait},
     presence::Presence,
     probe_entry::ProbeEntry,
-    probes::{Probes, Selector, SelectorError},
+    probes::Probes,
     problem::Problem,
     program::{PageBefore, PageWrite},
     protection::{Consent, Erasure, Protection, Status},
     rescue::{Rescue, Stranger},
+    selector::{Selector, SelectorError},
     size::SecondHalf,
     startup::Startup,
     unsupported::Unsupported,

@@ -1,11 +1,11 @@
 //! One probe of the list of those that are attached.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Problem, progress::Event};
 
 /// One attached probe.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProbeEntry {
     /// Its number in the list, from 1; `--probe '#1'`.
     pub index: usize,

@@ -1,9 +1,9 @@
 //! Why an attached probe cannot be used.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Why a probe cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case", tag = "name")]
 pub enum Problem {
     /// The user lacks permission to open the device.

@@ -30,6 +30,11 @@ impl Timer {
         Self { interrupt, ..self }
     }
 
+    /// With this clock made of its own.
+    pub(super) fn over(self, clock: impl FnOnce(Arc<dyn Clock>) -> Arc<dyn Clock>) -> Self {
+        Self { clock: clock(self.clock), ..self }
+    }
+
     pub(super) fn interrupt(&self) -> Arc<AtomicBool> {
         self.interrupt.clone()
     }

@@ -340,7 +340,7 @@ mod tests {
     fn link(script: Script) -> (Result<Link, LinkError>, Script) {
         let (commands, script) = script.opened();
         let probe = Box::new(StLink::new(commands).unwrap());
-        (Link::new(probe, 4000, SharedQuality::default()), script)
+        (Link::new((Some(probe), None), 4000, SharedQuality::default()), script)
     }
 
     #[test]

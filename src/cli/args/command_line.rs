@@ -90,13 +90,13 @@ impl CommandLine {
         let line = Self {
             command: Some(names).filter(|names| !names.is_empty()),
             json: has("--json"),
-            simulated: has("--simulate"),
+            simulated: has("--simulate") || has("--replay"),
             color: colors(color),
             log_file,
             is_kept: cli.as_ref().is_ok_and(|cli| cli.command.is_kept()),
             has_board: cli.as_ref().is_ok_and(|cli| cli.command.uses_board() && !cli.command.takes_probes()),
             matches: innermost(matches),
-            words,
+            words: without(words, "--record"),
         };
         (line, cli)
     }
@@ -191,6 +191,15 @@ fn value_in<'w>(words: &'w [Word], option: &str) -> Option<&'w str> {
     behind.or_else(|| words.get(at + 1).map(|word| &*word.text))
 }
 
+/// The words without an option that has a value. A recording is not made twice.
+fn without(mut words: Vec<Word>, option: &str) -> Vec<Word> {
+    if let Some(at) = words.iter().position(|word| word.is(option)) {
+        let has_value = words.get(at + 1).is_some_and(|word| word.role == Role::Value);
+        words.drain(at..=at + usize::from(has_value));
+    }
+    words
+}
+
 fn texts(words: &[Word]) -> impl Iterator<Item = &str> {
     words.iter().map(|word| word.text.as_str())
 }
@@ -206,6 +215,13 @@ mod tests {
 
     fn read(line: &str) -> (CommandLine, Result<Cli, clap::Error>) {
         CommandLine::read(&line.split(' ').map(OsString::from).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn what_is_typed_again_records_nothing() {
+        for line in ["m365-drv --record tape info -v", "m365-drv --record=tape info -v"] {
+            assert_eq!(read(line).0.again(&["--wait"]), "m365-drv info -v --wait");
+        }
     }
 
     #[test]

@@ -62,6 +62,19 @@ pub(crate) struct Globals {
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) log_file: Option<PathBuf>,
 
+    /// Record everything that passes between this program and the probe in this new file.
+    ///
+    /// With it, somebody else can do the same run again with `--replay` and see why it failed. It contains all that is read from
+    /// the board: firmware, serial number and PIN.
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
+    pub(crate) record: Option<PathBuf>,
+
+    /// Do a recorded run again: the recording takes the place of probe and board, and no hardware is touched.
+    ///
+    /// Type the command as it was typed then; the beginning of the file says how.
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true, conflicts_with_all = ["record", "simulate"])]
+    pub(crate) replay: Option<PathBuf>,
+
     /// When to use colours; `auto` honours `NO_COLOR` and `TERM=dumb`.
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = ColorChoice::Auto)]
     pub(crate) color: ColorChoice,

@@ -2,6 +2,7 @@
 
 pub(crate) mod accounts;
 mod interrupt;
+mod recording;
 mod rehearsal;
 pub(crate) mod station;
 
@@ -32,7 +33,7 @@ use crate::cli::{
         globals::ConnectArg,
         values::{parse_khz, parse_probe},
     },
-    context::{accounts::Accounts, rehearsal::Rehearsal, station::Station},
+    context::{accounts::Accounts, recording::Recording, rehearsal::Rehearsal, station::Station},
     exit::{Exit, refuse},
     files,
     screen::{
@@ -60,6 +61,7 @@ pub(crate) struct Context {
     /// What the procedure has found out; after a failure all that there is to report.
     pub(crate) known: Known,
     rehearsal: Option<Rehearsal>,
+    recording: Option<Recording>,
     accounts: Accounts,
     voices: Voices,
     /// Every probe that was named.
@@ -78,16 +80,26 @@ impl Context {
         let uses_board = cli.command.uses_board();
         let wanted = globals.simulate.as_ref().filter(|_| uses_board);
         // A probe named in the environment is a real one, so it does not count for a simulated board.
+        if cli.command.takes_probes() && (globals.record.is_some() || globals.replay.is_some()) {
+            return Err(refuse(Exit::Usage, "`batch` cannot be recorded or replayed: a recording is of one probe"));
+        }
         if globals.probe.len() > 1 && !cli.command.takes_probes() {
             let message = "the argument '--probe <SEL>' can be used only once; `batch` takes several probes";
             return Err(refuse(Exit::Usage, message));
         }
         let named = globals.probe.first().cloned();
-        let selector = or_from_environment(named, PROBE, uses_board && wanted.is_none(), parse_probe)?;
+        let is_real = uses_board && wanted.is_none() && globals.replay.is_none();
+        let selector = or_from_environment(named, PROBE, is_real, parse_probe)?;
         let speed_khz = or_from_environment(globals.speed, SPEED, uses_board, parse_khz)?;
         let mut rehearsal = wanted.map(|board| Rehearsal::begin(board, cli.command.scooter())).transpose()?;
-        // The only line that differs between a real run and a rehearsal.
+        let has_backups = rehearsal.as_ref().is_none_or(|rehearsal| rehearsal.home().is_some());
+        let recording = if uses_board { Recording::begin(globals, has_backups)? } else { None };
+        // The only lines that differ between a real run, a rehearsal and a recording.
         let probes = rehearsal.as_mut().map_or_else(Probes::usb, |rehearsal| rehearsal.probes(selector.as_ref()));
+        let probes = match &recording {
+            Some(recording) => recording.of(probes),
+            None => probes,
+        };
         let accounts = Accounts::default();
         accounts.add(probes.ledger());
         output.follow(&accounts);
@@ -106,8 +118,12 @@ impl Context {
             teller.rehearses();
             teller.say(&format!("simulated board {}: no hardware is touched", rehearsal.title()));
         }
+        if let Some(title) = recording.as_ref().and_then(Recording::title) {
+            teller.say(&title);
+        }
         let (audience, wants_phases) = (Audience::of(globals), globals.verbose > 0);
-        let (known, simulates) = (Known::default(), globals.simulate.is_some());
+        let is_of_rehearsal = recording.as_ref().is_some_and(Recording::is_of_rehearsal);
+        let (known, simulates) = (Known::default(), globals.simulate.is_some() || is_of_rehearsal);
         let selectors =
             if globals.probe.is_empty() { options.selector.iter().cloned().collect() } else { globals.probe.clone() };
         Ok(Self {
@@ -116,6 +132,7 @@ impl Context {
             teller,
             known,
             rehearsal,
+            recording,
             accounts,
             voices,
             selectors,
@@ -177,16 +194,17 @@ impl Context {
 
     /// Where backups go if no file was given.
     pub(crate) fn backup_store(&self) -> anyhow::Result<BackupStore> {
-        match (&self.rehearsal, self.backups()) {
-            (Some(_), Some(folder)) => Ok(BackupStore::in_folder(folder)),
+        let is_forgotten = self.rehearsal.is_some() || self.recording.as_ref().is_some_and(|it| it.home().is_some());
+        match self.backups() {
+            Some(folder) if is_forgotten => Ok(BackupStore::in_folder(folder)),
             // Earlier runs may have had no settings.
-            (None, Some(folder)) => {
+            Some(folder) => {
                 let usual = files::data_folder().map(|folder| folder.join("backups"));
                 Ok(BackupStore::in_folder(&folder).with_earlier(usual.filter(|usual| *usual != folder)))
             }
             // A board that is forgotten at the end needs no backup.
-            (Some(_), None) => Ok(BackupStore::none()),
-            (None, None) => Err(refuse(
+            None if is_forgotten => Ok(BackupStore::none()),
+            None => Err(refuse(
                 Exit::Backup,
                 "no folder for backups, because no home folder was found: use \
                                                       --backup FILE or --no-backup",
@@ -196,8 +214,10 @@ impl Context {
 
     /// The folder of this user's backups; those of a simulated board are in its own folder.
     pub(crate) fn backups(&self) -> Option<PathBuf> {
-        let folder = match &self.rehearsal {
-            Some(rehearsal) => rehearsal.home().map(Path::to_owned),
+        let played = self.recording.as_ref().and_then(Recording::home);
+        let rehearsed = || self.rehearsal.as_ref().map(Rehearsal::home);
+        let folder = match played.or_else(rehearsed) {
+            Some(home) => home.map(Path::to_owned),
             None => match settings::files().backup() {
                 Some(folder) => return Some(folder),
                 None => files::data_folder(),
@@ -255,12 +275,18 @@ impl Context {
         };
     }
 
+    /// The error of a run that does not fit the recording that it plays.
+    pub(crate) fn misfit(&self) -> Option<anyhow::Error> {
+        self.recording.as_ref().and_then(Recording::misfit)
+    }
+
     /// Tells how long the phases took, and saves what is needed after the command.
     pub(crate) fn close(&self) -> anyhow::Result<()> {
         if self.wants_phases {
             self.teller.tell_phases();
         }
-        self.rehearsal.as_ref().map_or(Ok(()), |rehearsal| rehearsal.save(Exit::Output))
+        self.rehearsal.as_ref().map_or(Ok(()), |rehearsal| rehearsal.save(Exit::Output))?;
+        self.recording.as_ref().map_or(Ok(()), Recording::close)
     }
 }
 

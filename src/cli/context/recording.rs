@@ -1,0 +1,87 @@
+//! `--record` and `--replay`: what passes between the program and the probe is written to a file, or taken from one.
+
+use std::{
+    env,
+    fs::File,
+    path::{Path, PathBuf},
+};
+
+use m365_drv::{
+    board::Probes,
+    printable::quoted_path,
+    tape::{Header, Tape, TapeError},
+};
+use tempfile::TempDir;
+
+use crate::cli::{
+    args::globals::Globals,
+    exit::{Exit, Meaning, refuse},
+};
+
+/// A recording that is made or played.
+pub(crate) struct Recording {
+    tape: Tape,
+    played: Option<Played>,
+}
+
+/// What a recording that is played says of its run.
+struct Played {
+    path: PathBuf,
+    header: Header,
+    /// Where its backups go, to be forgotten with it.
+    home: TempDir,
+}
+
+impl Recording {
+    /// Prepares what the options ask for. `has_backups` says whether this run has a folder for backups.
+    pub(crate) fn begin(globals: &Globals, has_backups: bool) -> anyhow::Result<Option<Self>> {
+        if let Some(path) = &globals.replay {
+            let (header, tape) = Tape::play(path).map_err(|error| refuse(Exit::Usage, error.to_string()))?;
+            let home = TempDir::new().meaning(Exit::Backup, || "no folder for the backups of the recording".into())?;
+            return Ok(Some(Self { tape, played: Some(Played { path: path.clone(), header, home }) }));
+        }
+        let Some(path) = &globals.record else { return Ok(None) };
+        let command = env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+        let header = Header::new(command, globals.simulate.is_some(), has_backups);
+        let file = File::create_new(path).and_then(|file| Tape::record(file, &header));
+        let tape = file.meaning(Exit::Usage, || format!("cannot make the recording {}", quoted_path(path)))?;
+        Ok(Some(Self { tape, played: None }))
+    }
+
+    /// These probes, recorded or played.
+    pub(crate) fn of(&self, probes: Probes) -> Probes {
+        probes.taped(self.tape.clone())
+    }
+
+    /// What to say about it first.
+    pub(crate) fn title(&self) -> Option<String> {
+        let Played { path, header: Header { program, command, .. }, .. } = self.played.as_ref()?;
+        let command = command.join(" ");
+        Some(format!("recording {} of m365-drv {program} ({command}): no hardware is touched", quoted_path(path)))
+    }
+
+    /// Whether the board of a recording that is played was a simulated one.
+    pub(crate) fn is_of_rehearsal(&self) -> bool {
+        self.played.as_ref().is_some_and(|played| played.header.simulated)
+    }
+
+    /// For a recording that is played: the folder that its backups go to, `None` in it if the run had none.
+    pub(crate) fn home(&self) -> Option<Option<&Path>> {
+        let Played { header, home, .. } = self.played.as_ref()?;
+        Some(header.has_backups.then_some(home.path()))
+    }
+
+    /// The error of a run that does not fit the recording.
+    pub(crate) fn misfit(&self) -> Option<anyhow::Error> {
+        let problem = self.tape.problem().filter(|_| self.played.is_some())?;
+        Some(refuse(Exit::Usage, problem.to_string()))
+    }
+
+    /// The error of a recording that is incomplete.
+    pub(crate) fn close(&self) -> anyhow::Result<()> {
+        match self.tape.problem() {
+            Some(problem @ TapeError::Write(_)) => Err(refuse(Exit::Output, problem.to_string())),
+            _ => Ok(()),
+        }
+    }
+}
