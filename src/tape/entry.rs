@@ -31,7 +31,7 @@ impl Header {
 /// Every other line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Entry {
+pub(super) enum TapeLine {
     /// The clock was read: microseconds.
     Clock(u64),
     /// Something that the program found out by itself.

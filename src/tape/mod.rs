@@ -1,6 +1,6 @@
 //! Recordings of everything between this program and a probe, and a player for them.
 //!
-//! A recording is a text file, one JSON object a line: first a [`Header`], then an [`Entry`] for every probe list, every call of
+//! A recording is a text file, one JSON object a line: first a [`Header`], then a [`TapeLine`] for every probe list, every call of
 //! a probe's driver with what it gave, and every reading of the clock. A [`Tape`] that plays one gives the same answers at the
 //! same times, so that what happened at a user's bench happens again anywhere, without a probe. The program has to ask the same
 //! in the same order: if it does not, the player says at which entry, and answers nothing from there on.

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::{
     Failure, STEP,
-    entry::{Call, Entry, FORMAT, Gave, Header},
+    entry::{Call, FORMAT, Gave, Header, TapeLine},
     off_the_tape,
 };
 use crate::clock::Clock;
@@ -75,7 +75,7 @@ pub(super) struct Player(Mutex<Playing>);
 
 #[derive(Debug)]
 struct Playing {
-    entries: Vec<Entry>,
+    entries: Vec<TapeLine>,
     next: usize,
     now: Duration,
     problem: Option<TapeError>,
@@ -125,7 +125,7 @@ impl Player {
     pub(super) fn problem(&self) -> Option<TapeError> {
         let playing = self.playing();
         let left = || {
-            let is_asked = |(_, entry): &(usize, &Entry)| !matches!(entry, Entry::Clock(_));
+            let is_asked = |(_, entry): &(usize, &TapeLine)| !matches!(entry, TapeLine::Clock(_));
             let mut left = playing.entries.iter().enumerate().skip(playing.next);
             left.find(is_asked).map(|(index, entry)| TapeError::GoesOn { line: index + 2, recorded: shown(entry) })
         };
@@ -134,14 +134,14 @@ impl Player {
 
     pub(super) fn note<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
         self.playing().next(name, |entry| match entry {
-            Entry::Note { name: noted, found } if noted == name => serde_json::from_value(found.clone()).ok(),
+            TapeLine::Note { name: noted, found } if noted == name => serde_json::from_value(found.clone()).ok(),
             _ => None,
         })
     }
 
     pub(super) fn call<T: DeserializeOwned>(&self, call: &Call) -> Result<T, Failure> {
         let made = self.playing().next(&shown_call(call), |entry| match entry {
-            Entry::Call { call: recorded, gave } if recorded == call && is_whole(call, gave) => match gave {
+            TapeLine::Call { call: recorded, gave } if recorded == call && is_whole(call, gave) => match gave {
                 Gave::Ok(answer) => serde_json::from_value(answer.clone()).ok().map(Ok),
                 Gave::Error(failure) => Some(Err(failure.clone())),
             },
@@ -152,9 +152,9 @@ impl Player {
 }
 
 impl Playing {
-    /// The next entry, if it is the one that is asked for. Readings of the clock that nobody asked for are passed over.
-    fn next<T>(&mut self, asked: &str, fits: impl FnOnce(&Entry) -> Option<T>) -> Option<T> {
-        while let Some(Entry::Clock(micros)) = self.entries.get(self.next) {
+    /// The next entry, if it is the one that is asked for. Readings of the clock that nobody asked for are left out.
+    fn next<T>(&mut self, asked: &str, fits: impl FnOnce(&TapeLine) -> Option<T>) -> Option<T> {
+        while let Some(TapeLine::Clock(micros)) = self.entries.get(self.next) {
             self.now = Duration::from_micros(*micros);
             self.next += 1;
         }
@@ -176,7 +176,7 @@ impl Playing {
 
     fn now(&mut self) -> Duration {
         match self.entries.get(self.next) {
-            Some(Entry::Clock(micros)) if self.problem.is_none() => {
+            Some(TapeLine::Clock(micros)) if self.problem.is_none() => {
                 self.next += 1;
                 self.now = Duration::from_micros(*micros);
             }
@@ -195,11 +195,11 @@ fn is_whole(call: &Call, gave: &Gave) -> bool {
     }
 }
 
-fn shown(entry: &Entry) -> String {
+fn shown(entry: &TapeLine) -> String {
     match entry {
-        Entry::Clock(micros) => format!("the time {micros} us"),
-        Entry::Note { name, .. } => name.clone(),
-        Entry::Call { call, .. } => shown_call(call),
+        TapeLine::Clock(micros) => format!("the time {micros} us"),
+        TapeLine::Note { name, .. } => name.clone(),
+        TapeLine::Call { call, .. } => shown_call(call),
     }
 }
 

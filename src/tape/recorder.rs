@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{
     Failure,
-    entry::{Call, Entry, Gave, Header},
+    entry::{Call, Gave, Header, TapeLine},
 };
 use crate::clock::Clock;
 
@@ -33,7 +33,7 @@ impl Recorder {
     }
 
     /// A recording that fails does not stop the work on the board.
-    fn add(&self, entry: &Entry) {
+    fn add(&self, entry: &TapeLine) {
         let mut writing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if writing.problem.is_none()
             && let Err(error) = write(&mut writing.file, entry)
@@ -47,7 +47,7 @@ impl Recorder {
     }
 
     pub(super) fn note(&self, name: &str, found: &impl Serialize) {
-        self.add(&Entry::Note { name: name.to_owned(), found: value(found) });
+        self.add(&TapeLine::Note { name: name.to_owned(), found: value(found) });
     }
 
     pub(super) fn call<T: Serialize>(&self, call: Call, made: &Result<T, Failure>) {
@@ -55,7 +55,7 @@ impl Recorder {
             Ok(answer) => Gave::Ok(value(answer)),
             Err(failure) => Gave::Error(failure.clone()),
         };
-        self.add(&Entry::Call { call, gave });
+        self.add(&TapeLine::Call { call, gave });
     }
 }
 
@@ -85,7 +85,7 @@ impl Clock for RecordedClock {
     fn now(&self) -> Duration {
         // To the microsecond, so that this run goes by the same time as a played one.
         let micros = self.clock.now().as_micros() as u64;
-        self.recorder.add(&Entry::Clock(micros));
+        self.recorder.add(&TapeLine::Clock(micros));
         Duration::from_micros(micros)
     }
 
