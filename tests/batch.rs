@@ -156,6 +156,14 @@ fn the_same_board_put_back_is_said_and_not_flashed_again_unless_told_so() {
 }
 
 #[test]
+fn the_next_simulated_board_comes_although_the_probe_looks_for_it_meanwhile() {
+    let bench = shop("open,open");
+    bench.write("shop/hand.yaml", "gap_ms: 400\n");
+    let lines = bench.m365("--simulate=shop --wait=900ms batch pro --log log.csv").json();
+    assert_eq!(lines.report()["ok"], 2);
+}
+
+#[test]
 fn a_batch_is_refused_before_any_board_is_reached() {
     let bench = Bench::new();
     bench.write("other.csv", "a,b\n").write("list.csv", "serial\n12\n");

@@ -116,6 +116,6 @@ mod tests {
         }
         assert!(hidden[1].contains("\"uid\":\"48ff6e06-52665455-35392587\""));
         let name = hidden[1].split('"').find(|word| word.starts_with("SERIAL")).unwrap();
-        assert!(hidden[2].contains(&format!("of {name},")), "{hidden:#?}");
+        assert!(hidden[2].contains(&format!("of {name};")), "{hidden:#?}");
     }
 }

@@ -106,8 +106,7 @@ impl Onlooker for Hand {
 impl Hand {
     fn take_away(&mut self, machine: &mut Machine) {
         self.keep(machine);
-        self.on = None;
-        self.since = machine.now();
+        (self.on, self.since, self.answered) = (None, machine.now(), false);
         machine.set_contact(WireContact::Absent);
     }
 
