@@ -22,7 +22,7 @@ pub enum Finding {
     Good,
     /// The probe measures less than [`NO_SUPPLY_MV`] at the board. A probe that always shows 3.3 V proves nothing.
     NoSupply,
-    /// The probe measures more than [`TOO_HIGH_MV`] at the board.
+    /// The probe measures more than 3.7 V at the board.
     SupplyTooHigh,
     /// Nothing answers at all: SWDIO or GND has no contact, or SWCLK and SWDIO are swapped.
     Silent,

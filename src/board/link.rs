@@ -16,12 +16,12 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{
     finding::Miss,
     link_quality::LinkQuality,
-    open_probe::{OpenProbe, REAL, ask},
+    open_probe::{OpenProbe, REAL, Taped, ask},
     registers::core::{CPUID, DEMCR, DHCSR, DHCSR_DBGKEY},
 };
 use crate::{
     block::Uid,
-    tape::{Call, Failure, Tape, Words},
+    tape::{Call, Mishap, Tape, Words},
 };
 
 /// The AHB-AP of every chip on these boards.
@@ -126,11 +126,7 @@ fn at(address: Option<u32>) -> String {
 
 impl Link {
     /// Takes an attached probe and reaches its memory access port.
-    pub(super) fn new(
-        (interface, tape): (Option<Box<dyn ArmDebugInterface>>, Option<Tape>),
-        speed_khz: u32,
-        quality: SharedQuality,
-    ) -> Result<Self, LinkError> {
+    pub(super) fn new((interface, tape): Taped, speed_khz: u32, quality: SharedQuality) -> Result<Self, LinkError> {
         let max_words = (speed_khz as usize * WORDS_PER_KHZ).clamp(1, MAX_WORDS);
         let mut interface = interface;
         let select = || interface.as_mut().expect(REAL).select_debug_port(DpAddress::Default);
@@ -296,10 +292,10 @@ impl From<&LinkError> for Miss {
 impl LinkError {
     /// Sorts a driver's error by what it says about the wires.
     pub(super) fn from_arm(address: Option<u32>, error: ArmError) -> Self {
-        match Failure::of(&error) {
-            Failure::Refused => Self::Refused { address: address.unwrap_or_default() },
-            Failure::Probe(_) => Self::Probe { source: Box::new(error) },
-            Failure::Speed(_) | Failure::Wire(_) => Self::Wire { address, source: Box::new(error) },
+        match Mishap::of(&error) {
+            Mishap::Refused => Self::Refused { address: address.unwrap_or_default() },
+            Mishap::Probe(_) => Self::Probe { source: Box::new(error) },
+            Mishap::Speed(_) | Mishap::Wire(_) => Self::Wire { address, source: Box::new(error) },
         }
     }
 }

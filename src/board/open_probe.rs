@@ -6,7 +6,10 @@ use probe_rs::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::tape::{Call, Failure, Tape};
+use crate::tape::{Call, Mishap, Tape};
+
+/// The debug interface of a probe; `None` if a tape plays it.
+pub(super) type Taped = (Option<Box<dyn ArmDebugInterface>>, Option<Tape>);
 
 /// Asks a driver for something, over a tape if there is one.
 pub(super) fn ask<T: Serialize + DeserializeOwned>(
@@ -16,7 +19,7 @@ pub(super) fn ask<T: Serialize + DeserializeOwned>(
 ) -> Result<T, ArmError> {
     match tape {
         None => driver(),
-        Some(tape) => tape.call(call, || driver().map_err(|error| Failure::of(&error))).map_err(ArmError::from),
+        Some(tape) => tape.call(call, || driver().map_err(|error| Mishap::of(&error))).map_err(ArmError::from),
     }
 }
 
@@ -87,8 +90,8 @@ impl OpenProbe {
         self.ask(Call::Detach, |probe| probe.detach().map_err(of_arm))
     }
 
-    /// The debug interface of a probe that is attached; `None` if a tape plays it.
-    pub(super) fn into_interface(mut self) -> Result<(Option<Box<dyn ArmDebugInterface>>, Option<Tape>), ArmError> {
+    /// The debug interface of a probe that is attached.
+    pub(super) fn into_interface(mut self) -> Result<Taped, ArmError> {
         let (probe, tape) = (self.probe.take(), self.tape.take());
         let mut interface = None;
         ask(

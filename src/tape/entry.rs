@@ -57,7 +57,7 @@ pub(super) enum Gave {
     /// It succeeded with this.
     Ok(serde_json::Value),
     /// It failed.
-    Error(super::Failure),
+    Error(super::Mishap),
 }
 
 /// A call of a probe's driver.

@@ -1,6 +1,6 @@
 //! Recordings of everything between this program and a probe, and a player for them.
 //!
-//! A recording is a text file, one JSON object a line: first a [`Header`], then a [`TapeLine`] for every probe list, every call of
+//! A recording is a text file, one JSON object a line: first a [`Header`], then a line for every probe list, every call of
 //! a probe's driver with what it gave, and every reading of the clock. A [`Tape`] that plays one gives the same answers at the
 //! same times, so that what happened at a user's bench happens again anywhere, without a probe. The program has to ask the same
 //! in the same order: if it does not, the player says at which entry, and answers nothing from there on.
@@ -8,7 +8,7 @@
 //! A recording holds all that was read from the board and written to it: firmware, serial number, UID, PIN.
 
 mod entry;
-mod failure;
+mod mishap;
 mod player;
 mod recorder;
 
@@ -23,7 +23,7 @@ use serde::{Serialize, de::DeserializeOwned};
 pub use self::{entry::Header, player::TapeError};
 pub(crate) use self::{
     entry::{Call, Words},
-    failure::Failure,
+    mishap::Mishap,
 };
 use self::{player::Player, recorder::Recorder};
 use crate::clock::Clock;
@@ -96,14 +96,14 @@ impl Tape {
     pub(crate) fn call<T: Serialize + DeserializeOwned>(
         &self,
         call: impl FnOnce() -> Call,
-        make: impl FnOnce() -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
+        ask: impl FnOnce() -> Result<T, Mishap>,
+    ) -> Result<T, Mishap> {
         match &self.0 {
             Kind::Recorder(recorder) => {
                 let call = call();
-                let made = make();
-                recorder.call(call, &made);
-                made
+                let answer = ask();
+                recorder.call(call, &answer);
+                answer
             }
             Kind::Player(player) => player.call(&call()),
         }
@@ -111,8 +111,8 @@ impl Tape {
 }
 
 /// What a player says when it has no answer.
-fn off_the_tape() -> Failure {
-    Failure::Wire("the recording does not go on like this".into())
+fn off_the_tape() -> Mishap {
+    Mishap::Wire("the recording does not go on like this".into())
 }
 
 /// Longest step of a played clock that nothing on the tape tells: a wait ends, however long it was.

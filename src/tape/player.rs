@@ -13,7 +13,7 @@ use std::{
 use serde::de::DeserializeOwned;
 
 use super::{
-    Failure, STEP,
+    Mishap, STEP,
     entry::{Call, FORMAT, Gave, Header, TapeLine},
     off_the_tape,
 };
@@ -139,7 +139,7 @@ impl Player {
         })
     }
 
-    pub(super) fn call<T: DeserializeOwned>(&self, call: &Call) -> Result<T, Failure> {
+    pub(super) fn call<T: DeserializeOwned>(&self, call: &Call) -> Result<T, Mishap> {
         let made = self.playing().next(&shown_call(call), |entry| match entry {
             TapeLine::Call { call: recorded, gave } if recorded == call && is_whole(call, gave) => match gave {
                 Gave::Ok(answer) => serde_json::from_value(answer.clone()).ok().map(Ok),
@@ -163,13 +163,12 @@ impl Playing {
         }
         let recorded = self.entries.get(self.next);
         let answer = recorded.and_then(fits);
-        match answer {
-            Some(_) => self.next += 1,
-            None => {
-                let recorded = recorded.map_or_else(|| "its end".into(), shown);
-                self.problem = Some(TapeError::Differs { line: self.next + 2, recorded, asked: asked.to_owned() });
-                self.interrupt.store(true, Ordering::Relaxed);
-            }
+        if answer.is_some() {
+            self.next += 1;
+        } else {
+            let recorded = recorded.map_or_else(|| "its end".into(), shown);
+            self.problem = Some(TapeError::Differs { line: self.next + 2, recorded, asked: asked.to_owned() });
+            self.interrupt.store(true, Ordering::Relaxed);
         }
         answer
     }

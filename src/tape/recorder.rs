@@ -10,7 +10,7 @@ use std::{
 use serde::Serialize;
 
 use super::{
-    Failure,
+    Mishap,
     entry::{Call, Gave, Header, TapeLine},
 };
 use crate::clock::Clock;
@@ -50,7 +50,7 @@ impl Recorder {
         self.add(&TapeLine::Note { name: name.to_owned(), found: value(found) });
     }
 
-    pub(super) fn call<T: Serialize>(&self, call: Call, made: &Result<T, Failure>) {
+    pub(super) fn call<T: Serialize>(&self, call: Call, made: &Result<T, Mishap>) {
         let gave = match made {
             Ok(answer) => Gave::Ok(value(answer)),
             Err(failure) => Gave::Error(failure.clone()),

@@ -194,7 +194,7 @@ impl Context {
 
     /// Where backups go if no file was given.
     pub(crate) fn backup_store(&self) -> anyhow::Result<BackupStore> {
-        let is_forgotten = self.rehearsal.is_some() || self.recording.as_ref().is_some_and(|it| it.home().is_some());
+        let is_forgotten = self.rehearsal.is_some() || self.played().is_some();
         match self.backups() {
             Some(folder) if is_forgotten => Ok(BackupStore::in_folder(folder)),
             // Earlier runs may have had no settings.
@@ -212,13 +212,16 @@ impl Context {
         }
     }
 
+    fn played(&self) -> Option<&Recording> {
+        self.recording.as_ref().filter(|recording| recording.is_played())
+    }
+
     /// The folder of this user's backups; those of a simulated board are in its own folder.
     pub(crate) fn backups(&self) -> Option<PathBuf> {
-        let played = self.recording.as_ref().and_then(Recording::home);
-        let rehearsed = || self.rehearsal.as_ref().map(Rehearsal::home);
-        let folder = match played.or_else(rehearsed) {
-            Some(home) => home.map(Path::to_owned),
-            None => match settings::files().backup() {
+        let folder = match (self.played(), &self.rehearsal) {
+            (Some(played), _) => played.home().map(Path::to_owned),
+            (None, Some(rehearsal)) => rehearsal.home().map(Path::to_owned),
+            (None, None) => match settings::files().backup() {
                 Some(folder) => return Some(folder),
                 None => files::data_folder(),
             },

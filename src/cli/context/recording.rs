@@ -65,10 +65,14 @@ impl Recording {
         self.played.as_ref().is_some_and(|played| played.header.simulated)
     }
 
-    /// For a recording that is played: the folder that its backups go to, `None` in it if the run had none.
-    pub(crate) fn home(&self) -> Option<Option<&Path>> {
-        let Played { header, home, .. } = self.played.as_ref()?;
-        Some(header.has_backups.then_some(home.path()))
+    /// Whether it is played.
+    pub(crate) fn is_played(&self) -> bool {
+        self.played.is_some()
+    }
+
+    /// The folder for the backups of a recording that is played, if its run had one.
+    pub(crate) fn home(&self) -> Option<&Path> {
+        self.played.as_ref().filter(|played| played.header.has_backups).map(|played| played.home.path())
     }
 
     /// The error of a run that does not fit the recording.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// A driver's failure, sorted by what it says about the wires, with the driver's words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Failure {
+pub(crate) enum Mishap {
     /// The chip answered, and refused this access.
     Refused,
     /// The probe itself does not answer.
@@ -22,7 +22,7 @@ pub(crate) enum Failure {
     Wire(String),
 }
 
-impl Failure {
+impl Mishap {
     /// Sorts a driver's error. Drivers differ in where they put what it says about the wires, so the whole chain of causes is
     /// searched.
     pub(crate) fn of(error: &ArmError) -> Self {
@@ -38,15 +38,15 @@ impl Failure {
     }
 }
 
-impl From<Failure> for ArmError {
-    fn from(failure: Failure) -> Self {
+impl From<Mishap> for ArmError {
+    fn from(failure: Mishap) -> Self {
         match failure {
-            Failure::Refused => DapError::FaultResponse.into(),
-            Failure::Probe(words) => {
+            Mishap::Refused => DapError::FaultResponse.into(),
+            Mishap::Probe(words) => {
                 Self::Probe(DebugProbeError::Usb(io::Error::new(io::ErrorKind::NotConnected, words)))
             }
-            Failure::Speed(khz) => Self::Probe(DebugProbeError::UnsupportedSpeed(khz)),
-            Failure::Wire(words) => Self::Other(words),
+            Mishap::Speed(khz) => Self::Probe(DebugProbeError::UnsupportedSpeed(khz)),
+            Mishap::Wire(words) => Self::Other(words),
         }
     }
 }
