@@ -114,7 +114,7 @@ fn a_recording_that_is_cut_in_the_middle_of_a_line_is_played_up_to_there() {
 }
 
 /// Copies a recording that was made over USB. Returns its command line.
-fn usb(bench: &Bench, name: &str) -> String {
+pub(crate) fn usb(bench: &Bench, name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tapes").join(name);
     let text = fs::read_to_string(path).expect("a recording");
     let header: Value = serde_json::from_str(text.lines().next().expect("a header")).expect("JSON");
