@@ -150,6 +150,30 @@ fn a_lock_after_flashing_waits_until_a_save_has_finished() {
     });
 }
 
+/// The same with another pause between two saves, in rounds of its loop.
+fn with_pause(code: &[u16], rounds: u16) -> Vec<u16> {
+    // MOVW (ARMv7-M A7.7.76, encoding T3).
+    let movw =
+        |value: u16| [0xF240 | (value >> 11 & 1) << 10 | value >> 12, (value >> 8 & 7) << 12 | 0x200 | value & 0xFF];
+    let at = code.windows(2).position(|pair| pair == movw(20_000)).expect("the pause");
+    let mut code = code.to_vec();
+    code[at..at + 2].copy_from_slice(&movw(rounds));
+    code
+}
+
+/// The job starts the firmware anew, so it comes at the same time in its life whenever the job begins: only another pause lets
+/// it come at another place in a save.
+#[test]
+fn a_lock_after_flashing_waits_wherever_a_save_is() {
+    for rounds in (8_000..18_000).step_by(500) {
+        let code = with_pause(&saving_unlocked(), rounds);
+        keeps_the_data_block_of(&code, [Duration::from_millis(60)].into_iter(), |setup| {
+            let request = FlashRequest { after: After::LockAndRun, ..setup.request() };
+            setup.flash(&request).expect("the job");
+        });
+    }
+}
+
 /// Chips of other makers erase more slowly.
 #[test]
 fn a_reset_waits_for_a_slow_erase() {
