@@ -63,10 +63,7 @@ fn what_is_wrong_in_a_file_is_told_with_its_line_before_anything_is_done() {
     let bench = Bench::new();
     for (text, words) in [
         ("\nspeeed = 1\n", " line 2: unknown setting \"speeed\"; did you mean \"speed\"?"),
-        (
-            "erase-all = true\n",
-            " line 1: \"erase-all\" cannot be set in a file: consent, serial numbers and what is written to a board come from the command line only",
-        ),
+        ("erase-all = true\n", " line 1: \"erase-all\" cannot be set in a file: give it on the command line"),
     ] {
         bench.write("m365-drv.toml", text);
         let lines = bench.m365("--simulate=open info").exit(2).json();

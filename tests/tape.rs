@@ -72,14 +72,14 @@ fn a_run_that_does_not_fit_a_recording_says_where_and_touches_nothing() {
     let lines = recorded(&bench, "info");
     let message = |line: &str| bench.m365(line).exit(2).json().message().to_owned();
     let lock = message("--replay tape lock --wait");
-    assert!(lock.starts_with("at line ") && lock.contains(", but this run asks for a "), "{lock}");
+    assert!(lock.starts_with("this run differs from the recording at line ") && lock.contains(", now a "), "{lock}");
     let short = lines.join("\n").replacen("\"ok\":\"", "\"ok\":\"00000000", 1);
     bench.write("short", short + "\n");
-    assert!(message("--replay short info").contains("the recording has a read of 1 words"));
+    assert!(message("--replay short info").contains("recorded a read of 1 word at"));
     bench.write("cut", lines[..lines.len() / 2].join("\n") + "\n");
-    assert!(message("--replay cut info --wait").contains("the recording has its end, but this run asks for a read"));
+    assert!(message("--replay cut info --wait").contains("recorded the end, now a read"));
     let probes = message("--replay tape probes");
-    assert!(probes.starts_with("the recording goes on at line ") && probes.ends_with(", but this run has ended"));
+    assert!(probes.starts_with("this run ended early: the recording goes on at line "));
     for (name, text, words) in [
         ("none", None, "the recording \"none\" cannot be read: No such file"),
         ("text", Some("not a recording\n".into()), "line 1 of the recording \"text\" is invalid"),
@@ -99,7 +99,7 @@ fn a_recording_is_never_written_over() {
     let bench = Bench::new();
     bench.write("tape", "mine");
     let result = bench.m365("--record tape --simulate=open info").exit(2).json();
-    assert_eq!(result.message(), "cannot make the recording \"tape\"");
+    assert_eq!(result.message(), "cannot create the recording \"tape\"");
     assert_eq!(bench.read("tape"), b"mine");
 }
 
@@ -110,7 +110,7 @@ fn a_recording_that_is_cut_in_the_middle_of_a_line_is_played_up_to_there() {
     let whole = recorded(&bench, "info").join("\n");
     bench.write("cut", &whole[..whole.len() - 20]);
     let message = bench.m365("--replay cut info").exit(2).json().message().to_owned();
-    assert!(message.contains("the recording has its end"), "{message}");
+    assert!(message.contains("recorded the end, now "), "{message}");
 }
 
 /// Copies a recording that was made over USB. Returns its command line.

@@ -280,7 +280,7 @@ pub(crate) static TABLE: [ExitRow; 17] = [
             "The option bytes differ from what was written.",
             "Read-out protection is still on after unlocking: some chips need a power-cycle, which did not happen in \
              time.",
-            "The chip was locked on the way, and you had not agreed to its erase: add `--erase-all`.",
+            "The chip became read-protected during the run, and you have not agreed to erase it: add `--erase-all`.",
         ],
         advice: "Check the supply, power-cycle the board and run the same command again: it skips what is already correct. If \
                  a page is worn out, follow the tip in the message instead.",
@@ -464,7 +464,7 @@ mod tests {
             ops::Error::Consent { uid: UID, obstacle: Obstacle::WriteProtected, data: DataChange::default() } => "write-protected",
         ops::Error::LockedMeanwhile { .. } = ops::Error::LockedMeanwhile {
             uid: UID, obstacle: Obstacle::ReadProtected, data: DataChange::default(),
-        } => "locked on the way",
+        } => "read-protected during the run",
         ops::Error::Backup(_) = BackupError::Exists(path()).into() => "already exists",
         ops::Error::BackupWithoutFlash = ops::Error::BackupWithoutFlash => "contains no flash",
         ops::Error::Dump { .. } = ops::Error::Dump { path: path(), source: ImageError::Empty } =>

@@ -50,7 +50,9 @@ pub(crate) fn places() -> Places {
     let folders = UserDirs::new();
     let home = folders.as_ref().map(|folders| folders.home_dir().to_owned());
     let downloads = folders.as_ref().and_then(UserDirs::download_dir).map(ToOwned::to_owned);
-    Places { downloads: downloads.or_else(named_downloads).filter(|folder| folder.is_dir()), home }
+    // Its usual name, if no settings file names another.
+    let usual = || home.as_ref().map(|home| home.join("Downloads"));
+    Places { downloads: downloads.or_else(named_downloads).or_else(usual).filter(|folder| folder.is_dir()), home }
 }
 
 /// What `XDG_DOWNLOAD_DIR` says; systems without a desktop have no settings file that does.

@@ -9,13 +9,13 @@ pub const NEXT_STEPS: [&str; 3] = [
 
 /// What the firmware shows before everything is connected, and what to look at if it goes on after that.
 pub const NORMAL_ERRORS: &str = "On a bare bench errors 10 (no dashboard), 18 (no motor), 21 (no battery data) and 24 \
-                                 (no supply voltage) are normal. If one stays when everything is connected, see `m365-drv \
-                                 explain 10` and so on.";
+                                 (no supply voltage) are normal. If one stays when everything is connected, see \
+                                 `m365-drv explain CODE`.";
 
 /// What to read before the first contact of a day: the six points of [`super::SAFETY`] in three lines.
 pub const SAFETY_IN_SHORT: [&str; 3] = [
     "safety: unplug the battery and discharge the main capacitor first",
-    "safety: one supply only; no 5 V to a 3.3 V point; board on nothing that conducts",
+    "safety: use one supply only; never 5 V on a 3.3 V pad, or 3.3 V on the 5V pad",
     "safety: driven wheel off the ground at the first start; see `m365-drv explain safety`",
 ];
 

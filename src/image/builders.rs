@@ -38,14 +38,14 @@ impl Builder {
 
     /// What to do there, as a sentence.
     pub fn in_words(&self) -> String {
-        format!("Open {} in a browser, {}.", self.address, self.steps.join(", "))
+        format!("Open {} in a browser, {}.", self.address, self.steps.join(", then "))
     }
 
     /// The same, with the scooters that it makes firmware for.
     pub fn for_scooters(&self) -> String {
         let titles = self.scooters.iter().filter_map(|name| Target::builtin(name)).map(|target| target.title.as_str());
         let titles: Vec<_> = titles.collect();
-        format!("{}: open {} in a browser, {}.", titles.join(", "), self.address, self.steps.join(", "))
+        format!("{}: open {} in a browser, {}.", titles.join(", "), self.address, self.steps.join(", then "))
     }
 }
 

@@ -1,6 +1,6 @@
 //! A folder that is watched for a firmware file to arrive: where a browser puts what the user downloads.
 //!
-//! Only files that come, or change, after the watch has begun are opened, and of those only files whose names end like firmware.
+//! Only files that come, or change, after a given time are opened, and of those only files whose names end like firmware.
 
 use std::{
     collections::BTreeMap,
@@ -55,9 +55,10 @@ pub enum Arrival {
 }
 
 impl Arrivals {
-    /// Begins to watch. What the folder holds now is not opened, unless it changes.
-    pub fn watch(folder: &Path) -> io::Result<Self> {
-        let known = firmware_in(folder)?;
+    /// Begins to watch. What the folder held before `since` is not opened, unless it changes.
+    pub fn watch(folder: &Path, since: SystemTime) -> io::Result<Self> {
+        let mut known = firmware_in(folder)?;
+        known.retain(|_, stamp| stamp.modified.is_none_or(|modified| modified < since));
         Ok(Self { folder: folder.to_owned(), known, growing: BTreeMap::new() })
     }
 
@@ -147,6 +148,8 @@ fn in_full(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::{
         image::{Kind, RehearsalImages},
@@ -174,7 +177,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let put = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
         put("before.bin", APP_64);
-        let mut arrivals = Arrivals::watch(folder.path()).unwrap();
+        let mut arrivals = Arrivals::watch(folder.path(), now()).unwrap();
         let mut look = || names(arrivals.look(&fit()).unwrap());
         assert!(look().is_empty(), "it was there before");
         put("firmware.bin", &APP_64[..1000]);
@@ -185,11 +188,26 @@ mod tests {
         assert!(look().is_empty(), "it was taken");
     }
 
+    /// Behind the time of every file until now: a file system's clock is coarse.
+    fn now() -> SystemTime {
+        SystemTime::now() + Duration::from_secs(1)
+    }
+
+    #[test]
+    fn a_file_that_came_just_before_the_watch_is_taken_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let began = SystemTime::now() - Duration::from_secs(1);
+        fs::write(folder.path().join("firmware.bin"), APP_64).unwrap();
+        let mut arrivals = Arrivals::watch(folder.path(), began).unwrap();
+        assert!(arrivals.look(&fit()).unwrap().is_empty(), "it may grow");
+        assert_eq!(names(arrivals.look(&fit()).unwrap()), [("firmware.bin".to_owned(), None)]);
+    }
+
     #[test]
     fn what_a_browser_has_not_finished_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let put = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
-        let mut arrivals = Arrivals::watch(folder.path()).unwrap();
+        let mut arrivals = Arrivals::watch(folder.path(), now()).unwrap();
         let mut look = || names(arrivals.look(&fit()).unwrap());
         for mark in ["part", "crdownload"] {
             let name = format!("{mark}.bin");
@@ -208,7 +226,7 @@ mod tests {
     fn a_file_that_does_not_fit_is_named_with_the_reason_and_the_watch_goes_on() {
         let folder = tempfile::tempdir().unwrap();
         let put = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
-        let mut arrivals = Arrivals::watch(folder.path()).unwrap();
+        let mut arrivals = Arrivals::watch(folder.path(), now()).unwrap();
         let mut look = || names(arrivals.look(&fit()).unwrap());
         put("boot.bin", BOOT);
         put("page.zip", b"<!DOCTYPE html><html></html>");
@@ -229,7 +247,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let outside = tempfile::NamedTempFile::new().unwrap();
         fs::write(outside.path(), APP_64).unwrap();
-        let mut arrivals = Arrivals::watch(folder.path()).unwrap();
+        let mut arrivals = Arrivals::watch(folder.path(), now()).unwrap();
         std::os::unix::fs::symlink(outside.path(), folder.path().join("link.bin")).unwrap();
         fs::create_dir(folder.path().join("folder.zip")).unwrap();
         assert!((0..3).all(|_| arrivals.look(&fit()).unwrap().is_empty()));

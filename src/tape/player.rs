@@ -17,13 +17,13 @@ use super::{
     entry::{Call, FORMAT, Gave, Header, TapeLine},
     off_the_tape,
 };
-use crate::clock::Clock;
+use crate::{clock::Clock, count::count, printable::quoted_path};
 
 /// What is wrong with a recording.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TapeError {
     /// The file cannot be read.
-    #[error("the recording {path:?} cannot be read: {message}")]
+    #[error("the recording {} cannot be read: {message}", quoted_path(path))]
     Read {
         /// The file.
         path: PathBuf,
@@ -31,7 +31,7 @@ pub enum TapeError {
         message: String,
     },
     /// A line is not what it should be.
-    #[error("line {line} of the recording {path:?} is invalid: {message}")]
+    #[error("line {line} of the recording {} is invalid: {message}", quoted_path(path))]
     Line {
         /// The file.
         path: PathBuf,
@@ -41,13 +41,13 @@ pub enum TapeError {
         message: String,
     },
     /// Another version of the format.
-    #[error("the recording has format {found}; this version of the program plays format {FORMAT}")]
+    #[error("the recording has format {found}; this version plays format {FORMAT}")]
     Format {
         /// Its version.
         found: u32,
     },
     /// The program does something else than when it was recorded.
-    #[error("at line {line} the recording has {recorded}, but this run asks for {asked}")]
+    #[error("this run differs from the recording at line {line}: recorded {recorded}, now {asked}")]
     Differs {
         /// Counted from 1.
         line: usize,
@@ -57,7 +57,7 @@ pub enum TapeError {
         asked: String,
     },
     /// Something on it was not asked for.
-    #[error("the recording goes on at line {line} with {recorded}, but this run has ended")]
+    #[error("this run ended early: the recording goes on at line {line} with {recorded}")]
     GoesOn {
         /// Counted from 1.
         line: usize,
@@ -166,7 +166,7 @@ impl Playing {
         if answer.is_some() {
             self.next += 1;
         } else {
-            let recorded = recorded.map_or_else(|| "its end".into(), shown);
+            let recorded = recorded.map_or_else(|| "the end".into(), shown);
             self.problem = Some(TapeError::Differs { line: self.next + 2, recorded, asked: asked.to_owned() });
             self.interrupt.store(true, Ordering::Relaxed);
         }
@@ -204,9 +204,23 @@ fn shown(entry: &TapeLine) -> String {
 
 fn shown_call(call: &Call) -> String {
     match call {
-        Call::Read { address, words } => format!("a read of {words} words at {address:#010x}"),
-        Call::Write { address, data } => format!("a write of {} words at {address:#010x}", data.0.len()),
-        call => format!("{call:?}"),
+        Call::Read { address, words } => format!("a read of {} at {address:#010x}", count(*words, "word")),
+        Call::Write { address, data } => format!("a write of {} at {address:#010x}", count(data.0.len(), "word")),
+        Call::ReadDebugPort(_) => "a read of the debug port".into(),
+        Call::Voltage => "the target's voltage".into(),
+        Call::Speed(khz) => format!("a clock of {khz} kHz"),
+        Call::Attach => "an attach".into(),
+        Call::Detach => "a detach".into(),
+        Call::ResetLow => "NRST low".into(),
+        Call::ResetHigh => "NRST high".into(),
+        Call::Flush => "a flush".into(),
+        Call::RomTable => "the place of the ROM table".into(),
+        Call::Protocol
+        | Call::ReadSpeed
+        | Call::Interface
+        | Call::SelectDebugPort
+        | Call::Memory
+        | Call::Pins { .. } => "another call of the driver".into(),
     }
 }
 

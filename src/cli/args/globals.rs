@@ -64,14 +64,14 @@ pub(crate) struct Globals {
 
     /// Record everything that passes between this program and the probe in this new file.
     ///
-    /// With it, somebody else can do the same run again with `--replay` and see why it failed. It contains all that is read from
-    /// the board: firmware, serial number and PIN.
+    /// Anyone can repeat the run from this file with `--replay`, without hardware. It contains the firmware, the serial number and
+    /// the PIN of the board.
     #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
     pub(crate) record: Option<PathBuf>,
 
-    /// Do a recorded run again: the recording takes the place of probe and board, and no hardware is touched.
+    /// Replay a recording instead of using a probe and a board.
     ///
-    /// Type the command as it was typed then; the beginning of the file says how.
+    /// Type the same command as for the recording; the first line of the file contains it.
     #[arg(long, global = true, value_name = "FILE", hide_short_help = true, conflicts_with_all = ["record", "simulate"])]
     pub(crate) replay: Option<PathBuf>,
 

@@ -81,7 +81,10 @@ impl Context {
         let wanted = globals.simulate.as_ref().filter(|_| uses_board);
         // A probe named in the environment is a real one, so it does not count for a simulated board.
         if cli.command.takes_probes() && (globals.record.is_some() || globals.replay.is_some()) {
-            return Err(refuse(Exit::Usage, "`batch` cannot be recorded or replayed: a recording is of one probe"));
+            return Err(refuse(
+                Exit::Usage,
+                "--record and --replay do not work with `batch`: a recording covers one probe",
+            ));
         }
         if globals.probe.len() > 1 && !cli.command.takes_probes() {
             let message = "the argument '--probe <SEL>' can be used only once; `batch` takes several probes";

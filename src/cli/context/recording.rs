@@ -37,14 +37,15 @@ impl Recording {
     pub(crate) fn begin(globals: &Globals, has_backups: bool) -> anyhow::Result<Option<Self>> {
         if let Some(path) = &globals.replay {
             let (header, tape) = Tape::play(path).map_err(|error| refuse(Exit::Usage, error.to_string()))?;
-            let home = TempDir::new().meaning(Exit::Backup, || "no folder for the backups of the recording".into())?;
+            let home =
+                TempDir::new().meaning(Exit::Backup, || "cannot create a temporary folder for backups".into())?;
             return Ok(Some(Self { tape, played: Some(Played { path: path.clone(), header, home }) }));
         }
         let Some(path) = &globals.record else { return Ok(None) };
         let command = env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
         let header = Header::new(command, globals.simulate.is_some(), has_backups);
         let file = File::create_new(path).and_then(|file| Tape::record(file, &header));
-        let tape = file.meaning(Exit::Usage, || format!("cannot make the recording {}", quoted_path(path)))?;
+        let tape = file.meaning(Exit::Usage, || format!("cannot create the recording {}", quoted_path(path)))?;
         Ok(Some(Self { tape, played: None }))
     }
 
@@ -57,7 +58,10 @@ impl Recording {
     pub(crate) fn title(&self) -> Option<String> {
         let Played { path, header: Header { program, command, .. }, .. } = self.played.as_ref()?;
         let command = command.join(" ");
-        Some(format!("recording {} of m365-drv {program} ({command}): no hardware is touched", quoted_path(path)))
+        Some(format!(
+            "replaying {}, recorded by m365-drv {program} ({command}): no hardware is touched",
+            quoted_path(path)
+        ))
     }
 
     /// Whether the board of a recording that is played was a simulated one.

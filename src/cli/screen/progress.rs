@@ -62,9 +62,9 @@ impl Teller {
         match (why, step) {
             (SkipReason::NothingToDo, Step::Backup) => "skipped: nothing changes",
             (SkipReason::NothingToDo, _) => "nothing to do",
-            (SkipReason::NotWanted, Step::Backup) if self.is_rehearsal => "skipped: a simulated board needs none",
-            (SkipReason::NotWanted, Step::Backup) => "skipped, as --no-backup asks",
-            (SkipReason::NotWanted, _) => "skipped, as --no-run asks",
+            (SkipReason::NotWanted, Step::Backup) if self.is_rehearsal => "skipped: not needed for a simulated board",
+            (SkipReason::NotWanted, Step::Backup) => "skipped (--no-backup)",
+            (SkipReason::NotWanted, _) => "skipped (--no-run)",
         }
     }
 
@@ -130,9 +130,9 @@ mod tests {
         let mut teller = Teller::new(Box::new(Mute));
         let all = [SkipReason::NothingToDo, SkipReason::NotWanted];
         let words = |teller: &Teller| all.map(|why| teller.reason(Step::Backup, why));
-        assert_eq!(words(&teller), ["skipped: nothing changes", "skipped, as --no-backup asks"]);
+        assert_eq!(words(&teller), ["skipped: nothing changes", "skipped (--no-backup)"]);
         teller.rehearses();
-        assert_eq!(words(&teller)[1], "skipped: a simulated board needs none");
+        assert_eq!(words(&teller)[1], "skipped: not needed for a simulated board");
     }
 
     #[test]

@@ -72,8 +72,7 @@ fn known(name: &str) -> Result<&'static str, String> {
     }
     let plain = name.replace('_', "-");
     if NEVER.contains(&&*plain) {
-        let what = "consent, serial numbers and what is written to a board come from the command line only";
-        return Err(format!("{} cannot be set in a file: {what}", quoted(name)));
+        return Err(format!("{} cannot be set in a file: give it on the command line", quoted(name)));
     }
     let nearest = KEYS.into_iter().min_by_key(|key| osa_distance(key, &plain));
     let near = nearest.filter(|key| osa_distance(key, &plain) <= 3 && osa_distance(key, &plain) < key.len());
@@ -185,7 +184,7 @@ mod tests {
             ("\nspeeed = 1\n", "line 2: unknown setting \"speeed\"; did you mean \"speed\"?"),
             ("colour = \"never\"", "line 1: unknown setting \"colour\"; did you mean \"color\"?"),
             ("zzzzzzzzzz = 1", "line 1: unknown setting \"zzzzzzzzzz\"; the settings are probe, speed, "),
-            ("erase-all = true", "line 1: \"erase-all\" cannot be set in a file: consent, serial numbers and "),
+            ("erase-all = true", "line 1: \"erase-all\" cannot be set in a file: give it on the command line"),
             ("erase_all = true", "line 1: \"erase_all\" cannot be set in a file: "),
             ("serial = \"21886/00012345\"", "line 1: \"serial\" cannot be set in a file: "),
             ("speed = 0", "line 1: invalid speed \"0\": "),

@@ -219,7 +219,7 @@ impl Shop<'_> {
                 listed.or_else(|| {
                     let rule = &self.images.target.serial;
                     let what = format!(
-                        "Serial number of this board (for example {}), or Enter to leave it out:",
+                        "Serial number of this board (for example {}), or Enter to skip this board:",
                         rule.example
                     );
                     let serial = self.ask(station, visit, &what, |text| self.free_serial(uid, text))?;
@@ -227,7 +227,7 @@ impl Shop<'_> {
                 })
             }
             ops::Error::NoMileage if given.mileage.is_none() => {
-                let what = "Total mileage of this board in km, or Enter to leave it out:";
+                let what = "Total mileage of this board in km, or Enter to skip this board:";
                 let mileage =
                     self.ask(station, visit, what, |text| Mileage::parse_km(text).map_err(|error| error.to_string()))?;
                 Some(Given { mileage: Some(mileage), ..given })

@@ -29,7 +29,10 @@ pub(super) fn fix(context: &mut Context, yes: bool) -> anyhow::Result<()> {
         Some(_) => false,
     };
     if !is_needed {
-        context.say("no udev rule to install");
+        context.say(&match &problem {
+            None => "no udev rule needed: the probe can be opened".to_owned(),
+            Some(problem) => format!("a udev rule does not help: {problem}"),
+        });
         return Ok(());
     }
     context.say(&format!(

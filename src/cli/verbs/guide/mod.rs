@@ -2,7 +2,7 @@
 
 mod watch;
 
-use std::path::Path;
+use std::{path::Path, time::SystemTime};
 
 use clap::Args;
 use m365_drv::{
@@ -62,7 +62,8 @@ pub(crate) fn run(context: &mut Context, args: &GuideArgs) -> CommandResult {
     }
     let saves = *context.backup_store()?.destination() != Destination::Nowhere;
     let mut guide = Guide::new(context.rehearsal_images(), saves).with_places(files::places());
-    let mut done = false;
+    // What the user downloads while the guide runs may be there before the wait for it begins.
+    let (began, mut done) = (SystemTime::now(), false);
     while !guide.is_over() {
         let mut card = guide.card();
         card.text.extend(guide.failure().into_iter().flat_map(fixes));
@@ -72,7 +73,7 @@ pub(crate) fn run(context: &mut Context, args: &GuideArgs) -> CommandResult {
             show(&card, guide.can_go_back());
         }
         match (guide.task(), &card.question) {
-            (Some(task), _) => run_task(context, &mut guide, args, task)?,
+            (Some(task), _) => run_task(context, &mut guide, (args, began), task)?,
             (None, None) => guide.answer(""),
             (None, Some(question)) => {
                 let answer = question::answer(context)?;
@@ -151,7 +152,12 @@ fn drawn(card: &Card, can_go_back: bool) -> String {
     page.render(Columns::of_stderr()).trim_end().to_owned()
 }
 
-fn run_task(context: &mut Context, guide: &mut Guide, args: &GuideArgs, task: Task) -> anyhow::Result<()> {
+fn run_task(
+    context: &mut Context,
+    guide: &mut Guide,
+    (args, began): (&GuideArgs, SystemTime),
+    task: Task,
+) -> anyhow::Result<()> {
     match task {
         Task::Search(scooter) => {
             context.rehearse(scooter)?;
@@ -181,7 +187,7 @@ fn run_task(context: &mut Context, guide: &mut Guide, args: &GuideArgs, task: Ta
             guide.found_in_folder(found);
         }
         Task::Watch(folder, scooter) => {
-            let arrived = watch::wait_for_file(context, &folder, scooter)?;
+            let arrived = watch::wait_for_file(context, &folder, scooter, began)?;
             guide.arrived(arrived);
         }
         Task::Open(file, kind) => {

@@ -1,6 +1,9 @@
 //! The wait for a file that the user makes in a browser, at the terminal.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    time::{Duration, SystemTime},
+};
 
 use m365_drv::{
     image::{Fit, Image, Kind},
@@ -16,16 +19,17 @@ use crate::cli::{Context, args::question};
 const EVERY: Duration = Duration::from_millis(300);
 const GLANCE: Duration = Duration::from_millis(100);
 
-/// Waits until DRV firmware for this scooter has arrived in the folder; `None` if the user presses Enter. A file that does not
+/// Waits until DRV firmware for this scooter has arrived in the folder, now or since this time; `None` if the user presses Enter. A file that does not
 /// fit is named with the reason.
 pub(crate) fn wait_for_file(
     context: &mut Context,
     folder: &Path,
     scooter: &'static Target,
+    since: SystemTime,
 ) -> Result<Result<Option<Image>, String>, ops::Error> {
     let cannot = |error: &std::io::Error| format!("cannot watch {}: {error}", quoted_path(folder));
     let fit = Fit { rehearsal: context.rehearsal_images(), ..Fit::new(scooter, Kind::Drv) };
-    let mut arrivals = match Arrivals::watch(folder) {
+    let mut arrivals = match Arrivals::watch(folder, since) {
         Ok(arrivals) => arrivals,
         Err(error) => return Ok(Err(cannot(&error))),
     };
