@@ -10,7 +10,10 @@ use std::{
 use m365_drv::batch::{STARTED, Unit, UnitLog};
 use serde_json::Value;
 
-use crate::bench::{Bench, Lines};
+use crate::{
+    bench::{Bench, Lines},
+    guide::Person,
+};
 
 /// A quick hand, so that the tests do not wait for it.
 const QUICK: &str = "still_ms: 160\ngap_ms: 5\npatience_ms: 300\n";
@@ -48,7 +51,7 @@ const LINE: &str = "--simulate=shop --wait=700ms batch pro --log log.csv --list 
 fn eight_boards_one_absent_one_flaky_one_of_the_wrong_kind_and_a_kill_in_the_middle() {
     let bench = shop("locked,new,absent,flaky,open,ble,bricked,gd32e103");
     bench.write("list.csv", "serial,km\n21886/00000701,10\n21886/00000702,20,\n21886/00000703,30\n");
-    // Killed while the fifth board is programmed.
+    // Killed when the work on the fifth board has begun.
     let mut command = bench.m365(&format!("--json {LINE}")).command();
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the program starts");
     let mut done_before = 0;
@@ -168,7 +171,7 @@ fn a_batch_is_refused_before_any_board_is_reached() {
     let bench = Bench::new();
     bench.write("other.csv", "a,b\n").write("list.csv", "serial\n12\n");
     for (arguments, exit, words) in [
-        ("--log log.txt", 2, "unknown kind of log \"log.txt\": its name has to end with .csv or .jsonl"),
+        ("--log log.txt", 2, "invalid name \"log.txt\" for a log: it must end in .csv or .jsonl"),
         (
             "--log other.csv",
             2,
@@ -186,4 +189,23 @@ fn a_batch_is_refused_before_any_board_is_reached() {
     let lines = bench.m365("--simulate=open info --probe SIM0001 --probe SIM0002").exit(2).json();
     assert_eq!(lines.message(), "the argument '--probe <SEL>' can be used only once; `batch` takes several probes");
     assert_eq!(fs::read(bench.path("other.csv")).unwrap(), b"a,b\n");
+}
+
+/// Somebody who stops at a question has not failed to flash a board.
+#[test]
+#[cfg(target_os = "linux")]
+fn ctrl_c_at_a_question_ends_the_batch_and_no_board_has_failed() {
+    let bench = shop("new");
+    let line = "--simulate=shop --wait=3s batch pro --log log.csv --erase-all --boot boot.bin --drv drv.bin";
+    bench.write("boot.bin", m365_drv::sim::BOOT).write("drv.bin", m365_drv::sim::APP_64);
+    let Some(mut person) = Person::at(&bench, line) else { return };
+    person.sees("Serial number of this board");
+    person.types("\u{3}");
+    person.sees("exit 130");
+    let (screen, exit) = person.leaves();
+    assert_eq!(exit, 130, "{screen}");
+    let units = log(&bench, "log.csv");
+    let ends: Vec<_> = units.iter().filter(|unit| unit.result != STARTED).map(|unit| &*unit.result).collect();
+    assert_eq!(ends, ["interrupted"], "{screen}");
+    assert!(units.last().expect("a line").is_unchanged());
 }

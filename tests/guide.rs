@@ -53,14 +53,14 @@ fn one_line(text: &str) -> String {
 }
 
 /// Somebody who reads the screen before typing.
-struct Person {
+pub(crate) struct Person {
     child: Child,
     keys: ChildStdin,
     screen: Arc<Mutex<String>>,
 }
 
 impl Person {
-    fn at(bench: &Bench, arguments: &str) -> Option<Self> {
+    pub(crate) fn at(bench: &Bench, arguments: &str) -> Option<Self> {
         let mut child = started(bench, 80, arguments)?;
         let (keys, mut output) = (child.stdin.take()?, child.stdout.take()?);
         let screen = Arc::new(Mutex::new(String::new()));
@@ -74,7 +74,7 @@ impl Person {
         Some(Self { child, keys, screen })
     }
 
-    fn types(&mut self, lines: &str) {
+    pub(crate) fn types(&mut self, lines: &str) {
         self.keys.write_all(lines.as_bytes()).expect("lines");
     }
 
@@ -83,7 +83,7 @@ impl Person {
     }
 
     /// Waits until this is on the screen.
-    fn sees(&self, words: &str) {
+    pub(crate) fn sees(&self, words: &str) {
         let began = Instant::now();
         // However the lines are broken.
         while !one_line(&self.screen()).contains(words) {
@@ -92,7 +92,7 @@ impl Person {
         }
     }
 
-    fn leaves(mut self) -> (String, i32) {
+    pub(crate) fn leaves(mut self) -> (String, i32) {
         drop(self.keys);
         let exit = self.child.wait().expect("an end").code().expect("an exit code");
         thread::sleep(Duration::from_millis(20));

@@ -43,7 +43,7 @@ impl SerialList {
         let text = std::str::from_utf8(bytes).map_err(|_| wrong(1, "the list is not UTF-8 text".into()))?;
         let text = text.trim_start_matches('\u{FEFF}');
         let header = text.lines().next().unwrap_or_default();
-        let separator = [';', '\t'].into_iter().find(|mark| header.contains(*mark)).unwrap_or(',');
+        let separator = [b';', b'\t'].into_iter().find(|mark| header.as_bytes().contains(mark)).unwrap_or(b',');
         let mut records = table::rows(text, separator).into_iter();
         let header = records.next().map(|row| row.cells).unwrap_or_default();
         let names: Vec<_> = header.iter().map(|name| name.trim().to_lowercase()).collect();

@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::{Unit, table};
+use crate::printable::quoted_path;
 
 /// The largest log that is read, in bytes: some hundred thousand boards.
 const LIMIT: u64 = 64 << 20;
@@ -16,13 +17,13 @@ const LIMIT: u64 = 64 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// The name of the file tells no format.
-    #[error("unknown kind of log {path:?}: its name has to end with .csv or .jsonl")]
+    #[error("invalid name {} for a log: it must end in .csv or .jsonl", quoted_path(path))]
     Extension {
         /// The file.
         path: PathBuf,
     },
     /// The file is not a log of a batch, or one of its lines was changed.
-    #[error("{path:?} is not the log of a batch: line {line}: {mistake}")]
+    #[error("{} is not the log of a batch: line {line}: {mistake}", quoted_path(path))]
     NotALog {
         /// The file.
         path: PathBuf,
@@ -31,14 +32,20 @@ pub enum LogError {
         /// What is wrong with it.
         mistake: String,
     },
+    /// The file is longer than any log.
+    #[error("the log {} is too large: at most {} MiB are read", quoted_path(path), LIMIT >> 20)]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+    },
     /// Another batch writes to the file.
-    #[error("another batch is using the log {path:?}")]
+    #[error("another batch is using the log {}", quoted_path(path))]
     InUse {
         /// The file.
         path: PathBuf,
     },
     /// The file cannot be read or written.
-    #[error("cannot {what} the log {path:?}")]
+    #[error("cannot {what} the log {}", quoted_path(path))]
     Io {
         /// `read` or `write`.
         what: &'static str,
@@ -98,7 +105,7 @@ impl UnitLog {
         (&mut file).take(LIMIT + 1).read_to_end(&mut bytes).map_err(failed("read"))?;
         let wrong = |line, mistake: &str| LogError::NotALog { path: path.into(), line, mistake: mistake.into() };
         if bytes.len() as u64 > LIMIT {
-            return Err(wrong(1, "it is too large"));
+            return Err(LogError::TooLarge { path: path.into() });
         }
         let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let (whole, torn) = bytes.split_at(end);
@@ -165,7 +172,7 @@ impl Format {
 
     fn line(self, unit: &Unit) -> io::Result<String> {
         Ok(match self {
-            Self::Csv => table::line(&unit.cells()?),
+            Self::Csv => table::line(&unit.cells()?)?,
             Self::JsonLines => format!("{}\n", serde_json::to_string(unit)?),
         })
     }
@@ -177,7 +184,7 @@ impl Format {
             Self::Csv => {
                 // A program for tables may have put the mark of UTF-8 at the beginning.
                 let text = text.trim_start_matches('\u{FEFF}');
-                let mut rows = table::rows(text, ',').into_iter();
+                let mut rows = table::rows(text, b',').into_iter();
                 if rows.next().is_none_or(|header| header.cells.join(",") != Unit::HEADER) {
                     return Err((1, format!("it has to be {}", Unit::HEADER)));
                 }

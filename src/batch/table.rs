@@ -1,5 +1,7 @@
 //! Comma-separated values (RFC 4180), as programs for tables write them.
 
+use std::io;
+
 /// A row of a table, with the number of the line that it begins in, from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct TableRow {
@@ -7,41 +9,28 @@ pub(super) struct TableRow {
     pub(super) cells: Vec<String>,
 }
 
-/// Takes a table apart. A cell in quotes may hold separators and line breaks; two quotes in it are one.
-pub(super) fn rows(text: &str, separator: char) -> Vec<TableRow> {
-    let mut rows = Vec::new();
-    let mut row = TableRow { line: 1, cells: Vec::new() };
-    let (mut cell, mut quoted, mut line) = (String::new(), false, 1);
-    let mut rest = text.chars().peekable();
-    while let Some(c) = rest.next() {
-        line += u64::from(c == '\n');
-        match c {
-            '"' if quoted && rest.next_if_eq(&'"').is_some() => cell.push('"'),
-            '"' if quoted => quoted = false,
-            '"' if cell.trim().is_empty() => (quoted, cell) = (true, String::new()),
-            '\r' if !quoted && rest.peek() == Some(&'\n') => {}
-            '\n' if !quoted => {
-                row.cells.push(std::mem::take(&mut cell));
-                rows.push(std::mem::replace(&mut row, TableRow { line, cells: Vec::new() }));
-            }
-            c if c == separator && !quoted => row.cells.push(std::mem::take(&mut cell)),
-            c => cell.push(c),
-        }
+/// Takes a table apart. Rows may have different numbers of cells.
+pub(super) fn rows(text: &str, separator: u8) -> Vec<TableRow> {
+    let mut reader = csv::ReaderBuilder::new();
+    let reader = reader.has_headers(false).flexible(true).delimiter(separator);
+    let records = reader.from_reader(text.as_bytes()).into_records();
+    // What is text and in memory cannot fail to be read.
+    records.filter_map(Result::ok).map(TableRow::from).collect()
+}
+
+impl From<csv::StringRecord> for TableRow {
+    fn from(record: csv::StringRecord) -> Self {
+        let line = record.position().map_or(1, csv::Position::line);
+        Self { line, cells: record.iter().map(str::to_owned).collect() }
     }
-    if !cell.is_empty() || !row.cells.is_empty() {
-        row.cells.push(cell);
-        rows.push(row);
-    }
-    rows
 }
 
 /// One row as a line.
-pub(super) fn line(cells: &[String]) -> String {
-    let written = |cell: &String| {
-        let needs_quotes = cell.contains([',', '"', '\n', '\r']);
-        if needs_quotes { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.clone() }
-    };
-    format!("{}\n", cells.iter().map(written).collect::<Vec<_>>().join(","))
+pub(super) fn line(cells: &[String]) -> io::Result<String> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(cells)?;
+    let bytes = writer.into_inner().map_err(csv::IntoInnerError::into_error)?;
+    String::from_utf8(bytes).map_err(io::Error::other)
 }
 
 #[cfg(test)]
@@ -51,7 +40,7 @@ mod tests {
     use super::*;
 
     fn cells(text: &str) -> Vec<Vec<String>> {
-        rows(text, ',').into_iter().map(|row| row.cells).collect()
+        rows(text, b',').into_iter().map(|row| row.cells).collect()
     }
 
     #[test]
@@ -59,7 +48,7 @@ mod tests {
         assert_eq!(cells("a,\"b \"\"c\"\", d\"\r\n,\n"), [vec!["a", "b \"c\", d"], vec!["", ""]]);
         assert_eq!(cells("a,b"), [["a", "b"]]);
         assert_eq!(cells(""), [[""; 0]; 0]);
-        let lines = rows("a\n\"b\nc\"\nd\n", ',').into_iter().map(|row| row.line).collect::<Vec<_>>();
+        let lines = rows("a\n\"b\nc\"\nd\n", b',').into_iter().map(|row| row.line).collect::<Vec<_>>();
         assert_eq!(lines, [1, 2, 4]);
     }
 
@@ -67,7 +56,7 @@ mod tests {
         #[test]
         fn a_line_gives_back_its_cells(one in "[a-z,\"\n]{0,8}", two in ".{0,8}") {
             let cells = vec![one, two.replace('\r', "")];
-            prop_assert_eq!(&rows(&line(&cells), ',')[0].cells, &cells);
+            prop_assert_eq!(&rows(&line(&cells).unwrap(), b',')[0].cells, &cells);
         }
     }
 }

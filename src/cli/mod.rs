@@ -68,6 +68,9 @@ pub(crate) enum Command {
     /// Flash board after board, on one probe or several, and log each
     Batch(Box<batch::BatchArgs>),
     /// Show the chip and what is on the board; changes nothing
+    ///
+    /// The firmware of a read-protected chip crashes soon after any debugger connects, because the chip then blocks its reads of
+    /// flash; power-cycle the board afterwards.
     Info,
     /// Save everything readable to one file
     Backup {
@@ -102,8 +105,9 @@ pub(crate) enum Command {
     Probes,
     /// Check everything from the probe to the running firmware; changes nothing
     ///
-    /// Each check passes, warns, fails with what to do about it, or could not be tried. The exit code is 0 if none failed, else the
-    /// one that the first failed check means. The board goes on as it was.
+    /// Each check passes, warns, fails, or cannot be tried; a failed check comes with a fix. The exit code is 0 if no check failed,
+    /// otherwise that of the first failed check. Nothing is written, and the core runs on. But the firmware of a read-protected chip
+    /// crashes soon after any debugger connects, because the chip then blocks its reads of flash; power-cycle the board afterwards.
     Doctor(doctor::DoctorArgs),
     /// Collect in one file what a bug report needs: system, probes, and what the last runs did
     Report(report::ReportArgs),

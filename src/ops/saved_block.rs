@@ -63,7 +63,7 @@ mod tests {
     fn the_day_of_a_backup_is_read_from_a_name_that_has_one() {
         let date = |name: &str| SavedBlock { path: name.into(), block: DataBlock::template() }.date();
         assert_eq!(date("0001-20260131T101112.000000Z.json").as_deref(), Some("2026-01-31"));
-        // There are no such files to ask for their time.
+        // These files do not exist, so their time of change does not help.
         for name in ["0001-2026013aT101112.json", "0001-202601310T101112.json", "board.json"] {
             assert_eq!(date(name), None, "{name}");
         }

@@ -33,7 +33,7 @@ struct Habits {
     /// How long the probe's light is still before a board that has answered is taken away: longer than any pause between two
     /// attempts to reach it.
     still_ms: u32,
-    /// How long there is no board on the wires then.
+    /// How long the wires then stay without a board.
     gap_ms: u32,
     /// How long a board that does not answer stays.
     patience_ms: u32,
@@ -53,7 +53,7 @@ pub(super) struct Hand {
     on: Option<PathBuf>,
     /// The boards to come.
     next: VecDeque<(PathBuf, Machine)>,
-    /// Since when the probe is left alone; until when there is no board.
+    /// The time at which the probe was last used, or the last board was taken away.
     since: Nanos,
     /// Whether the board on the wires has answered.
     answered: bool,

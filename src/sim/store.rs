@@ -138,7 +138,7 @@ pub(super) fn write_yaml(folder: &Path, name: &str, description: &impl Serialize
     replace(&path, folder, text.as_bytes()).map_err(|source| StoreError::File { path, source })
 }
 
-/// Reads a description; `None` if there is no such file.
+/// Reads a description; `None` if the file does not exist.
 pub(super) fn read_yaml<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>, StoreError> {
     if !path.exists() {
         return Ok(None);

@@ -205,7 +205,10 @@ fn shown(entry: &TapeLine) -> String {
 fn shown_call(call: &Call) -> String {
     match call {
         Call::Read { address, words } => format!("a read of {} at {address:#010x}", count(*words, "word")),
-        Call::Write { address, data } => format!("a write of {} at {address:#010x}", count(data.0.len(), "word")),
+        Call::Write { address, data } => match &data.0[..] {
+            [word] => format!("a write of {word:#010x} at {address:#010x}"),
+            words => format!("a write of {} at {address:#010x}", count(words.len(), "word")),
+        },
         Call::ReadDebugPort(_) => "a read of the debug port".into(),
         Call::Voltage => "the target's voltage".into(),
         Call::Speed(khz) => format!("a clock of {khz} kHz"),

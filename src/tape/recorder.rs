@@ -93,3 +93,22 @@ impl Clock for RecordedClock {
         self.clock.sleep(duration);
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::fd::OwnedFd;
+
+    use super::*;
+
+    #[test]
+    fn a_recording_that_cannot_be_written_is_told_and_stops_nothing() {
+        let (reader, writer) = io::pipe().unwrap();
+        let file = File::from(OwnedFd::from(writer));
+        let recorder = Recorder::new(file, &Header::new(vec![], true, false)).unwrap();
+        assert_eq!(recorder.problem(), None);
+        drop(reader);
+        recorder.note("something", &1);
+        recorder.call(Call::Flush, &Ok(()));
+        assert!(recorder.problem().is_some_and(|problem| problem.starts_with("Broken pipe")));
+    }
+}

@@ -121,6 +121,9 @@ impl Context {
             teller.rehearses();
             teller.say(&format!("simulated board {}: no hardware is touched", rehearsal.title()));
         }
+        if recording.as_ref().is_some_and(Recording::is_of_rehearsal) {
+            teller.rehearses();
+        }
         if let Some(title) = recording.as_ref().and_then(Recording::title) {
             teller.say(&title);
         }

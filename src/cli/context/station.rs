@@ -70,7 +70,10 @@ impl Station {
         let (probes, clock) = rehearsal::probes_of(self.simulated.as_ref());
         let probes = probes.interrupted_by(self.interrupt.clone());
         self.accounts.add(probes.ledger());
-        let teller = Teller::new(self.voices.voice(clock, &self.label, Some(unit)));
+        let mut teller = Teller::new(self.voices.voice(clock, &self.label, Some(unit)));
+        if self.simulated.is_some() {
+            teller.rehearses();
+        }
         Visit { probes, teller, known: Known::default() }
     }
 

@@ -41,7 +41,8 @@ impl Failure {
         let chain = error.chain().skip(1).map(ToString::to_string);
         let causes = chain.chain(details(error)).chain(probe_names::named_by(error)).collect();
         let hint = hints::next(exit, Some(error), typed);
-        let can_finish = !matches!(error.downcast_ref(), Some(ops::Error::BadPage(_)));
+        let can_finish =
+            !matches!(error.downcast_ref(), Some(ops::Error::BadPage(_) | ops::Error::LockedMeanwhile { .. }));
         let (name, message) = (ExitRow::of(exit).name, error.to_string());
         Self { name, message, causes, hint, known: None, backup: None, can_finish }
     }

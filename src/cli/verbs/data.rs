@@ -178,6 +178,8 @@ fn in_words(value: &RegisterValue, unit: &str) -> String {
     let RegisterValue::Number(number) = value else { return value.to_string() };
     match unit.split_once(' ') {
         _ if unit.is_empty() => number.to_string(),
+        // Erased flash, as a mileage that is not known.
+        _ if *number == i64::from(u32::MAX) => "not set".into(),
         _ if unit == "version" => u16::try_from(*number).map_or(number.to_string(), |raw| Version(raw).to_string()),
         None => format!("{number} {unit}"),
         Some((step, unit)) => match (step.strip_prefix("0."), step.parse::<i64>()) {
@@ -258,6 +260,8 @@ mod tests {
             (4210, "10 mV", "42100 mV"),
             (308, "version", "1.3.4"),
             (7, "s", "7 s"),
+            (0xFFFF_FFFF, "m", "not set"),
+            (0xFFFF_FFFE, "m", "4294967294 m"),
             (2, "", "2"),
         ] {
             assert_eq!(in_words(&RegisterValue::Number(number), unit), words);

@@ -70,7 +70,7 @@ impl Report for InfoReport {
 /// What is known of a data block that was not found. The firmware of a read-protected board may have one in flash.
 fn none_found(protection: Protection) -> &'static str {
     match protection {
-        Protection::Read => "not readable: flash is read-protected, and none was found in SRAM",
+        Protection::Read => "not readable: flash is read-protected, and SRAM has none that can be used",
         Protection::None => "none found",
     }
 }

@@ -11,7 +11,8 @@ use std::{
 use m365_drv::{
     batch::{Batch, BoardArrival, Given, OK, Unit, UnitLog},
     block::{Mileage, Serial, Uid},
-    board::{self, ConnectOptions, Presence, Wait},
+    board::{self, BoardState, ConnectOptions, Presence, Wait},
+    guide::state_in_words,
     ops::{self, BackupStore, Extent, FlashRequest},
     printable::printable,
 };
@@ -161,8 +162,9 @@ impl Shop<'_> {
             let done = ops::flash(&mut visit.job(&options), &request);
             match &done {
                 Err(error) => match self.more(station, visit, uid, (given, error)) {
-                    Some(more) => given = more,
-                    None => break done,
+                    Ok(Some(more)) => given = more,
+                    Ok(None) => break done,
+                    Err(stopped) => break Err(stopped),
                 },
                 Ok(_) => break done,
             }
@@ -205,35 +207,33 @@ impl Shop<'_> {
     }
 
     /// What else there is to give to a board whose serial number or mileage is unknown: the next of the list, or what a
-    /// person types.
+    /// person types. An error if the person stops the batch instead.
     fn more(
         &self,
         station: &Station,
         visit: &mut Visit,
         uid: Uid,
         (given, error): (Given, &ops::Error),
-    ) -> Option<Given> {
-        match error {
+    ) -> Result<Option<Given>, ops::Error> {
+        Ok(match error {
             ops::Error::NoSerial if given.serial.is_none() => {
                 let listed = hold(&self.batch).next_listed(uid);
-                listed.or_else(|| {
-                    let rule = &self.images.target.serial;
-                    let what = format!(
-                        "Serial number of this board (for example {}), or Enter to skip this board:",
-                        rule.example
-                    );
-                    let serial = self.ask(station, visit, &what, |text| self.free_serial(uid, text))?;
-                    Some(Given { serial: Some(serial), ..given })
-                })
+                if listed.is_some() {
+                    return Ok(listed);
+                }
+                let example = &self.images.target.serial.example;
+                let what = format!("Serial number of this board (for example {example}), or Enter to skip this board:");
+                let serial = self.ask(station, visit, &what, |text| self.free_serial(uid, text))?;
+                serial.map(|serial| Given { serial: Some(serial), ..given })
             }
             ops::Error::NoMileage if given.mileage.is_none() => {
                 let what = "Total mileage of this board in km, or Enter to skip this board:";
                 let mileage =
                     self.ask(station, visit, what, |text| Mileage::parse_km(text).map_err(|error| error.to_string()))?;
-                Some(Given { mileage: Some(mileage), ..given })
+                mileage.map(|mileage| Given { mileage: Some(mileage), ..given })
             }
             _ => None,
-        }
+        })
     }
 
     /// A typed serial number that no other board has.
@@ -245,25 +245,26 @@ impl Shop<'_> {
         }
     }
 
-    /// Asks the person at the terminal until the answer can be used; `None` if nobody is there or nothing is typed.
+    /// Asks the person at the terminal until the answer can be used; `None` if nobody is there or nothing is typed, an error if
+    /// the person presses Ctrl-C.
     fn ask<T>(
         &self,
         station: &Station,
         visit: &mut Visit,
         what: &str,
         read: impl Fn(&str) -> Result<T, String>,
-    ) -> Option<T> {
+    ) -> Result<Option<T>, ops::Error> {
         if !self.audience.answers() {
-            return None;
+            return Ok(None);
         }
         let _one_at_a_time = hold(&self.asking);
         loop {
             visit.say(what);
-            let answer = question::answer_unless(station.interrupt()).ok()?;
+            let answer = question::answer_unless(station.interrupt())?;
             match answer.trim() {
-                "" => return None,
+                "" => return Ok(None),
                 text => match read(text) {
-                    Ok(value) => return Some(value),
+                    Ok(value) => return Ok(Some(value)),
                     Err(mistake) => visit.say(&mistake),
                 },
             }
@@ -295,16 +296,17 @@ impl Shop<'_> {
             }
             Some(error) => {
                 let row = ExitRow::of(exit);
-                let left = if unit.is_unchanged() {
-                    "unchanged"
-                } else {
-                    "not finished; put it on the wires again to finish it"
-                };
+                let board = visit.board();
+                // Another try would wear a bad page out further.
+                let can_finish = matches!(board, BoardState::Erased | BoardState::Partial)
+                    && !matches!(error, ops::Error::BadPage(_));
+                let again = if can_finish { "; connect it again to finish" } else { "" };
                 format!(
-                    "unit {number}: failed ({}, exit {}): {}; the board is {left}",
+                    "unit {number}: failed ({}, exit {}): {}; board: {}{again}",
                     row.name,
                     row.code,
-                    printable(&error.to_string())
+                    printable(&error.to_string()),
+                    state_in_words(board)
                 )
             }
         });
