@@ -15,14 +15,18 @@ pub(super) fn rows(text: &str, separator: u8) -> Vec<TableRow> {
     let reader = reader.has_headers(false).flexible(true).delimiter(separator);
     let records = reader.from_reader(text.as_bytes()).into_records();
     // What is text and in memory cannot fail to be read.
-    records.filter_map(Result::ok).map(TableRow::from).collect()
+    let records = records.filter_map(Result::ok);
+    records
+        .map(|record| TableRow { line: first_line(text, &record), cells: record.iter().map(str::to_owned).collect() })
+        .collect()
 }
 
-impl From<csv::StringRecord> for TableRow {
-    fn from(record: csv::StringRecord) -> Self {
-        let line = record.position().map_or(1, csv::Position::line);
-        Self { line, cells: record.iter().map(str::to_owned).collect() }
-    }
+/// The line that a record begins in. The crate gives the end of the record before it, and skips empty lines after that.
+fn first_line(text: &str, record: &csv::StringRecord) -> u64 {
+    let position = record.position().cloned().unwrap_or_else(csv::Position::new);
+    let rest = text.bytes().skip(usize::try_from(position.byte()).unwrap_or(usize::MAX));
+    let skipped = rest.take_while(|byte| matches!(byte, b'\r' | b'\n')).filter(|byte| *byte == b'\n').count();
+    position.line() + skipped as u64
 }
 
 /// One row as a line.
@@ -48,8 +52,8 @@ mod tests {
         assert_eq!(cells("a,\"b \"\"c\"\", d\"\r\n,\n"), [vec!["a", "b \"c\", d"], vec!["", ""]]);
         assert_eq!(cells("a,b"), [["a", "b"]]);
         assert_eq!(cells(""), [[""; 0]; 0]);
-        let lines = rows("a\n\"b\nc\"\nd\n", b',').into_iter().map(|row| row.line).collect::<Vec<_>>();
-        assert_eq!(lines, [1, 2, 4]);
+        let lines = rows("a\n\"b\nc\"\n\r\nd\n", b',').into_iter().map(|row| row.line).collect::<Vec<_>>();
+        assert_eq!(lines, [1, 2, 5]);
     }
 
     proptest! {
