@@ -42,6 +42,7 @@ fn run(cli: &Cli, output: &Output, bars: MultiProgress, known: &mut Known) -> Co
     *known = mem::take(&mut context.known);
     let closed = context.close();
     if let Some(misfit) = context.misfit() {
+        *known = Known::default();
         return Err(misfit);
     }
     answer.and_then(|outcome| closed.map(|()| outcome))

@@ -393,6 +393,10 @@ fn a_data_block_of_another_chip_in_flash_is_not_hidden_by_one_in_sram() {
     // What is in flash too is not lost with the power, under whatever UID.
     put_foreign_uid(&board, live);
     assert_eq!(told_of_the_uid(&board, &setup), [("data-of-another-chip", other(live))]);
+    // Nor what a backup has.
+    put_foreign_uid(&board, mileage(5));
+    assert_eq!(told_of_the_uid(&board, &setup), [("data-of-another-chip", other(mileage(5)))]);
+    let (board, setup) = Setup::scenario(Scenario::Open);
     put_foreign_uid(&board, mileage(5));
     assert_eq!(
         told_of_the_uid(&board, &setup),

@@ -153,7 +153,7 @@ fn the_same_board_put_back_is_said_and_not_flashed_again_unless_told_so() {
     assert_eq!(values(&again, "unit", "state"), ["\"skipped\"".to_owned()].into());
     let output = bench.m365(line).command().output().expect("the program starts");
     let screen = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(screen.contains("unit 1: the log has this board as done (UID 48ff6e06-52665455-35392587, serial number 21886/00012345); it is not flashed again without --again"), "{screen}");
+    assert!(screen.contains("board 1: already done according to the log (UID 48ff6e06-52665455-35392587, serial number 21886/00012345); add --again to flash it again"), "{screen}");
     let told = bench.m365(&format!("{line} --again")).json();
     assert_eq!((&told.report()["ok"], &told.report()["already_done"]), (&2.into(), &0.into()));
 }
@@ -199,7 +199,8 @@ fn ctrl_c_at_a_question_ends_the_batch_and_no_board_has_failed() {
     let line = "--simulate=shop --wait=3s batch pro --log log.csv --erase-all --boot boot.bin --drv drv.bin";
     bench.write("boot.bin", m365_drv::sim::BOOT).write("drv.bin", m365_drv::sim::APP_64);
     let Some(mut person) = Person::at(&bench, line) else { return };
-    person.sees("Serial number of this board");
+    person.sees("the serial number is unknown: you may let go of the wires");
+    person.sees("or Enter to skip this board:");
     person.types("\u{3}");
     person.sees("exit 130");
     let (screen, exit) = person.leaves();

@@ -157,6 +157,9 @@ fn a_number_is_the_scooters_code_before_it_is_an_exit_code() {
     bench.m365("explain 3").stdout(scooter).check();
     bench.m365("explain exit-3").stdout("exit code 3: consent\n...\n").check();
     bench.m365("explain 7").stdout("exit code 7: wrong-board\n...\n").check();
+    for topic in ["e21", "E21", "error21"] {
+        assert_eq!(bench.m365(&format!("explain {topic}")).print(), bench.m365("explain 21").print());
+    }
     bench.m365("explain 21").stdout("error 21 on the scooter\nno communication with the battery (BMS)\n...\n").check();
 }
 

@@ -75,7 +75,10 @@ fn the_causes_are_named() {
     assert_eq!(of("ble", 7, "core"), "Cortex-M0 r0p0");
     assert_eq!(of("half-flashed", 8, "drv"), "rehearsal DRV, incomplete (8 of 16 KiB)");
     assert_eq!(of("bricked", 12, "application"), "no sign of running firmware");
-    assert_eq!(of("locked", 0, "protection"), "read-protected, as the firmware leaves it: unlocking erases the chip");
+    assert_eq!(
+        of("locked", 0, "protection"),
+        "read-protected (normal: the firmware sets it); unlocking erases the chip"
+    );
     assert_eq!(of("locked", 0, "scooter-error"), "firmware 9.9.9 shows no error");
     assert_eq!(of("gd32e103", 0, "chip"), "GD32E103");
     assert_eq!(of("wrp", 0, "write-protection"), "8 pages cannot be written");
@@ -155,11 +158,11 @@ bootloader        pass: rehearsal bootloader
 drv               pass: rehearsal DRV
 data block        pass: in the board's flash, 2345.6 km
 serial            pass: 21886/00012345, of Xiaomi M365 Pro
-for chip          pass: 48ff6e06-52665455-35392587
+data block uid    pass: 48ff6e06-52665455-35392587
 startup           pass: the firmware is running
 scooter error     pass: firmware 9.9.9 shows no error
 folders           pass: [..]
-images            warning: bootloader or firmware for a Xiaomi M365 Pro is missing
+images            warning: no bootloader or firmware for a Xiaomi M365 Pro found
   fix             Fetch them: m365-drv firmware get pro
 
 24 checks: 23 passed, 1 warning, 0 failed, 0 not tried
@@ -173,7 +176,7 @@ fn checks_that_lack_the_same_stand_in_one_row() {
 debug port      FAIL: no answer in 8 tries
 ...
 not tried       core, contact, chip, flash size, uid, protection, write protection, option bytes, watchdog, bootloader, drv, data \
-                    block, serial, for chip, startup, scooter error: needs contact with a supported board
+                    block, serial, data block uid, startup, scooter error: needs contact with a supported board
 ...
 ";
     Bench::new().m365("--simulate=absent doctor").stdout(expected).stderr("...\nexit 6: [..]\n").exit(6).check();

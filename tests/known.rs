@@ -187,7 +187,10 @@ fn unlock_reads_the_serial_before_it_asks_and_reports_it() {
 #[test]
 fn a_block_that_is_only_in_sram_is_said_to_be_lost_with_the_power() {
     let bench = Bench::new();
-    bench.m365("--simulate=BOARD:locked unlock --erase-all").json();
+    bench.m365("--simulate=SAVED:locked unlock --erase-all").json();
+    let saved = bench.m365("--simulate=SAVED flash pro --dry-run").json();
+    assert!(saved.events("warning").all(|line| line["name"] != "data-in-sram"), "a backup has it too");
+    bench.m365("--simulate=BOARD:locked unlock --erase-all --no-backup").json();
     let lines = bench.m365("--simulate=BOARD flash pro --dry-run").json();
     let words = "serial number and mileage were found only in SRAM: keep the board powered until it is flashed, or they are lost";
     assert!(lines.events("warning").any(|line| line["name"] == "data-in-sram" && line["message"] == words));

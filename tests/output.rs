@@ -217,7 +217,7 @@ fn a_failure_names_the_backup_that_was_made_before() {
     app[0x100..0x102].copy_from_slice(&0xDE00_u16.to_le_bytes());
     bench.write("bad.bin", app);
     let line = "--simulate=B:open flash pro --km 77 --drv bad.bin";
-    let stderr = "...\nerror: [..]firmware [..]written and verified[..]\n...\nboard: written\nbackup: \"B/backups/48ff6e06-[..].json\"\n\
+    let stderr = "...\nerror: [..]firmware [..]written and verified[..]\n...\nboard: written and verified\nbackup: \"B/backups/48ff6e06-[..].json\"\n\
                   next: m365-drv --simulate=B:open flash pro --km 77 --drv FILE\n...\n";
     bench.m365(line).exit(12).stderr(stderr).check();
     std::fs::remove_dir_all(bench.path("B")).unwrap();

@@ -45,13 +45,9 @@ fn a_run_that_is_played_again_reports_the_same_at_the_same_times() {
         ("open", "backup saved.json"),
     ] {
         let bench = Bench::new();
-        bench.write("boot.bin", m365_drv::sim::BOOT);
-        bench.write("drv.bin", m365_drv::sim::APP_64);
-        let images =
-            if command.contains(" pro") || command.contains(" 1s") { " --boot boot.bin --drv drv.bin" } else { "" };
-        let recorded = events(&bench, &format!("--record tape --simulate=./B:{scenario} {command}{images}"));
+        let recorded = events(&bench, &format!("--record tape --simulate=./B:{scenario} {command}"));
         let _ = fs::remove_file(bench.path("saved.json"));
-        let played = events(&bench, &format!("--replay tape {command}{images}"));
+        let played = events(&bench, &format!("--replay tape {command}"));
         assert_eq!(recorded.0, played.0, "{scenario} {command}: {:?}", played.1.last());
         for (one, other) in recorded.1.iter().zip(&played.1) {
             assert_eq!(one, other, "{scenario} {command}");
@@ -66,20 +62,35 @@ fn recorded(bench: &Bench, line: &str) -> Vec<String> {
     String::from_utf8(bench.read("tape")).expect("text").lines().map(str::to_owned).collect()
 }
 
+fn text(value: &Value) -> String {
+    value.as_str().expect("text").to_owned()
+}
+
 #[test]
 fn a_run_that_does_not_fit_a_recording_says_where_and_touches_nothing() {
     let bench = Bench::new();
     let lines = recorded(&bench, "info");
-    let message = |line: &str| bench.m365(line).exit(2).json().message().to_owned();
-    let lock = message("--replay tape lock --wait");
-    assert!(lock.starts_with("this run differs from the recording at line ") && lock.contains(", now a "), "{lock}");
+    let cause = |line: &str| {
+        let result = bench.m365(line).exit(2).json();
+        let (result, error) = (result.result(), &result.result()["error"]);
+        assert_eq!(
+            (&result["board"], &error["message"]),
+            (&json!("untouched"), &json!("this run does not fit the recording"))
+        );
+        (text(&error["causes"][0]), text(&error["hint"]))
+    };
+    let (lock, next) = cause("--replay tape lock --wait");
+    assert!(lock.contains(" of the recording is a ") && lock.contains(", but this run does a "), "{lock}");
+    assert_eq!(next, "m365-drv --replay tape info");
     let short = lines.join("\n").replacen("\"ok\":\"", "\"ok\":\"00000000", 1);
     bench.write("short", short + "\n");
-    assert!(message("--replay short info").contains("recorded a read of 1 word at"));
+    let (short, next) = cause("--replay short info");
+    assert!(short.contains(" of the recording is a read of 1 word at"), "{short}");
+    assert_eq!(next, "m365-drv info --help", "nothing else would fit");
     bench.write("cut", lines[..lines.len() / 2].join("\n") + "\n");
-    assert!(message("--replay cut info --wait").contains("recorded the end, now a read"));
-    let probes = message("--replay tape probes");
-    assert!(probes.starts_with("this run ended early: the recording goes on at line "));
+    assert!(cause("--replay cut info --wait").0.contains(" is the end, but this run does a read"));
+    assert!(cause("--replay tape probes").0.starts_with("this run ended before line "));
+    let message = |line: &str| bench.m365(line).exit(2).json().message().to_owned();
     for (name, text, words) in [
         ("none", None, "the recording \"none\" cannot be read: No such file"),
         ("text", Some("not a recording\n".into()), "line 1 of the recording \"text\" is invalid"),
@@ -109,8 +120,8 @@ fn a_recording_that_is_cut_in_the_middle_of_a_line_is_played_up_to_there() {
     let bench = Bench::new();
     let whole = recorded(&bench, "info").join("\n");
     bench.write("cut", &whole[..whole.len() - 20]);
-    let message = bench.m365("--replay cut info").exit(2).json().message().to_owned();
-    assert!(message.contains("recorded the end, now "), "{message}");
+    let cause = text(&bench.m365("--replay cut info").exit(2).json().result()["error"]["causes"][0]);
+    assert!(cause.contains(" is the end, but this run does "), "{cause}");
 }
 
 /// Copies a recording that was made over USB. Returns its command line.

@@ -2,7 +2,10 @@
 
 use std::{fs, process::Output};
 
-use crate::bench::{Bench, Trial};
+use crate::{
+    bench::{Bench, Trial},
+    guide::Person,
+};
 
 /// Sets the title of a terminal, clears it in two ways, and turns the direction of writing.
 const HOSTILE: &str = "\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}2J\u{202e}";
@@ -93,4 +96,31 @@ fn scripts_get_a_text_as_it_is() {
         let said = serde_json::to_string(HOSTILE).expect("JSON");
         assert!(error.contains(said.trim_matches('"')), "{line}: {error}");
     }
+}
+
+/// As the guided job does.
+#[test]
+#[cfg(target_os = "linux")]
+fn flash_asks_for_serial_number_and_mileage_together_and_then_waits_for_the_board() {
+    let bench = Bench::new();
+    let Some(mut person) = Person::at(&bench, "--simulate=B:bricked flash pro") else { return };
+    person.sees("the serial number is unknown: you may let go of the wires");
+    person.types("1\n");
+    person.sees("invalid serial number \"1\"");
+    person.types("21886/00054321\n");
+    person.sees("Total mileage in km, or Enter to stop:");
+    person.types("77,5\n");
+    person.sees("Type `erase` to continue");
+    person.types("erase\n");
+    let (screen, exit) = person.leaves();
+    assert_eq!(exit, 0, "{screen}");
+    let shown = bench.m365("--simulate=B info").print();
+    assert!(shown.contains("21886/00054321") && shown.contains("77.5 km"), "{shown}");
+
+    let Some(mut person) = Person::at(&bench, "--simulate=C:bricked flash pro") else { return };
+    person.sees("Enter to stop:");
+    person.types("\n");
+    let (screen, exit) = person.leaves();
+    assert_eq!(exit, 9, "{screen}");
+    assert!(screen.contains("board: unchanged"), "{screen}");
 }

@@ -115,8 +115,7 @@ pub(crate) static TABLE: [ExitRow; 17] = [
         causes: &[
             "The chip is read-protected, or will be after its next reset: unlocking erases its whole flash.",
             "The chip is write-protected, or an earlier unlock was interrupted: unlocking rewrites its option bytes.",
-            "Firmware is to be fetched with `firmware get`, or a udev rule installed with `doctor --fix`, and you have not agreed \
-             to it: add `--yes`.",
+            "You have not agreed to fetch firmware (`firmware get`) or to install a udev rule (`doctor --fix`): add `--yes`.",
         ],
         advice: "`m365-drv info` shows serial number and mileage if they can be read. If they cannot, write them down from the sticker and the app first: unlocking a read-protected chip erases them. Then run the same command with `--erase-all`; for `flash` also give `--serial` and `--km` if they could not be read.",
         next: |typed| match typed.command.as_deref() {

@@ -1,6 +1,6 @@
 //! Hides in a text what tells whose scooter and whose computer it is about: serial numbers, PINs, and names.
 
-use std::{env, fs};
+use std::{collections::BTreeSet, env, fs};
 
 use directories::BaseDirs;
 use m365_drv::target::Target;
@@ -43,7 +43,7 @@ impl Mask {
         mask
     }
 
-    /// Whoever is called like a word of the program is not hidden.
+    /// A name that is a word of the program too is not hidden.
     fn add_name(&mut self, name: Option<String>, stands: &str) {
         let name = name.map(|name| name.trim().to_owned()).filter(|name| name.chars().count() > 2);
         let common = ["root", "user", "pi", "admin", "home", "m365-drv", "localhost"];
@@ -54,7 +54,9 @@ impl Mask {
 
     fn add(&mut self, value: &str, stands: &str) {
         let is_known = self.replaced.iter().any(|(known, _)| known == value);
-        if value.is_empty() || value == "null" || is_known {
+        // In a command to type, `SERIAL` stands for a value.
+        let is_placeholder = ["SERIAL", "null"].contains(&value);
+        if value.is_empty() || is_placeholder || is_known {
             return;
         }
         if stands == "PIN" {
@@ -62,8 +64,8 @@ impl Mask {
             self.replaced.push((format!("\"pin\":\"{value}\""), "\"pin\":\"PIN\"".into()));
             return;
         }
-        let count = self.replaced.iter().filter(|(_, other)| other.starts_with(stands)).count();
-        let stands = format!("{stands}-{}", count + 1);
+        let of_kind = self.replaced.iter().map(|(_, other)| other).filter(|other| other.starts_with(stands));
+        let stands = format!("{stands}-{}", of_kind.collect::<BTreeSet<_>>().len() + 1);
         // Names of files have it without the separator.
         let other = value.replace('/', "-");
         if other != value {
@@ -114,6 +116,11 @@ mod tests {
         for secret in ["00099999", "00012345", "\"000123\"", "066DFF48"] {
             assert!(hidden.iter().all(|line| !line.contains(secret)), "{secret}: {hidden:#?}");
         }
+        assert!(
+            hidden[0].contains("--serial SERIAL-1 ") && hidden[1].contains("\"serial\":\"SERIAL-2\""),
+            "{hidden:#?}"
+        );
+        assert_eq!(Mask::of(["flash pro --serial SERIAL"].into_iter()).apply("SERIAL"), "SERIAL");
         assert!(hidden[1].contains("\"uid\":\"48ff6e06-52665455-35392587\""));
         let name = hidden[1].split('"').find(|word| word.starts_with("SERIAL")).unwrap();
         assert!(hidden[2].contains(&format!("of {name};")), "{hidden:#?}");

@@ -67,12 +67,18 @@ impl Guide {
     }
 
     fn take_code(&mut self, text: &str) {
+        if text.is_empty() {
+            return self.go(CardName::Safety);
+        }
         match text.parse().ok().filter(|code| scooter_errors::find(*code).is_some()) {
             Some(code) => {
                 self.code = Some(code);
                 self.go(CardName::Meaning);
             }
-            None => self.objection = Some(format!("unknown error code {text:?}: see `m365-drv explain` for the list")),
+            None => {
+                self.objection =
+                    Some(format!("unknown error code {text:?}: type another, or press Enter to continue without one"));
+            }
         }
     }
 

@@ -62,7 +62,7 @@ impl Meter {
             (Some(Need::PowerCycle), _) => {
                 "Power-cycle the board: disconnect its supply for a second, then connect it again."
             }
-            (_, None) => "The job goes on by itself when contact was good for a second.",
+            (_, None) => "Hold the wires on the pads. The job continues once contact has been good for 1 second.",
             (_, Some(finding)) => advice(finding),
         }
     }
@@ -81,22 +81,20 @@ pub fn advice(finding: Finding) -> &'static str {
             "Nothing answers: check SWDIO and GND, then whether SWCLK and SWDIO are swapped, then the supply."
         }
         Finding::Broken => {
-            "Something answers, but not every time: press the wires on more firmly, use shorter ones, or a slower clock \
-             (`--speed 480`)."
+            "Contact is poor: press the wires on more firmly, use shorter wires, or use a slower clock (`--speed 480`)."
         }
         Finding::Protected => {
-            "The wires are fine: the chip answers, but does not let a debugger in. It may be another chip than this scooter's."
+            "The wires are fine, but the chip refuses debug access. It may not be the chip of this scooter."
         }
-        Finding::HeldInReset => "The chip answers, but is held in reset: take whatever connects NRST to GND off.",
+        Finding::HeldInReset => "The chip is held in reset: remove whatever connects NRST to GND.",
         Finding::Asleep => {
             "The chip answers, but its core sleeps: power-cycle the board, or touch NRST to GND for a moment."
         }
     }
 }
 
-/// What a good reading of the target voltage is worth.
-pub const CLONES: &str =
-    "A clone of the ST-Link that always shows 3.3 V proves nothing about the supply: measure it at the board.";
+/// Why a good reading of the target voltage may be wrong.
+pub const CLONES: &str = "Some ST-Link clones always show 3.3 V: measure the supply at the board.";
 
 #[cfg(test)]
 mod tests {
@@ -109,7 +107,7 @@ mod tests {
         assert!(all.iter().enumerate().all(|(at, text)| !all[..at].contains(text)), "{all:?}");
         assert!(of(Some(Need::Probe), Some(Finding::Silent)).starts_with("No probe"));
         assert!(of(Some(Need::PowerCycle), Some(Finding::Good)).starts_with("Power-cycle"));
-        assert!(of(None, None).starts_with("The job goes on"));
+        assert!(of(None, None).starts_with("Hold the wires on"));
     }
 
     #[test]

@@ -131,7 +131,7 @@ impl Guide {
     fn board(&self, card: &mut Card) {
         card.title = "This is the board".into();
         if let Some(board) = &self.seen.board {
-            card.facts.push(("chip", board.chip.to_owned()));
+            card.facts.push(("chip", self.chip.map_or_else(|| board.chip.to_owned(), |chip| chip.to_string())));
             card.facts.push(("UID", board.uid.to_string()));
             let locked = if board.protection == "none" { "none" } else { "read-protected" };
             card.facts.push(("protection", locked.to_owned()));
@@ -248,6 +248,7 @@ fn welcome(card: &mut Card) {
 
 fn code(card: &mut Card) {
     card.title = "Which error code?".into();
+    card.text.push("Press Enter if you do not know it.".into());
     card.question = Some(Question::Text { label: "error code", example: "21".into() });
 }
 

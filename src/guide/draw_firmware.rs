@@ -52,7 +52,8 @@ impl Guide {
             options.push(Choosable::new("scooter", "Choose another scooter", ""));
             options.push(Choosable::new("end", "Stop here", "nothing was changed"));
         }
-        if !is_boot {
+        let is_locked = self.seen.board.as_ref().is_some_and(|board| board.protection != "none");
+        if !is_boot && !is_locked {
             options.push(Choosable::new("keep", "Keep the firmware on the board", "only possible if it can be read"));
         }
         card.question = Some(Question::OneOf { options, preselected: Some(preselected) });
@@ -70,7 +71,7 @@ impl Guide {
     pub(super) fn builder(&self, card: &mut Card) {
         card.title = "Custom firmware".into();
         let Some(builder) = self.scooter.and_then(|scooter| Builder::of(&scooter.name)) else { return };
-        card.text.push("This program cannot fetch it: you make it in a browser.".into());
+        card.text.push("This program cannot fetch custom firmware: you make it in a browser.".into());
         card.text.push(builder.in_words());
         card.text.push(scooter_errors::WITHOUT_BMS.into());
         card.facts.push(("more", builder.more.clone()));

@@ -1,6 +1,6 @@
 //! The guided job: a conversation, card by card, with somebody who has never used this program.
 //!
-//! A [`Guide`] decides only what is asked and shown next. Whoever shows the cards, in a terminal or in a browser, does the
+//! A [`Guide`] decides only what is asked and shown next. What shows the cards, in a terminal or in a browser, does the
 //! [`Task`]s in between with [`crate::ops`], and hands over what came of them.
 
 mod answers;
@@ -163,7 +163,7 @@ impl Guide {
             forced: if self.takes_other { vec![ops::OTHER_SCOOTER.to_owned()] } else { vec![] },
             rehearsal: self.rehearsal,
         };
-        // Whoever agreed to a plan without an erase has agreed to none.
+        // To agree to a plan without an erase is not to agree to one.
         let needs = self.preview.as_ref().and_then(|preview| preview.needs);
         let consent = needs.filter(|_| self.is_agreed()).map(ops::Obstacle::consent);
         let (extent, after, watchdog) = (Extent::Changes, After::Run, Watchdog::Keep);

@@ -195,6 +195,14 @@ impl Earlier {
         if highest.len() > 1 { Err(SavedBlocks(highest)) } else { Ok(highest.pop()) }
     }
 
+    /// Whether the serial number of this block is in one of them, with its mileage or a higher one.
+    pub(super) fn has(&self, block: &DataBlock) -> bool {
+        let (serial, mileage) = (block.serial(), block.mileage());
+        let has =
+            |saved: DataBlock| saved.serial() == serial && saved.mileage().is_known() && saved.mileage() >= mileage;
+        self.backups.iter().any(|(_, backup)| backup.blocks().any(has))
+    }
+
     /// The newest option byte USER that could be read.
     fn user(&self) -> Option<u8> {
         self.backups.iter().find_map(|(_, backup)| backup.option_bytes.known_user())

@@ -213,8 +213,6 @@ pub enum Detail {
     OptionBytes {
         /// All of them.
         bytes: OptionBytes,
-        /// Whether their complements are right.
-        is_right: bool,
     },
     /// What starts the watchdog.
     Watchdog {

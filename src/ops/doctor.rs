@@ -208,12 +208,11 @@ fn protections(board: &Board<'_>, status: &Status, checkup: &mut Checkup) {
         if pages == 0 { State::Pass } else { State::Warn },
         Detail::WriteProtection { pages },
     );
-    let is_right = options.complements_right();
     checkup.add(
         Name::OptionBytes,
         // The vendor's firmware erases all of them to protect the chip, and writes RDP only.
-        if is_right || options.protects() { State::Pass } else { State::Warn },
-        Detail::OptionBytes { bytes: options, is_right },
+        if options.complements_right() || options.protects() { State::Pass } else { State::Warn },
+        Detail::OptionBytes { bytes: options },
     );
     let starts = starts_at_reset(options.user());
     checkup.add(

@@ -55,7 +55,9 @@ impl<'a> Wanted<'a> {
         let (block, data_source) = self.block(job, &contents, backups, board.uid)?;
         let serial = block.serial().ok_or(Error::NoSerial)?;
         job.known.writes(&block, Some(data_source));
-        if contents.is_only_in_sram() && data_source == DataSource::Sram {
+        let is_left = data_source == DataSource::Sram && contents.is_left_in_sram();
+        let left_in_sram = is_left && !backups.earlier(board.uid).has(&block);
+        if left_in_sram && contents.is_only_in_sram() {
             job.warn(
                 "data-in-sram",
                 "serial number and mileage were found only in SRAM: keep the board powered until it is flashed, or they are lost",
@@ -72,7 +74,7 @@ impl<'a> Wanted<'a> {
             serial,
             mileage_m: block.mileage(),
             data_source,
-            left_in_sram: data_source == DataSource::Sram && contents.is_left_in_sram(),
+            left_in_sram,
             boot: Firmware::of(&boot),
             drv: Firmware::of(&drv),
         };

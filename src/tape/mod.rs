@@ -72,8 +72,9 @@ impl Tape {
         }
     }
 
-    /// Something that this program finds out by itself: `find` is not called if it is played.
-    pub(crate) fn note<T: Serialize + DeserializeOwned>(&self, name: &str, find: impl FnOnce() -> T) -> Option<T> {
+    /// Something that this program finds out by itself: `find` is not called if it is played. `None` if the recording has
+    /// something else here.
+    pub fn note<T: Serialize + DeserializeOwned>(&self, name: &str, find: impl FnOnce() -> T) -> Option<T> {
         match &self.0 {
             Kind::Recorder(recorder) => {
                 let found = find();

@@ -47,17 +47,17 @@ pub enum TapeError {
         found: u32,
     },
     /// The program does something else than when it was recorded.
-    #[error("this run differs from the recording at line {line}: recorded {recorded}, now {asked}")]
+    #[error("line {line} of the recording is {recorded}, but this run does {asked}")]
     Differs {
         /// Counted from 1.
         line: usize,
-        /// What was asked then; `the end` behind the last.
+        /// What was asked then; `the end` after the last line.
         recorded: String,
         /// What is asked now.
         asked: String,
     },
     /// Something on it was not asked for.
-    #[error("this run ended early: the recording goes on at line {line} with {recorded}")]
+    #[error("this run ended before line {line} of the recording: {recorded}")]
     GoesOn {
         /// Counted from 1.
         line: usize,
@@ -179,7 +179,7 @@ impl Playing {
                 self.next += 1;
                 self.now = Duration::from_micros(*micros);
             }
-            // Whoever waits for a moment gets there.
+            // A wait has to end.
             _ => self.now += STEP,
         }
         self.now

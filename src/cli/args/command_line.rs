@@ -138,6 +138,13 @@ impl CommandLine {
         line(words.chain(command.iter().copied()))
     }
 
+    /// The same command, played from a recording of it.
+    pub(crate) fn replayed(&self, recording: &Path) -> String {
+        let words = ["--simulate", "--replay", "--json"].into_iter().fold(self.words.clone(), without);
+        let recording = recording.to_string_lossy();
+        line(["--replay", &*recording].into_iter().chain(texts(&words)))
+    }
+
     /// The value of an option, or of an argument that help shows in capitals.
     pub(crate) fn value(&self, name: &str) -> Option<Cow<'_, str>> {
         let id = name.trim_start_matches("--").replace('-', "_").to_lowercase();
@@ -222,6 +229,12 @@ mod tests {
         for line in ["m365-drv --record tape info -v", "m365-drv --record=tape info -v"] {
             assert_eq!(read(line).0.again(&["--wait"]), "m365-drv info -v --wait");
         }
+    }
+
+    #[test]
+    fn a_recorded_command_is_replayed_with_its_own_options() {
+        let recorded = read("m365-drv --record tape --simulate=open flash pro --km 12").0;
+        assert_eq!(recorded.replayed(Path::new("my tape")), "m365-drv --replay 'my tape' flash pro --km 12");
     }
 
     #[test]

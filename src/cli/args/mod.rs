@@ -1,5 +1,6 @@
 //! What can be typed: the arguments that several commands share, how values are read, and the command line itself.
 
+pub(crate) mod asked_data;
 pub(crate) mod backup_place;
 pub(crate) mod command_line;
 pub(crate) mod consent;

@@ -36,6 +36,11 @@ impl Accounts {
         }
     }
 
+    /// Nothing that was noted counts any more.
+    pub(crate) fn forget(&self) {
+        self.all().clear();
+    }
+
     /// What the board is now; of several the one that needs most to be done.
     pub(crate) fn board(&self) -> BoardState {
         let urgency = |state: &BoardState| match state {

@@ -255,7 +255,12 @@ impl Context {
 
     /// Our own image, for a rehearsal without one.
     pub(crate) fn stand_in(&mut self, kind: Kind, target: &Target) -> Option<Image> {
-        let image = self.rehearsal.as_ref()?.stand_in(kind, target)?;
+        let find = || self.rehearsal.as_ref().is_some_and(|rehearsal| rehearsal.needs(kind, target));
+        let is_needed = match &self.recording {
+            Some(recording) if self.simulates => recording.stands_in(kind, find),
+            _ => find(),
+        };
+        let image = is_needed.then(|| rehearsal::own_image(kind, target)).flatten()?;
         self.warn("rehearsal-image", format!("no {kind} image was given; the rehearsal uses its own"));
         Some(image)
     }
@@ -286,7 +291,10 @@ impl Context {
 
     /// The error of a run that does not fit the recording that it plays.
     pub(crate) fn misfit(&self) -> Option<anyhow::Error> {
-        self.recording.as_ref().and_then(Recording::misfit)
+        let misfit = self.recording.as_ref()?.misfit(&self.typed)?;
+        // There was no board.
+        self.accounts.forget();
+        Some(misfit)
     }
 
     /// Tells how long the phases took, and saves what is needed after the command.

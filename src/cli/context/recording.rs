@@ -2,20 +2,23 @@
 
 use std::{
     env,
+    ffi::OsString,
     fs::File,
+    iter,
     path::{Path, PathBuf},
 };
 
 use m365_drv::{
     board::Probes,
+    image::Kind,
     printable::quoted_path,
     tape::{Header, Tape, TapeError},
 };
 use tempfile::TempDir;
 
 use crate::cli::{
-    args::globals::Globals,
-    exit::{Exit, Meaning, refuse},
+    args::{command_line::CommandLine, globals::Globals},
+    exit::{Exit, Meaning, refusal, refuse},
 };
 
 /// A recording that is made or played.
@@ -79,10 +82,20 @@ impl Recording {
         self.played.as_ref().filter(|played| played.header.has_backups).map(|played| played.home.path())
     }
 
-    /// The error of a run that does not fit the recording.
-    pub(crate) fn misfit(&self) -> Option<anyhow::Error> {
-        let problem = self.tape.problem().filter(|_| self.played.is_some())?;
-        Some(refuse(Exit::Usage, problem.to_string()))
+    /// The error of a run that does not fit the recording: the command to type instead is the recorded one, if another was typed.
+    pub(crate) fn misfit(&self, typed: &CommandLine) -> Option<anyhow::Error> {
+        let Played { path, header, .. } = self.played.as_ref()?;
+        let problem = self.tape.problem()?;
+        let words = iter::once("m365-drv").chain(header.command.iter().map(String::as_str)).map(OsString::from);
+        let recorded = CommandLine::read(&words.collect::<Vec<_>>()).0.replayed(path);
+        let next = (recorded != typed.replayed(path)).then_some(recorded);
+        let error = refusal(Exit::Usage, "this run does not fit the recording", next);
+        Some(anyhow::Error::new(problem).context(error))
+    }
+
+    /// Whether this program's own image is needed, which depends on the simulated board; `find` is not called if it is played.
+    pub(crate) fn stands_in(&self, kind: Kind, find: impl FnOnce() -> bool) -> bool {
+        self.tape.note(&format!("rehearsal {kind}"), find).unwrap_or(false)
     }
 
     /// The error of a recording that is incomplete.

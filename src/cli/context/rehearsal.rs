@@ -110,23 +110,18 @@ impl Rehearsal {
         self.home.as_deref()
     }
 
-    /// Our own image, for a rehearsal without one; `None` if the image on the board can stay.
-    pub(crate) fn stand_in(&self, kind: Kind, target: &Target) -> Option<Image> {
-        let (region, bytes) = match kind {
-            Kind::Boot => (&target.map.regions.boot, BOOT),
-            _ if target.map.flash_kib() > 64 => (&target.map.regions.drv, APP_128),
-            _ => (&target.map.regions.drv, APP_64),
-        };
+    /// Whether our own image is needed if none is given: not if the image on the board can stay.
+    pub(crate) fn needs(&self, kind: Kind, target: &Target) -> bool {
         if self.is_row {
-            return Image::from_bytes(bytes).ok();
+            return true;
         }
+        let region = if kind == Kind::Boot { &target.map.regions.boot } else { &target.map.regions.drv };
         let board = &self.boards[self.used];
         let flash = board.flash();
         let place = (region.start - target.map.flash.start) as usize..(region.end - target.map.flash.start) as usize;
         let own = flash.get(place).filter(|_| !board.is_protected());
         let known = own.and_then(|bytes| Catalog::builtin().identify(bytes));
-        let stays = known.is_some_and(|known| known.entry.kind == kind && known.entry.is_for(&target.name));
-        Image::from_bytes(bytes).ok().filter(|_| !stays)
+        known.is_none_or(|known| known.entry.kind != kind || !known.entry.is_for(&target.name))
     }
 
     /// Writes the board back to its folder; `exit` is what a failure means.
@@ -135,6 +130,16 @@ impl Rehearsal {
         let saved = self.boards.iter().try_for_each(|board| board.save(folder));
         saved.meaning(exit, || format!("cannot save the board to {}", quoted_path(folder)))
     }
+}
+
+/// Our own image, for a rehearsal without one.
+pub(super) fn own_image(kind: Kind, target: &Target) -> Option<Image> {
+    let bytes = match kind {
+        Kind::Boot => BOOT,
+        _ if target.map.flash_kib() > 64 => APP_128,
+        _ => APP_64,
+    };
+    Image::from_bytes(bytes).ok()
 }
 
 /// The probes of these simulated boards, on the clock of one of them; without boards those of the computer's USB.

@@ -30,6 +30,9 @@ pub(crate) struct Failure {
     /// The backup that was made before, in quotes.
     #[serde(skip)]
     pub(crate) backup: Option<String>,
+    /// Whether every planned byte was read back and is correct.
+    #[serde(skip)]
+    pub(crate) is_verified: bool,
     /// Whether the same command can finish a board that is partly written.
     #[serde(skip)]
     pub(crate) can_finish: bool,
@@ -44,7 +47,7 @@ impl Failure {
         let can_finish =
             !matches!(error.downcast_ref(), Some(ops::Error::BadPage(_) | ops::Error::LockedMeanwhile { .. }));
         let (name, message) = (ExitRow::of(exit).name, error.to_string());
-        Self { name, message, causes, hint, known: None, backup: None, can_finish }
+        Self { name, message, causes, hint, known: None, backup: None, is_verified: false, can_finish }
     }
 
     /// A command line that clap refused: what is wrong with it, and what clap adds (missing arguments, possible
@@ -52,21 +55,30 @@ impl Failure {
     pub(crate) fn of_clap(kind: ErrorKind, text: &str, typed: &CommandLine) -> Self {
         let (message, causes) = usage_in_words(kind, text);
         let hint = hints::next(Exit::Usage, None, typed);
-        Self { name: ExitRow::of(Exit::Usage).name, message, causes, hint, known: None, backup: None, can_finish: true }
+        Self {
+            name: ExitRow::of(Exit::Usage).name,
+            message,
+            causes,
+            hint,
+            known: None,
+            backup: None,
+            is_verified: false,
+            can_finish: true,
+        }
     }
 
     /// With what was found out before.
     pub(crate) fn knowing(self, known: &Known) -> Self {
         let report = (*known != Known::default()).then(|| serde_json::value::to_raw_value(known).ok()).flatten();
         let backup = known.backup.as_deref().map(quoted_path);
-        Self { known: report, backup, ..self }
+        Self { known: report, backup, is_verified: known.verified == Some(true), ..self }
     }
 
     /// The last lines of a run: what happened, what the board is now, what to type.
     pub(crate) fn text(&self, exit: Exit, board: BoardState, typed: &CommandLine) -> String {
         let (row, width) = (ExitRow::of(exit), Columns::of_stderr());
         let red = anstyle::AnsiColor::Red.on_default().bold();
-        // Whoever stops the guided job at a question has done nothing wrong.
+        // Stopping the guided job at a question is not a failure.
         let is_stopped =
             exit == Exit::Interrupted && board == BoardState::Untouched && typed.command.as_deref() == Some("guide");
         let first = if is_stopped {
@@ -80,6 +92,7 @@ impl Failure {
         if typed.has_board && !is_stopped {
             let state = state_in_words(board);
             let next = match board {
+                BoardState::Written if self.is_verified => " and verified",
                 BoardState::Partial if self.can_finish => "; run the same command again to finish",
                 _ => "",
             };

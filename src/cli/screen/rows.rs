@@ -2,7 +2,7 @@
 
 use m365_drv::{
     block::{Summary, Uid},
-    board::Protection,
+    board::{OptionBytes, Protection},
     count::count,
     ops::{DataSource, Firmware},
 };
@@ -18,6 +18,18 @@ pub(crate) fn protection_row(protection: Protection, is_pending: bool, page: &mu
         Protection::None => page.toned("protection", "none", Tone::Good),
         Protection::Read => page.toned("protection", "read-protected", Tone::Remark),
     };
+}
+
+/// The option bytes. Those of a protected chip are mostly erased: the firmware erases all of them to set read-out protection, and
+/// writes only RDP.
+pub(crate) fn options_in_words(bytes: &OptionBytes) -> String {
+    if bytes.complements_right() {
+        format!("RDP {:#04x}, USER {:#04x}", bytes.rdp(), bytes.user())
+    } else if bytes.protects() {
+        format!("RDP {:#04x}; some are erased or damaged (normal: the firmware does this)", bytes.rdp())
+    } else {
+        format!("damaged: {}", hex::encode(bytes.0))
+    }
 }
 
 /// An image by name, or by its hash if it is not made from a known one.

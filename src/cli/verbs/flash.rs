@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use m365_drv::{
+    batch::Given,
     board::Startup,
     count::count,
     guide::ending,
@@ -13,7 +14,9 @@ use serde::Serialize;
 
 use crate::cli::{
     Context,
-    args::{backup_place::BackupArgs, consent::ConsentArg, goal::WantedArgs, watchdog::WatchdogArg},
+    args::{
+        asked_data::Person, backup_place::BackupArgs, consent::ConsentArg, goal::WantedArgs, watchdog::WatchdogArg,
+    },
     exit::Exit,
     files::NewFile,
     screen::{
@@ -95,10 +98,31 @@ pub(crate) fn run(context: &mut Context, args: &FlashArgs) -> CommandResult {
     }
     let report = args.consent.or_ask(context, &backups, |context, consent| {
         request.consent = consent;
-        ops::flash(&mut context.job(), &request)
+        flash_or_ask(context, &mut request)
     })?;
     fill(&report.image)?;
     if context.audience().reads_report() { Outcome::new(&WithNextSteps(&report)) } else { Outcome::new(&report) }
+}
+
+/// Flashes. If serial number or mileage is unknown and somebody is there to ask, asks and does it again, waiting for this board.
+fn flash_or_ask(context: &mut Context, request: &mut FlashRequest<'_>) -> Result<FlashReport, ops::Error> {
+    loop {
+        let ended = ops::flash(&mut context.job(), request);
+        let (Err(error), Some(board)) = (&ended, context.known.board.clone()) else { return ended };
+        if !context.audience().answers() {
+            return ended;
+        }
+        let FlashRequest { wanted, .. } = request;
+        let given = Given { serial: wanted.serial, mileage: wanted.mileage };
+        let (known, interrupt) = (context.known.clone(), context.probes.interrupt());
+        let mut say = |words: &str| context.say(words);
+        let mut person = Person { say: &mut say, interrupt: &interrupt, enter: "stop" };
+        let form = &wanted.target.serial;
+        let read = |text: &str| form.read(text).map_err(|error| error.to_string());
+        let Some(given) = person.gives(given, error, &known, &form.example, read)? else { return ended };
+        (wanted.serial, wanted.mileage) = (given.serial, given.mileage);
+        context.wait_for(board.uid);
+    }
 }
 
 /// The report for somebody who stands at the bench.

@@ -10,7 +10,7 @@ use crate::cli::{
     Context,
     screen::{
         CommandResult, Outcome, Page, Report, Tone,
-        rows::{firmware_row, protection_row, source_in_words, summary_rows},
+        rows::{firmware_row, options_in_words, protection_row, source_in_words, summary_rows},
     },
 };
 
@@ -34,11 +34,8 @@ impl Report for InfoReport {
             page.toned("write-protected", count(self.write_protected_pages.len(), "page"), Tone::Remark);
         }
         let options = &self.option_bytes;
-        if options.complements_right {
-            page.row("option bytes", format!("RDP {:#04x}, USER {:#04x}", options.rdp, options.user));
-        } else {
-            page.toned("option bytes", format!("damaged: {}", hex::encode(options.raw.0)), Tone::Bad);
-        }
+        let tone = if options.complements_right || options.raw.protects() { Tone::Plain } else { Tone::Bad };
+        page.toned("option bytes", options_in_words(&options.raw), tone);
         if options.hardware_watchdog {
             let watchdog = "starts at every reset; firmware that does not feed it keeps resetting";
             page.toned("watchdog", watchdog, Tone::Remark);

@@ -3,7 +3,10 @@
 use std::{fs, path::PathBuf};
 
 use clap::Args;
-use m365_drv::printable::{printable, quoted_path};
+use m365_drv::{
+    count::count,
+    printable::{printable, quoted_path},
+};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -50,9 +53,12 @@ struct BugReport {
 #[derive(Serialize)]
 struct ReportReport {
     file: String,
-    /// Whether it was written; somebody at the terminal may have said no.
+    /// Whether it was written: a person at the terminal may have said no.
     written: bool,
     contents: Value,
+    /// Whether a person has seen the contents before agreeing.
+    #[serde(skip)]
+    is_seen: bool,
 }
 
 pub(crate) fn run(context: &mut Context, args: &ReportArgs) -> CommandResult {
@@ -64,10 +70,11 @@ pub(crate) fn run(context: &mut Context, args: &ReportArgs) -> CommandResult {
     let contents = contents(context, args)?;
     let mut page = Page::default();
     show(&contents, &mut page);
-    if context.audience().answers() {
+    let is_seen = context.audience().answers();
+    if is_seen {
         context.say(&page.render(crate::cli::screen::page::Columns::of_stderr()));
         if !yes_or_no(context, &format!("Write this to {file}?"))? {
-            return Outcome::new(&ReportReport { file, written: false, contents });
+            return Outcome::new(&ReportReport { file, written: false, contents, is_seen });
         }
     }
     let mut text =
@@ -77,7 +84,7 @@ pub(crate) fn run(context: &mut Context, args: &ReportArgs) -> CommandResult {
         fs::remove_file(&args.file).meaning(Exit::Usage, || format!("cannot replace {file}"))?;
     }
     files::write_new(&args.file, &text, Exit::Usage)?;
-    Outcome::new(&ReportReport { file: args.file.display().to_string(), written: true, contents })
+    Outcome::new(&ReportReport { file: args.file.display().to_string(), written: true, contents, is_seen })
 }
 
 /// What is in the file, with everything hidden that should be.
@@ -131,7 +138,11 @@ fn show(contents: &Value, page: &mut Page) {
     }
     let runs = contents["runs"].as_array().map_or(&[][..], Vec::as_slice);
     for (number, run) in runs.iter().enumerate() {
-        page.blank().heading(if number == 0 { "The last run".to_owned() } else { format!("{number} before it") });
+        page.blank().heading(if number == 0 {
+            "Last run".to_owned()
+        } else {
+            format!("{} earlier", count(number, "run"))
+        });
         for line in run.as_array().into_iter().flatten().filter_map(Value::as_str) {
             page.line(line);
         }
@@ -145,7 +156,9 @@ fn show(contents: &Value, page: &mut Page) {
 impl Report for ReportReport {
     fn text(&self, page: &mut Page) {
         if self.written {
-            show(&self.contents, page);
+            if !self.is_seen {
+                show(&self.contents, page);
+            }
             page.row("written to", &self.file);
         } else {
             page.line("Nothing was written.");

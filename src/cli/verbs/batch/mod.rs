@@ -88,7 +88,7 @@ pub(crate) fn run(context: &mut Context, args: &BatchArgs) -> CommandResult {
     for uid in batch.unfinished() {
         context.warn(
             "board-unfinished",
-            format!("the board with UID {uid} was begun and not finished: put it on the wires again"),
+            format!("the board with UID {uid} was started but not finished: connect it again"),
         );
     }
     let stations = args.stations(context)?;

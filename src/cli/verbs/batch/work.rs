@@ -10,7 +10,7 @@ use std::{
 
 use m365_drv::{
     batch::{Batch, BoardArrival, Given, OK, Unit, UnitLog},
-    block::{Mileage, Serial, Uid},
+    block::{Serial, Uid},
     board::{self, BoardState, ConnectOptions, Presence, Wait},
     guide::state_in_words,
     ops::{self, BackupStore, Extent, FlashRequest},
@@ -22,7 +22,7 @@ use super::{
     summary::{BatchSummary, Key, Tally},
 };
 use crate::cli::{
-    args::{images::GivenImages, question},
+    args::{asked_data::Person, images::GivenImages},
     context::station::{Station, Visit},
     exit::{Exit, Meaning},
     exit_codes::ExitRow,
@@ -118,13 +118,12 @@ impl Shop<'_> {
                 hold(&self.tally).skipped(uid);
                 self.emit(station, number, "skipped", &unit);
                 let serial = unit.serial.map_or_else(String::new, |serial| format!(", serial number {serial}"));
-                let again = "it is not flashed again without --again";
-                visit.say(&format!("unit {number}: the log has this board as done (UID {uid}{serial}); {again}"));
+                visit.say(&format!("board {number}: already done according to the log (UID {uid}{serial}); add --again to flash it again"));
                 Ok(())
             }
             BoardArrival::InWork => {
                 visit.say(&format!(
-                    "unit {number}: a board with the same UID {uid} is on another probe; put this one on the wires when that one is done"
+                    "board {number}: another probe is flashing a board with the same UID {uid}; connect this one when that one is done"
                 ));
                 Ok(())
             }
@@ -143,7 +142,7 @@ impl Shop<'_> {
     fn flash(&self, station: &Station, visit: &mut Visit, number: u32, uid: Uid) -> anyhow::Result<()> {
         station.name(visit, uid);
         let scooter = &self.images.target.name;
-        let options = ConnectOptions { expect: Some(uid), ..station.options().clone() };
+        let mut options = ConnectOptions { expect: Some(uid), ..station.options().clone() };
         let mut given = hold(&self.batch).given(uid);
         let done = loop {
             self.give(visit, uid, &mut given)?;
@@ -162,7 +161,11 @@ impl Shop<'_> {
             let done = ops::flash(&mut visit.job(&options), &request);
             match &done {
                 Err(error) => match self.more(station, visit, uid, (given, error)) {
-                    Ok(Some(more)) => given = more,
+                    Ok(Some(more)) => {
+                        given = more;
+                        // The person who was asked may have let go of the wires.
+                        options = patient(&options);
+                    }
                     Ok(None) => break done,
                     Err(stopped) => break Err(stopped),
                 },
@@ -215,25 +218,20 @@ impl Shop<'_> {
         uid: Uid,
         (given, error): (Given, &ops::Error),
     ) -> Result<Option<Given>, ops::Error> {
-        Ok(match error {
-            ops::Error::NoSerial if given.serial.is_none() => {
-                let listed = hold(&self.batch).next_listed(uid);
-                if listed.is_some() {
-                    return Ok(listed);
-                }
-                let example = &self.images.target.serial.example;
-                let what = format!("Serial number of this board (for example {example}), or Enter to skip this board:");
-                let serial = self.ask(station, visit, &what, |text| self.free_serial(uid, text))?;
-                serial.map(|serial| Given { serial: Some(serial), ..given })
+        if matches!(error, ops::Error::NoSerial) && given.serial.is_none() {
+            let listed = hold(&self.batch).next_listed(uid);
+            if listed.is_some() {
+                return Ok(listed);
             }
-            ops::Error::NoMileage if given.mileage.is_none() => {
-                let what = "Total mileage of this board in km, or Enter to skip this board:";
-                let mileage =
-                    self.ask(station, visit, what, |text| Mileage::parse_km(text).map_err(|error| error.to_string()))?;
-                mileage.map(|mileage| Given { mileage: Some(mileage), ..given })
-            }
-            _ => None,
-        })
+        }
+        if !self.audience.answers() {
+            return Ok(None);
+        }
+        let _one_at_a_time = hold(&self.asking);
+        let known = visit.known.clone();
+        let (interrupt, mut say) = (station.interrupt(), |words: &str| visit.say(words));
+        let mut person = Person { say: &mut say, interrupt, enter: "skip this board" };
+        person.gives(given, error, &known, &self.images.target.serial.example, |text| self.free_serial(uid, text))
     }
 
     /// A typed serial number that no other board has.
@@ -242,32 +240,6 @@ impl Shop<'_> {
         match hold(&self.batch).owner(serial).filter(|owner| *owner != uid) {
             Some(owner) => Err(format!("the serial number {serial} was given to the board with UID {owner}")),
             None => Ok(serial),
-        }
-    }
-
-    /// Asks the person at the terminal until the answer can be used; `None` if nobody is there or nothing is typed, an error if
-    /// the person presses Ctrl-C.
-    fn ask<T>(
-        &self,
-        station: &Station,
-        visit: &mut Visit,
-        what: &str,
-        read: impl Fn(&str) -> Result<T, String>,
-    ) -> Result<Option<T>, ops::Error> {
-        if !self.audience.answers() {
-            return Ok(None);
-        }
-        let _one_at_a_time = hold(&self.asking);
-        loop {
-            visit.say(what);
-            let answer = question::answer_unless(station.interrupt())?;
-            match answer.trim() {
-                "" => return Ok(None),
-                text => match read(text) {
-                    Ok(value) => return Ok(Some(value)),
-                    Err(mistake) => visit.say(&mistake),
-                },
-            }
         }
     }
 
@@ -292,7 +264,7 @@ impl Shop<'_> {
             None => {
                 let serial = unit.serial.map(|serial| format!(", serial number {serial}")).unwrap_or_default();
                 let mileage = unit.mileage.map(|mileage| format!(", {mileage}")).unwrap_or_default();
-                format!("unit {number}: ok{serial}{mileage}")
+                format!("board {number}: ok{serial}{mileage}")
             }
             Some(error) => {
                 let row = ExitRow::of(exit);
@@ -302,7 +274,7 @@ impl Shop<'_> {
                     && !matches!(error, ops::Error::BadPage(_));
                 let again = if can_finish { "; connect it again to finish" } else { "" };
                 format!(
-                    "unit {number}: failed ({}, exit {}): {}; board: {}{again}",
+                    "board {number}: failed ({}, exit {}): {}; board: {}{again}",
                     row.name,
                     row.code,
                     printable(&error.to_string()),

@@ -1,7 +1,7 @@
 //! What to do about a check that did not pass. Advice that stands elsewhere is taken from there.
 
 use m365_drv::{
-    board::{Finding, Problem, Protection, Startup},
+    board::{Finding, Problem, Protection, Startup, Unsupported},
     guide::{coach, scooter_errors},
     ops::{Check, CheckName, Checkup, Detail, Error, State},
 };
@@ -29,7 +29,10 @@ impl Fix {
 
     /// Words that end in the command.
     fn command(words: &str, command: String) -> Self {
-        Self { words: format!("{words}: `{command}`"), next: Some(command) }
+        Self {
+            words: format!("{words}{} `{command}`", if words.ends_with("see") { "" } else { ":" }),
+            next: Some(command),
+        }
     }
 }
 
@@ -48,7 +51,12 @@ pub(super) fn of(check: &Check, known: &Checkup, error: Option<&Error>, typed: &
         (CheckName::Chip, Detail::Chip(_)) => {
             Fix::command("Flash only firmware that is made for this chip", format!("m365-drv firmware list {scooter}"))
         }
-        (CheckName::Chip, _) => Fix::command("The probe belongs on the motor controller", explain(Exit::WrongBoard)),
+        (CheckName::Chip, Detail::Unsupported(chip)) if *chip != Unsupported::Dashboard => {
+            Fix::command("This program does not support this chip; see", explain(Exit::WrongBoard))
+        }
+        (CheckName::Chip, _) => {
+            Fix::command("The probe belongs on the motor controller; see", explain(Exit::WrongBoard))
+        }
         (CheckName::Contact | CheckName::Core | CheckName::FlashSize | CheckName::Uid, _) => {
             let wires = known.wires.filter(|wires| *wires != Finding::Good);
             Fix::words(coach::advice(wires.unwrap_or(Finding::Broken)))
@@ -56,14 +64,15 @@ pub(super) fn of(check: &Check, known: &Checkup, error: Option<&Error>, typed: &
         (CheckName::Protection, Detail::Protection { .. }) => {
             Fix::command("Save what can still be read", typed.other(&["backup", "FILE"], &TO_BOARD))
         }
-        (CheckName::Protection, _) => Fix::command("Nothing is written to such a chip", explain(Exit::WrongBoard)),
+        (CheckName::Protection, _) => Fix::command("Nothing is written to such a chip; see", explain(Exit::WrongBoard)),
         (CheckName::WriteProtection | CheckName::OptionBytes, _) if known.protection == Some(Protection::Read) => {
-            Fix::command("Unlocking repairs them, and erases the chip", explain(Exit::Consent))
+            Fix::command("Unlocking repairs them, but erases the chip; see", explain(Exit::Consent))
         }
         (CheckName::WriteProtection | CheckName::OptionBytes, _) => Fix::command("Repair the option bytes", unlock()),
         (CheckName::Watchdog, _) => {
             Fix::command("If the firmware keeps resetting, set the bit again", flash(&["--software-watchdog"]))
         }
+        (CheckName::Bootloader | CheckName::Drv, _) if typed.simulated => Fix::command("Flash the board", flash(&[])),
         (CheckName::Bootloader | CheckName::Drv, _) => {
             let get = format!("m365-drv firmware get {scooter}");
             Fix {
@@ -81,7 +90,11 @@ pub(super) fn of(check: &Check, known: &Checkup, error: Option<&Error>, typed: &
             remedy(u8::try_from(*code).ok()?, format!("m365-drv explain {code}"))?
         }
         (CheckName::Application, Detail::Startup(Startup::Resetting { .. })) => {
-            Fix::command("Let only software start the watchdog", flash(&["--software-watchdog"]))
+            Fix::command("Turn off the hardware watchdog", flash(&["--software-watchdog"]))
+        }
+        (CheckName::Application, Detail::NoSignOfLife) => {
+            let words = "Power-cycle the board; if that does not help, write down serial number and mileage, then unlock and flash it";
+            Fix::command(words, flash(&["--erase-all", "--serial", "SERIAL", "--km", "KM"]))
         }
         (CheckName::Application, _) => Fix::command("Power-cycle the board; if that does not help", flash(&[])),
         (CheckName::Folders, _) => Fix::words("Make the folder writable, or save backups elsewhere: `--backup FILE`."),

@@ -139,10 +139,14 @@ fn folders(context: &Context) -> (State, String) {
     }
     let refused =
         folders.iter().find_map(|folder| Some((folder, files::try_new(&existing(folder).join("new")).err()?)));
-    match refused {
-        Some((folder, error)) => (State::Fail, format!("cannot write to {}: {error}", quoted_path(folder))),
-        None => (State::Pass, folders.iter().map(|folder| quoted_path(folder)).collect::<Vec<_>>().join(", ")),
+    if let Some((folder, error)) = refused {
+        return (State::Fail, format!("cannot write to {}: {error}", quoted_path(folder)));
     }
+    let told = |folder: &PathBuf| {
+        let coming = if folder.exists() { "" } else { " (will be created)" };
+        format!("{}{coming}", quoted_path(folder))
+    };
+    (State::Pass, folders.iter().map(told).collect::<Vec<_>>().join(", "))
 }
 
 /// The folder, or the nearest one above it that is there. A file in its place is an obstacle, not a folder.

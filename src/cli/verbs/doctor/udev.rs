@@ -31,7 +31,7 @@ pub(super) fn fix(context: &mut Context, yes: bool) -> anyhow::Result<()> {
     if !is_needed {
         context.say(&match &problem {
             None => "no udev rule needed: the probe can be opened".to_owned(),
-            Some(problem) => format!("a udev rule does not help: {problem}"),
+            Some(problem) => format!("no udev rule installed, because it would not help: {problem}"),
         });
         return Ok(());
     }
@@ -47,18 +47,18 @@ pub(super) fn fix(context: &mut Context, yes: bool) -> anyhow::Result<()> {
     }
     if !yes {
         if !context.audience().answers() {
-            return Err(refuse(Exit::Consent, "installing a udev rule needs --yes, or your answer at a terminal"));
+            return Err(refuse(Exit::Consent, "installing a udev rule needs --yes or an answer at a terminal"));
         }
         if !yes_or_no(context, "Install it?")? {
-            return Err(refuse(Exit::Consent, "no udev rule was installed"));
+            return Err(refuse(Exit::Consent, "udev rule not installed"));
         }
     }
     install(&rule, Path::new(&rule.file()), &mut run)
         .meaning(Exit::ProbeAccess, || "the udev rule could not be installed".into())?;
     if let Some(problem) = examine(context)?.problem {
-        return Err(refuse(Exit::ProbeAccess, format!("the udev rule is installed, but {problem}")));
+        return Err(refuse(Exit::ProbeAccess, format!("udev rule installed, but {problem}")));
     }
-    context.say("installed, and the probe can be opened");
+    context.say("udev rule installed; the probe can be opened");
     Ok(())
 }
 

@@ -9,7 +9,10 @@ use m365_drv::{
     version::Version,
 };
 
-use crate::cli::screen::{probe_names, rows::source_in_words};
+use crate::cli::screen::{
+    probe_names,
+    rows::{options_in_words, source_in_words},
+};
 
 /// What a check is called.
 pub(super) fn title(name: CheckName) -> &'static str {
@@ -33,7 +36,7 @@ pub(super) fn title(name: CheckName) -> &'static str {
         CheckName::Drv => "drv",
         CheckName::DataBlock => "data block",
         CheckName::Serial => "serial",
-        CheckName::BlockUid => "for chip",
+        CheckName::BlockUid => "data block uid",
         CheckName::Application => "startup",
         CheckName::ScooterError => "scooter error",
         CheckName::Folders => "folders",
@@ -80,7 +83,7 @@ pub(super) fn found(detail: &Detail, error: Option<&Error>) -> String {
         Detail::FlashSize { kib: Some(kib), .. } => format!("{kib} KiB"),
         Detail::FlashSize { register, kib: None } => format!("implausible flash size {register} KiB"),
         Detail::Protection { protection: Protection::Read, .. } => {
-            "read-protected, as the firmware leaves it: unlocking erases the chip".into()
+            "read-protected (normal: the firmware sets it); unlocking erases the chip".into()
         }
         Detail::Protection { is_pending: true, .. } => {
             "none until the next reset: the option bytes protect the chip".into()
@@ -88,13 +91,7 @@ pub(super) fn found(detail: &Detail, error: Option<&Error>) -> String {
         Detail::Protection { is_pending: false, .. } => "none: flash can be read".into(),
         Detail::WriteProtection { pages: 0 } => "none".into(),
         Detail::WriteProtection { pages } => format!("{} cannot be written", count(*pages, "page")),
-        Detail::OptionBytes { bytes, is_right: true } => {
-            format!("RDP {:#04x}, USER {:#04x}", bytes.rdp(), bytes.user())
-        }
-        Detail::OptionBytes { bytes, .. } if bytes.protects() => {
-            format!("RDP {:#04x}; some are erased or damaged, as the firmware leaves them", bytes.rdp())
-        }
-        Detail::OptionBytes { bytes, is_right: false } => format!("damaged: {}", hex::encode(bytes.0)),
+        Detail::OptionBytes { bytes } => options_in_words(bytes),
         Detail::Watchdog { starts: false, .. } => "started by software only".into(),
         Detail::Watchdog { user, starts: true } => {
             format!("starts at every reset (USER {user:#04x}); firmware that does not feed it keeps resetting")
@@ -107,8 +104,7 @@ pub(super) fn found(detail: &Detail, error: Option<&Error>) -> String {
         }
         Detail::Block(source, _) => format!("in {}, mileage unknown", source_in_words(*source)),
         Detail::NoBlock => {
-            "none in flash or SRAM: the firmware makes one without serial number and UID, and then shows \
-                            errors 27 and 35"
+            "none in flash or SRAM: the firmware will create one without serial number and UID, and show errors 27 and 35"
                 .into()
         }
         Detail::Serial(serial, scooters) if scooters.is_empty() => serial.to_string(),
@@ -182,8 +178,8 @@ fn scooter_error(code: u16, version: Version) -> String {
 /// Whether there are images to flash for the scooter, or for any.
 pub(super) fn images(scooter: Option<&Target>, ready: &[&str]) -> (State, String) {
     match (scooter, ready) {
-        (Some(scooter), []) => (State::Warn, format!("bootloader or firmware for a {} is missing", scooter.title)),
-        (None, []) => (State::Warn, "no bootloader and firmware at hand".into()),
+        (Some(scooter), []) => (State::Warn, format!("no bootloader or firmware for a {} found", scooter.title)),
+        (None, []) => (State::Warn, "no bootloader or firmware found".into()),
         (_, ready) => (State::Pass, format!("bootloader and firmware for {}", ready.join(", "))),
     }
 }

@@ -45,7 +45,9 @@ fn page_on(topic: &str) -> anyhow::Result<Topic> {
     let by_exit =
         |matches: &dyn Fn(&ExitRow) -> bool| exit_codes::TABLE.iter().find(|row| matches(row)).map(ExitPage::new);
     let number = topic.parse::<u8>().ok();
-    let scooter = number.and_then(scooter_errors::find).copied();
+    let shown =
+        topic.strip_prefix(['e', 'E']).and_then(|rest| rest.trim_start_matches("rror").trim().parse::<u8>().ok());
+    let scooter = number.or(shown).and_then(scooter_errors::find).copied();
     let exit = match topic.strip_prefix("exit-") {
         Some(number) => by_exit(&|row| row.code.to_string() == number),
         None => by_exit(&|row| row.name == topic || Some(row.code) == number),
