@@ -67,6 +67,7 @@ pub mod block;
 pub mod board;
 pub mod clock;
 pub mod count;
+pub mod durable;
 pub mod guide;
 pub mod image;
 pub mod ops;

@@ -25,7 +25,7 @@ const TABLE: [(&str, &[&str]); 10] = [
     ("guide", &["ops", "image", "board", "target", "block"]),
 ];
 
-const FOR_EVERYONE: [&str; 4] = ["clock", "count", "printable", "version"];
+const FOR_EVERYONE: [&str; 5] = ["clock", "count", "durable", "printable", "version"];
 
 /// Crates and macros that only the command line may use.
 const COMMAND_LINE_ONLY: [&str; 7] = ["anyhow::", "clap::", "indicatif::", "println!", "eprintln!", "print!(", "dbg!("];

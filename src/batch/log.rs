@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{Unit, table};
-use crate::printable::quoted_path;
+use crate::{durable::sync_name, printable::quoted_path};
 
 /// The largest log that is read, in bytes: some hundred thousand boards.
 const LIMIT: u64 = 64 << 20;
@@ -123,7 +123,7 @@ impl UnitLog {
         }
         log.file.sync_all().map_err(failed("write"))?;
         if is_new {
-            sync_folder(path).map_err(failed("write"))?;
+            sync_name(path).map_err(failed("write"))?;
         }
         Ok(OpenedLog { log, units, torn: Some(torn).filter(|torn| !torn.is_empty()) })
     }
@@ -147,13 +147,6 @@ impl UnitLog {
     fn failed(&self, source: io::Error) -> LogError {
         LogError::Io { what: "write", path: self.path.clone(), source }
     }
-}
-
-/// Makes the name of a new file outlive a power failure.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Only Unix opens folders.
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 impl Format {

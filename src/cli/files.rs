@@ -8,7 +8,11 @@ use std::{
 };
 
 use directories::{ProjectDirs, UserDirs};
-use m365_drv::{guide::Places, printable::quoted_path};
+use m365_drv::{
+    durable::{any_length, folder_of, sync_name},
+    guide::Places,
+    printable::quoted_path,
+};
 use tempfile::NamedTempFile;
 
 use super::exit::{Exit, Meaning, refuse};
@@ -90,8 +94,7 @@ pub(crate) fn try_new(path: &Path) -> io::Result<()> {
 
 /// An empty file beside this one, which is gone again when it is dropped.
 fn room_beside(path: &Path) -> io::Result<NamedTempFile> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    tempfile::Builder::new().prefix(".m365-drv-").make_in(folder, |path| File::create_new(path))
+    tempfile::Builder::new().prefix(".m365-drv-").make_in(folder_of(path), |path| File::create_new(path))
 }
 
 /// Takes away what is reserved and not filled.
@@ -103,6 +106,8 @@ pub(crate) fn discard() {
 /// whose result it will hold.
 pub(crate) struct NewFile {
     path: PathBuf,
+    /// The same path at any length.
+    place: PathBuf,
     room: NamedTempFile,
 }
 
@@ -117,17 +122,18 @@ impl NewFile {
             return Err(refuse(Exit::Usage, format!("{} already exists", quoted_path(path))));
         }
         let what = || format!("cannot write {}", quoted_path(path));
-        let mut room = room_beside(path).meaning(exit, what)?;
+        let place = any_length(path);
+        let mut room = room_beside(&place).meaning(exit, what)?;
         reserved.add(room.path());
         let filled = room.as_file_mut().write_all(&vec![0xFF; len]).and_then(|()| room.as_file().sync_all());
         filled.meaning(unfilled(exit), what)?;
-        Ok(Self { path: path.to_owned(), room })
+        Ok(Self { path: path.to_owned(), place, room })
     }
 
     /// Writes it, and gives it its name; what has that name by now stays. A failure means `exit`, or [`Exit::Output`] in
     /// place of [`Exit::Usage`].
     pub(crate) fn fill(self, bytes: &[u8], exit: Exit) -> anyhow::Result<()> {
-        let Self { path, mut room } = self;
+        let Self { path, place, mut room } = self;
         let write = |file: &mut File| {
             file.rewind()?;
             file.write_all(bytes)?;
@@ -135,8 +141,9 @@ impl NewFile {
             file.sync_all()
         };
         let written = write(room.as_file_mut());
-        let named = written.and_then(|()| room.persist_noclobber(&path).map_err(|failed| failed.error));
-        named.map(drop).meaning(unfilled(exit), || format!("cannot write {}", quoted_path(&path)))
+        let named = written.and_then(|()| room.persist_noclobber(&place).map_err(|failed| failed.error));
+        let named = named.and_then(|_| sync_name(&place));
+        named.meaning(unfilled(exit), || format!("cannot write {}", quoted_path(&path)))
     }
 }
 

@@ -9,6 +9,7 @@ use std::{
 use crate::{
     block::{DataBlock, LEN, Uid},
     board::OptionBytes,
+    durable::{any_length, folder_of, sync_name},
     image::{BackupFile, BackupFileError},
     printable::quoted_path,
     target::Target,
@@ -117,33 +118,19 @@ impl Backup {
         if path.exists() {
             return Err(BackupError::Exists(path.to_owned()));
         }
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let mut file = tempfile::Builder::new().prefix(".m365-drv-").tempfile_in(folder).map_err(io)?;
+        let place = any_length(path);
+        let mut file = tempfile::Builder::new().prefix(".m365-drv-").tempfile_in(folder_of(&place)).map_err(io)?;
         write(file.as_file_mut(), self.encode().as_bytes()).map_err(io)?;
         file.as_file().sync_all().map_err(io)?;
         if Self::open(file.path())? != *self {
             return Err(BackupError::Differs(path.to_owned()));
         }
-        file.persist_noclobber(path).map_err(|error| match error.error.kind() {
+        file.persist_noclobber(&place).map_err(|error| match error.error.kind() {
             io::ErrorKind::AlreadyExists => BackupError::Exists(path.to_owned()),
             _ => io(error.error),
         })?;
-        sync_folder(folder).map_err(io)
+        sync_name(&place).map_err(io)
     }
-}
-
-/// A rename is durable only when the folder is (fsync(2)); Windows has no such call.
-#[cfg(unix)]
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-#[cfg(not(unix))]
-pub(super) fn sync_folder(_folder: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 /// The data blocks in this flash where any scooter's flash map has one.

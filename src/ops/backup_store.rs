@@ -8,13 +8,14 @@ use std::{
     time::Duration,
 };
 
-use super::{Backup, BackupError, Job, SavedBlock, SavedBlocks, backup_file::sync_folder};
+use super::{Backup, BackupError, Job, SavedBlock, SavedBlocks};
 use crate::{
     block::{DataBlock, Serial, Uid},
     board::{
         OptionBytes,
         progress::{Event, Step},
     },
+    durable::sync_name,
 };
 
 /// Where to save a backup, and where to look for earlier ones.
@@ -257,7 +258,7 @@ fn make(folder: &Path) -> io::Result<()> {
     above.map_or(Ok(()), make)?;
     match fs::create_dir(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists || File::open(folder).is_err() => Err(error),
-        _ => sync_folder(above.unwrap_or(Path::new("."))),
+        _ => sync_name(folder),
     }
 }
 

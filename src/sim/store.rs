@@ -8,6 +8,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use crate::durable::any_length;
+
 use super::{
     board::{BoardModel, BoardParts},
     chips::{Family, SimChip},
@@ -155,6 +157,7 @@ pub(super) fn is_board(folder: &Path) -> bool {
 /// Replaces a file as a whole: if the program is killed meanwhile, either the old or the new file is there.
 fn replace(path: &Path, folder: &Path, bytes: &[u8]) -> io::Result<()> {
     let make = |path: &Path| File::create_new(path);
+    let (path, folder) = (any_length(path), any_length(&folder.join(".")));
     let mut file = tempfile::Builder::new().prefix(".m365-drv-").make_in(folder, make)?;
     file.as_file_mut().write_all(bytes)?;
     file.persist(path).map(drop).map_err(|failed| failed.error)

@@ -10,6 +10,7 @@ use std::{
 use tempfile::NamedTempFile;
 
 use crate::{
+    durable::{any_length, sync_name},
     image::{Entry, sha256},
     printable::quoted_path,
 };
@@ -84,10 +85,11 @@ impl Folder {
     }
 
     fn write(&self, path: &Path, image: &[u8]) -> io::Result<()> {
-        self.written(image)?.persist(path).map_err(|failed| failed.error)?;
+        let place = any_length(path);
+        self.written(image)?.persist(&place).map_err(|failed| failed.error)?;
         let _ = fs::remove_dir(self.0.join(PARTIAL));
-        // Not every system can sync a folder.
-        fs::File::open(&self.0).and_then(|folder| folder.sync_all()).or(Ok(()))
+        // Not every file system can sync a folder.
+        sync_name(&place).or(Ok(()))
     }
 
     /// A file without its name, all of which is on the disk.
@@ -100,7 +102,7 @@ impl Folder {
 
     /// Another program that is done takes the folder of partial files away if it is empty.
     fn new_file(&self) -> io::Result<NamedTempFile> {
-        let partial = self.0.join(PARTIAL);
+        let partial = any_length(&self.0.join(PARTIAL));
         let mut tries = 0;
         loop {
             fs::create_dir_all(&partial)?;
