@@ -45,7 +45,7 @@ const SAFETY: &str = concat!(include_str!("../guide/safety.txt"), "\n", include_
 ///
 /// Try everything without hardware first: `m365-drv --simulate flash pro --erase-all`.
 #[derive(Debug, Parser)]
-#[command(name = "m365-drv", version, arg_required_else_help = true, subcommand_required = true)]
+#[command(name = "m365-drv", bin_name = "m365-drv", version, arg_required_else_help = true, subcommand_required = true)]
 #[command(
     after_help = "`m365-drv guide` leads through the job at a terminal; `m365-drv flash --help` describes it for scripts.
 `m365-drv explain wiring` shows how to connect the board; read `m365-drv explain safety` first."

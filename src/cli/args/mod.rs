@@ -2,6 +2,7 @@
 
 pub(crate) mod asked_data;
 pub(crate) mod backup_place;
+pub(crate) mod called;
 pub(crate) mod command_line;
 pub(crate) mod consent;
 pub(crate) mod data_file;

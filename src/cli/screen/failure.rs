@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::cli::{
-    args::command_line::CommandLine,
+    args::{called::as_called, command_line::CommandLine},
     exit_codes::{Exit, ExitRow},
     hints,
     screen::{page::Columns, probe_names},
@@ -43,7 +43,7 @@ impl Failure {
     pub(crate) fn new(exit: Exit, error: &anyhow::Error, typed: &CommandLine) -> Self {
         let chain = error.chain().skip(1).map(ToString::to_string);
         let causes = chain.chain(details(error)).chain(probe_names::named_by(error)).collect();
-        let hint = hints::next(exit, Some(error), typed);
+        let hint = hints::next(exit, Some(error), typed).map(|hint| as_called(&hint));
         let can_finish =
             !matches!(error.downcast_ref(), Some(ops::Error::BadPage(_) | ops::Error::LockedMeanwhile { .. }));
         let (name, message) = (ExitRow::of(exit).name, error.to_string());
@@ -54,7 +54,7 @@ impl Failure {
     /// values, a tip).
     pub(crate) fn of_clap(kind: ErrorKind, text: &str, typed: &CommandLine) -> Self {
         let (message, causes) = usage_in_words(kind, text);
-        let hint = hints::next(Exit::Usage, None, typed);
+        let hint = hints::next(Exit::Usage, None, typed).map(|hint| as_called(&hint));
         Self {
             name: ExitRow::of(Exit::Usage).name,
             message,
