@@ -22,6 +22,9 @@ pub(super) fn diagnose(info: &DebugProbeInfo, device: Option<&nusb::DeviceInfo>,
     }
     let problem = match io_kind(error) {
         Some(io::ErrorKind::PermissionDenied) => permission(info),
+        // A driver that did not get an answer resets the device, which Windows' driver cannot do (nusb 0.2.9,
+        // platform/windows_winusb/device.rs).
+        Some(io::ErrorKind::Unsupported) if words(error).contains("reset not supported") => Problem::Hung,
         Some(io::ErrorKind::Unsupported) => Problem::Driver,
         Some(io::ErrorKind::ResourceBusy) => Problem::Busy { program: device.and_then(usb::holder) },
         Some(io::ErrorKind::TimedOut) => Problem::Hung,
@@ -103,6 +106,19 @@ mod tests {
         assert_eq!(of(io::ErrorKind::NotConnected), None);
         let Some(Problem::Other { message }) = of(io::ErrorKind::BrokenPipe) else { panic!("another cause") };
         assert!(message.ends_with("broken pipe"), "{message}");
+    }
+
+    #[test]
+    fn a_hung_probe_on_windows_is_told_from_one_without_a_driver() {
+        let unsupported = |message: &str| {
+            let error = DebugProbeError::Usb(io::Error::new(io::ErrorKind::Unsupported, message.to_owned()));
+            match diagnosed(&error) {
+                Error::ProbeAccess(problem) => problem,
+                other => panic!("{other}"),
+            }
+        };
+        assert_eq!(unsupported("reset not supported by WinUSB"), Problem::Hung);
+        assert_eq!(unsupported("incompatible driver is installed for this device"), Problem::Driver);
     }
 
     #[test]

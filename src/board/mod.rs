@@ -9,6 +9,7 @@ mod compare;
 mod connect;
 mod cortex_m;
 mod diagnosis;
+mod driverless;
 mod error;
 mod examination;
 mod finding;

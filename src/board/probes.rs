@@ -11,7 +11,7 @@ use probe_rs::probe::{
 };
 
 use super::{
-    Error, Finding, Ledger, ProbeEntry, Problem, Selector, diagnosis,
+    Error, Finding, Ledger, ProbeEntry, Problem, Selector, diagnosis, driverless,
     finding::Miss,
     link::SharedQuality,
     open_probe::OpenProbe,
@@ -31,6 +31,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Probes {
     lister: Box<dyn ProbeLister>,
+    driverless: driverless::Source,
     timer: Timer,
     quality: SharedQuality,
     ledger: Ledger,
@@ -40,13 +41,15 @@ pub struct Probes {
 impl Probes {
     /// The probes on this computer's USB.
     pub fn usb() -> Self {
-        Self::new(Box::new(SupportedProbes), Arc::new(SystemClock::new()))
+        let probes = Self::new(Box::new(SupportedProbes), Arc::new(SystemClock::new()));
+        Self { driverless: driverless::attached, ..probes }
     }
 
     /// The probes of any lister, on any clock.
     pub fn new(lister: Box<dyn ProbeLister>, clock: Arc<dyn Clock>) -> Self {
         Self {
             lister,
+            driverless: Vec::new,
             timer: Timer::new(clock),
             quality: SharedQuality::default(),
             ledger: Ledger::default(),
@@ -151,7 +154,11 @@ impl Probes {
             attached = self.attached();
             attached.iter().map(|choice| (choice.entry.clone(), choice.info.is_hid_interface)).collect()
         });
-        if tape.is_playing() { entries.unwrap_or_default().into_iter().map(Choice::played).collect() } else { attached }
+        if tape.is_playing() {
+            entries.unwrap_or_default().into_iter().map(|(entry, is_hid)| Choice::unopened(entry, is_hid)).collect()
+        } else {
+            attached
+        }
     }
 
     /// The probes that the lister finds.
@@ -184,7 +191,36 @@ impl Probes {
             };
             Choice { entry, info: item.info, device }
         };
-        items.into_iter().zip(devices).enumerate().map(choice).collect()
+        let driverless = self.driverless(&items);
+        let listed = items.into_iter().zip(devices).enumerate().map(choice);
+        let mut choices: Vec<_> = listed.collect();
+        let first = choices.len() + 1;
+        choices.extend(
+            (first..).zip(driverless).map(|(index, entry)| Choice::unopened(ProbeEntry { index, ..entry }, false)),
+        );
+        choices
+    }
+
+    /// The probes that have no driver and that the lister therefore does not find.
+    fn driverless(&self, listed: &[ProbeListItem]) -> Vec<ProbeEntry> {
+        let mut devices = (self.driverless)();
+        devices.retain(|device| !device.is_in(listed.iter().map(|item| &item.info)));
+        // Each interface of a probe is a device of its own for Windows.
+        devices.dedup_by_key(|device| (device.vid, device.pid));
+        let entry = |device: &driverless::Driverless| {
+            Some(ProbeEntry {
+                index: 0,
+                vid: format!("{:04x}", device.vid),
+                pid: format!("{:04x}", device.pid),
+                serial: device.serial.clone(),
+                usb: None,
+                kind: device.kind()?.to_owned(),
+                usable: false,
+                problem: Some(Problem::Driver),
+                has_twin: false,
+            })
+        };
+        devices.iter().filter_map(entry).collect()
     }
 
     /// The probe that the selector names; without one, the only probe there is. It must not be one that is known to be unusable.
@@ -299,8 +335,8 @@ impl Choice {
         self.device.as_ref().filter(|_| opens_by_place(&self.info, true)).and_then(stlink::version)
     }
 
-    /// A probe of a recording.
-    fn played((entry, is_hid): (ProbeEntry, bool)) -> Self {
+    /// A probe that no driver opens: one of a recording, or one without a driver.
+    fn unopened(entry: ProbeEntry, is_hid: bool) -> Self {
         let id = |digits: &str| u16::from_str_radix(digits, 16).unwrap_or_default();
         let (kind, serial) = (entry.kind.clone(), entry.serial.clone());
         let info = DebugProbeInfo::new(kind, id(&entry.vid), id(&entry.pid), serial, DRIVERS[0], None, is_hid);
@@ -416,6 +452,40 @@ mod tests {
         let permission = Problem::Permission { vid: "0001".into(), pid: "0002".into() };
         assert_eq!(listed(denied), (false, Some(permission)));
         assert_eq!(listed(|| DebugProbeError::Usb(std::io::ErrorKind::NotFound.into())), (false, None));
+    }
+
+    #[test]
+    fn a_probe_without_a_driver_is_listed_and_refused_instead_of_not_found() {
+        fn attached() -> Vec<driverless::Driverless> {
+            let device = |vid, pid, serial: Option<&str>| driverless::Driverless {
+                vid,
+                pid,
+                name: None,
+                serial: serial.map(Into::into),
+            };
+            // A V2, the two interfaces of a V2-1, a printer, and a J-Link that the lister finds too.
+            vec![
+                device(0x0483, 0x3748, Some("066D")),
+                device(0x0483, 0x374B, None),
+                device(0x0483, 0x374B, None),
+                device(0x03F0, 0x0001, None),
+                device(0x1366, 0x0101, None),
+            ]
+        }
+        let info = DebugProbeInfo::new("J-Link", 0x1366, 0x0101, Some("1".into()), &JLinkFactory, None, false);
+        let probes = Probes::new(Box::new(Listed(vec![info])), Arc::new(SystemClock::new()));
+        let probes = Probes { driverless: attached, ..probes };
+        let listed: Vec<_> = probes.list().into_iter().map(|entry| (entry.index, entry.kind, entry.problem)).collect();
+        let expected =
+            [(1, "J-Link", None), (2, "STLink V2", Some(Problem::Driver)), (3, "STLink V2-1", Some(Problem::Driver))];
+        assert_eq!(listed, expected.map(|(index, kind, problem)| (index, kind.to_owned(), problem)));
+        let refused = probes.choose(Some(&"066D".parse().unwrap()));
+        assert!(matches!(refused, Err(Error::ProbeAccess(Problem::Driver))));
+        // The only probe, and nothing is chosen.
+        let probes = Probes::new(Box::new(Listed(vec![])), Arc::new(SystemClock::new()));
+        assert!(matches!(probes.choose(None), Err(Error::NoProbe)));
+        let probes = Probes { driverless: || vec![attached().remove(0)], ..probes };
+        assert!(matches!(probes.choose(None), Err(Error::ProbeAccess(Problem::Driver))));
     }
 
     /// Two probes whose serial numbers begin the same way.

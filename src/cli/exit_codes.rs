@@ -147,7 +147,7 @@ pub(crate) static TABLE: [ExitRow; 17] = [
         causes: &[
             "Permission denied: on Linux mostly because a udev rule is missing.",
             "Another program is using the probe.",
-            "On Windows the probe has no WinUSB driver.",
+            "On Windows the probe has no WinUSB driver: see `m365-drv explain driver`.",
             "The firmware of the ST-Link is too old: at least V2J26 or V3J3 is needed.",
             "Two probes cannot be told apart by their serial numbers, and are not ST-Links: unplug one of them.",
             "The probe does not answer: unplug it and plug it in again.",

@@ -88,9 +88,15 @@ pub(crate) fn lines(problem: &Problem, system: System) -> Vec<String> {
         }
         (Problem::Busy { program: Some(program) }, _) => vec![format!("Close {program}.")],
         (Problem::Busy { program: None }, _) => line("Close the other program that is using the probe."),
-        (Problem::Driver, System::Windows) => line(
-            "Install the WinUSB driver for the probe: with Zadig (https://zadig.akeo.ie), or with ST's STSW-LINK009.",
-        ),
+        (Problem::Driver, System::Windows) => [
+            "Give it Windows' own driver, without any download (ST-Link V2): in Device Manager right-click the probe, then \
+             \"Update driver\", \"Browse my computer for drivers\", \"Let me pick from a list\", \"Universal Serial Bus \
+             devices\", \"WinUsb Device\".",
+            "Other probes: ST's STSW-LINK009 for an ST-Link V2-1 or V3, Zadig (https://zadig.akeo.ie) for any.",
+            "Step by step: `m365-drv explain driver`.",
+        ]
+        .map(str::to_owned)
+        .into(),
         (Problem::Firmware { .. }, _) => {
             line("Update it with ST's STSW-LINK007 (https://www.st.com/en/development-tools/stsw-link007.html).")
         }
@@ -149,7 +155,7 @@ mod tests {
     fn each_system_has_words_of_its_own() {
         let busy = Problem::Busy { program: Some("openocd (pid 7)".into()) };
         assert_eq!(lines(&busy, System::Linux), ["Close openocd (pid 7)."]);
-        assert!(lines(&Problem::Driver, System::Windows)[0].contains("WinUSB"));
+        assert!(lines(&Problem::Driver, System::Windows)[0].contains("WinUsb Device"));
         assert!(lines(&Problem::Driver, System::Linux).is_empty());
         assert!(lines(&permission(), System::MacOs)[0].starts_with("macOS needs no rule"));
         assert!(lines(&permission(), System::Windows)[0].starts_with("Close the other program"));

@@ -190,6 +190,7 @@ fn is_of_names(error: &io::Error) -> bool {
 
 /// Windows and macOS have certificates of their own, which their owner manages.
 #[cfg(any(windows, target_os = "macos"))]
+#[expect(clippy::unnecessary_wraps, reason = "reading a file of certificates may fail on other systems")]
 fn roots() -> Result<RootCerts, String> {
     Ok(RootCerts::PlatformVerifier)
 }

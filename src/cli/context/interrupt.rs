@@ -1,5 +1,6 @@
 //! Ctrl-C: before anything is done with a board it ends the program. From then on the first asks the procedure to stop at
-//! a good place, a second ends the program, unless flash is being written.
+//! a good place, a second ends the program, unless flash is being written. On Windows the same is done if the window is closed;
+//! a page takes milliseconds, and the system waits five seconds for the end.
 
 use std::{
     process,
@@ -24,7 +25,7 @@ const APART: Duration = Duration::from_millis(200);
 /// From now on Ctrl-C sets `wish`, which the board procedures look at.
 pub(crate) fn obey(wish: Arc<AtomicBool>, accounts: Accounts, output: Output) {
     let first = OnceLock::new();
-    let handler = move || {
+    let handler = Arc::new(move || {
         wish.store(true, Ordering::SeqCst);
         let again = first.get_or_init(Instant::now).elapsed() > APART;
         let at_once = again || !accounts.has_begun();
@@ -36,8 +37,13 @@ pub(crate) fn obey(wish: Arc<AtomicBool>, accounts: Accounts, output: Output) {
             files::discard();
             process::exit(ExitRow::of(Exit::Interrupted).code.into());
         }
-    };
-    if let Err(error) = ctrlc::set_handler(handler) {
+    });
+    let on_signal = handler.clone();
+    if let Err(error) = ctrlc::set_handler(move || on_signal()) {
         log::warn!("cannot catch Ctrl-C; it will stop the program at once: {error}");
+    }
+    #[cfg(windows)]
+    if let Err(error) = m365_drv_windows::on_close(move || handler()) {
+        log::warn!("closing the window will stop the program at once: {error}");
     }
 }

@@ -138,10 +138,15 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_driver_is_installed_on_windows() {
-        let expected = "#1 STLink V2\n  usb     0483:3748 at usb:1-1\n  serial  none\n  usable  no: the probe has no \
-                        WinUSB driver\n  Install the WinUSB driver for the probe: with Zadig (https://zadig.akeo.ie), or with \
-                        ST's STSW-LINK009.\n";
+    fn on_windows_a_missing_driver_is_cured_without_a_download() {
+        let expected = r#"#1 STLink V2
+  usb     0483:3748 at usb:1-1
+  serial  none
+  usable  no: the probe has no WinUSB driver
+  Give it Windows' own driver, without any download (ST-Link V2): in Device Manager right-click the probe, then "Update driver", "Browse my computer for drivers", "Let me pick from a list", "Universal Serial Bus devices", "WinUsb Device".
+  Other probes: ST's STSW-LINK009 for an ST-Link V2-1 or V3, Zadig (https://zadig.akeo.ie) for any.
+  Step by step: `m365-drv explain driver`.
+"#;
         assert_eq!(text(&[probe(1, "STLink V2", None, Some(Problem::Driver))], System::Windows), expected);
     }
 }

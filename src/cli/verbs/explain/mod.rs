@@ -22,13 +22,14 @@ use crate::cli::{
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
     /// An exit code's name (`consent`, `exit-3`), a gate's name (`hole`), a scooter's error code (`21`), `wiring`, `safety`,
-    /// `watchdog`; lists all topics if omitted
+    /// `driver`, `watchdog`; lists all topics if omitted
     #[arg(value_name = "NAME or NUMBER")]
     topic: Option<String>,
 }
 
 /// The texts that are shown by name.
-const CARDS: [(&str, &str, &str); 3] = [
+const CARDS: [(&str, &str, &str); 4] = [
+    ("driver", "how Windows opens a probe", include_str!("driver.txt")),
     ("safety", "read before a wire touches the board", SAFETY),
     ("watchdog", "why firmware may keep resetting", include_str!("watchdog.txt")),
     ("wiring", "which pad goes where", WIRING),
