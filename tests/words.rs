@@ -243,9 +243,11 @@ fn nobody_reads_a_phrase_that_nobody_says() {
             source.lines().filter(|line| !line.trim().starts_with('#')).flat_map(|line| faults(&name_of(&path), line)),
         );
     }
-    for name in ["README.md", "CHANGELOG.md", "firmware/README.md", "firmware/rehearsal/README.md"] {
-        let text = read(&root().join(name));
-        found.extend(text.split("\n\n").flat_map(|paragraph| faults(name, paragraph)));
+    let pages = files("docs", &["md"]).into_iter().map(|path| name_of(&path));
+    let others = ["README.md", "CHANGELOG.md", "firmware/README.md", "firmware/rehearsal/README.md"].map(str::to_owned);
+    for name in others.into_iter().chain(pages) {
+        let text = read(&root().join(&name));
+        found.extend(text.split("\n\n").flat_map(|paragraph| faults(&name, paragraph)));
     }
     assert!(found.is_empty(), "{} phrases:\n{}", found.len(), found.join("\n"));
 }
