@@ -43,7 +43,6 @@ def deb(out, architecture, package, program, files, when):
         "completions/m365-drv.fish": "usr/share/fish/vendor_completions.d/m365-drv.fish",
         "70-m365-drv.rules": "usr/lib/udev/rules.d/70-m365-drv.rules",
         "LICENSES.txt": "usr/share/doc/m365-drv/copyright",
-        "README.txt": "usr/share/doc/m365-drv/README",
     }
     for name, place in places.items():
         data[place] = files[name]
