@@ -114,8 +114,8 @@ fn the_rules_of_the_data_block_predict_errors_27_and_35() {
     assert_eq!(hint, "m365-drv --simulate=B flash pro --serial SERIAL");
     let lines = with_block(9, |block| block[0x20..0x2E].fill(0));
     assert_eq!(found(&lines, "serial"), "not readable");
-    let lines = with_block(9, |block| block[0x20..0x2E].copy_from_slice(b"N4GSD1234C5678"));
-    assert_eq!(found(&lines, "serial"), "N4GSD1234C5678, of a Ninebot Max, which is not supported");
+    let lines = with_block(9, |block| block[0x20..0x2E].copy_from_slice(b"01GSD1234C5678"));
+    assert_eq!(found(&lines, "serial"), "01GSD1234C5678, of a Ninebot Max G2, which is not supported");
 }
 
 #[test]

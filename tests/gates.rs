@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use m365_drv::{
     board::BoardState,
+    image::Catalog,
     ops::{Error, Exit, Wanted},
     sim::{self, Scenario},
 };
@@ -35,6 +36,11 @@ fn hex_file_at(start: u16, bytes: &[u8], missing: std::ops::Range<usize>) -> Str
         writeln!(text, ":{}", hex::encode_upper(record)).unwrap();
     }
     text + ":00000001FF\n"
+}
+
+/// The scooters that the rehearsal DRV for 128 KiB is for.
+fn ninebots() -> String {
+    Catalog::builtin().identify(sim::APP_128).expect("a known image").entry.scooters.join(", ")
 }
 
 /// Our application for 128 KiB boards with the addresses of the other flash map: made from firmware of an ES2, and it runs on
@@ -91,7 +97,7 @@ fn an_image_with_a_missing_piece_is_refused_as_hex_and_as_binary() {
 fn firmware_made_from_that_of_another_scooter_is_refused_until_it_is_forced() {
     let bench = Bench::new();
     bench.write("changed.bin", of_an_es2());
-    let detail = "made from rehearsal DRV for 128 KiB, which is for es2, not for pro";
+    let detail = format!("made from rehearsal DRV for 128 KiB, which is for {}, not for pro", ninebots());
     let lines = bench.m365(FLASH).exit(8).json();
     assert_eq!(lines.message(), format!("DRV image refused: {detail}"));
 
@@ -118,8 +124,9 @@ fn the_report_on_the_screen_has_a_row_for_a_forced_gate() {
     bench.write("changed.bin", of_an_es2());
     let output = bench.m365(&format!("-q {FLASH} --force scooter")).command().output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    let row = "scooter of the DRV: made from rehearsal DRV for 128 KiB, which is for es2, not for pro";
-    assert!(text.lines().any(|line| line.starts_with("forced") && line.ends_with(row)), "{text}");
+    let row =
+        format!("scooter of the DRV: made from rehearsal DRV for 128 KiB, which is for {}, not for pro", ninebots());
+    assert!(text.lines().any(|line| line.starts_with("forced") && line.ends_with(&row)), "{text}");
 }
 
 #[test]
@@ -212,7 +219,7 @@ fn image_check_ends_with_8_and_the_reasons_if_one_fails() {
             "\
 ok         drv.bin: rehearsal DRV, checked for pro
 FAIL       es2.bin: rehearsal DRV for 128 KiB, modified, checked for pro
-  scooter  made from rehearsal DRV for 128 KiB, which is for es2, not for pro
+  scooter  made from rehearsal DRV for 128 KiB, which is for [..], not for pro
 ",
         )
         .stderr(
@@ -270,7 +277,7 @@ fn firmware_with_a_change_in_every_kib_is_still_known_by_what_it_was_made_from()
     }
     bench.write("changed.bin", &bytes);
     let lines = bench.m365(FLASH).exit(8).json();
-    let detail = "made from rehearsal DRV for 128 KiB, which is for es2, not for pro";
+    let detail = format!("made from rehearsal DRV for 128 KiB, which is for {}, not for pro", ninebots());
     assert_eq!(lines.message(), format!("DRV image refused: {detail}"));
 }
 

@@ -9,7 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use m365_drv::sim::{APP_64, BOOT};
+use m365_drv::{
+    sim::{APP_64, BOOT},
+    target::Target,
+};
 
 use crate::bench::Bench;
 
@@ -156,7 +159,9 @@ fn a_wait_for_a_file_is_given_up_with_enter() {
 #[cfg(target_os = "linux")]
 fn the_simulated_board_is_one_of_the_scooter_that_was_chosen() {
     let bench = Bench::new();
-    let Some((screen, _)) = typed(&bench, "--simulate=B:locked guide --offline", "1\n2\n7\n1\nno\n") else { return };
+    let place = Target::all().iter().position(|target| target.name == "es2").unwrap() + 1;
+    let lines = format!("1\n2\n{place}\n1\nno\n");
+    let Some((screen, _)) = typed(&bench, "--simulate=B:locked guide --offline", &lines) else { return };
     assert!(screen.contains("N2GSD1234C5678"), "{screen}");
 }
 

@@ -44,7 +44,7 @@ fn with_board(test: impl FnOnce(&Setup)) {
     let _wires = WIRES.lock().unwrap_or_else(PoisonError::into_inner);
     let selector = env::var("M365_DRV_PROBE").expect("M365_DRV_PROBE names the probe");
     let target = target(&env::var("M365_DRV_SCOOTER").unwrap_or_else(|_| "pro".into()));
-    let app = if target.map.flash_kib() == 128 { sim::APP_128 } else { sim::APP_64 };
+    let app = sim::application(target);
     let firmware = |variable: &str, ours: &[u8]| match env::var_os(variable) {
         Some(path) => Image::open(Path::new(&path)).expect("a firmware file"),
         None => image(ours),

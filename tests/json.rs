@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use m365_drv::target::Target;
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, Lines};
@@ -180,7 +181,8 @@ fn bad_usage_names_what_is_missing_and_the_possible_values() {
     };
     let missing = "the following required arguments were not provided".to_owned();
     assert_eq!(error("data new"), (missing, json!(["--serial <S>", "--output <FILE>"])));
-    let unknown = "unknown scooter \"prro\": choose one of m365, pro, 1s, pro2, lite, mi3, es2".to_owned();
+    let scooters = Target::all().iter().map(|target| &*target.name).collect::<Vec<_>>().join(", ");
+    let unknown = format!("unknown scooter \"prro\": choose one of {scooters}");
     assert_eq!(error("flash prro"), (unknown, json!([])));
     let (message, causes) = error("info --connect atuo");
     assert_eq!(message, "invalid value 'atuo' for '--connect <HOW>'");
@@ -317,5 +319,6 @@ fn a_block_is_reported_under_the_keys_of_the_contract() {
 fn the_scooters_are_those_of_the_contract() {
     let lines = Bench::new().m365("scooters").json();
     let names: Vec<_> = lines.report().as_array().unwrap().iter().map(|row| row["name"].clone()).collect();
-    assert_eq!(names, ["m365", "pro", "1s", "pro2", "lite", "mi3", "es2"]);
+    assert_eq!(names[..8], ["m365", "pro", "1s", "pro2", "lite", "mi3", "4pro", "es2"]);
+    assert_eq!(names.len(), Target::all().len());
 }

@@ -20,6 +20,7 @@ mod doctor;
 mod dumps;
 mod durability;
 mod exits;
+mod family;
 mod faults;
 mod flash;
 mod gates;

@@ -406,12 +406,12 @@ fn a_serial_of_another_region_causes_one_warning() {
     let kept = "--simulate=locked flash pro2 --erase-all --no-run";
     assert_eq!(warnings(kept), [""; 0]);
     let other = format!("{kept} --serial 30371/00012345");
-    let message = "the serial number selects the region: changing it from 26354 (Europe) to 30371 (Mercedes edition) may change \
-                   the speed limit";
+    let message = "the serial number selects the region: changing it from 26354 (Europe) to 30371 (Mercedes edition) keeps \
+                   the speed limit of 20 km/h, 25 km/h in sport mode";
     assert_eq!(warnings(&other), [message]);
     let unknown = format!("{kept} --serial 21886/00012345");
-    let message =
-        "the firmware does not know a region for serial numbers that begin with 21886; it uses its default region";
+    let message = "the firmware does not know a region for serial numbers that begin with 21886; it uses its default region, with a \
+         speed limit of 20 km/h, 25 km/h in sport mode";
     assert_eq!(warnings(&unknown), [message]);
     assert_eq!(warnings("--simulate=locked flash pro --erase-all --no-run --serial 18832/00012345"), [""; 0]);
 }

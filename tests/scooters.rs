@@ -164,7 +164,7 @@ fn every_gate_that_force_takes_is_a_topic_of_explain() {
 
 #[test]
 fn a_scooter_is_added_by_its_description_alone() {
-    let text = "name: test\ntitle: Test scooter\nlayout: 64k\nserial:\n  pattern: \"TST/##########\"\n  example: TST/0123456789\n";
+    let text = "name: test\ntitle: Test scooter\nlayout: 64k\nblock: m365\nserial:\n  pattern: \"TST/##########\"\n  example: TST/0123456789\n";
     let target: &'static Target = Box::leak(Box::new(Target::from_yaml(text).expect("a description")));
     let board = SimBoard::new(Scenario::New, target);
     let mut setup = Setup::simulated(&board, "pro");

@@ -95,7 +95,7 @@ impl Setup {
     /// A setup with a simulated board and our own firmware; its contents are read directly from the simulation.
     pub(crate) fn simulated(board: &SimBoard, scooter: &str) -> Self {
         let target = target(scooter);
-        let app = if target.map.flash_kib() == 128 { sim::APP_128 } else { sim::APP_64 };
+        let app = sim::application(target);
         let (wires, inside) = (board.clone(), board.clone());
         let probes = move || Probes::new(wires.probe_lister(), wires.clock());
         let look = move |_: &Self| Contents {
@@ -227,10 +227,10 @@ impl Setup {
     pub(crate) fn expected(&self, before: &[u8], block: &[u8]) -> Vec<u8> {
         let mut flash = before.to_vec();
         let regions = &self.target.map.regions;
-        let parts =
-            [(&regions.boot, &self.boot.bytes[..]), (&regions.drv, &self.drv.bytes[..]), (&regions.data, block)];
-        for (region, bytes) in parts {
-            let start = (region.start - self.target.map.flash.start) as usize;
+        let images = [(regions.boot.start, &self.boot.bytes[..]), (regions.drv.start, &self.drv.bytes[..])];
+        let copies = self.target.block.copies.iter().map(|copy| (*copy, block));
+        for (start, bytes) in images.into_iter().chain([(regions.data.start, block)]).chain(copies) {
+            let start = (start - self.target.map.flash.start) as usize;
             flash[start..start + bytes.len().next_multiple_of(1024)].fill(0xFF);
             flash[start..start + bytes.len()].copy_from_slice(bytes);
         }
@@ -244,7 +244,7 @@ impl Setup {
 
     /// The data block template with the UID and with the serial number and mileage of [`Setup::request_with_data`].
     pub(crate) fn fresh_block(&self, uid: Uid) -> DataBlock {
-        DataBlock::template().with_serial(self.serial()).with_mileage(mileage(1234)).with_uid(uid)
+        self.target.template().with_serial(self.serial()).with_mileage(mileage(1234)).with_uid(uid)
     }
 }
 
@@ -278,12 +278,15 @@ pub(crate) fn mileage(km: u32) -> Mileage {
     Mileage::from_km(km).expect("a mileage")
 }
 
-/// SRAM offset of the live data block of our own application, the same as in Pro 1.5.5: `firmware/rehearsal/app.s`.
-const LIVE: usize = 0x70E;
+/// SRAM offsets of the live data block of our own applications, the same as in Pro 1.5.5 and in 4 Pro 0.2.2:
+/// `firmware/rehearsal/app.s`.
+const LIVE: [usize; 2] = [0x70E, 0x796];
 
 /// Reads the data block from the SRAM of a board that runs our own application.
 pub(crate) fn live_block(board: &SimBoard) -> DataBlock {
-    DataBlock::parse(&board.sram()[LIVE..LIVE + 512]).expect("the application runs")
+    let sram = board.sram();
+    let mut blocks = LIVE.into_iter().filter_map(|live| DataBlock::parse(&sram[live..live + 512]).ok());
+    blocks.next().expect("the application runs")
 }
 
 /// Option bytes without protection and with matching complements.

@@ -1,5 +1,7 @@
 //! Typed values as people type them, and what is said about wrong ones.
 
+use m365_drv::target::Target;
+
 use crate::bench::Bench;
 
 /// The lines after an error about data.
@@ -79,8 +81,8 @@ fn a_wrong_value_is_answered_with_the_form_an_example_and_the_place() {
             "invalid probe \"066\": expected VID:PID, VID:PID:SERIAL, a serial number or at least its first 4 characters, \
              usb:BUS-PORT or #N (for example 0483:3748); it is too short for a serial number",
         ),
-        ("flash por", "unknown scooter \"por\": choose one of m365, pro, 1s, pro2, lite, mi3, es2"),
-        ("flash max", "scooter \"max\" is not supported"),
+        ("flash por", &format!("unknown scooter \"por\": choose one of {}", scooters())),
+        ("flash g2", "scooter \"g2\" is not supported"),
     ] {
         bench.m365(line).exit(2).stderr(&usage(message)).check();
     }
@@ -120,12 +122,17 @@ struct Wrong {
     place: &'static str,
 }
 
+/// The names of all scooters, in their order.
+fn scooters() -> String {
+    Target::all().iter().map(|target| &*target.name).collect::<Vec<_>>().join(", ")
+}
+
 #[test]
 fn every_typed_value_is_answered_with_the_form_an_example_and_the_place() {
     let wrong = |line, value, exit, form, example, place| Wrong { line, value, exit, form, example, place };
     let (serial, km, metres, uid) =
         ("needs 5 digits, \"/\", 8 digits", "needs kilometres", "needs whole metres", "needs 3 words of 8 hex digits");
-    let scooters = "choose one of m365, pro, 1s, pro2, lite, mi3, es2";
+    let scooters: &str = Box::leak(format!("choose one of {}", scooters()).into_boxed_str());
     let all = [
         wrong("flash pro --serial", "21886/0001234b", 9, serial, "21886/00012345", "\"b\" at position 14"),
         wrong("verify es2 --serial", "n2gsd", 9, "needs \"N2\", 12 letters", "N2GSD1234C5678", "it has 5 characters"),
@@ -218,15 +225,15 @@ fn a_factory_default_in_a_data_block_is_called_that() {
 #[test]
 fn the_serial_of_a_scooter_that_is_not_supported_is_refused_under_its_name() {
     let bench = Bench::new();
-    block_with(&bench, "max.bin", b"N4GSD1234C5678");
-    let words = "the serial number N4GSD1234C5678 is that of a Ninebot Max, which is not supported";
+    block_with(&bench, "g2.bin", b"01GSD1234C5678");
+    let words = "the serial number 01GSD1234C5678 is that of a Ninebot Max G2, which is not supported";
     for (scooter, right) in [("es2", " --serial N2GSD1234C5678"), ("pro", " --serial 21886/00012345")] {
-        let typed = format!("--simulate=bricked flash {scooter} --erase-all --dry-run --serial n4gsd1234c5678");
+        let typed = format!("--simulate=bricked flash {scooter} --erase-all --dry-run --serial 01gsd1234c5678");
         let error = bench.m365(&typed).exit(9).json().result()["error"].to_string();
         assert!(error.contains(words), "{error}");
         // Another serial in its place does not make the block one of this controller.
         for rest in ["", right] {
-            let line = format!("--simulate=bricked flash {scooter} --erase-all --dry-run --data max.bin{rest}");
+            let line = format!("--simulate=bricked flash {scooter} --erase-all --dry-run --data g2.bin{rest}");
             let error = bench.m365(&line).exit(9).json().result()["error"].to_string();
             assert!(error.contains(words), "{line}: {error}");
         }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds boot.bin, app64.bin and app128.bin into the given folder (default: this one). Needs the GNU binutils for ARM.
+# Builds boot.bin, app64.bin, app128.bin and app4pro.bin into the given folder (default: this one). Needs the GNU binutils for ARM.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 out=${1:-$here}
@@ -18,4 +18,6 @@ build boot boot.s 0x08000000
 build app64 app.s 0x08001000 \
     --defsym DATA=0x0800F800 --defsym UPDATE=0x0800FC00 --defsym STAGING=0x08008400 --defsym SIZE=0x4000
 build app128 app.s 0x08001000 \
+    --defsym DATA=0x0801C000 --defsym UPDATE=0x0801F800 --defsym STAGING=0x0800E800 --defsym SIZE=0x6000
+build app4pro app.s 0x08001000 --defsym COPY=0x0801C800 \
     --defsym DATA=0x0801C000 --defsym UPDATE=0x0801F800 --defsym STAGING=0x0800E800 --defsym SIZE=0x6000

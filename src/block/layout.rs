@@ -103,7 +103,7 @@ pub const REGISTERS: &[Register] = &[
     reg(0x49, S16, "10 mA", "battery current from the BMS (Ninebot)", "W-ES2"),
     reg(0x50, S16, "10 mA", "battery current from the BMS (Xiaomi)", "KNO"),
     reg(0x53, S16, "0.01 A", "motor phase current", "W-ES2"),
-    reg(0x54, Text(20), "", "serial number of a 4 Pro", "STL4, RESC"),
+    reg(0x54, Text(20), "", "serial number of a 4 Pro", "STL4, RESC, DIS"),
     reg(0x65, S16, "m/h", "average speed", "KNO"),
     reg(0x66, U16, "version", "external BMS firmware", "KNO, W-ES2"),
     reg(0x67, U16, "version", "BMS firmware", "KNO, W-ES2"),
@@ -143,6 +143,7 @@ pub const REGISTERS: &[Register] = &[
     reg(0xCA, U16, "", "LED colour 2 (Ninebot)", "DIS"),
     reg(0xCC, U16, "", "LED colour 3 (Ninebot)", "DIS"),
     reg(0xDA, Uid, "", "UID of the chip, compared at each start (error 27)", "KNO, DIS, STL"),
+    reg(0xFF, U16, "", "1314 (0x0522) on a 4 Pro, where it is checked as the magic is", "DIS"),
 ];
 
 /// The row that begins at a register; the build fails if the table has none.
@@ -161,6 +162,8 @@ pub(super) const MAGIC: Register = row(0x00);
 pub(super) const CONSTANT: Register = row(0x01);
 pub(super) const PHASES: [Register; 3] = [row(0x0D), row(0x0E), row(0x0F)];
 pub(super) const SERIAL: Register = row(0x10);
+/// The serial number of a 4 Pro.
+pub(super) const LONG_SERIAL: Register = row(0x54);
 pub(super) const PIN: Register = row(0x17);
 pub(super) const VERSION: Register = row(0x1A);
 pub(super) const ERROR: Register = row(0x1B);

@@ -2,7 +2,8 @@
 //!
 //! It holds serial number, mileage, settings and the chip's UID, at 0x0800F800 on 64 KiB boards and 0x0801C000 on 128 KiB
 //! boards. The firmware copies it to SRAM at start, works on that copy and writes all of it back when it saves. It checks
-//! only the magic: there is no checksum and no second copy (disassembly of DRV 1.4.0, 1.5.5, 2.2.3).
+//! only the magic: there is no checksum and no second copy (disassembly of DRV 1.4.0, 1.5.5, 2.2.3). That of the 4 Pro also
+//! checks the last half-word, and keeps a second copy in the next page but one (0.2.2, disassembled and run).
 //!
 //! A [`DataBlock`] keeps every byte that it was made from; a setter changes only the bytes of its own field.
 
@@ -95,14 +96,23 @@ impl DataBlock {
 
     /// The serial number, or why the field does not hold one.
     pub fn read_serial(&self) -> Result<Serial, SerialError> {
-        let mut bytes = [0; serial::LEN];
-        bytes.copy_from_slice(self.bytes(&layout::SERIAL));
-        Serial::from_bytes(bytes)
+        Serial::from_bytes(self.bytes(self.serial_row()))
+    }
+
+    /// The field that has the serial number: that of a 4 Pro if the usual one is all zeros, as the 4 Pro's firmware leaves it.
+    fn serial_row(&self) -> &'static Register {
+        let is_zero = |register| self.bytes(register).iter().all(|byte| *byte == 0);
+        if is_zero(&layout::SERIAL) && !is_zero(&layout::LONG_SERIAL) { &layout::LONG_SERIAL } else { &layout::SERIAL }
+    }
+
+    /// Whether the block is that of a 4 Pro, which has its serial number in a field of its own.
+    pub fn has_long_serial(&self) -> bool {
+        self.serial_row().number == layout::LONG_SERIAL.number
     }
 
     /// True if the block holds a serial that the firmware wrote by itself into an empty page (error 35).
     pub fn has_factory_serial(&self) -> bool {
-        Serial::is_factory_default(self.bytes(&layout::SERIAL))
+        Serial::is_factory_default(self.bytes(self.serial_row()))
     }
 
     /// The total mileage as stored, also if [`Mileage::from_metres`] would refuse it.
@@ -148,10 +158,44 @@ impl DataBlock {
         self.u16(&layout::STATUS) & ACTIVATED != 0
     }
 
-    /// The block with another serial number.
+    /// The block with another serial number, in the field that has its length. If the block had one in the other field,
+    /// that becomes zeros.
     #[must_use]
-    pub fn with_serial(mut self, serial: Serial) -> Self {
-        self.put(&layout::SERIAL, serial.as_bytes());
+    pub fn with_serial(self, serial: Serial) -> Self {
+        self.with_serial_field(serial.as_bytes())
+    }
+
+    /// The block without a serial number, for one of this length.
+    #[must_use]
+    pub fn without_serial(self, len: usize) -> Self {
+        self.with_serial_field(&[0xFF; serial::LONG][..len.min(serial::LONG)])
+    }
+
+    fn with_serial_field(mut self, bytes: &[u8]) -> Self {
+        let (row, other) = match bytes.len() {
+            serial::LONG => (&layout::LONG_SERIAL, &layout::SERIAL),
+            _ => (&layout::SERIAL, &layout::LONG_SERIAL),
+        };
+        if self.serial_row().number == other.number {
+            self.put(other, &[0; serial::LONG][..other.shape.size()]);
+        }
+        self.put(row, bytes);
+        self
+    }
+
+    /// The half-word at an even offset; zero behind the end.
+    pub fn half_word(&self, offset: u16) -> u16 {
+        let at = usize::from(offset);
+        self.0.get(at..at + 2).map_or(0, |bytes| u16::from_le_bytes([bytes[0], bytes[1]]))
+    }
+
+    /// The block with another half-word at an even offset. The magic stays, and so does everything if the offset is behind the end.
+    #[must_use]
+    pub fn with_half_word(mut self, offset: u16, value: u16) -> Self {
+        let at = usize::from(offset);
+        if let Some(bytes) = self.0.get_mut(at..at + 2).filter(|_| at != 0) {
+            bytes.copy_from_slice(&value.to_le_bytes());
+        }
         self
     }
 
@@ -185,7 +229,7 @@ impl DataBlock {
     /// What reports tell about a block.
     pub fn summary(&self) -> Summary {
         Summary {
-            serial: printable(self.bytes(&layout::SERIAL)),
+            serial: printable(self.bytes(self.serial_row())),
             mileage_m: self.mileage(),
             uid: self.uid(),
             pin: self.pin(),
@@ -336,6 +380,21 @@ mod tests {
         assert!(block.has_factory_serial());
         assert_eq!(block.serial(), None);
         assert_eq!(block.summary().serial.as_deref(), Some("M1GCA1601C0001"));
+    }
+
+    #[test]
+    fn a_serial_of_20_characters_has_its_own_field_and_leaves_the_other_empty() {
+        let serial = Serial::parse("35802/ABCD1234567890", "#####/@@@@@@@@@@@@@@").unwrap();
+        let blank = DataBlock::template().without_serial(20);
+        assert!(blank.has_long_serial() && blank.serial().is_none());
+        assert_eq!(blank.as_bytes()[0xA8..0xBC], [0xFF; 20]);
+        let block = blank.with_serial(serial);
+        assert_eq!((block.serial(), block.summary().serial.as_deref()), (Some(serial), Some(serial.as_str())));
+        assert_eq!((&block.as_bytes()[0x20..0x2E], &block.as_bytes()[0xA8..0xBC]), (&[0; 14][..], serial.as_bytes()));
+        let short = Serial::parse("21886/00012345", "#####/########").unwrap();
+        let back = block.with_serial(short);
+        assert_eq!((back.serial(), back.has_long_serial()), (Some(short), false));
+        assert_eq!(back.as_bytes()[0xA8..0xBC], [0; 20]);
     }
 
     #[test]

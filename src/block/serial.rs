@@ -6,17 +6,34 @@ use serde::{Serialize, Serializer};
 
 /// Length of a serial number in bytes; no terminator follows it.
 pub(super) const LEN: usize = 14;
+/// Length of the serial number of a 4 Pro.
+pub(super) const LONG: usize = 20;
 
 /// The serials that the firmware itself writes into an empty block. A board with one of them shows error 35, so they
-/// are refused for every scooter (found in the images: Xiaomi, Mi Lite, Ninebot ES).
-const FACTORY_DEFAULTS: [&[u8; LEN]; 3] = [b"M1GCA1601C0001", b"M5GCA1901C0001", b"N2GEA1601C0001"];
+/// are refused for every scooter. Found in the images: Xiaomi, Mi Lite, 4 Pro; Ninebot ES, E, Air T15, Max, F and D, Max G2, F2.
+const FACTORY_DEFAULTS: [&[u8]; 10] = [
+    b"M1GCA1601C0001",
+    b"M5GCA1901C0001",
+    b"M1GCA1601C0000000001",
+    b"N2GEA1601C0001",
+    b"N2GDA1501C0001",
+    b"N3GEA1901C0001",
+    b"N4GEA1601C0001",
+    b"N5GEA1601C0001",
+    b"01GXA1601C0001",
+    b"NAGR2210000001",
+];
 
 /// What people type instead of the `/` of a serial.
 const SEPARATORS: [char; 6] = ['/', '-', '\u{2010}', '\u{2013}', '\u{2014}', '\\'];
 
-/// A serial number: 14 printable ASCII characters, and not a factory default.
+/// A serial number: 14 printable ASCII characters, or 20 of a 4 Pro, and not a factory default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Serial([u8; LEN]);
+pub struct Serial {
+    /// The characters, followed by zeros.
+    bytes: [u8; LONG],
+    len: u8,
+}
 
 /// Why a serial number is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,7 +50,7 @@ pub enum SerialError {
         /// What is wrong and at which place.
         mistake: String,
     },
-    /// It is one of the three that the firmware writes into an empty block.
+    /// It is one of those that firmware writes into an empty block.
     #[error("serial number {0:?} is a factory default: the scooter would show error 35")]
     FactoryDefault(String),
     /// It is that of a scooter that is not supported.
@@ -71,9 +88,8 @@ impl Serial {
     /// ```
     pub fn parse(text: &str, pattern: &str) -> Result<Self, SerialError> {
         let typed = TypedSerial::of(text, pattern);
-        let bytes = typed.in_form(pattern).and_then(|serial| <[u8; LEN]>::try_from(serial.as_bytes()).ok());
-        if let Some(bytes) = bytes {
-            return Self::from_bytes(bytes);
+        if let Some(serial) = typed.in_form(pattern).filter(|serial| is_length(serial.len())) {
+            return Self::from_bytes(serial.as_bytes());
         }
         let plain: String = typed.0.iter().map(|(_, read, _)| *read).collect();
         if Self::is_factory_default(plain.as_bytes()) {
@@ -84,32 +100,38 @@ impl Serial {
     }
 
     /// Reads a serial number that may have any of these forms, each a pattern with an example. An error names the form that
-    /// can hold most of the characters typed, of several the first.
+    /// what was typed comes closest to: by the characters that it cannot hold, and by its length. Of several it names the first.
     pub fn parse_any(text: &str, forms: &[(&str, &str)]) -> Result<Self, SerialError> {
         let answers = forms.iter().map(|(pattern, _)| Self::parse(text, pattern));
         if let Some(answer) = answers.into_iter().find(|answer| !matches!(answer, Err(SerialError::Form { .. }))) {
             return answer;
         }
-        let foreign = |(pattern, _): &&(&str, &str)| TypedSerial::of(text, pattern).foreign(pattern).count();
-        let (pattern, example) = forms.iter().min_by_key(foreign).copied().unwrap_or_default();
+        let distance = |(pattern, _): &&(&str, &str)| {
+            let typed = TypedSerial::of(text, pattern);
+            typed.foreign(pattern).count() + typed.0.len().abs_diff(pattern.len())
+        };
+        let (pattern, example) = forms.iter().min_by_key(distance).copied().unwrap_or_default();
         Self::parse(text, pattern).map_err(|error| error.with_example(example))
     }
 
-    /// Takes the bytes of a block. The form is not checked: a board may carry the serial of another scooter.
-    pub fn from_bytes(bytes: [u8; LEN]) -> Result<Self, SerialError> {
-        if !bytes.iter().all(u8::is_ascii_graphic) {
-            return Err(SerialError::Unprintable(hex::encode(bytes)));
+    /// Takes the bytes of a block's field, 14 or 20 of them. The form is not checked: a board may carry the serial of another
+    /// scooter.
+    pub fn from_bytes(text: &[u8]) -> Result<Self, SerialError> {
+        if !is_length(text.len()) || !text.iter().all(u8::is_ascii_graphic) {
+            return Err(SerialError::Unprintable(hex::encode(text)));
         }
-        let serial = Self(bytes);
-        if Self::is_factory_default(&bytes) {
+        let mut bytes = [0; LONG];
+        bytes[..text.len()].copy_from_slice(text);
+        let serial = Self { bytes, len: text.len() as u8 };
+        if Self::is_factory_default(text) {
             return Err(SerialError::FactoryDefault(serial.as_str().into()));
         }
         Ok(serial)
     }
 
-    /// True for the bytes of the three serials that the firmware writes by itself.
+    /// True for the bytes of a serial that firmware writes by itself.
     pub fn is_factory_default(bytes: &[u8]) -> bool {
-        FACTORY_DEFAULTS.iter().any(|default| bytes == *default)
+        FACTORY_DEFAULTS.contains(&bytes)
     }
 
     /// True if the serial has a scooter's form; `pattern` as in [`Serial::parse`].
@@ -130,13 +152,17 @@ impl Serial {
     /// The serial as text.
     #[expect(clippy::missing_panics_doc, reason = "the bytes are ASCII since they were taken")]
     pub fn as_str(&self) -> &str {
-        str::from_utf8(&self.0).expect("checked to be ASCII when made")
+        str::from_utf8(self.as_bytes()).expect("checked to be ASCII when made")
     }
 
     /// The bytes as they are stored in the block.
-    pub fn as_bytes(&self) -> &[u8; LEN] {
-        &self.0
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
     }
+}
+
+fn is_length(len: usize) -> bool {
+    len == LEN || len == LONG
 }
 
 /// Whether a place of a pattern takes a character.
@@ -329,7 +355,8 @@ mod tests {
 
     #[test]
     fn of_several_forms_the_one_that_can_hold_the_text_is_named() {
-        let forms = [(XIAOMI, "21886/00012345"), (NINEBOT, "N2GSD1234C5678")];
+        let forms =
+            [(XIAOMI, "21886/00012345"), ("#####/@@@@@@@@@@@@@@", "35802/ABCD1234567890"), (NINEBOT, "N2GSD1234C5678")];
         let parse = |text| Serial::parse_any(text, &forms).map_err(|error| error.to_string());
         assert_eq!(parse("21886-00012345").unwrap().as_str(), "21886/00012345");
         assert_eq!(parse("n2gsd1234c5678").unwrap().as_str(), "N2GSD1234C5678");
@@ -338,6 +365,7 @@ mod tests {
         assert!(parse("n2gsd1234c567").unwrap_err().ends_with("it has 13 characters"));
         assert!(parse("n2gsd1234c56.8").unwrap_err().ends_with("\".\" at position 13 is not a letter or digit"));
         assert!(parse("21886/0001b345").unwrap_err().ends_with("\"b\" at position 11 is not a digit"));
+        assert!(parse("35802/abcd123456789").unwrap_err().ends_with("13 characters after the \"/\""));
         assert!(parse("m1gca1601c0001").unwrap_err().contains("factory default"));
     }
 
@@ -350,19 +378,29 @@ mod tests {
 
     #[test]
     fn a_factory_default_is_refused_at_every_door() {
-        for text in ["M1GCA1601C0001", "M5GCA1901C0001", "N2GEA1601C0001"] {
+        for text in FACTORY_DEFAULTS.map(|text| str::from_utf8(text).unwrap()) {
             let refused = SerialError::FactoryDefault(text.into());
             assert_eq!(Serial::parse(text, NINEBOT), Err(refused.clone()));
             assert_eq!(Serial::parse(text, XIAOMI), Err(refused.clone()));
             assert_eq!(Serial::parse(&text.to_lowercase(), XIAOMI), Err(refused.clone()));
-            assert_eq!(Serial::from_bytes(text.as_bytes().try_into().unwrap()), Err(refused));
+            assert_eq!(Serial::from_bytes(text.as_bytes()), Err(refused));
         }
     }
 
     #[test]
+    fn a_4_pro_has_a_serial_of_20_characters() {
+        let pattern = "#####/@@@@@@@@@@@@@@";
+        let serial = Serial::parse("35802-abcd1234567890", pattern).unwrap();
+        assert_eq!((serial.as_str(), serial.as_bytes().len()), ("35802/ABCD1234567890", 20));
+        assert!(serial.matches(pattern) && !serial.matches(XIAOMI));
+        assert_eq!(Serial::from_bytes(serial.as_bytes()), Ok(serial));
+        assert!(Serial::from_bytes(&serial.as_bytes()[..19]).is_err(), "no field has this length");
+    }
+
+    #[test]
     fn an_erased_serial_is_refused() {
-        assert!(matches!(Serial::from_bytes([0xFF; LEN]), Err(SerialError::Unprintable(_))));
-        assert!(matches!(Serial::from_bytes([0; LEN]), Err(SerialError::Unprintable(_))));
+        assert!(matches!(Serial::from_bytes(&[0xFF; LEN]), Err(SerialError::Unprintable(_))));
+        assert!(matches!(Serial::from_bytes(&[0; LEN]), Err(SerialError::Unprintable(_))));
     }
 
     proptest! {
@@ -370,7 +408,7 @@ mod tests {
         fn a_right_serial_prints_as_it_was_typed(text in "[0-9]{5}/[0-9]{8}") {
             let serial = Serial::parse(&text, XIAOMI).unwrap();
             prop_assert_eq!(serial.to_string(), text);
-            prop_assert_eq!(Serial::from_bytes(*serial.as_bytes()), Ok(serial));
+            prop_assert_eq!(Serial::from_bytes(serial.as_bytes()), Ok(serial));
         }
 
         #[test]

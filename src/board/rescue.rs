@@ -30,8 +30,9 @@ pub struct Stranger {
     pub serial: Serial,
 }
 
-/// Bytes of SRAM that are read first. Every catalogued firmware has its template within the first hundred and its live
-/// block within these. With neither, no firmware has run; with both, there is nothing more to find.
+/// Bytes of SRAM that are read first. Every catalogued firmware for 64 KiB has its template within the first hundred and its
+/// live block within these. With neither, no firmware has run; with both, there is nothing more to find. That of the 4 Pro
+/// has its live block within these too, and behind them a buffer with the block that it saved last.
 const NEAR: u32 = 0xB00;
 
 impl Board<'_> {
@@ -45,7 +46,7 @@ impl Board<'_> {
                 self.confirm(start + offset as u32, &block)?;
                 return Ok(Rescue { block: Some(block), strangers: Vec::new() });
             }
-            if blocks(&memory).count() != 1 {
+            if blocks(&memory).count() != 1 && start + NEAR >= map.live_end {
                 break;
             }
         }
@@ -57,7 +58,10 @@ impl Board<'_> {
         let start = map.sram.start;
         let memory = self.read(start..map.variables_end)?;
         let other = || if blocks(&memory).count() > 1 { blocks(&memory).last() } else { None };
-        let Some((offset, block)) = search(&memory, self.uid).pop().or_else(other) else { return Ok(None) };
+        let near = || search(&memory[..NEAR as usize], self.uid).pop();
+        let Some((offset, block)) = near().or_else(|| search(&memory, self.uid).pop()).or_else(other) else {
+            return Ok(None);
+        };
         self.confirm(start + offset as u32, &block)?;
         Ok(Some(block))
     }
@@ -78,14 +82,21 @@ impl Board<'_> {
 
 /// Clears the part of SRAM in which firmware keeps its live data block.
 pub(super) fn forget(link: &mut Link, map: &FlashMap) -> Result<(), LinkError> {
-    link.write_words(map.sram.start, &[0; NEAR as usize / 4])
+    link.write_words(map.sram.start, &vec![0; (map.live_end - map.sram.start) as usize / 4])
 }
 
 /// The live data block of this chip and its address, while the firmware runs and may be changing it.
 pub(super) fn live(link: &mut Link, map: &FlashMap, uid: Uid) -> Result<Option<(u32, DataBlock)>, LinkError> {
+    let start = map.sram.start;
     let mut memory = vec![0; NEAR as usize];
-    link.read_bytes(map.sram.start, &mut memory)?;
-    Ok(search(&memory, uid).pop().map(|(offset, block)| (map.sram.start + offset as u32, block)))
+    link.read_bytes(start, &mut memory)?;
+    let mut found = search(&memory, uid).pop();
+    if found.is_none() && start + NEAR < map.live_end {
+        memory.resize((map.live_end - start) as usize, 0);
+        link.read_bytes(start + NEAR, &mut memory[NEAR as usize..])?;
+        found = search(&memory, uid).pop();
+    }
+    Ok(found.map(|(offset, block)| (start + offset as u32, block)))
 }
 
 /// The data block at this address in SRAM.

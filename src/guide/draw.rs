@@ -79,11 +79,11 @@ impl Guide {
                 Protection::None => name_of(found.drv.as_ref()),
             };
             card.facts.push(("firmware", firmware));
-            card.text.push(match owners.first() {
-                None => {
-                    "The scooter could not be recognised from the board. Look at the sticker under the deck.".into()
-                }
-                Some(owner) => format!("The serial number on the board is one of a {}.", owner.title),
+            let titles: Vec<_> = owners.iter().map(|owner| &*owner.title).collect();
+            card.text.push(if titles.is_empty() {
+                "The scooter could not be recognised from the board. Look at the sticker under the deck.".into()
+            } else {
+                format!("The serial number on the board is one of a {}.", titles.join(" or "))
             });
         } else {
             card.text.push("The name is on the sticker under the deck, beside the serial number.".into());
@@ -99,7 +99,7 @@ impl Guide {
         };
         let mut options: Vec<_> = Target::all().iter().map(option).collect();
         let is_found = |option: &Choosable| owners.iter().any(|owner| owner.name == option.key);
-        let preselected = options.iter().position(is_found);
+        let preselected = options.iter().position(is_found).filter(|_| owners.len() < 2);
         if self.looked.is_none() {
             options.push(Choosable::new("unknown", "I don't know", "the program tries to find out from the board"));
         }

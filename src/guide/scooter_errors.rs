@@ -109,7 +109,9 @@ pub const TABLE: &[ErrorCode] = &[
     code(27, "the data block belongs to another chip", Sure).because(
         "At startup the firmware compares the UID in its data block with the UID of the chip. They differ if the \
          block was copied from another board, or if it is blank. Firmware without GD32E103 support also shows this \
-         error on a GD32E103 board. If 27 and 35 alternate, the data block is blank.",
+         error on a GD32E103 board. If 27 and 35 alternate, the data block is blank. Some firmware never shows this error, \
+         because it takes the UID of the chip by itself: 1S 3.0.4, Pro 2 2.3.6, Lite 2.4.5 and newer, Mi 3, 4 Pro; Ninebot E \
+         2.6.7 and newer, F, Max 1.8.11.",
         "Flash the board again with this program: it always writes the UID of the connected chip.",
     ),
     code(28, "short on the high side of the motor bridge", Likely),
@@ -118,7 +120,8 @@ pub const TABLE: &[ErrorCode] = &[
     code(32, "no communication with the rental unit", Unsure),
     code(35, "the controller has a factory default serial number", Sure).because(
         "The serial number in the data block is the default that the firmware writes into an empty block: \
-         M1GCA1601C0001, M5GCA1901C0001 on the Lite, N2GEA1601C0001 on the Ninebot ES.",
+         M1GCA1601C0001, M5GCA1901C0001 on the Lite, M1GCA1601C0000000001 on the 4 Pro; N2GEA1601C0001 on the Ninebot ES, \
+         N2GDA1501C0001 on the E, N4GEA1601C0001 on the Max, N5GEA1601C0001 on the F, N3GEA1901C0001 on the Air T15.",
         "Flash the board again with the serial number from the sticker under the deck: `--serial`. This program \
          never writes a default.",
     ),

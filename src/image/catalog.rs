@@ -62,6 +62,9 @@ pub struct Entry {
     /// What else is to be known.
     #[serde(default)]
     pub remarks: Option<String>,
+    /// Why it is never flashed, although it may be for a scooter that is supported.
+    #[serde(default)]
+    pub refused: Option<String>,
     /// What to know before it goes onto one of its chips, by the chip.
     #[serde(default)]
     pub cautions: BTreeMap<String, String>,
@@ -180,9 +183,10 @@ impl Catalog {
         self.images.iter()
     }
 
-    /// The images of a scooter, oldest first.
+    /// The images of a scooter that may be flashed, oldest first.
     pub fn of(&self, scooter: &str, kind: Kind) -> Vec<&Entry> {
-        let mut entries: Vec<_> = self.entries().filter(|entry| entry.kind == kind && entry.is_for(scooter)).collect();
+        let may_be = |entry: &&Entry| entry.kind == kind && entry.is_for(scooter) && entry.refused.is_none();
+        let mut entries: Vec<_> = self.entries().filter(may_be).collect();
         entries.sort_by_key(|entry| entry.version);
         entries
     }
@@ -340,6 +344,7 @@ mod tests {
             origin: "here".into(),
             files: vec![],
             remarks: None,
+            refused: None,
             cautions: BTreeMap::new(),
             missing: 0,
             blank: 0,

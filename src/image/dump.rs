@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     block::{DataBlock, LEN, Uid},
-    target::FlashMap,
+    target::{FlashMap, Target},
 };
 
 /// What a file holds of a board.
@@ -107,10 +107,8 @@ impl Dump {
             .clone()
             .and_then(|image| image.part(&drv).ok())
             .and_then(|part| inspect::inspect(&part.bytes).layout);
-        let placed = || {
-            let places = self.placed().filter_map(|block| FlashMap::with_data_at(block.address?));
-            places.into_iter().next()
-        };
+        let has_block = |map: &&FlashMap| Target::widest(map).data_pages().any(|page| self.block_at(page).is_some());
+        let placed = || FlashMap::all().iter().find(has_block);
         let is_large =
             || self.upper == Upper::Own && self.end().is_some_and(|end| end > FlashMap::smallest().flash.end);
         linked.or_else(placed).unwrap_or(if is_large() { FlashMap::largest() } else { FlashMap::smallest() })
@@ -147,31 +145,44 @@ impl Dump {
         missing
     }
 
-    /// The data blocks in it, the best first: one with a serial number before one without, then the one at `place`.
+    /// The data blocks in it, each once and the best first: one with a serial number before one without, then the one at `place`,
+    /// or that copy of it which firmware uses.
     pub fn blocks(&self, place: u32) -> Vec<Block> {
-        let mut blocks: Vec<Block> = self.placed().collect();
+        let mut blocks: Vec<Block> = Vec::new();
+        let mut best = Some(place);
+        for target in FlashMap::all().iter().map(Target::widest) {
+            let mut pages: Vec<_> = target.data_pages().map(|page| self.block_at(page)).collect();
+            let kept = target.block.kept(&pages);
+            if target.map.regions.data.start == place {
+                best = kept.and_then(|kept| target.data_pages().nth(kept));
+            }
+            for (address, block) in target.data_pages().zip(&mut pages) {
+                let Some(block) = block.take() else { continue };
+                if blocks.iter().all(|found| found.block != block) {
+                    blocks.push(Block { block, address: Some(address) });
+                }
+            }
+        }
         match &self.block {
             // The flash of a backup holds the same block, unless that came from SRAM.
             Some(block) if blocks.iter().any(|found| found.block == *block) => {}
             Some(block) => blocks.insert(0, Block { block: block.clone(), address: None }),
             None => {}
         }
-        blocks.sort_by_key(|found| (!found.block.is_complete(), found.address.is_some_and(|address| address != place)));
+        blocks.sort_by_key(|found| {
+            (!found.block.is_complete(), found.address.is_some_and(|address| Some(address) != best))
+        });
         blocks
     }
 
-    /// The data blocks at the places where boards have them.
-    fn placed(&self) -> impl Iterator<Item = Block> + '_ {
-        FlashMap::all().iter().filter_map(|map| {
-            let address = map.regions.data.start;
-            let region = address..address + LEN as u32;
-            if !self.missing(&region).is_empty() {
-                return None;
-            }
-            let at = (address - self.base()?) as usize;
-            let block = DataBlock::parse(&self.image.as_ref()?.bytes[at..at + LEN]).ok()?;
-            Some(Block { block, address: Some(address) })
-        })
+    /// The data block at an address, if all of it is in the file.
+    fn block_at(&self, address: u32) -> Option<DataBlock> {
+        let region = address..address + LEN as u32;
+        if !self.missing(&region).is_empty() {
+            return None;
+        }
+        let at = (address - self.base()?) as usize;
+        DataBlock::parse(&self.image.as_ref()?.bytes[at..at + LEN]).ok()
     }
 
     fn base(&self) -> Option<u32> {

@@ -91,7 +91,7 @@ mod tests {
     use super::*;
     use crate::{
         image::{Catalog, Kind},
-        sim::{APP_64, APP_128},
+        sim::{APP_64, APP_128, APP_COPIES},
     };
 
     #[test]
@@ -99,7 +99,7 @@ mod tests {
         for entry in Catalog::builtin().entries().filter(|entry| entry.kind == Kind::Drv) {
             assert_eq!(entry.excerpts.0.len(), COUNT, "{entry}");
         }
-        for app in [APP_64, APP_128] {
+        for app in [APP_64, APP_128, APP_COPIES] {
             let entry = Catalog::builtin().identify(app).unwrap().entry;
             assert_eq!(entry.excerpts, Excerpts::of(app), "{entry}");
         }

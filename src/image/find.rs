@@ -162,6 +162,7 @@ impl Shelf {
             entry.kind == kind
                 && entry.is_for(scooter)
                 && entry.is_complete()
+                && entry.refused.is_none()
                 && chip.is_none_or(|chip| entry.runs_on(chip))
         };
         self.found.iter().filter(|found| fits(found.entry)).collect()

@@ -7,12 +7,12 @@ use std::{
 };
 
 use crate::{
-    block::{DataBlock, LEN, Uid},
+    block::{DataBlock, Uid},
     board::OptionBytes,
     durable::{any_length, folder_of, sync_name},
     image::{BackupFile, BackupFileError},
     printable::quoted_path,
-    target::Target,
+    target::{FlashMap, Target},
 };
 
 /// A board's contents before anything was changed.
@@ -133,13 +133,10 @@ impl Backup {
     }
 }
 
-/// The data blocks in this flash where any scooter's flash map has one.
+/// The data blocks in this flash: of each flash map the one that firmware would use.
 pub(super) fn blocks_in(flash: &[u8]) -> impl Iterator<Item = DataBlock> {
-    let place = |target: &Target| (target.map.regions.data.start - target.map.flash.start) as usize;
-    let mut places: Vec<_> = Target::all().iter().map(place).collect();
-    places.sort_unstable();
-    places.dedup();
-    places.into_iter().filter_map(|at| DataBlock::parse(flash.get(at..at + LEN)?).ok())
+    let found = FlashMap::all().iter().filter_map(|map| Target::widest(map).block_in(flash));
+    found.map(|(_, block)| block)
 }
 
 #[cfg(test)]

@@ -275,7 +275,7 @@ mod tests {
     }
 
     fn whole() -> DataBlock {
-        let serial = Serial::from_bytes(*b"21886/00012345").unwrap();
+        let serial = Serial::from_bytes(b"21886/00012345").unwrap();
         DataBlock::template().with_uid(UID).with_serial(serial)
     }
 
@@ -307,7 +307,7 @@ mod tests {
     #[test]
     fn backups_of_one_uid_with_several_serial_numbers_are_not_chosen_from() {
         let folder = tempfile::tempdir().unwrap();
-        let other = Serial::from_bytes(*b"21886/00099999").unwrap();
+        let other = Serial::from_bytes(b"21886/00099999").unwrap();
         let save = |day: u32, block| {
             let path = folder.path().join(format!("{UID}-2026010{day}T000000.000000Z.json"));
             Backup { block: Some(block), ..backup() }.save(&path).unwrap();
@@ -326,7 +326,7 @@ mod tests {
         assert!(words.iter().all(|words| refused.contains(words)), "{refused}");
         let given = earlier.block(Some(other), is_whole).unwrap().unwrap();
         assert_eq!(given.path, two);
-        let neither = Serial::from_bytes(*b"21886/00000001").unwrap();
+        let neither = Serial::from_bytes(b"21886/00000001").unwrap();
         assert!(earlier.block(Some(neither), is_whole).is_err());
     }
 

@@ -60,7 +60,7 @@ impl BadPage {
         let regions = &target.map.regions;
         let purpose = match () {
             () if regions.boot.contains(&first) => Purpose::Boot,
-            () if regions.data.contains(&first) => Purpose::Data,
+            () if target.data_pages().any(|page| page == first) => Purpose::Data,
             () if regions.drv.contains(&first) => Purpose::Drv,
             () => Purpose::Other,
         };

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Backup, Change, DataChange, DataSource, Firmware, Job, data_change::in_words, events};
+use super::{Backup, Change, DataChange, DataSource, Firmware, Job, copies, data_change::in_words, events};
 use crate::{
     block::{DataBlock, LEN, Mileage, Serial, Uid},
     board::{Board, Error, LinkError, PageBefore, PageWrite, Protection, Status, Stranger, progress::Step},
@@ -43,6 +43,10 @@ impl Contents {
         }
         let (boot, drv) = (job.known.found_boot.as_ref(), job.known.found_drv.as_ref());
         events::found(job.progress, boot, drv, contents.block.as_ref());
+        let target = contents.other_map.unwrap_or(target);
+        if let Some(remark) = contents.flash.as_deref().and_then(|flash| copies::remark(target, flash)) {
+            job.warn("data-copies", remark);
+        }
         if let Some(other) = &contents.passed_over {
             let (data, uid) = (in_words(other), other.uid());
             job.warn(
@@ -92,20 +96,14 @@ impl Contents {
         DataChange { on_board: self.block.as_ref().map(|(block, _)| (block.serial(), block.mileage())), written }
     }
 
-    /// Looks for the data block where this map has it, and then where the others do.
+    /// Looks for the data block where this scooter has it, and then where the others do.
     fn find_block(&mut self, board: &mut Board<'_>, target: &Target) -> Result<(), Error> {
         let Some(flash) = &self.flash else { return Ok(()) };
-        let place = |target: &Target| {
-            let start = (target.map.regions.data.start - target.map.flash.start) as usize;
-            Some((target.map.regions.data.start, flash.get(start..start + LEN)?))
-        };
-        let others = Target::all().iter().filter(|other| other.map.regions != target.map.regions);
-        let maps = std::iter::once((place(target), None)).chain(others.map(|other| (place(other), Some(other))));
-        for (found, other) in maps {
-            let Some((address, bytes)) = found else { continue };
-            let Ok(block) = DataBlock::parse(bytes) else { continue };
+        let others = Target::all().iter().filter(|other| !other.data_pages().eq(target.data_pages()));
+        for (target, other) in std::iter::once((target, None)).chain(others.map(|other| (other, Some(other)))) {
+            let Some((address, block)) = target.block_in(flash) else { continue };
             // One wrong bit would end up in the scooter's serial number for good.
-            if board.read(address..address + LEN as u32)? != bytes {
+            if board.read(address..address + LEN as u32)? != block.as_bytes() {
                 return Err(LinkError::Unstable { what: "the data block", address }.into());
             }
             (self.block, self.other_map) = (Some((block, DataSource::Flash)), other);

@@ -7,7 +7,7 @@ use super::{
     watchdog::starts_at_reset,
 };
 use crate::{
-    block::{DataBlock, LEN},
+    block::DataBlock,
     board::{
         self, Answers, Board, ChipKind, Examined, Finding, LinkError, Problem, Protection, Startup, Status,
         progress::Event,
@@ -263,8 +263,7 @@ fn image(bytes: &[u8], chip: ChipKind) -> (State, Detail) {
 
 /// The data block that the firmware finds when it starts.
 fn in_flash(contents: &Contents, target: &Target) -> Option<DataBlock> {
-    let start = (target.map.regions.data.start - target.map.flash.start) as usize;
-    DataBlock::parse(contents.flash.as_ref()?.get(start..start + LEN)?).ok()
+    target.block_in(contents.flash.as_ref()?).map(|(_, block)| block)
 }
 
 /// The data block and the rules that the firmware has for it.

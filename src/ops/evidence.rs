@@ -14,9 +14,9 @@ pub const OTHER_SCOOTER: &str = "other-scooter";
 /// What the board holds, sorted by whether it belongs to the scooter asked for. What belongs to every scooter, as the shared
 /// bootloader does, or to none that is known, is in none of them.
 ///
-/// Scooters with one flash map have the same controller: the vendor gave the bootloader of the M365 to all of them, and people
-/// run the firmware of one on another, and write another one's serial for its region. So a part of a scooter with the same
-/// map may be there on purpose; a part of a scooter with another map, or of one that is not supported, cannot work.
+/// The M365 and its successors up to the Mi 3 have the same controller: the vendor gave the bootloader of the M365 to all of them,
+/// and people run the firmware of one on another, and write another one's serial for its region. So a part of a scooter with the
+/// same controller may be there on purpose; a part of a scooter with another one, or of one that is not supported, cannot work.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Evidence {
     /// What belongs to a scooter with another controller.
@@ -112,7 +112,7 @@ impl Contents {
 
 /// The scooters that this one shares its controller with, itself among them.
 fn kin(target: &Target) -> impl Iterator<Item = &'static Target> {
-    Target::all().iter().filter(|other| other.map.regions == target.map.regions)
+    Target::all().iter().filter(|other| other.is_kin(target))
 }
 
 impl Evidence {
@@ -213,7 +213,7 @@ mod tests {
         if let Some(drv) = drv {
             flash[0x1000..0x1000 + drv.len()].copy_from_slice(&drv);
         }
-        let serial = Serial::from_bytes(serial.as_bytes().try_into().unwrap()).ok();
+        let serial = Serial::from_bytes(serial.as_bytes()).ok();
         let block = serial.map(|serial| DataBlock::template().with_uid(Uid([1, 2, 3])).with_serial(serial));
         let contents = Contents {
             flash: Some(flash),
@@ -227,7 +227,7 @@ mod tests {
 
     /// The same of a locked board, whose running firmware shows this version.
     fn locked(version: u16, serial: &str, asked: &str) -> Evidence {
-        let serial = Serial::from_bytes(serial.as_bytes().try_into().unwrap()).unwrap();
+        let serial = Serial::from_bytes(serial.as_bytes()).unwrap();
         let mut bytes = DataBlock::template().with_uid(Uid([1, 2, 3])).with_serial(serial).as_bytes().to_vec();
         bytes[0x34..0x36].copy_from_slice(&version.to_le_bytes());
         let block = DataBlock::parse(&bytes).unwrap();
@@ -292,19 +292,19 @@ mod tests {
 
     #[test]
     fn firmware_of_a_scooter_that_is_not_supported_is_refused_under_any_serial() {
-        let four_pro_image = || {
+        let other_image = || {
             let mut bytes = Sample::drv(20_000).bytes();
-            bytes[0x400..0x418].copy_from_slice(b"Scooter_Mi4P_ST_F103_V8\0");
+            bytes[0x400..0x40F].copy_from_slice(b"NineBotScooter\0");
             bytes
         };
-        let four_pro = "firmware with the ident Scooter_Mi4P_ST_F103_V8";
+        let other = "firmware with the ident NineBotScooter";
         for asked in ["pro", "mi3"] {
-            assert_eq!(evidence(Some(four_pro_image()), "99999/00012345", asked), of(&[four_pro], &[], &[]), "{asked}");
+            assert_eq!(evidence(Some(other_image()), "99999/00012345", asked), of(&[other], &[], &[]), "{asked}");
         }
-        let found = evidence(Some(four_pro_image()), "99999/00012345", "es2");
-        assert_eq!(found, of(&[four_pro, "the serial number 99999/00012345"], &[], &[]));
-        let found = evidence(Some(four_pro_image()), "21886/00012345", "pro");
-        assert_eq!(found, of(&[four_pro], &[], &[PRO]));
+        let found = evidence(Some(other_image()), "99999/00012345", "es2");
+        assert_eq!(found, of(&[other, "the serial number 99999/00012345"], &[], &[]));
+        let found = evidence(Some(other_image()), "21886/00012345", "pro");
+        assert_eq!(found, of(&[other], &[], &[PRO]));
         assert!(is_refused(found));
     }
 
@@ -320,6 +320,20 @@ mod tests {
     }
 
     #[test]
+    fn ninebots_do_not_share_a_controller_although_they_share_a_flash_map() {
+        let max = "the serial number N4GSD1234C5678";
+        assert_eq!(evidence(None, "N4GSD1234C5678", "es2"), of(&[max], &[], &[]));
+        let max = evidence(
+            Some(Sample::drv(20_000).ident("Scooter_G30_SAT").layout(FlashMap::largest()).bytes()),
+            "N2GSD1234C5678",
+            "es2",
+        );
+        assert!(is_refused(max), "also if the serial number is right");
+        let shared = evidence(None, "N2GSD1234C5678", "e");
+        assert_eq!(shared, of(&[], &[], &["the serial number N2GSD1234C5678"]), "ES and E begin alike");
+    }
+
+    #[test]
     fn the_form_of_a_ninebot_s_serial_speaks_against_a_xiaomi() {
         let es = "the serial number N2GSD1234C5678";
         assert_eq!(evidence(None, "N2GSD1234C5678", "pro"), of(&[es], &[], &[]));
@@ -328,14 +342,7 @@ mod tests {
 
     #[test]
     fn the_serial_of_a_scooter_that_is_not_supported_speaks_against_every_other_under_its_name() {
-        for (serial, family) in [
-            ("N4GSD1234C5678", "Ninebot Max"),
-            ("N5GEA1234C5678", "Ninebot F or D"),
-            ("N2GDA2034C5678", "Ninebot E"),
-            ("N3GEA1934C5678", "Ninebot T15"),
-            ("01GXA2034C5678", "Ninebot Max G2"),
-            ("NAGR2210005678", "Ninebot F2"),
-        ] {
+        for (serial, family) in [("01GXA2034C5678", "Ninebot Max G2"), ("NAGR2210005678", "Ninebot F2")] {
             for asked in ["pro", "es2"] {
                 let found = evidence(None, serial, asked);
                 assert_eq!(found, of(&[&format!("the serial number {serial} of a {family}")], &[], &[]), "{asked}");

@@ -137,7 +137,7 @@ impl<'a> Wanted<'a> {
         } else {
             self.serial.as_ref().ok_or(Error::NoSerial)?;
             self.mileage.ok_or(Error::NoMileage)?;
-            (DataBlock::template(), DataSource::Template)
+            (self.target.template(), DataSource::Template)
         };
         if block.serial().is_none() {
             // A factory default counts as none: with it the firmware always shows error 35.
@@ -153,7 +153,7 @@ impl<'a> Wanted<'a> {
         if !block.mileage().is_known() {
             return Err(Error::NoMileage);
         }
-        Ok((block.with_uid(uid), source))
+        Ok((self.target.block.completed(block.with_uid(uid)), source))
     }
 }
 

@@ -8,6 +8,7 @@ mod change;
 mod checkup;
 mod contact;
 mod contents;
+mod copies;
 mod data_change;
 mod doctor;
 mod error;

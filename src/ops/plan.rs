@@ -1,7 +1,5 @@
 //! What is to be on a board, and what has to be changed for that. Arithmetic only.
 
-use std::ops::Range;
-
 use super::{DataChange, Error, ForcedGate, Obstacle};
 use crate::{
     block::DataBlock,
@@ -102,18 +100,19 @@ pub struct Work {
 }
 
 impl FlashPlan {
-    /// Plans these images and the data block, each at the start of its region. An image that does not end before what is
+    /// Plans these images and the data block, each at the start of its region, and the copies that the scooter has of the block. An image that does not end before what is
     /// planned behind it is refused: forcing a gate does not make room for it.
     pub fn new(target: &Target, boot: &[u8], drv: &[u8], block: &DataBlock) -> Result<Self, Error> {
         let (regions, page) = (&target.map.regions, target.map.page);
-        let whole_pages = |region: &Range<u32>, bytes: &[u8]| {
+        let whole_pages = |address: u32, bytes: &[u8]| {
             let mut bytes = bytes.to_vec();
             bytes.resize(bytes.len().next_multiple_of(page as usize), 0xFF);
-            Part { address: region.start, bytes }
+            Part { address, bytes }
         };
-        let [boot, drv, data] = [(&regions.boot, boot), (&regions.drv, drv), (&regions.data, block.as_bytes())]
-            .map(|(region, bytes)| whole_pages(region, bytes));
-        let mut parts = vec![boot, drv, data];
+        let images = [(regions.boot.start, boot), (regions.drv.start, drv)];
+        let data = target.data_pages().map(|page| (page, &block.as_bytes()[..]));
+        let mut parts: Vec<_> =
+            images.into_iter().chain(data).map(|(start, bytes)| whole_pages(start, bytes)).collect();
         parts.sort_by_key(|part| part.address);
         let ends = parts.iter().skip(1).map(|next| next.address).chain([target.map.flash.end]);
         for (Part { address, bytes }, end) in parts.iter().zip(ends) {

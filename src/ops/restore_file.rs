@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{Backup, Error, FlashPlan, ForcedGate, Goal, Job, Lack, contents::Contents, data_change::in_words};
 use crate::{
-    block::{DataBlock, LEN, Uid},
+    block::{DataBlock, Uid},
     board::{Board, ChipKind, OptionBytes},
     image::{Dump, Fit, Gate, Image, Kind, RehearsalImages, gates, origin},
     target::{FlashMap, Target},
@@ -62,9 +62,9 @@ impl RestoreFile {
         let target = Target::for_chip(flash.len() as u32 / 1024);
         let options = Some(backup.option_bytes);
         // The flash map of the block shows the scooter, not the size of the chip.
-        let place = |map: &FlashMap| (map.regions.data.start - map.flash.start) as usize;
-        let mut maps = std::iter::once(&target.map).chain(FlashMap::all()).map(place);
-        let block = maps.find_map(|at| DataBlock::parse(flash.get(at..at + LEN)?).ok()).or(backup.block).map(Box::new);
+        let mut targets = std::iter::once(target).chain(FlashMap::all().iter().map(Target::widest));
+        let found = targets.find_map(|target| target.block_in(&flash)).map(|(_, block)| block);
+        let block = found.or(backup.block).map(Box::new);
         let content = Content::Flash(flash, block);
         Ok(Self { target, uid: Some(backup.uid), options, damaged: None, unused_kib: 0, forced: Vec::new(), content })
     }
@@ -78,8 +78,13 @@ impl RestoreFile {
         // The scooter that the firmware is of; with any other one the gates and messages would be about the wrong one.
         let origin = drv.as_ref().and_then(|drv| origin(&drv.bytes, Kind::Drv));
         let is_of = |target: &&Target| origin.as_ref().is_some_and(|origin| origin.scooters.contains(&target.name));
-        let target = same_map().find(is_of).unwrap_or(target);
-        let block = dump.blocks(place).into_iter().find(|found| found.address.is_none_or(|address| address == place));
+        let block_in_it = dump.blocks(place).into_iter().next().and_then(|found| found.block.serial());
+        let is_of_serial = |target: &&Target| block_in_it.is_some_and(|serial| target.serial.fits(serial));
+        let target = same_map().find(is_of).or_else(|| same_map().find(is_of_serial)).unwrap_or(target);
+        let block = dump
+            .blocks(place)
+            .into_iter()
+            .find(|found| found.address.is_none_or(|address| target.data_pages().any(|page| page == address)));
         let block = block.map(|found| found.block);
         // A file of one region has no address to go by.
         let is_it = |kind| dump.image().is_some_and(|image| image.kind() == kind);
@@ -135,7 +140,8 @@ impl RestoreFile {
             Content::Flash(flash, _) => FlashPlan::whole(self.target, flash),
             Content::Parts(parts) => {
                 let Parts { boot, drv, block } = &**parts;
-                FlashPlan::new(self.target, &boot.bytes, &drv.bytes, &block.clone().with_uid(board.uid))?
+                let block = self.target.block.completed(block.clone().with_uid(board.uid));
+                FlashPlan::new(self.target, &boot.bytes, &drv.bytes, &block)?
             }
         };
         let (target, options, forced) = (self.target, self.options, self.forced.clone());
@@ -268,7 +274,7 @@ fn check_firmware(
         for Gate { name: gate, detail, .. } in failed {
             // Those who put a dump back swap firmware between scooters with one controller.
             let suits_a_sibling = ["scooter", "ident"].contains(&gate)
-                && origin(&image.bytes, kind).is_some_and(|origin| is_of_map(&origin.scooters, target));
+                && origin(&image.bytes, kind).is_some_and(|origin| is_kin_of(&origin.scooters, target));
             if suits_a_sibling {
                 continue;
             }
@@ -281,9 +287,9 @@ fn check_firmware(
     Ok(overridden)
 }
 
-/// Whether one of these scooters has the flash map of this one.
-fn is_of_map(scooters: &[String], target: &Target) -> bool {
-    Target::all().iter().any(|other| other.map.regions == target.map.regions && scooters.contains(&other.name))
+/// Whether one of these scooters has the controller of this one.
+fn is_kin_of(scooters: &[String], target: &Target) -> bool {
+    Target::all().iter().any(|other| other.is_kin(target) && scooters.contains(&other.name))
 }
 
 #[cfg(test)]
@@ -296,7 +302,7 @@ mod tests {
         let image = |bytes: Vec<u8>| Image::from_bytes(&bytes).unwrap();
         let boot = image(Sample::boot(2000).bytes());
         let drv = image(Sample::drv(20_000).ident(ident).bytes());
-        let block = DataBlock::template().with_serial(Serial::from_bytes(*serial).unwrap());
+        let block = DataBlock::template().with_serial(Serial::from_bytes(serial).unwrap());
         let content = Content::Parts(Box::new(Parts { boot, drv, block }));
         let target = Target::builtin("pro").unwrap();
         let (uid, options, damaged) = (None, None, None);
@@ -327,7 +333,7 @@ mod tests {
     fn a_scooter_is_known_by_its_name_and_its_flash_map() {
         let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
         let pro = Target::builtin("pro").unwrap();
-        assert!(is_of_map(&names(&["es2", "mi3"]), pro));
-        assert!(!is_of_map(&names(&["es2"]), pro) && !is_of_map(&[], pro));
+        assert!(is_kin_of(&names(&["es2", "mi3"]), pro));
+        assert!(!is_kin_of(&names(&["es2"]), pro) && !is_kin_of(&[], pro));
     }
 }

@@ -107,7 +107,7 @@ mod tests {
     const UID: Uid = Uid([1, 2, 3]);
 
     fn save(path: &Path, flash: Option<Vec<u8>>, km: u32) {
-        let serial = Serial::from_bytes(*b"16133/00012345").unwrap();
+        let serial = Serial::from_bytes(b"16133/00012345").unwrap();
         let block = DataBlock::template().with_uid(UID).with_serial(serial).with_mileage(Mileage::from_km(km).unwrap());
         Backup { uid: UID, option_bytes: OptionBytes::open(0xFF), flash, block: Some(block) }.save(path).unwrap();
     }

@@ -20,7 +20,7 @@ impl Wanted<'_> {
     }
 
     /// Refuses a data block that cannot be written as it is, so that nobody holds wires for it. Its serial number has to
-    /// pass as one that is typed does. With another one in its place only a block for another flash map is refused: its
+    /// pass as one that is typed does. With another one in its place only a block for another controller is refused: its
     /// settings mean something else there.
     pub(super) fn check_data(&self) -> Result<(), Error> {
         let Some(block) = &self.data else { return Ok(()) };
@@ -35,7 +35,7 @@ impl Wanted<'_> {
         let rule = &self.target.serial;
         let mut owners = Target::all().iter().filter(|target| target.serial.fits(serial)).peekable();
         let is_foreign = Target::unsupported_family(serial).is_some()
-            || owners.peek().is_some() && owners.all(|target| target.map != self.target.map);
+            || owners.peek().is_some() && !owners.any(|target| target.is_kin(self.target));
         if rule.fits(serial) || self.serial.is_some() && !is_foreign {
             return Ok(());
         }

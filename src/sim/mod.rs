@@ -76,7 +76,7 @@ pub use self::{
     chips::{SimChip, UnknownChip},
     fault::{Armed, Fault, FaultKind, Lie, Trigger, WireContact},
     record::Counts,
-    scenario::{APP_64, APP_128, BOOT, MILEAGE_M, Scenario, UID, UnknownScenario},
+    scenario::{APP_64, APP_128, APP_COPIES, BOOT, MILEAGE_M, Scenario, UID, UnknownScenario, application},
     store_error::StoreError,
 };
 use crate::{clock::Clock, target::Target};

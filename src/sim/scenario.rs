@@ -25,6 +25,17 @@ pub const BOOT: &[u8] = include_bytes!("../../firmware/rehearsal/boot.bin");
 pub const APP_64: &[u8] = include_bytes!("../../firmware/rehearsal/app64.bin");
 /// Our own application for 128 KiB boards.
 pub const APP_128: &[u8] = include_bytes!("../../firmware/rehearsal/app128.bin");
+/// Our own application for 128 KiB boards whose firmware keeps two copies of its data block.
+pub const APP_COPIES: &[u8] = include_bytes!("../../firmware/rehearsal/app4pro.bin");
+
+/// Our own application for the boards of a scooter.
+pub fn application(target: &Target) -> &'static [u8] {
+    match target.map.flash_kib() {
+        _ if !target.block.copies.is_empty() => APP_COPIES,
+        0..=64 => APP_64,
+        _ => APP_128,
+    }
+}
 
 /// A board to start with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -134,7 +145,7 @@ fn serial(example: &str, number: u32) -> String {
 
 /// The data block of the programmed board with this number.
 fn data_block(target: &Target, number: u32) -> DataBlock {
-    let mut block = DataBlock::template().with_uid(Uid(uid(number)));
+    let mut block = target.template().with_uid(Uid(uid(number)));
     if let Ok(mileage) = Mileage::from_metres(MILEAGE_M) {
         block = block.with_mileage(mileage);
     }
@@ -149,7 +160,7 @@ fn data_block(target: &Target, number: u32) -> DataBlock {
 pub(super) fn build(scenario: Scenario, target: &Target, number: u32) -> (BoardModel, WireContact) {
     let chip = scenario.chip().facts();
     let flash_kib = target.map.flash_kib() as u16;
-    let app = if flash_kib > 64 { APP_128 } else { APP_64 };
+    let app = application(target);
     let regions = &target.map.regions;
     let mut flash = match chip.family {
         Family::F1 => vec![0xFF; usize::from(flash_kib) * 1024],
@@ -172,7 +183,9 @@ pub(super) fn build(scenario: Scenario, target: &Target, number: u32) -> (BoardM
         _ => {
             place(regions.boot.start, BOOT);
             place(regions.drv.start, app);
-            place(regions.data.start, data_block(target, number).as_bytes());
+            for page in target.data_pages() {
+                place(page, data_block(target, number).as_bytes());
+            }
         }
     }
     let options = match scenario {
@@ -222,7 +235,7 @@ mod tests {
     fn every_scooter_has_a_board_with_its_own_serial() {
         for target in Target::all() {
             let block = data_block(target, 0);
-            assert_eq!(block.as_bytes()[0x20..0x2E], *target.serial.example.as_bytes(), "{}", target.name);
+            assert_eq!(block.serial().map(|serial| serial.to_string()).as_ref(), Some(&target.serial.example));
             let another = data_block(target, 3).serial().unwrap();
             assert!(target.serial.fits(another) && Some(another) != block.serial(), "{another}");
         }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use include_dir::{Dir, include_dir};
 use serde::Deserialize;
 
-use super::{FlashMap, SerialRule, Target, flash_map::texts, names};
+use super::{BlockRule, FlashMap, SerialRule, Target, flash_map::texts, names};
 
 /// A new file is noticed when this file is compiled again.
 static SCOOTERS: Dir = include_dir!("$CARGO_MANIFEST_DIR/targets/scooters");
@@ -24,6 +24,10 @@ struct ScooterFile {
     #[serde(default)]
     makers: Vec<String>,
     layout: String,
+    block: String,
+    /// That of a scooter which shares its controller with no other is its own name.
+    #[serde(default)]
+    controller: Option<String>,
     serial: SerialRule,
 }
 
@@ -40,6 +44,9 @@ pub enum TargetError {
     /// Its flash map does not exist.
     #[error("unknown flash map {0:?}")]
     UnknownMap(String),
+    /// The rules of its data block do not exist.
+    #[error("unknown data block {0:?}")]
+    UnknownBlock(String),
 }
 
 pub(super) fn all() -> &'static [Target] {
@@ -58,10 +65,12 @@ pub(super) fn read(text: &str) -> Result<Target, TargetError> {
 }
 
 fn parse(text: &str) -> Result<(u32, Target), TargetError> {
-    let ScooterFile { name, title, order, aliases, makers, layout, serial } =
+    let ScooterFile { name, title, order, aliases, makers, layout, block, controller, serial } =
         yaml_serde::from_str(text).map_err(TargetError::Yaml)?;
     let map = FlashMap::named(&layout).ok_or(TargetError::UnknownMap(layout))?.clone();
-    Ok((order, Target { name, title, aliases, makers, map, serial }))
+    let block = BlockRule::named(&block).ok_or(TargetError::UnknownBlock(block))?.clone();
+    let controller = controller.unwrap_or_else(|| name.clone());
+    Ok((order, Target { name, title, aliases, makers, map, controller, block, serial }))
 }
 
 #[cfg(test)]
@@ -85,7 +94,7 @@ mod tests {
     #[test]
     fn scooters_are_listed_in_the_order_that_their_files_give() {
         let names: Vec<_> = all().iter().map(|target| target.name.as_str()).collect();
-        assert_eq!(names[..7], ["m365", "pro", "1s", "pro2", "lite", "mi3", "es2"]);
+        assert_eq!(names[..8], ["m365", "pro", "1s", "pro2", "lite", "mi3", "4pro", "es2"]);
     }
 
     fn pro() -> &'static str {
@@ -98,8 +107,10 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_flash_map_is_an_error() {
+    fn an_unknown_flash_map_or_data_block_is_an_error() {
         let error = read(&pro().replace("layout: 64k", "layout: 32k")).unwrap_err();
         assert_eq!(error.to_string(), "unknown flash map \"32k\"");
+        let error = read(&pro().replace("block: m365", "block: m356")).unwrap_err();
+        assert_eq!(error.to_string(), "unknown data block \"m356\"");
     }
 }

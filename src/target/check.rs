@@ -18,6 +18,9 @@ pub enum Violation {
     /// The region of the data block is not exactly one page.
     #[error("the data region is not one page")]
     DataNotOnePage,
+    /// A copy of the data block is not in a page of its own behind the data region and before the update record.
+    #[error("a copy of the data block is not in a page of its own")]
+    Copy,
     /// The example does not have the form that the pattern asks for.
     #[error("the example serial does not have the form of the pattern")]
     Example,
@@ -27,7 +30,7 @@ pub enum Violation {
     /// A name or a maker is not in lower case, or contains spaces, dashes or a general word as "scooter".
     #[error("a name is not written as names are compared")]
     Name,
-    /// The firmware's variables do not end inside SRAM.
+    /// The firmware's variables do not end inside SRAM, or the live data block does not end among them.
     #[error("the variables do not end inside SRAM")]
     Variables,
     /// The loader with its ring does not fit into SRAM above the live data block.
@@ -53,6 +56,11 @@ pub(super) fn violations(target: &Target) -> Vec<Violation> {
     if target.map.regions.data.len() != target.map.page as usize {
         found.push(Violation::DataNotOnePage);
     }
+    let regions = &target.map.regions;
+    let room = regions.data.end..regions.update.start;
+    if target.block.copies.iter().any(|copy| !room.contains(copy) || !copy.is_multiple_of(target.map.page)) {
+        found.push(Violation::Copy);
+    }
     if target.serial.forms().any(|(pattern, example)| !Serial::has_form(example, pattern)) {
         found.push(Violation::Example);
     }
@@ -65,7 +73,8 @@ pub(super) fn violations(target: &Target) -> Vec<Violation> {
     if !names.all(|name| names::is_key(name)) {
         found.push(Violation::Name);
     }
-    if !target.map.sram.contains(&target.map.variables_end) {
+    let (live_end, variables_end) = (target.map.live_end, target.map.variables_end);
+    if !target.map.sram.contains(&variables_end) || !(target.map.sram.start..=variables_end).contains(&live_end) {
         found.push(Violation::Variables);
     }
     // Five control words, as in the source of the algorithm.
@@ -94,6 +103,7 @@ mod tests {
             broken(|t| t.map.regions.data.start -= 0x400),
             [Violation::RegionOverlap("data"), Violation::DataNotOnePage]
         );
+        assert_eq!(broken(|t| t.block.copies.push(t.map.regions.data.start)), [Violation::Copy]);
         assert_eq!(broken(|t| t.serial.example.push('0')), [Violation::Example]);
         assert_eq!(broken(|t| t.serial.compared.push("263".into())), [Violation::Prefix]);
         assert_eq!(broken(|t| t.aliases.push("Pro 2".into())), [Violation::Name]);

@@ -27,6 +27,8 @@ pub struct FlashMap {
     pub sram: Range<u32>,
     /// End of the part of SRAM where the firmware keeps its variables, the live data block among them.
     pub variables_end: u32,
+    /// End of the live data block of the firmware that has it highest.
+    pub live_end: u32,
     /// Bytes that are erased together.
     pub page: u32,
     /// What is where in flash.
@@ -58,6 +60,7 @@ struct MapFile {
     name: String,
     chip: String,
     variables_end: u32,
+    live_end: u32,
     regions: Regions,
 }
 
@@ -87,11 +90,6 @@ impl FlashMap {
     /// The map with this name.
     pub fn named(name: &str) -> Option<&'static Self> {
         Self::all().iter().find(|map| map.name == name)
-    }
-
-    /// The map that has its data block at this address.
-    pub fn with_data_at(address: u32) -> Option<&'static Self> {
-        Self::all().iter().find(|map| map.regions.data.start == address)
     }
 
     /// Size of main flash in KiB.
@@ -144,13 +142,14 @@ fn assemble(file: MapFile, family: &ChipFamily) -> Option<FlashMap> {
     let algorithm = chip.flash_algorithms.first()?;
     let algorithm = family.flash_algorithms.iter().find(|a| a.name == *algorithm)?;
     let range = |range: &Range<u64>| Some(u32::try_from(range.start).ok()?..u32::try_from(range.end).ok()?);
-    let MapFile { name, chip: chip_name, variables_end, regions } = file;
+    let MapFile { name, chip: chip_name, variables_end, live_end, regions } = file;
     Some(FlashMap {
         name,
         chip: chip_name,
         flash: range(chip.memory_map.iter().find_map(MemoryRegion::as_nvm_region).map(|r| &r.range)?)?,
         sram: range(chip.memory_map.iter().find_map(MemoryRegion::as_ram_region).map(|r| &r.range)?)?,
         variables_end,
+        live_end,
         page: u32::try_from(algorithm.flash_properties.sectors.first()?.size).ok()?,
         regions,
         algorithm: Algorithm::from_description(algorithm)?,

@@ -4,6 +4,7 @@
 //! `targets/layouts` and that to a chip in `targets/chips`. No code depends on the name of a scooter.
 
 mod algorithm;
+mod block_rule;
 mod builtin;
 mod check;
 mod flash_map;
@@ -11,10 +12,11 @@ pub mod gigadevice;
 mod names;
 mod unsupported;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 pub use self::{
     algorithm::Algorithm,
+    block_rule::{BlockRule, Used},
     builtin::TargetError,
     check::Violation,
     flash_map::{FlashMap, Regions},
@@ -38,6 +40,10 @@ pub struct Target {
     pub makers: Vec<String>,
     /// The flash map of its controller.
     pub map: FlashMap,
+    /// The controller, which several scooters may share: by the name of one of them.
+    pub controller: String,
+    /// What its firmware wants of the data block.
+    pub block: BlockRule,
     /// What a serial number looks like.
     pub serial: SerialRule,
 }
@@ -63,6 +69,27 @@ pub struct SerialRule {
     /// the scooter is known to compare any.
     #[serde(default)]
     pub compared: Vec<String>,
+    /// The speed limits that the newest firmware sets by the first five characters, and that of all others under `other`. Empty
+    /// if nobody looked.
+    #[serde(default)]
+    pub limits: BTreeMap<String, SpeedLimit>,
+}
+
+/// The speed limits of a region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SpeedLimit {
+    /// In the normal mode, in km/h.
+    pub normal: u8,
+    /// In the sport mode, in km/h.
+    pub sport: u8,
+}
+
+/// `20 km/h, 25 km/h in sport mode`.
+impl fmt::Display for SpeedLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} km/h, {} km/h in sport mode", self.normal, self.sport)
+    }
 }
 
 /// One form of serial numbers.
@@ -111,18 +138,46 @@ impl SerialRule {
             return None;
         }
         let known = |prefix: &str| self.prefixes.get(prefix).map_or_else(String::new, |what| format!(" ({what})"));
+        let new = self.limit(to);
         if !self.compared.iter().any(|prefix| prefix == to) {
             let to = format!("{to}{}", known(to));
+            let limit = new.map_or_else(String::new, |limit| format!(", with a speed limit of {limit}"));
             return Some(format!(
-                "the firmware does not know a region for serial numbers that begin with {to}; it uses its default region"
+                "the firmware does not know a region for serial numbers that begin with {to}; it uses its default region{limit}"
             ));
         }
         let from = from?;
+        let effect = match (self.limit(from), new) {
+            (Some(old), Some(new)) if old == new => format!("keeps the speed limit of {new}"),
+            (Some(old), Some(new)) => format!("changes the speed limit from {old} to {new}"),
+            _ => "may change the speed limit".to_owned(),
+        };
         Some(format!(
-            "the serial number selects the region: changing it from {from}{} to {to}{} may change the speed limit",
+            "the serial number selects the region: changing it from {from}{} to {to}{} {effect}",
             known(from),
             known(to)
         ))
+    }
+
+    /// The speed limit that the newest firmware sets for serial numbers that begin with these five characters.
+    pub fn limit(&self, prefix: &str) -> Option<SpeedLimit> {
+        self.limits.get(prefix).or_else(|| self.limits.get("other")).copied()
+    }
+
+    /// Each speed limit, with the beginnings of the serial numbers that have it.
+    pub fn limits_in_words(&self) -> Vec<String> {
+        let mut limits: Vec<_> = self.limits.values().copied().collect();
+        limits.sort_by_key(|limit| (limit.sport, limit.normal));
+        limits.dedup();
+        let begins = |limit: SpeedLimit| {
+            let of_it =
+                self.limits.iter().filter(move |(_, other)| **other == limit).map(|(prefix, _)| match &**prefix {
+                    "other" => "all others",
+                    prefix => prefix,
+                });
+            of_it.collect::<Vec<_>>().join(", ")
+        };
+        limits.into_iter().map(|limit| format!("{limit}: {}", begins(limit))).collect()
     }
 }
 
@@ -142,8 +197,8 @@ impl Target {
     /// ```
     /// use m365_drv::target::Target;
     /// assert!(Target::read_any_serial("16133/00012345").is_ok());
-    /// let error = Target::read_any_serial("N4GSD1834C1234").unwrap_err().to_string();
-    /// assert!(error.contains("Ninebot Max"), "{error}");
+    /// let error = Target::read_any_serial("01GXA1834C1234").unwrap_err().to_string();
+    /// assert!(error.contains("Ninebot Max G2"), "{error}");
     /// ```
     pub fn read_any_serial(text: &str) -> Result<Serial, SerialError> {
         let mut forms: Vec<(&str, &str)> = Self::all().iter().flat_map(|target| target.serial.forms()).collect();
@@ -167,7 +222,7 @@ impl Target {
     /// ```
     /// use m365_drv::target::{NameError, Target};
     /// assert_eq!(Target::named("Mi Electric Scooter Pro 2").unwrap().name, "pro2");
-    /// assert_eq!(Target::named("4 Pro").unwrap_err(), NameError::NotSupported("4 Pro".into()));
+    /// assert_eq!(Target::named("4 Lite").unwrap_err(), NameError::NotSupported("4 Lite".into()));
     /// ```
     pub fn named(text: &str) -> Result<&'static Self, NameError> {
         names::find(text)
@@ -184,11 +239,18 @@ impl Target {
         builtin::all()
     }
 
-    /// The first scooter whose flash map is for a chip of this many KiB, for work that depends on the chip only. Chips of
-    /// another or an unknown size get the smallest map.
+    /// A scooter whose flash map is for a chip of this many KiB, for work that depends on the chip only: of several the first of
+    /// those with the most data pages. Chips of another or an unknown size get the smallest map.
     pub fn for_chip(flash_kib: impl Into<Option<u32>>) -> &'static Self {
         let flash_kib = flash_kib.into();
-        Self::all().iter().find(|target| Some(target.map.flash_kib()) == flash_kib).unwrap_or(&Self::all()[0])
+        let maps = FlashMap::all();
+        Self::widest(maps.iter().find(|map| Some(map.flash_kib()) == flash_kib).unwrap_or(&maps[0]))
+    }
+
+    /// The first scooter with this flash map of those with the most data pages.
+    pub fn widest(map: &FlashMap) -> &'static Self {
+        let same = Self::all().iter().filter(|target| target.map == *map);
+        same.rev().max_by_key(|target| target.block.copies.len()).unwrap_or(&Self::all()[0])
     }
 
     /// The scooters whose serial numbers are known to begin like this one.
@@ -205,6 +267,11 @@ impl Target {
             let rule = &target.serial;
             is_supported && rule.prefixes.keys().chain(&rule.compared).any(begins)
         })
+    }
+
+    /// Whether this scooter has the controller of another one, or is that one: people run the firmware of one on the other.
+    pub fn is_kin(&self, other: &Self) -> bool {
+        self.controller == other.controller
     }
 
     /// Every rule that this target breaks; a built-in one breaks none.
@@ -230,19 +297,23 @@ mod tests {
 
     #[test]
     fn another_prefix_is_another_region() {
-        let words = "the serial number selects the region: changing it from 26354 (Europe) to 30371 (Mercedes edition) may \
-                     change the speed limit";
+        let words = "the serial number selects the region: changing it from 26354 (Europe) to 30371 (Mercedes edition) keeps \
+                     the speed limit of 20 km/h, 25 km/h in sport mode";
         assert_eq!(change("pro2", Some("26354"), "30371").as_deref(), Some(words));
+        let words = "the serial number selects the region: changing it from 26354 (Europe) to 25701 changes the speed limit \
+                     from 20 km/h, 25 km/h in sport mode to 15 km/h, 20 km/h in sport mode";
+        assert_eq!(change("pro2", Some("26354"), "25701").as_deref(), Some(words));
         assert_eq!(change("pro2", None, "30371"), None, "not known to change");
         assert_eq!(change("1s", Some("11111"), "11111"), None, "the board's own");
     }
 
     #[test]
     fn a_prefix_that_the_firmware_does_not_compare_is_named() {
-        let words =
-            "the firmware does not know a region for serial numbers that begin with 21886; it uses its default region";
+        let words = "the firmware does not know a region for serial numbers that begin with 21886; it uses its default region, \
+                     with a speed limit of 20 km/h, 25 km/h in sport mode";
         assert_eq!(change("1s", None, "21886").as_deref(), Some(words));
-        let words = "the firmware does not know a region for serial numbers that begin with 25600 (global); it uses its default region";
+        let words = "the firmware does not know a region for serial numbers that begin with 25600 (global); it uses its default \
+                     region, with a speed limit of 15 km/h, 20 km/h in sport mode";
         assert_eq!(change("lite", Some("25702"), "25600").as_deref(), Some(words));
     }
 }

@@ -26,8 +26,8 @@ impl Target {
     ///
     /// ```
     /// use m365_drv::{block::Serial, target::Target};
-    /// let serial = Serial::parse("N4GSD1234C5678", "@@@@@@@@@@@@@@").unwrap();
-    /// assert_eq!(Target::unsupported_family(serial), Some("Ninebot Max"));
+    /// let serial = Serial::parse("01GXD1234C5678", "@@@@@@@@@@@@@@").unwrap();
+    /// assert_eq!(Target::unsupported_family(serial), Some("Ninebot Max G2"));
     /// ```
     pub fn unsupported_family(serial: Serial) -> Option<&'static str> {
         let mut families = UNSUPPORTED.serials.iter();
@@ -44,7 +44,7 @@ mod tests {
         for (begin, family) in &UNSUPPORTED.serials {
             let mut bytes = *b"00000000000000";
             bytes[..begin.len()].copy_from_slice(begin.as_bytes());
-            let serial = Serial::from_bytes(bytes).unwrap();
+            let serial = Serial::from_bytes(&bytes).unwrap();
             assert_eq!(Target::unsupported_family(serial), Some(family.as_str()));
             assert_eq!(Target::owners(serial).count(), 0, "{begin}");
             assert!(!Target::all().iter().any(|target| target.serial.fits(serial)), "{begin}");

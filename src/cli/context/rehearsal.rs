@@ -13,7 +13,7 @@ use m365_drv::{
     clock::{Clock, SystemClock},
     image::{Catalog, Image, Kind},
     printable::{quoted, quoted_path},
-    sim::{APP_64, APP_128, BOOT, Scenario, SimBoard},
+    sim::{self, BOOT, Scenario, SimBoard},
     target::Target,
 };
 
@@ -136,8 +136,7 @@ impl Rehearsal {
 pub(super) fn own_image(kind: Kind, target: &Target) -> Option<Image> {
     let bytes = match kind {
         Kind::Boot => BOOT,
-        _ if target.map.flash_kib() > 64 => APP_128,
-        _ => APP_64,
+        _ => sim::application(target),
     };
     Image::from_bytes(bytes).ok()
 }

@@ -1,10 +1,11 @@
 //! Rows that the reports of several commands have.
 
 use m365_drv::{
-    block::{Summary, Uid},
+    block::{Serial, Summary, Uid},
     board::{OptionBytes, Protection},
     count::count,
     ops::{DataSource, Firmware},
+    target::Target,
 };
 
 use super::page::{Page, Tone};
@@ -96,8 +97,17 @@ pub(crate) fn summary_rows(summary: &Summary, chip: Option<Uid>, page: &mut Page
         page.row("for chip", summary.uid);
     }
     page.row("PIN", summary.pin.as_deref().unwrap_or("unreadable"));
-    page.row("activated", if summary.activated { "yes" } else { "no" });
+    match summary.serial.as_deref().and_then(effect_of_no_activation).filter(|_| !summary.activated) {
+        Some(effect) => page.toned("activated", format!("no: {effect}"), Tone::Remark),
+        None => page.row("activated", if summary.activated { "yes" } else { "no" }),
+    };
     page.row("firmware", summary.version);
+}
+
+/// What the firmware of the scooter with this serial number does until it is activated, if that is known.
+fn effect_of_no_activation(serial: &str) -> Option<&'static str> {
+    let has_form = |target: &&Target| target.serial.forms().any(|(pattern, _)| Serial::has_form(serial, pattern));
+    Target::all().iter().find(has_form)?.block.inactive.as_deref()
 }
 
 /// What was written, and which planned pages did not have to be.

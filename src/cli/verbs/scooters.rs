@@ -128,6 +128,9 @@ impl Report for Scooters {
                 }
             }
             page.row("  serial", format!("for example {}", scooter.serial.example));
+            for limit in scooter.serial.limits_in_words() {
+                page.row("  limit", limit);
+            }
             page.row("  known", scooter.versions());
             for held in &scooter.at_hand {
                 page.row("  found", format!("{} in {}", held.image.name, held.file));

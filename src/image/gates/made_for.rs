@@ -7,6 +7,10 @@ use super::{
 
 pub(super) fn scooter(case: &Case) -> GateResult {
     let wanted = case.fit.scooter;
+    let source = case.known.map(|known| known.entry).or(case.near.as_ref().map(|near| near.entry));
+    if let Some((entry, reason)) = source.and_then(|entry| Some((entry, entry.refused.as_ref()?))) {
+        return fail(format!("{entry} is {reason}"));
+    }
     let (what, scooters) = match (&case.known, &case.near) {
         (Some(known), _) => (known.entry.to_string(), known.entry.scooters.iter().map(String::as_str).collect()),
         // What is made from an image is for its scooters.
@@ -108,7 +112,7 @@ mod tests {
         let fault = "its ident Scooter_Mi1S_V0 is that of 1s, lite, pro, not of pro2";
         assert_eq!(failed(&of("Scooter_Mi1S_V0").bytes(), "pro2"), [("ident", fault.into())]);
         let other = of("Scooter_FF30_V0").layout(FlashMap::largest()).bytes();
-        let fault = "its ident Scooter_FF30_V0 is that of Ninebot F, Ninebot D, not of es2";
+        let fault = "its ident Scooter_FF30_V0 is that of f, Ninebot D, not of es2";
         assert_eq!(failed(&other, "es2"), [("ident", fault.into())]);
         let fault = "its ident F32_F45_BMS_V0 is not that of any scooter supported here";
         assert_eq!(failed(&of("F32_F45_BMS_V0").bytes(), "pro"), [("ident", fault.into())]);

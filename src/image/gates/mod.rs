@@ -456,7 +456,7 @@ mod tests {
 
     fn block(serial: &str) -> Vec<u8> {
         let mut bytes = DataBlock::template().as_bytes().to_vec();
-        let at = DataBlock::template().with_serial(Serial::from_bytes(*b"21886/00012345").unwrap());
+        let at = DataBlock::template().with_serial(Serial::from_bytes(b"21886/00012345").unwrap());
         let at = at.as_bytes().windows(14).position(|window| window == b"21886/00012345").unwrap();
         bytes[at..at + 14].copy_from_slice(serial.as_bytes());
         let mileage = bytes.clone();

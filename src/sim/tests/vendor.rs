@@ -18,7 +18,7 @@ fn the_vendors_bootloader_starts_the_vendors_application() {
     for (name, live) in [("DRV140.bin", 0x6EE), ("DRV155.bin", 0x70E)] {
         let (Some(boot), Some(drv)) = (image("boot.bin"), image(name)) else { continue };
         let block =
-            DataBlock::template().with_serial(Serial::from_bytes(*b"21886/00012345").unwrap()).with_uid(Uid(UID));
+            DataBlock::template().with_serial(Serial::from_bytes(b"21886/00012345").unwrap()).with_uid(Uid(UID));
         let mut flash = vec![0xFF; 65536];
         flash[..boot.len()].copy_from_slice(&boot);
         flash[0x1000..0x1000 + drv.len()].copy_from_slice(&drv);
