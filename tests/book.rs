@@ -194,14 +194,18 @@ fn memory_map() -> String {
         writeln!(text, "**{} KiB** ({}):\n", map.flash_kib(), names.join(", ")).unwrap();
         writeln!(text, "| what | from | up to | KiB |\n|---|---|---|---|").unwrap();
         let regions = &map.regions;
-        let mut rows = [
-            ("bootloader", &regions.boot),
-            ("DRV firmware", &regions.drv),
-            ("staging area of an update", &regions.staging),
-            ("data block", &regions.data),
-            ("update record of the bootloader", &regions.update),
-            ("SRAM", &map.sram),
+        let mut rows = vec![
+            ("bootloader".to_owned(), regions.boot.clone()),
+            ("DRV firmware".to_owned(), regions.drv.clone()),
+            ("staging area of an update".to_owned(), regions.staging.clone()),
+            ("data block".to_owned(), regions.data.clone()),
+            ("update record of the bootloader".to_owned(), regions.update.clone()),
+            ("SRAM".to_owned(), map.sram.clone()),
         ];
+        for target in &scooters {
+            let copies = target.block.copies.iter().map(|copy| *copy..*copy + map.page);
+            rows.extend(copies.map(|copy| (format!("copy of the data block (`{}` only)", target.name), copy)));
+        }
         rows.sort_by_key(|(_, range)| range.start);
         for (what, range) in rows {
             let kib = f64::from(range.end - range.start) / 1024.0;
@@ -213,8 +217,13 @@ fn memory_map() -> String {
 }
 
 fn data_block() -> String {
-    let mut table = "| register | bytes | kind | unit | meaning |\n|---|---|---|---|---|\n".to_owned();
+    let mut table = "| register | bytes | kind | unit | meaning | scooters |\n|---|---|---|---|---|---|\n".to_owned();
     for row in REGISTERS {
+        let families = if row.families.len() == 3 {
+            "all".to_owned()
+        } else {
+            row.families.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        };
         let kind = match row.shape {
             Shape::U16 => "unsigned, 16 bits".to_owned(),
             Shape::S16 => "signed, 16 bits".to_owned(),
@@ -225,7 +234,7 @@ fn data_block() -> String {
         let bytes = row.range();
         writeln!(
             table,
-            "| `0x{:02X}` | {} to {} | {kind} | {} | {} |",
+            "| `0x{:02X}` | {} to {} | {kind} | {} | {} | {families} |",
             row.number,
             bytes.start,
             bytes.end - 1,

@@ -192,7 +192,7 @@ fn colours_are_used_only_if_asked_for() {
 fn a_block_is_shown_on_40_columns() {
     let bench = Bench::new();
     bench.m365("data new --serial 21886/00012345 -o b.bin").json();
-    let expected = "...\n00  20828           magic 20828\n                    (0x515c), the only\n                    validity check\n...\n";
+    let expected = "...\n00  20828           magic 20828\n                    (0x515c), checked at\n                    each start\n...\n";
     bench.m365("data show b.bin").env("COLUMNS", "40").stdout(expected).check();
 }
 
