@@ -96,13 +96,17 @@ fn every_vendor_image_is_known_as_a_file_and_as_a_region_of_flash() {
 fn every_vendor_drv_tells_its_version_and_its_length_itself() {
     for (path, bytes, entry) in vendor_images().filter(|(_, _, entry)| entry.kind == Kind::Drv) {
         let seen = inspect(&bytes);
-        assert_eq!(seen.version, entry.version, "{path:?}");
+        // 4 Pro 0.2.2 stores its version once, by a short instruction that is too common to go by.
+        let is_told = !entry.is_for("4pro");
+        assert_eq!(seen.version, entry.version.filter(|_| is_told), "{path:?}");
         let length = seen.length.unwrap();
         if is_cut_off_as_published(entry) {
             assert_eq!(length, entry.size + 36);
             continue;
         }
-        assert!(length <= entry.size && entry.size - length <= 8, "{path:?}: {length} of {}", entry.size);
+        // That of the 4 Pro goes on behind its initial values, with texts and tables.
+        let behind = if is_told { 8 } else { 1344 };
+        assert!(length <= entry.size && entry.size - length <= behind, "{path:?}: {length} of {}", entry.size);
         assert_eq!(seen.gd32_aware, entry.runs_on("gd32e103"), "{path:?}");
     }
 }
@@ -116,12 +120,16 @@ fn every_vendor_image_passes_the_gates_of_its_scooter_and_fails_those_of_the_oth
                 let failed = failed(&image, &fit(entry.kind, scooter, Some(chip)));
                 if is_cut_off_as_published(entry) {
                     assert_eq!(failed[0].0, "truncated");
+                } else if entry.refused.is_some() {
+                    assert_eq!(failed[0].0, "scooter", "{path:?}");
                 } else {
                     assert_eq!(failed, [], "{path:?} {scooter} {chip}");
                 }
             }
         }
-        let other = if entry.is_for("es2") { "pro" } else { "es2" };
+        let is_large =
+            |scooter: &String| Target::builtin(scooter).is_some_and(|target| target.map == *FlashMap::largest());
+        let other = if entry.scooters.iter().any(is_large) { "pro" } else { "es2" };
         let names = failed(&image, &fit(entry.kind, other, None)).into_iter().map(|(name, _)| name);
         let names: Vec<_> = names.filter(|name| *name != "ident").collect();
         assert!(names.starts_with(&["scooter", "layout"]), "{path:?} {names:?}");
@@ -304,7 +312,7 @@ fn every_vendor_image_is_found_for_its_scooter_and_chip() {
     let on_disk: BTreeSet<_> = vendor_images().map(|(_, _, entry)| &entry.name).collect();
     let found: BTreeSet<_> = shelf.all().iter().map(|found| &found.entry.name).collect();
     assert!(on_disk.is_subset(&found));
-    for scooter in ["m365", "pro", "1s", "pro2", "lite", "mi3", "es2"] {
+    for scooter in Target::all().iter().map(|target| &*target.name) {
         for chip in [None, Some("stm32f103"), Some("gd32f103"), Some("gd32e103")] {
             for kind in [Kind::Boot, Kind::Drv] {
                 let suitable = shelf.suitable(scooter, kind, chip);
