@@ -319,3 +319,10 @@ fn a_serial_of_the_4_pro_is_not_taken_for_another_scooter() {
         Target::all().iter().filter(|target| target.serial.fits(serial)).map(|target| &*target.name).collect();
     assert_eq!(fitting, ["4pro"]);
 }
+
+#[test]
+fn the_second_copy_and_the_speed_limits_are_in_the_list_of_scooters() {
+    let bench = Bench::new();
+    bench.m365("scooters").stdout("...\n  data copy   0x0801c800\n...\n").check();
+    bench.m365("scooters").stdout("...\n  limit       15 km/h, 20 km/h in sport mode: 25701, 30372\n...\n").check();
+}

@@ -24,6 +24,9 @@ struct ScooterEntry {
     flash_kib: u32,
     page: u32,
     regions: BTreeMap<&'static str, AddressRange>,
+    /// First addresses of further pages with the same data block.
+    #[serde(skip)]
+    copies: &'static [u32],
     serial: &'static SerialRule,
     images: Vec<KnownImage>,
     at_hand: Vec<ImageAtHand>,
@@ -74,6 +77,7 @@ impl ScooterEntry {
             flash_kib: target.map.flash_kib(),
             page: target.map.page,
             regions: target.map.regions.iter().map(|(name, range)| (name, AddressRange::of(range))).collect(),
+            copies: &target.block.copies,
             serial: &target.serial,
             images: [Kind::Boot, Kind::Drv].into_iter().flat_map(|kind| known(&target.name, kind)).collect(),
             at_hand: [Kind::Boot, Kind::Drv].into_iter().flat_map(|kind| held(at_hand, &target.name, kind)).collect(),
@@ -126,6 +130,9 @@ impl Report for Scooters {
                 if let Some(region) = scooter.regions.get(name) {
                     page.row(format!("  {label}"), &region.start);
                 }
+            }
+            for copy in scooter.copies {
+                page.row("  data copy", format!("{copy:#010x}"));
             }
             page.row("  serial", format!("for example {}", scooter.serial.example));
             for limit in scooter.serial.limits_in_words() {
