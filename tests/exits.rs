@@ -22,6 +22,25 @@ const REACHED: [(&str, i32, &str); 11] = [
 const RECORDED: [(&str, i32, &str); 2] =
     [("old-probe-firmware.tape", 5, "probe-access"), ("unplugged.tape", 13, "link-lost")];
 
+/// It ends so again: the same command does not help.
+#[test]
+fn a_worn_out_page_ends_with_its_own_exit_code_and_an_honest_board() {
+    let bench = Bench::new();
+    bench.m365("--simulate=B:new reset").print();
+    let mut board = String::from_utf8(bench.read("B/board.yaml")).expect("text");
+    board += "no_program: [4]\n";
+    bench.write("B/board.yaml", board);
+    let line = "--simulate=B flash pro --serial 21886/00012345 --km 1";
+    for _ in 0..2 {
+        let lines = bench.m365(line).exit(11).json();
+        let result = lines.result();
+        assert_eq!((&result["name"], &result["board"]), (&"flash".into(), &"partial".into()));
+        assert!(lines.message().starts_with("page 4 at 0x08001000 is worn out: "), "{}", lines.message());
+    }
+    let kept = String::from_utf8(bench.read("B/board.yaml")).expect("text");
+    assert!(kept.contains("no_program:\n- 4\n"), "{kept}");
+}
+
 #[test]
 fn every_exit_code_that_needs_no_broken_hardware_is_reached() {
     let typed = REACHED.map(|(line, exit, name)| (Bench::new(), line.to_owned(), exit, name));

@@ -44,8 +44,8 @@ pub(super) struct Cells {
     base: u32,
     page: usize,
     /// Pages that can no longer be erased, and pages that can no longer be programmed.
-    no_erase: BTreeSet<usize>,
-    no_program: BTreeSet<usize>,
+    pub(super) no_erase: BTreeSet<usize>,
+    pub(super) no_program: BTreeSet<usize>,
     /// Pages whose last erase was cut short. Some of them read as if it had not been, but do not hold what is programmed.
     cut_short: BTreeSet<usize>,
     random: SeededRandom,

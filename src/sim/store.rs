@@ -1,6 +1,7 @@
 //! Saves boards to folders and loads them.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     io::{self, Write as _},
     path::{Path, PathBuf},
@@ -45,6 +46,12 @@ struct Description {
     /// Whether removing protection takes effect only at the next power-on.
     #[serde(default)]
     needs_power_cycle: bool,
+    /// Pages that can no longer be erased.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    no_erase: BTreeSet<usize>,
+    /// Pages that can no longer be programmed.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    no_program: BTreeSet<usize>,
     /// The state of the running chip. Without it, the board is powered on when it is loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     running: Option<Running>,
@@ -114,6 +121,8 @@ pub(super) fn save(machine: &Machine, folder: &Path) -> Result<(), StoreError> {
             WireContact::Markov { .. } => Wires::Flaky,
         },
         needs_power_cycle: flash.needs_power_cycle,
+        no_erase: flash.cells.no_erase.clone(),
+        no_program: flash.cells.no_program.clone(),
         // A board that is held in reset starts from the beginning.
         running: (board.powered && !board.nrst_low).then(|| Running {
             protection_in_force: flash.loaded.protected,
@@ -197,6 +206,8 @@ pub(super) fn load(folder: &Path) -> Result<Machine, StoreError> {
     board.power_on(0);
     board.bus.sram = sram;
     board.bus.flash.needs_power_cycle = description.needs_power_cycle;
+    board.bus.flash.cells.no_erase = description.no_erase;
+    board.bus.flash.cells.no_program = description.no_program;
     if let Some(running) = description.running {
         restore(&mut board, &running);
     }
