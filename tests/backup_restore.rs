@@ -56,6 +56,14 @@ fn a_backup_holds_the_board_byte_for_byte_and_changes_nothing() {
 }
 
 #[test]
+fn a_board_that_holds_the_backup_already_is_told_page_by_page() {
+    let (_, setup) = Setup::scenario(Scenario::Open);
+    let path = backup(&setup);
+    let report = restore(&setup, &path, None).expect("nothing to do");
+    assert_eq!((report.done.pages_skipped, report.done.pages_erased, report.done.bytes_programmed), (64, 0, 0));
+}
+
+#[test]
 fn a_restored_board_is_exactly_what_it_was() {
     for (board, setup) in readable_boards() {
         let before = setup.contents();

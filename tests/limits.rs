@@ -4,7 +4,7 @@ use std::{fs, time::Duration};
 
 use m365_drv::{
     block::Uid,
-    board::{BoardState, OptionBytes, Wait},
+    board::{self, BoardState, OptionBytes, Wait},
     image::Image,
     ops::{self, Error, Exit, FlashRequest, Obstacle, Wanted},
     sim::{self, Fault, FaultKind, Lie, Scenario, SimBoard, Trigger},
@@ -37,7 +37,8 @@ fn an_unplugged_probe_is_a_lost_link_and_a_missing_one_is_no_probe() {
     board.inject(Fault { trigger: Trigger::Transfer(1), kind: FaultKind::ProbeGone { returns_after: None } });
     setup.flash(&setup.request()).unwrap_err();
     setup.connect.wait = Wait::For(Duration::from_secs(2));
-    assert_eq!(setup.flash(&setup.request()).unwrap_err().exit(), Exit::NoProbe);
+    let error = setup.flash(&setup.request()).unwrap_err();
+    assert!(matches!(*error, Error::Board(board::Error::NoProbe)), "{error}");
 }
 
 /// A failure that repeats in the same way is not retried forever.

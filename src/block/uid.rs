@@ -181,6 +181,8 @@ mod tests {
             ("48ff6e06-52665455-3539258g", "\"g\" at position 26 is not a hex digit"),
             ("48ff6e06-52665455-35392587-0", "it has 4 words"),
             ("x 1 2", "\"x\" at position 1 is not a hex digit"),
+            ("1x2 1 2", "\"x\" at position 2 is not a hex digit"),
+            ("00x2 1 2", "\"x\" at position 3 is not a hex digit"),
             ("0x 1 2 3", "\"x\" at position 2 is not a hex digit"),
             ("0x1ffff000: 1 2 3", "only the address 0x1ffff7e8 may come before the colon"),
         ] {

@@ -570,8 +570,15 @@ mod tests {
         let at = long.len() - END_SIZE + 16;
         long[at..at + 4].fill(0xFF);
         assert_eq!(read(&long), read(&short));
-        long[at..at + 4].fill(0x01);
-        assert_eq!(read(&long), Err(Damaged("its two end records differ")));
+        // The number of members, their size and their place.
+        for (at, len) in [(10, 2), (12, 4), (16, 4)] {
+            let at = long.len() - END_SIZE + at;
+            let mut lying = long.clone();
+            lying[at..at + len].fill(0x02);
+            // The first record has the number of members twice.
+            lying[at - 2..at].copy_from_slice(if len == 2 { &[2, 2] } else { &long[at - 2..at] });
+            assert_eq!(read(&lying), Err(Damaged("its two end records differ")), "{at}");
+        }
     }
 
     #[test]
