@@ -1,4 +1,4 @@
-//! `batch`: board after board, with a log by which it goes on after any interruption.
+//! `batch`: board after board, with a log from which it continues after any interruption.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -172,11 +172,7 @@ fn a_batch_is_refused_before_any_board_is_reached() {
     bench.write("other.csv", "a,b\n").write("list.csv", "serial\n12\n");
     for (arguments, exit, words) in [
         ("--log log.txt", 2, "invalid name \"log.txt\" for a log: it must end in .csv or .jsonl"),
-        (
-            "--log other.csv",
-            2,
-            "\"other.csv\" is not the log of a batch: line 1: it has to be time,uid,serial,km,scooter,",
-        ),
+        ("--log other.csv", 2, "\"other.csv\" is not the log of a batch: line 1: expected time,uid,serial,km,scooter,"),
         ("--log log.csv --list list.csv", 9, "the list \"list.csv\" cannot be used"),
         ("--log log.csv --backup one.json", 2, "a batch needs a folder for its backups: --backup FOLDER/"),
         ("--log log.csv --probe SIM0009 --probe SIM0001", 4, "no attached probe matches --probe \"SIM0009\""),
@@ -199,7 +195,7 @@ fn ctrl_c_at_a_question_ends_the_batch_and_no_board_has_failed() {
     let line = "--simulate=shop --wait=3s batch pro --log log.csv --erase-all --boot boot.bin --drv drv.bin";
     bench.write("boot.bin", m365_drv::sim::BOOT).write("drv.bin", m365_drv::sim::APP_64);
     let Some(mut person) = Person::at(&bench, line) else { return };
-    person.sees("the serial number is unknown: you may let go of the wires");
+    person.sees("the serial number is unknown; you may let go of the wires");
     person.sees("or Enter to skip this board:");
     person.types("\u{3}");
     person.sees("exit 130");

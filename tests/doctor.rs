@@ -113,7 +113,7 @@ fn the_rules_of_the_data_block_predict_errors_27_and_35() {
     let hint = lines.result()["error"]["hint"].as_str().unwrap().to_owned();
     assert_eq!(hint, "m365-drv --simulate=B flash pro --serial SERIAL");
     let lines = with_block(9, |block| block[0x20..0x2E].fill(0));
-    assert_eq!(found(&lines, "serial"), "not readable");
+    assert_eq!(found(&lines, "serial"), "no valid serial number in the data block");
     let lines = with_block(9, |block| block[0x20..0x2E].copy_from_slice(b"01GSD1234C5678"));
     assert_eq!(found(&lines, "serial"), "01GSD1234C5678, of a Ninebot Max G2, which is not supported");
 }
@@ -162,8 +162,8 @@ data block uid    pass: 48ff6e06-52665455-35392587
 startup           pass: the firmware is running
 scooter error     pass: firmware 9.9.9 shows no error
 folders           pass: [..]
-images            warning: no bootloader or firmware for a Xiaomi M365 Pro found
-  fix             Fetch them: m365-drv firmware get pro
+images            warning: bootloader or firmware for a Xiaomi M365 Pro is missing
+  fix             Fetch what is missing: m365-drv firmware get pro
 
 24 checks: 23 passed, 1 warning, 0 failed, 0 not tried
 ";

@@ -173,7 +173,7 @@ fn a_flashed_board_ends_with_what_to_do_now() {
         return;
     };
     assert_eq!(exit, 0, "{screen}");
-    let words = ["backup", "b.json", "What to do now", "Reassemble", "off the ground", "On a bare bench errors 10"];
+    let words = ["backup", "b.json", "What to do now", "Reassemble", "off the ground", "On the bench, errors 10"];
     let places: Vec<_> = words.map(|words| screen.find(words)).into();
     assert!(places.iter().all(Option::is_some), "{places:?}\n{screen}");
     assert!(!screen.contains("safety:"), "a simulated board needs no care\n{screen}");

@@ -102,7 +102,7 @@ fn force_takes_the_other_scooter() {
     let lines = bench.m365("--simulate=BOARD flash m365").exit(7).json();
     let words = "the board has the serial number 21886/00012345, so it is not a Xiaomi M365 (classic)";
     assert_eq!(lines.message(), words);
-    let tip = "tip: if the board is to become a Xiaomi M365 (classic) on purpose: --force other-scooter";
+    let tip = "tip: to turn this board into a Xiaomi M365 (classic) on purpose, add --force other-scooter";
     assert_eq!(lines.result()["error"]["causes"], serde_json::json!([tip]));
     let line = format!("--simulate=BOARD flash m365 --force {OTHER_SCOOTER}");
     let lines = bench.m365(&line).json();

@@ -75,20 +75,20 @@ fn a_run_that_does_not_fit_a_recording_says_where_and_touches_nothing() {
         let (result, error) = (result.result(), &result.result()["error"]);
         assert_eq!(
             (&result["board"], &error["message"]),
-            (&json!("untouched"), &json!("this run does not fit the recording"))
+            (&json!("untouched"), &json!("this run does not match the recording"))
         );
         (text(&error["causes"][0]), text(&error["hint"]))
     };
     let (lock, next) = cause("--replay tape lock --wait");
-    assert!(lock.contains(" of the recording is a ") && lock.contains(", but this run does a "), "{lock}");
+    assert!(lock.starts_with("the recording has a ") && lock.contains(", but this run has a "), "{lock}");
     assert_eq!(next, "m365-drv --replay tape info");
     let short = lines.join("\n").replacen("\"ok\":\"", "\"ok\":\"00000000", 1);
     bench.write("short", short + "\n");
     let (short, next) = cause("--replay short info");
-    assert!(short.contains(" of the recording is a read of 1 word at"), "{short}");
+    assert!(short.starts_with("the recording has a read of 1 word at"), "{short}");
     assert_eq!(next, "m365-drv info --help", "nothing else would fit");
     bench.write("cut", lines[..lines.len() / 2].join("\n") + "\n");
-    assert!(cause("--replay cut info --wait").0.contains(" is the end, but this run does a read"));
+    assert!(cause("--replay cut info --wait").0.starts_with("the recording has its end in line "));
     assert!(cause("--replay tape probes").0.starts_with("this run ended before line "));
     let message = |line: &str| bench.m365(line).exit(2).json().message().to_owned();
     for (name, text, words) in [
@@ -121,7 +121,7 @@ fn a_recording_that_is_cut_in_the_middle_of_a_line_is_played_up_to_there() {
     let whole = recorded(&bench, "info").join("\n");
     bench.write("cut", &whole[..whole.len() - 20]);
     let cause = text(&bench.m365("--replay cut info").exit(2).json().result()["error"]["causes"][0]);
-    assert!(cause.contains(" is the end, but this run does "), "{cause}");
+    assert!(cause.starts_with("the recording has its end in line "), "{cause}");
 }
 
 /// Copies a recording that was made over USB. Returns its command line.

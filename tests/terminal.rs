@@ -104,7 +104,7 @@ fn scripts_get_a_text_as_it_is() {
 fn flash_asks_for_serial_number_and_mileage_together_and_then_waits_for_the_board() {
     let bench = Bench::new();
     let Some(mut person) = Person::at(&bench, "--simulate=B:bricked flash pro") else { return };
-    person.sees("the serial number is unknown: you may let go of the wires");
+    person.sees("the serial number is unknown; you may let go of the wires");
     person.types("1\n");
     person.sees("invalid serial number \"1\"");
     person.types("21886/00054321\n");

@@ -29,7 +29,7 @@ fn a_watchdog_that_starts_at_every_reset_is_said_and_kept() {
         let before = board.option_bytes();
         let request = setup.request();
         let words = "the option bytes (USER 0xfe) start the watchdog at every reset: firmware that does not feed it keeps \
-                     resetting; --software-watchdog sets the bit again (see m365-drv explain watchdog)";
+                     resetting; --software-watchdog turns that off (see m365-drv explain watchdog)";
         let (preview, told) = setup.run_told(|job| ops::preview(job, &request));
         preview.expect("a preview");
         assert_eq!(told, [("hardware-watchdog", words.into())], "{scenario}");
@@ -147,7 +147,7 @@ fn restore_names_the_command_that_changes_the_watchdog_afterwards() {
     let (_, result, told) = restore_with(open_options(WATCHDOG));
     result.expect("a restore");
     let words = "the option bytes (USER 0xfe) start the watchdog at every reset: firmware that does not feed it keeps resetting; \
-                 m365-drv unlock --software-watchdog sets the bit again (see m365-drv explain watchdog)";
+                 m365-drv unlock --software-watchdog turns that off (see m365-drv explain watchdog)";
     assert_eq!(told, [("hardware-watchdog", words.into())]);
 }
 

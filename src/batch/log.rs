@@ -1,5 +1,5 @@
 //! The log of a batch: a file that gets a line for each thing that happens to a board, on the disk before anything else is
-//! done. By it a batch goes on after any interruption.
+//! done. A batch uses it to continue after any interruption.
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
@@ -179,7 +179,7 @@ impl Format {
                 let text = text.trim_start_matches('\u{FEFF}');
                 let mut rows = table::rows(text, b',').into_iter();
                 if rows.next().is_none_or(|header| header.cells.join(",") != Unit::HEADER) {
-                    return Err((1, format!("it has to be {}", Unit::HEADER)));
+                    return Err((1, format!("expected {}", Unit::HEADER)));
                 }
                 rows.map(|row| Unit::from_cells(&row.cells).map_err(|mistake| (row.line, mistake))).collect()
             }

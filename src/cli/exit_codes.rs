@@ -84,9 +84,12 @@ pub(crate) static TABLE: [ExitRow; 17] = [
             "Something happened that the program did not expect. The fault is in the program, not with you or the \
                    board.",
         ],
-        advice: "Run the command with `--log-file m365-drv.log` and send that file with your report.",
+        advice: "Send the file that `m365-drv report report.json` writes. If the command used no board, run it again with `--log-file m365-drv.log` and send that file too.",
         next: |typed| {
             let log = ["--log-file", "m365-drv.log"];
+            if typed.is_kept {
+                return Some("m365-drv report report.json".to_owned());
+            }
             (!typed.has(log[0])).then(|| typed.again(&log))
         },
     },

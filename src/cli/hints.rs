@@ -151,7 +151,7 @@ pub(crate) const PUBLISHED: &str = "published: ";
 /// How to take the board of another scooter on purpose, if an error is about that.
 pub(crate) fn on_purpose(error: &anyhow::Error) -> Option<String> {
     let Some(ops::Error::OtherScooter { title, .. }) = error.downcast_ref() else { return None };
-    Some(format!("tip: if the board is to become a {title} on purpose: --force {OTHER_SCOOTER}"))
+    Some(format!("tip: to turn this board into a {title} on purpose, add --force {OTHER_SCOOTER}"))
 }
 
 /// Which wire to suspect, if an error is about contact.

@@ -83,7 +83,7 @@ impl Guide {
             card.text.push(if titles.is_empty() {
                 "The scooter could not be recognised from the board. Look at the sticker under the deck.".into()
             } else {
-                format!("The serial number on the board is one of a {}.", titles.join(" or "))
+                format!("The serial number on the board belongs to a {}.", titles.join(" or "))
             });
         } else {
             card.text.push("The name is on the sticker under the deck, beside the serial number.".into());
@@ -278,8 +278,7 @@ fn wiring(card: &mut Card) {
     let wires = WIRING.lines().filter_map(|line| line.split_once("----"));
     card.facts.extend(wires.map(|(probe, pad)| (probe.trim(), format!("to {}", pad.trim()))));
     card.text.push(
-        "On a clone of the ST-Link, trust the print on its circuit board, not the one on its shell: open it if you can."
-            .into(),
+        "On an ST-Link clone, trust the labels on its circuit board, not those on its case: open it if you can.".into(),
     );
     card.text.push("Plug the probe in and hold its wires on the pads. The program waits until contact is good.".into());
 }

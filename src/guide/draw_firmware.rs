@@ -62,8 +62,8 @@ impl Guide {
     pub(super) fn file(&self, card: &mut Card) {
         card.title = "Where is the file?".into();
         let (label, example) = match self.wanted {
-            Some(Kind::Boot) => ("bootloader file", "boot.bin"),
-            _ => ("firmware file", "~/Downloads/DRV155.bin"),
+            Some(Kind::Boot) => ("path of the bootloader file", "boot.bin"),
+            _ => ("path of the firmware file", "~/Downloads/DRV155.bin"),
         };
         card.question = Some(Question::Text { label, example: example.into() });
     }
@@ -113,13 +113,10 @@ fn no_firmware(scooter: &Target, kind: Kind, chip: ChipKind) -> Vec<String> {
     let mut text =
         vec![format!("The chip on this board is a {chip_name}, and no published {title} {what} runs on it.")];
     if others.is_empty() {
-        text.push(
-            "A new controller board with an STM32F103 is the way out, or firmware that somebody made for this chip."
-                .into(),
-        );
+        text.push("Use a controller board with an STM32F103, or firmware made for this chip.".into());
     } else {
         text.push(format!(
-            "Boards with this chip are from a {}. If the sticker under the deck shows one of these, choose that scooter; \
+            "Published images for this chip exist for: {}. If the sticker under the deck names one of these, choose that scooter; \
              otherwise only firmware made for this chip helps.",
             others.join(", ")
         ));

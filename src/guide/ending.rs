@@ -8,8 +8,8 @@ pub const NEXT_STEPS: [&str; 3] = [
 ];
 
 /// What the firmware shows before everything is connected, and what to look at if it goes on after that.
-pub const NORMAL_ERRORS: &str = "On a bare bench errors 10 (no dashboard), 18 (no motor), 21 (no battery data) and 24 \
-                                 (no supply voltage) are normal. If one stays when everything is connected, see \
+pub const NORMAL_ERRORS: &str = "On the bench, errors 10 (no dashboard), 18 (no motor), 21 (no battery data) and 24 \
+                                 (no battery voltage) are normal. If one remains when everything is connected, see \
                                  `m365-drv explain CODE`.";
 
 /// What to read before the first contact of a day: the six points of [`super::SAFETY`] in three lines.

@@ -26,7 +26,7 @@ pub use self::{
 use self::{seen::Seen, task::Fetchable};
 use crate::{
     block::{Mileage, Serial, Uid},
-    board::{ChipKind, progress::Event},
+    board::{BoardState, ChipKind, progress::Event},
     image::{Image, Kind, RehearsalImages},
     ops::{self, After, BackupStore, Extent, FlashPreview, FlashReport, FlashRequest, InfoReport, Wanted, Watchdog},
     printable::quoted_path,
@@ -127,7 +127,7 @@ impl Guide {
         self.failed.as_ref()
     }
 
-    /// How the last task failed, for whoever ends now.
+    /// How the last task failed, if the job ends with that failure.
     pub fn into_failure(self) -> Option<TaskError> {
         self.failed
     }
@@ -163,7 +163,7 @@ impl Guide {
             forced: if self.takes_other { vec![ops::OTHER_SCOOTER.to_owned()] } else { vec![] },
             rehearsal: self.rehearsal,
         };
-        // To agree to a plan without an erase is not to agree to one.
+        // Consent to a plan without an erase is not consent to an erase.
         let needs = self.preview.as_ref().and_then(|preview| preview.needs);
         let consent = needs.filter(|_| self.is_agreed()).map(ops::Obstacle::consent);
         let (extent, after, watchdog) = (Extent::Changes, After::Run, Watchdog::Keep);
@@ -310,11 +310,13 @@ impl Guide {
     pub fn flashed(&mut self, report: Result<FlashReport, TaskError>) {
         match report {
             Ok(report) => {
-                self.report = Some(report);
+                (self.report, self.failed) = (Some(report), None);
                 self.go(CardName::Done);
             }
             // The board was locked after the plan was made: there is another one to agree to.
-            Err(TaskError { error: ops::Error::Consent { .. } | ops::Error::LockedMeanwhile { .. }, .. }) => {
+            Err(failed @ TaskError { error: ops::Error::Consent { .. } | ops::Error::LockedMeanwhile { .. }, .. }) => {
+                // How it ends if that is refused: the board may be partly written.
+                self.failed = Some(failed).filter(|failed| failed.board != BoardState::Untouched);
                 self.path.retain(|card| ![CardName::Work, CardName::Plan].contains(card));
                 self.drop_looks();
                 self.look_again();

@@ -56,7 +56,7 @@ impl Wanted<'_> {
             let owners = owners.join(" or ");
             job.warn(
                 "serial-of-other-scooter",
-                format!("the serial number {serial} is that of a {owners}, not of a {title}"),
+                format!("the serial number {serial} belongs to a {owners}, not to a {title}"),
             );
         }
     }

@@ -50,7 +50,7 @@ pub(super) fn warn(job: &mut Job<'_>, user: u8, change: &str) {
             "hardware-watchdog",
             format!(
                 "the option bytes (USER {user:#04x}) start the watchdog at every reset: firmware that does not feed it keeps \
-                 resetting; {change} sets the bit again (see m365-drv explain watchdog)"
+                 resetting; {change} turns that off (see m365-drv explain watchdog)"
             ),
         );
     }

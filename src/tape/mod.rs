@@ -39,7 +39,7 @@ enum Kind {
 }
 
 impl Tape {
-    /// Begins a recording, which everything is added to at once, so that one of a run that is killed holds all until then.
+    /// Begins a recording. Each entry is written at once, so that the recording of a run that is killed is complete until then.
     ///
     /// Fails if the header cannot be written.
     pub fn record(file: std::fs::File, header: &Header) -> std::io::Result<Self> {
@@ -113,7 +113,7 @@ impl Tape {
 
 /// What a player says when it has no answer.
 fn off_the_tape() -> Mishap {
-    Mishap::Wire("the recording does not go on like this".into())
+    Mishap::Wire("the recording continues differently".into())
 }
 
 /// Longest step of a played clock that nothing on the tape tells: a wait ends, however long it was.

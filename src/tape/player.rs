@@ -1,4 +1,4 @@
-//! The player: gives what was recorded, as long as the same is asked.
+//! The player: gives the recorded answers while the program asks the same as then.
 
 use std::{
     fs,
@@ -41,17 +41,17 @@ pub enum TapeError {
         message: String,
     },
     /// Another version of the format.
-    #[error("the recording has format {found}; this version plays format {FORMAT}")]
+    #[error("the recording has format {found}; this version replays only format {FORMAT}")]
     Format {
         /// Its version.
         found: u32,
     },
     /// The program does something else than when it was recorded.
-    #[error("line {line} of the recording is {recorded}, but this run does {asked}")]
+    #[error("the recording has {recorded} in line {line}, but this run has {asked}")]
     Differs {
         /// Counted from 1.
         line: usize,
-        /// What was asked then; `the end` after the last line.
+        /// What was asked then; `its end` after the last line.
         recorded: String,
         /// What is asked now.
         asked: String,
@@ -166,7 +166,7 @@ impl Playing {
         if answer.is_some() {
             self.next += 1;
         } else {
-            let recorded = recorded.map_or_else(|| "the end".into(), shown);
+            let recorded = recorded.map_or_else(|| "its end".into(), shown);
             self.problem = Some(TapeError::Differs { line: self.next + 2, recorded, asked: asked.to_owned() });
             self.interrupt.store(true, Ordering::Relaxed);
         }
@@ -210,7 +210,7 @@ fn shown_call(call: &Call) -> String {
             words => format!("a write of {} at {address:#010x}", count(words.len(), "word")),
         },
         Call::ReadDebugPort(_) => "a read of the debug port".into(),
-        Call::Voltage => "the target's voltage".into(),
+        Call::Voltage => "a measurement of the target voltage".into(),
         Call::Speed(khz) => format!("a clock of {khz} kHz"),
         Call::Attach => "an attach".into(),
         Call::Detach => "a detach".into(),

@@ -38,7 +38,7 @@ impl Person<'_> {
             return Ok(None);
         }
         let (mut given, enter) = (given, self.enter);
-        (self.say)(&format!("{error}: you may let go of the wires"));
+        (self.say)(&format!("{error}; you may let go of the wires"));
         if lacks_serial {
             given.serial =
                 self.answers(&format!("Serial number (for example {example}), or Enter to {enter}:"), serial)?;

@@ -46,8 +46,8 @@ impl BackupArgs {
     }
 }
 
-/// Finds out whether a backup can be written before anybody holds wires for it. A file that is there may be of an
-/// interrupted run of the same command, which only the board can tell.
+/// Checks that a backup can be written before the user has to hold the wires. An existing file may come from an
+/// interrupted run of the same command; only the board can show that.
 pub(crate) fn check(file: &Path) -> anyhow::Result<()> {
     if let Destination::Folder(folder) = BackupStore::at(file).destination() {
         return try_folder(folder, file);

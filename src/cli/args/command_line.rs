@@ -167,7 +167,7 @@ impl CommandLine {
     }
 }
 
-/// Whether somebody is there who can be led through the job.
+/// Whether a person at a terminal can be guided through the job.
 fn is_person() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }

@@ -24,9 +24,9 @@ impl ConsentArg {
         self.erase_all.then_some(Consent::Erase)
     }
 
-    /// Does the work. If it stops because consent is missing and somebody is there to ask, asks and does it again from the
-    /// beginning, waiting for the board: whoever types has let go of the wires. What was agreed to is all that is done: if more
-    /// is needed by then, that is asked as well.
+    /// Does the work. If it stops because consent is missing, asks the person at the terminal and starts again, waiting for the
+    /// board, because the person has let go of the wires to type. Only what was agreed to is done: if more is needed by then,
+    /// that is asked as well.
     pub(crate) fn or_ask<T>(
         self,
         context: &mut Context,

@@ -29,7 +29,7 @@ pub(crate) struct FirmwareArgs {
     firmware: Vec<PathBuf>,
 }
 
-/// The known images at hand, the places that go first first. The last place is the user's own folder.
+/// The known images at hand, by place in order of precedence. The last place is the user's own folder.
 pub(crate) struct AtHand(Vec<Shelf>);
 
 impl FirmwareArgs {

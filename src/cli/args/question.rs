@@ -18,7 +18,7 @@ use crate::cli::Context;
 /// How often a wait for the answer looks for Ctrl-C.
 const GLANCE: Duration = Duration::from_millis(100);
 
-/// The line that somebody is typing. A read from a terminal cannot be called off, so that the next question goes on with it.
+/// The line that somebody is typing. A read from a terminal cannot be cancelled, so the next question takes it over.
 static TYPING: Mutex<Option<Receiver<String>>> = Mutex::new(None);
 
 fn begin() -> Receiver<String> {

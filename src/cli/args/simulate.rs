@@ -10,7 +10,7 @@ pub(crate) fn help() -> String {
         "Rehearse on a simulated board; no hardware is touched.\n\nBOARD is a scenario: {}. Or it is the folder of a saved \
          board; `--simulate` alone means `locked`. To make a saved board, write `./mine` (begins as `locked`) or \
          `mine:SCENARIO`. The folder is updated after each command. `shop:SCENARIO,SCENARIO` makes a folder with \
-         several boards, which come to the wires one after the other, as in a batch; behind a `+` come those of another probe.",
+         several boards, which are connected one after the other, as in a batch; those after a `+` are on another probe.",
         explained()
     )
 }

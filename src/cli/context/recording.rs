@@ -89,7 +89,7 @@ impl Recording {
         let words = iter::once("m365-drv").chain(header.command.iter().map(String::as_str)).map(OsString::from);
         let recorded = CommandLine::read(&words.collect::<Vec<_>>()).0.replayed(path);
         let next = (recorded != typed.replayed(path)).then_some(recorded);
-        let error = refusal(Exit::Usage, "this run does not fit the recording", next);
+        let error = refusal(Exit::Usage, "this run does not match the recording", next);
         Some(anyhow::Error::new(problem).context(error))
     }
 

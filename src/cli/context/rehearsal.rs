@@ -152,7 +152,7 @@ pub(super) fn probes_of(simulated: Option<&(Vec<SimBoard>, usize)>) -> (Probes, 
     }
 }
 
-/// The board's own time, in which a wait takes as long as it would with a real board: whoever rehearses sees seconds pass.
+/// The board's own time, in which a wait takes as long as with a real board, so that the user sees the seconds pass.
 #[derive(Debug)]
 struct RealTime(Arc<dyn Clock>);
 

@@ -199,7 +199,7 @@ impl Output {
         lines.seq += 1;
     }
 
-    /// Ends the run early, for whoever then ends the program; false if its end was told already.
+    /// Ends the run early, before the program is ended; false if the end was reported already.
     pub(crate) fn cut_short(&self, error: impl FnOnce() -> anyhow::Error) -> bool {
         let first = !self.ended.swap(true, Ordering::SeqCst);
         if first {
@@ -276,7 +276,7 @@ impl Output {
         let known = report.map(ToOwned::to_owned);
         let failure = Failure { known, ..Failure::new(Exit::Output, &error, &self.typed) };
         self.end_silently(Exit::Output, &failure);
-        // Whoever has read as far as wanted needs no error, unless a board was changed.
+        // A reader that closed the pipe needs no error, unless a board was changed.
         if cause.kind() != io::ErrorKind::BrokenPipe || self.board() != BoardState::Untouched {
             stderr::line(&failure.text(Exit::Output, self.board(), &self.typed));
         }
@@ -307,7 +307,7 @@ impl Output {
         self.emit(&Line::Result { exit: row.code, name: row.name, board: self.board(), report, error });
     }
 
-    /// Writes to stdout. Whoever reads may have gone (`| head`), and a disk may be full: that must not stop a board from
+    /// Writes to stdout. The reader may have closed the pipe (`| head`), or the disk may be full: that must not stop a board from
     /// being written, and is told at the end.
     fn put(&self, mut stdout: impl Write, text: &str) {
         if let Err(error) = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {

@@ -157,7 +157,7 @@ impl Page {
         self
     }
 
-    /// The page as text with ANSI styles; whoever prints it strips them where they are not wanted.
+    /// The page as text with ANSI styles; the stream strips them if they are not wanted.
     pub(crate) fn render(&self, width: Columns) -> String {
         let mut text = String::new();
         for (index, item) in self.items.iter().enumerate() {

@@ -73,7 +73,7 @@ fn words(attempts: u32, waited: Duration, need: Need) -> String {
         Need::Contact => "hold the wires on the pads, or touch NRST to GND for a moment",
         Need::PowerCycle => "power-cycle the board",
         Need::Probe => "plug the probe in",
-        Need::NextBoard => "take this board away and put the next one on the wires",
+        Need::NextBoard => "disconnect this board and connect the next one",
         Need::Replug => "the probe does not answer: unplug it and plug it in again",
     };
     format!("{plea}; {}, {}", count(attempts, "try"), seconds(waited))

@@ -85,7 +85,7 @@ fn known(name: &str) -> Result<&'static str, String> {
 /// The value of a setting as its option would be given, checked as that is.
 fn values(key: &'static str, value: &DeValue<'_>) -> Result<Vec<String>, String> {
     let wrong = |needs: &str| format!("\"{key}\" needs {needs}, not {}", value.type_str());
-    let text = || value.as_str().map(str::to_owned).ok_or_else(|| wrong("a text in quotes"));
+    let text = || value.as_str().map(str::to_owned).ok_or_else(|| wrong("text in quotes"));
     let checked = |text: String, mistake: Option<String>| mistake.map_or(Ok(vec![text]), Err);
     match key {
         "speed" => {
@@ -100,7 +100,7 @@ fn values(key: &'static str, value: &DeValue<'_>) -> Result<Vec<String>, String>
         }
         "wait" => match value.as_bool() {
             Some(true) => Ok(vec!["forever".into()]),
-            Some(false) => Err("\"wait\" needs a time in quotes, or true; leave it out to wait for nothing".into()),
+            Some(false) => Err("\"wait\" needs a time in quotes, or true; to not wait, leave it out".into()),
             None => text().and_then(|text| {
                 let mistake = parse_wait(&text).err();
                 checked(text, mistake)
@@ -116,7 +116,7 @@ fn values(key: &'static str, value: &DeValue<'_>) -> Result<Vec<String>, String>
             Some(folders) => {
                 let folder = |folder: &str| folder.to_owned();
                 let all = folders.iter().map(|value| value.get_ref().as_str().map(folder)).collect::<Option<Vec<_>>>();
-                all.ok_or_else(|| wrong("a list of folders in quotes"))
+                all.ok_or_else(|| "\"firmware\" needs each folder in quotes".to_owned())
             }
             None => Ok(vec![text()?]),
         },

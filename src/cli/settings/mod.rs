@@ -1,7 +1,7 @@
 //! Settings from outside the command line: environment variables, the file of the project, and the file of the user.
 //!
-//! An option goes before its environment variable, that before `m365-drv.toml` in the working folder or the nearest folder
-//! above it, that before `config.toml` in the user's configuration folder, and that before the default. Firmware folders of
+//! An option overrides its environment variable, which overrides `m365-drv.toml` in the working folder or the nearest folder
+//! above it, which overrides `config.toml` in the user's configuration folder, which overrides the default. Firmware folders of
 //! all of them are searched, in that order.
 
 mod file;
@@ -96,7 +96,7 @@ fn environment(name: &str) -> Option<(&'static str, String)> {
 /// Reads the files, and gives the options that were not typed what they set. An error names the file and the line.
 pub(crate) fn fill(globals: &mut Globals, is_typed: impl Fn(&str) -> bool) -> Result<(), String> {
     let files = SettingsFiles::read()?;
-    // Whoever rehearses uses no probe of the computer.
+    // A rehearsal does not use the computer's probes.
     if globals.probe.is_empty() && globals.simulate.is_none() && environment("probe").is_none() {
         globals.probe = files.value("probe").map(parse_probe).transpose()?.into_iter().collect();
     }
@@ -133,7 +133,7 @@ impl SettingsFiles {
         Ok(Self { found })
     }
 
-    /// All that the files say about a setting, the file that goes before first.
+    /// Every entry for a setting, in order of precedence.
     fn entries(&self, key: &str) -> impl Iterator<Item = (SettingSource, &Path, &FileEntry)> {
         self.found.iter().flat_map(move |(source, path, entries)| {
             entries.iter().filter(move |entry| entry.key == key).map(|entry| (*source, path.as_path(), entry))
@@ -214,7 +214,7 @@ fn read(path: &Path) -> Result<String, String> {
     const LIMIT: u64 = 1 << 20;
     let is_too_large = fs::metadata(path).is_ok_and(|found| found.len() > LIMIT);
     if is_too_large {
-        return Err(format!("the settings {} are too large", quoted_path(path)));
+        return Err(format!("the settings file {} is too large: the limit is 1 MiB", quoted_path(path)));
     }
     fs::read_to_string(path).map_err(|error| format!("cannot read the settings {}: {error}", quoted_path(path)))
 }

@@ -35,7 +35,7 @@ const CHIPS: [&str; 3] = ["stm32f103", "gd32f103", "gd32e103"];
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum FirmwareCommand {
-    /// List the known images of a scooter: which are at hand, which can be fetched, which to take
+    /// List the known images of a scooter: which are at hand, which can be fetched, which are recommended
     List(ListArgs),
     /// Fetch images into your firmware folder, checked by their SHA-256; asks first
     ///
@@ -79,7 +79,7 @@ pub(crate) struct GetArgs {
     #[arg(value_name = "SCOOTER", value_parser = ScooterName)]
     scooter: &'static Target,
 
-    /// A version of the DRV firmware (for example 1.5.5), `drv` for the one to take, or `boot` for the bootloader
+    /// A version of the DRV firmware (for example 1.5.5), `drv` for the recommended one, or `boot` for the bootloader
     #[arg(value_name = "VERSION")]
     version: Option<String>,
 

@@ -104,7 +104,7 @@ pub(crate) fn run(context: &mut Context, args: &FlashArgs) -> CommandResult {
     if context.audience().reads_report() { Outcome::new(&WithNextSteps(&report)) } else { Outcome::new(&report) }
 }
 
-/// Flashes. If serial number or mileage is unknown and somebody is there to ask, asks and does it again, waiting for this board.
+/// Flashes. If serial number or mileage is unknown, asks the person at the terminal and flashes again, waiting for this board.
 fn flash_or_ask(context: &mut Context, request: &mut FlashRequest<'_>) -> Result<FlashReport, ops::Error> {
     loop {
         let ended = ops::flash(&mut context.job(), request);

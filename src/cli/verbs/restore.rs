@@ -20,7 +20,7 @@ pub(crate) struct RestoreArgs {
     #[command(flatten)]
     backups: BackupArgs,
 
-    /// Continue although this check (gate) fails, on the board or on the firmware in a dump; repeatable
+    /// Continue even if this check (gate) fails, on the board or on the firmware in a dump; repeatable
     #[arg(long, value_name = "GATE", value_parser = gate_parser(), hide_possible_values = true)]
     force: Vec<String>,
 }

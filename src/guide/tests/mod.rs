@@ -383,6 +383,28 @@ fn whoever_has_to_type_is_told_to_let_go_of_the_wires() {
 }
 
 #[test]
+fn a_board_that_got_locked_on_the_way_is_not_called_unchanged_if_its_erase_is_refused() {
+    for (answer, ends_well) in [("no", false), ("erase", true)] {
+        let mut face = Face::new(Scenario::Wrp);
+        let plan = face.answers([&TO_BOARD[..], &[""]].concat().try_into().unwrap_or([""; 5]));
+        assert_eq!(plan.question, Some(Question::Word { word: "unlock" }));
+        let kind = FaultKind::PowerLost { returns_after: Some(Duration::from_millis(200)) };
+        let armed = face.board.inject(Fault { trigger: Trigger::OptionProgram(1), kind });
+        face.answer("unlock");
+        assert!(armed.fired());
+        let card = face.answer("");
+        assert_eq!(card.question, Some(Question::Word { word: "erase" }), "{card:?}");
+        face.answer(answer);
+        if ends_well {
+            face.answer("end");
+        }
+        assert!(face.guide.is_over());
+        let left = face.guide.into_failure().map(|failed| failed.board);
+        assert_eq!(left, if ends_well { None } else { Some(BoardState::Partial) }, "{answer}");
+    }
+}
+
+#[test]
 fn error_21_leads_to_a_builder_and_the_file_that_arrives_is_flashed() {
     let mut face = Face::new(Scenario::Locked);
     let downloads = Some(face.folder.path().to_owned());
@@ -480,7 +502,7 @@ fn the_end_says_what_to_do_now_and_which_errors_are_normal() {
     let mut face = Face::new(Scenario::Locked);
     face.answers(TO_BOARD);
     let done = face.answers(["", "erase"]);
-    for words in ["Reassemble", "off the ground", "On a bare bench errors 10"] {
+    for words in ["Reassemble", "off the ground", "On the bench, errors 10"] {
         assert!(done.text.iter().any(|text| text.contains(words)), "{words}: {done:?}");
     }
     assert!(done.facts.iter().any(|(name, _)| *name == "backup"), "{done:?}");

@@ -1,4 +1,4 @@
-//! `batch`: board after board, on one probe or several, with a log by which it goes on after any interruption.
+//! `batch`: board after board, on one probe or several, with a log from which it continues after any interruption.
 
 mod summary;
 mod work;
@@ -34,11 +34,11 @@ pub(crate) struct BatchArgs {
     pub(crate) images: ImageArgs,
 
     /// Log each board in this file, as CSV (.csv) or JSON Lines (.jsonl); an existing log is continued, and the boards that it
-    /// has as done are not flashed again
+    /// lists as done are not flashed again
     #[arg(long, value_name = "FILE")]
     log: PathBuf,
 
-    /// Give boards without a serial number the next one of this CSV file
+    /// Give each board without a serial number the next one from this CSV file
     ///
     /// Its first line names the columns: `serial`, and if wanted `km` and `uid`. A row with a UID is for that board, and
     /// replaces what the board has. No serial number is given to two boards.
@@ -49,7 +49,7 @@ pub(crate) struct BatchArgs {
     #[arg(long)]
     all_probes: bool,
 
-    /// Flash boards again that the log has as done
+    /// Flash boards again that the log lists as done
     #[arg(long)]
     again: bool,
 
@@ -198,7 +198,7 @@ impl BatchArgs {
     }
 }
 
-/// What names this probe as long as the batch lasts, whatever else is plugged in meanwhile.
+/// A selector that names this probe for the whole batch, even if other probes are plugged in.
 fn selector_of(probe: &ProbeEntry) -> Selector {
     match (&probe.serial, &probe.usb) {
         (Some(serial), _) if !probe.has_twin && serial.chars().count() >= Selector::MIN_PREFIX => {

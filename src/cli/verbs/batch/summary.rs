@@ -95,7 +95,7 @@ impl BatchSummary {
     pub(super) fn failure(&self) -> Option<anyhow::Error> {
         let exit = ExitRow::of_code(self.worst?).exit;
         if exit == Exit::Interrupted {
-            return Some(refuse(exit, "interrupted while a board was on the wires"));
+            return Some(refuse(exit, "interrupted while a board was connected"));
         }
         let all = self.ok + self.failed;
         Some(refuse(exit, format!("{} of {} failed", self.failed, count(all, "board"))))

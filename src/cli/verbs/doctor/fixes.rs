@@ -66,12 +66,16 @@ pub(super) fn of(check: &Check, known: &Checkup, error: Option<&Error>, typed: &
         }
         (CheckName::Protection, _) => Fix::command("Nothing is written to such a chip; see", explain(Exit::WrongBoard)),
         (CheckName::WriteProtection | CheckName::OptionBytes, _) if known.protection == Some(Protection::Read) => {
-            Fix::command("Unlocking repairs them, but erases the chip; see", explain(Exit::Consent))
+            Fix::command(
+                "Unlocking removes write protection and repairs the option bytes, but erases the chip; see",
+                explain(Exit::Consent),
+            )
         }
         (CheckName::WriteProtection | CheckName::OptionBytes, _) => Fix::command("Repair the option bytes", unlock()),
-        (CheckName::Watchdog, _) => {
-            Fix::command("If the firmware keeps resetting, set the bit again", flash(&["--software-watchdog"]))
-        }
+        (CheckName::Watchdog, _) => Fix::command(
+            "If the firmware keeps resetting, turn off the hardware watchdog",
+            flash(&["--software-watchdog"]),
+        ),
         (CheckName::Bootloader | CheckName::Drv, _) if typed.simulated => Fix::command("Flash the board", flash(&[])),
         (CheckName::Bootloader | CheckName::Drv, _) => {
             let get = format!("m365-drv firmware get {scooter}");
@@ -80,9 +84,10 @@ pub(super) fn of(check: &Check, known: &Checkup, error: Option<&Error>, typed: &
                 next: Some(format!("{get}, then {}", flash(&[]))),
             }
         }
-        (CheckName::DataBlock, _) => {
-            Fix::command("Give what the scooter's sticker says", flash(&["--serial", "SERIAL", "--km", "KM"]))
-        }
+        (CheckName::DataBlock, _) => Fix::command(
+            "Give the serial number from the sticker and the mileage from the app",
+            flash(&["--serial", "SERIAL", "--km", "KM"]),
+        ),
         (CheckName::Serial, Detail::FactorySerial(_)) => remedy(35, flash(&["--serial", "SERIAL"]))?,
         (CheckName::Serial, _) => Fix::command("Give the one on the scooter's sticker", flash(&["--serial", "SERIAL"])),
         (CheckName::BlockUid, _) => remedy(27, flash(&[]))?,
@@ -93,12 +98,12 @@ pub(super) fn of(check: &Check, known: &Checkup, error: Option<&Error>, typed: &
             Fix::command("Turn off the hardware watchdog", flash(&["--software-watchdog"]))
         }
         (CheckName::Application, Detail::NoSignOfLife) => {
-            let words = "Power-cycle the board; if that does not help, write down serial number and mileage, then unlock and flash it";
+            let words = "Power-cycle the board; if that does not help, find the serial number on the sticker and the mileage in the app, then unlock and flash the board";
             Fix::command(words, flash(&["--erase-all", "--serial", "SERIAL", "--km", "KM"]))
         }
         (CheckName::Application, _) => Fix::command("Power-cycle the board; if that does not help", flash(&[])),
         (CheckName::Folders, _) => Fix::words("Make the folder writable, or save backups elsewhere: `--backup FILE`."),
-        (CheckName::Images, _) => Fix::command("Fetch them", format!("m365-drv firmware get {scooter}")),
+        (CheckName::Images, _) => Fix::command("Fetch what is missing", format!("m365-drv firmware get {scooter}")),
         _ => {
             let advice = error.map(|error| ExitRow::of(error.exit()).advice)?;
             Fix::words(advice)

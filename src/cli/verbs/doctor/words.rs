@@ -104,7 +104,7 @@ pub(super) fn found(detail: &Detail, error: Option<&Error>) -> String {
         }
         Detail::Block(source, _) => format!("in {}, mileage unknown", source_in_words(*source)),
         Detail::NoBlock => {
-            "none in flash or SRAM: the firmware will create one without serial number and UID, and show errors 27 and 35"
+            "none in flash or SRAM: the firmware will create one with a factory default serial number and without UID, and show errors 27 and 35"
                 .into()
         }
         Detail::Serial(serial, scooters) if scooters.is_empty() => serial.to_string(),
@@ -112,12 +112,12 @@ pub(super) fn found(detail: &Detail, error: Option<&Error>) -> String {
         Detail::SerialOfOther(serial, family) => format!("{serial}, of a {family}, which is not supported"),
         Detail::WrongForm(serial) => format!("{serial} does not have the form of a scooter's serial number"),
         Detail::FactorySerial(serial) => format!("{serial} is a factory default: the scooter shows error 35"),
-        Detail::NoSerial => "not readable".into(),
+        Detail::NoSerial => "no valid serial number in the data block".into(),
         Detail::BlockUid(uid) if uid.is_blank() => "the data block has no UID: the scooter shows error 27".into(),
         Detail::Uid(uid) | Detail::BlockUid(uid) => uid.to_string(),
         Detail::BlockOfOtherChip(uid) => format!("made for another chip, with UID {uid}: the scooter shows error 27"),
         Detail::Startup(Startup::Running { .. } | Startup::NoBlock { .. }) => "the firmware is running".into(),
-        Detail::Startup(Startup::Unseen) => "it could not be watched".into(),
+        Detail::Startup(Startup::Unseen) => "contact was lost before the firmware could be watched".into(),
         Detail::Startup(startup) => startup.to_string(),
         Detail::HasRun => "the firmware has run since the board was powered".into(),
         Detail::NoSignOfLife => "no sign of running firmware".into(),
@@ -178,8 +178,8 @@ fn scooter_error(code: u16, version: Version) -> String {
 /// Whether there are images to flash for the scooter, or for any.
 pub(super) fn images(scooter: Option<&Target>, ready: &[&str]) -> (State, String) {
     match (scooter, ready) {
-        (Some(scooter), []) => (State::Warn, format!("no bootloader or firmware for a {} found", scooter.title)),
-        (None, []) => (State::Warn, "no bootloader or firmware found".into()),
+        (Some(scooter), []) => (State::Warn, format!("bootloader or firmware for a {} is missing", scooter.title)),
+        (None, []) => (State::Warn, "bootloader or firmware is missing for every scooter".into()),
         (_, ready) => (State::Pass, format!("bootloader and firmware for {}", ready.join(", "))),
     }
 }

@@ -191,7 +191,7 @@ impl TopicList {
 
 impl Report for TopicList {
     fn text(&self, page: &mut Page) {
-        page.heading("Cards");
+        page.heading("Topics");
         for (name, about, _) in CARDS {
             page.row(format!("  {name}"), about);
         }
