@@ -123,4 +123,14 @@ fn flash_asks_for_serial_number_and_mileage_together_and_then_waits_for_the_boar
     let (screen, exit) = person.leaves();
     assert_eq!(exit, 9, "{screen}");
     assert!(screen.contains("board: unchanged"), "{screen}");
+
+    let Some(mut person) = Person::at(&bench, "--simulate=D:bricked flash pro") else { return };
+    person.sees("Enter to stop:");
+    person.types("21886/00054321\n77,5\n");
+    person.sees("Type `erase` to continue");
+    person.types("no\n");
+    let (screen, exit) = person.leaves();
+    assert_eq!(exit, 3, "{screen}");
+    let next = "m365-drv --simulate=D:bricked flash pro --serial 21886/00054321 --mileage-m 77500 --erase-all";
+    assert!(screen.contains(next), "what was typed is not lost\n{screen}");
 }

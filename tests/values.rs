@@ -254,3 +254,18 @@ fn a_serial_in_a_data_block_is_written_in_the_scooters_form() {
         assert_eq!(bench.m365("--simulate=B info").json().report()["data"]["serial"], written);
     }
 }
+
+#[test]
+fn a_data_block_as_hex_with_a_record_missing_is_refused() {
+    let bench = Bench::new();
+    bench.m365("data new --serial 21886/00012345 --km 5 -o block.bin").print();
+    let hex = m365_drv::image::intel_hex(0x0800_F800, &bench.read("block.bin"));
+    bench.write("whole.hex", &hex);
+    bench.m365("data show whole.hex").json();
+    let torn: Vec<_> = hex.lines().filter(|line| !line.starts_with(":20F820")).collect();
+    bench.write("torn.hex", torn.join("\n"));
+    for line in ["data show torn.hex", "--simulate=bricked flash pro --data torn.hex"] {
+        let message = bench.m365(line).exit(9).json().message().to_owned();
+        assert_eq!(message, "the data block in \"torn.hex\" is incomplete: 32 bytes missing", "{line}");
+    }
+}

@@ -59,6 +59,8 @@ struct BoardRecord {
     in_work: bool,
     /// Whether the log tells of its beginning and not of its end.
     is_open: bool,
+    /// What it was before that: it is so again if it was not changed.
+    done_before: Option<Unit>,
 }
 
 /// Which boards are done, and which serial number was given to which.
@@ -87,15 +89,17 @@ impl Batch {
         if unit.result == STARTED {
             record.given = Given { serial: unit.serial, mileage: unit.mileage };
             record.is_open = true;
+            // Until its end is told, it may be in the middle of being written.
+            record.done_before = record.done.take().or(record.done_before.take());
             return;
         }
         record.is_open = false;
+        let before = record.done.take().or(record.done_before.take());
         if unit.result == OK {
-            if unit.scooter == self.scooter {
-                record.done = Some(unit.clone());
-            }
+            record.done = Some(unit.clone()).filter(|unit| unit.scooter == self.scooter);
             record.holds = unit.serial;
         } else if unit.is_unchanged() {
+            record.done = before;
             // It does not have what it was to be given, so another board may have it.
             record.given = Given::default();
         } else {

@@ -59,7 +59,11 @@ const HELP: fn(&CommandLine) -> Option<String> = |typed| {
 };
 
 /// For what is wrong with the probes: all of them, with their problems.
-const PROBES: fn(&CommandLine) -> Option<String> = |typed| Some(typed.other(&["probes"], &["--simulate"]));
+const PROBES: fn(&CommandLine) -> Option<String> = |typed| match typed.command.as_deref() {
+    // It tells as much.
+    Some("doctor") => Some(typed.again(&[])),
+    _ => Some(typed.other(&["probes"], &["--simulate"])),
+};
 
 /// All exit codes, in the order of their numbers.
 pub(crate) static TABLE: [ExitRow; 17] = [

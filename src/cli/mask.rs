@@ -78,7 +78,7 @@ impl Mask {
     fn look(&mut self, line: &str) {
         for (before, stands) in BEFORE {
             for (at, _) in line.match_indices(before) {
-                let ends = |c: char| c.is_whitespace() || "\",'".contains(c);
+                let ends = |c: char| c.is_whitespace() || "\",'`".contains(c);
                 let rest = line[at + before.len()..].trim_start_matches(['\'', '"']);
                 let value = &rest[..rest.find(ends).unwrap_or(rest.len())];
                 // Places and numbers of probes tell nothing about anybody.

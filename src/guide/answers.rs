@@ -93,6 +93,9 @@ impl Guide {
                 }
                 if self.takes_other { self.look_again() } else { self.go(CardName::Firmware) }
             }
+            Err(_) if text.parse::<u32>().is_ok() => {
+                self.objection = Some(format!("invalid answer {text:?}: type one of the numbers"));
+            }
             Err(error) => self.objection = Some(error.to_string()),
         }
     }

@@ -21,6 +21,8 @@ pub struct Meter {
     pub need: Option<Need>,
     /// What is wrong, as far as the probe can tell.
     pub finding: Option<Finding>,
+    /// Whether the next of several boards is waited for, so that there need not be one.
+    pub is_between_boards: bool,
 }
 
 impl Meter {
@@ -28,7 +30,7 @@ impl Meter {
     pub fn of(event: &Event) -> Option<Self> {
         match *event {
             Event::Contact { good, of, voltage_mv, need, finding } => {
-                Some(Self { good, of, voltage_mv, need, finding })
+                Some(Self { good, of, voltage_mv, need, finding, is_between_boards: false })
             }
             _ => None,
         }
@@ -62,6 +64,7 @@ impl Meter {
             (Some(Need::PowerCycle), _) => {
                 "Power-cycle the board: disconnect its supply for a second, then connect it again."
             }
+            (_, Some(Finding::Silent)) if self.is_between_boards => "Connect the next board. Ctrl-C ends the batch.",
             (_, None) => "Hold the wires on the pads. The job continues once contact has been good for 1 second.",
             (_, Some(finding)) => advice(finding),
         }
@@ -107,12 +110,22 @@ mod tests {
         assert!(all.iter().enumerate().all(|(at, text)| !all[..at].contains(text)), "{all:?}");
         assert!(of(Some(Need::Probe), Some(Finding::Silent)).starts_with("No probe"));
         assert!(of(Some(Need::PowerCycle), Some(Finding::Good)).starts_with("Power-cycle"));
+        let between = Meter { finding: Some(Finding::Silent), is_between_boards: true, ..Meter::default() };
+        assert!(between.advice().starts_with("Connect the next board"));
+        assert!(Meter { finding: Some(Finding::Broken), ..between }.advice().starts_with("Contact is poor"));
         assert!(of(None, None).starts_with("Hold the wires on"));
     }
 
     #[test]
     fn the_meter_is_a_word_and_numbers() {
-        let meter = Meter { good: 12, of: 50, voltage_mv: Some(3260), need: None, finding: Some(Finding::Broken) };
+        let meter = Meter {
+            good: 12,
+            of: 50,
+            voltage_mv: Some(3260),
+            need: None,
+            finding: Some(Finding::Broken),
+            is_between_boards: false,
+        };
         assert_eq!(
             (meter.word(), meter.share().unwrap(), meter.voltage().unwrap()),
             ("poor", "12 of 50 reads".into(), "3.2 V".into())

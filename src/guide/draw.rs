@@ -2,16 +2,20 @@
 
 use super::{
     Card, CardName, Choosable, Guide, Picture, Question, SAFETY, WIRING, coach, consent,
-    scooter_errors::{self, ErrorCode},
+    scooter_errors::{self, ErrorCode, NO_BATTERY_DATA},
 };
 use crate::{board::Protection, count::count, image::Builder, ops::Firmware, target::Target};
 
 /// While somebody reads and types.
-const HANDS_FREE: &str = "You may let go of SWCLK and SWDIO now; leave the supply connected.";
+const HANDS_FREE: &str = "You may let go of SWCLK and SWDIO while you read and type; leave the supply connected.";
 
 /// What is not known of firmware that its maker did not publish.
 const CUSTOM: &str = "This is not the maker's own firmware. If BMS communication is disabled in it, the scooter has no \
                       battery-temperature protection and no charge interlock.";
+
+/// What published firmware does not cure.
+const STAYS: &str = "This is firmware as published, which needs an answer from the battery (BMS): if the battery has no data line, \
+                     error 21 stays.";
 
 impl Guide {
     /// The card to show.
@@ -190,8 +194,12 @@ impl Guide {
         };
         card.facts.push(("erased", erased));
         card.facts.push(("written", count(preview.would_program.bytes, "byte")));
-        if planned.drv.as_ref().is_some_and(|drv| !drv.known) {
+        let is_known = planned.drv.as_ref().map(|drv| drv.known);
+        if is_known == Some(false) {
             card.text.push(CUSTOM.into());
+        }
+        if is_known == Some(true) && self.code == Some(NO_BATTERY_DATA) {
+            card.text.push(STAYS.into());
         }
         if self.saves {
             card.text.push("A backup of what can be read is saved first.".into());
@@ -288,5 +296,6 @@ fn mileage(card: &mut Card) {
     card.text
         .push("The mileage could not be read from the board. The phone app shows it as the total distance.".into());
     card.text.push(HANDS_FREE.into());
+    card.text.push("If you do not know it, type an estimate, or 0.".into());
     card.question = Some(Question::Text { label: "mileage in km", example: "1234.5".into() });
 }

@@ -47,6 +47,16 @@ impl Guide {
             let detail = "for a battery without data line: error 21";
             options.push(Choosable::new("builder", "Make firmware without BMS communication", detail));
         }
+        if self.code == Some(NO_BATTERY_DATA)
+            && !is_boot
+            && self.scooter.is_some_and(|scooter| Builder::of(&scooter.name).is_none())
+        {
+            card.text.push(
+                "This program knows no web builder of firmware without BMS communication for this scooter. If you have such a \
+                 file, use that file."
+                    .into(),
+            );
+        }
         options.push(Choosable::new("file", "Use a file or folder", "drop it onto this window, or type its path"));
         if dead_end.is_some() {
             options.push(Choosable::new("scooter", "Choose another scooter", ""));

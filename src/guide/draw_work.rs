@@ -71,6 +71,11 @@ impl Guide {
             ops::Error::Board(board::Error::Unsupported(Unsupported::Dashboard)) => card.text.push(
                 "The dashboard has the same three pads: move the wires to the motor controller, then try again.".into(),
             ),
+            ops::Error::Board(board::Error::Unsupported(_)) => {
+                card.text.push("This program does not support this chip, so another try will not help.".into());
+                card.question = Some(choice(1, [("again", "Try again", ""), ("end", "Stop", "")]));
+                return;
+            }
             ops::Error::Board(board::Error::NoContact { finding: Some(finding), .. }) => {
                 card.text.push(coach::advice(*finding).into());
             }

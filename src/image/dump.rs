@@ -74,7 +74,9 @@ impl Dump {
     /// Takes an image that was read already.
     pub fn of(image: Image) -> Self {
         let is_block = image.kind() == Kind::Data;
-        let block = image.bytes.get(..LEN).filter(|_| is_block).and_then(|bytes| DataBlock::parse(bytes).ok());
+        let is_whole = image.gaps.iter().all(|gap| gap.start >= LEN);
+        let block =
+            image.bytes.get(..LEN).filter(|_| is_block && is_whole).and_then(|bytes| DataBlock::parse(bytes).ok());
         let upper = upper_half(&image);
         Self { image: Some(image), block, uid: None, upper }
     }

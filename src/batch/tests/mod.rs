@@ -127,6 +127,33 @@ fn full() -> Unit {
     }
 }
 
+/// What the log of a board comes to.
+fn is_done(units: &[Unit]) -> bool {
+    let mut batch = Batch::new("pro", SerialList::default(), units);
+    let counted = batch.done();
+    let is_done = matches!(batch.arrive(A, Again::No), BoardArrival::Done(_));
+    assert_eq!(counted, usize::from(is_done));
+    is_done
+}
+
+#[test]
+fn a_board_is_done_only_if_nothing_was_done_to_it_afterwards() {
+    let ok = ended(A, "21886/00000009", OK, BoardState::Written);
+    let failed = |result, board| ended(A, "21886/00000009", result, board);
+    let other = Unit { scooter: "lite".into(), ..ok.clone() };
+    let begun = started(A, None);
+    assert!(is_done(&[begun.clone(), ok.clone()]));
+    assert!(!is_done(&[ok.clone(), begun.clone()]), "it was killed in the middle");
+    assert!(!is_done(&[ok.clone(), begun.clone(), failed("interrupted", BoardState::Partial)]));
+    assert!(!is_done(&[ok.clone(), failed("link-lost", BoardState::Erased)]));
+    assert!(!is_done(&[ok.clone(), begun.clone(), other]), "it is another scooter's now");
+    for unchanged in ["interrupted", "image", "consent"] {
+        assert!(is_done(&[ok.clone(), begun.clone(), failed(unchanged, BoardState::Untouched)]));
+    }
+    assert!(is_done(&[ok.clone(), begun.clone(), begun.clone(), failed("data", BoardState::Untouched)]));
+    assert!(is_done(&[ok.clone(), begun.clone(), failed("link-lost", BoardState::Partial), begun, ok]));
+}
+
 #[test]
 fn both_kinds_of_log_give_back_what_was_written() {
     let folder = tempfile::tempdir().unwrap();

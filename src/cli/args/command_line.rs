@@ -7,6 +7,7 @@ use std::{
     fs,
     io::{self, IsTerminal as _},
     path::{self, Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use clap::{ArgMatches, ColorChoice, CommandFactory, FromArgMatches, ValueEnum, error::ErrorKind};
@@ -26,6 +27,8 @@ use crate::cli::{
 pub(crate) struct CommandLine {
     /// The words after the program's name.
     words: Vec<Word>,
+    /// What was answered to questions.
+    answers: Mutex<Vec<String>>,
     /// The values of the innermost command and of the global options; empty if clap refused the words.
     matches: ArgMatches,
     /// The command's name (`"data show"` for a nested one); `None` if none was typed.
@@ -97,6 +100,7 @@ impl CommandLine {
             has_board: cli.as_ref().is_ok_and(|cli| cli.command.uses_board() && !cli.command.takes_probes()),
             matches: innermost(matches),
             words: without(words, "--record"),
+            answers: Mutex::default(),
         };
         (line, cli)
     }
@@ -105,7 +109,14 @@ impl CommandLine {
     pub(crate) fn again(&self, more: &[&str]) -> String {
         let end = self.words.iter().position(|word| word.role == Role::Dashes).unwrap_or(self.words.len());
         let (before, after) = self.words.split_at(end);
-        line(texts(before).chain(more.iter().copied()).chain(texts(after)))
+        let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        let given = answers.iter().map(String::as_str);
+        line(texts(before).chain(given).chain(more.iter().copied()).chain(texts(after)))
+    }
+
+    /// What a person has answered to a question, as the options that say the same: they belong to the same command line again.
+    pub(crate) fn answered(&self, options: Vec<String>) {
+        *self.answers.lock().unwrap_or_else(PoisonError::into_inner) = options;
     }
 
     /// The same command line again with this value for an option, which replaces the value that it has.
@@ -140,7 +151,7 @@ impl CommandLine {
 
     /// The same command, played from a recording of it.
     pub(crate) fn replayed(&self, recording: &Path) -> String {
-        let words = ["--simulate", "--replay", "--json"].into_iter().fold(self.words.clone(), without);
+        let words = ["--simulate", "--replay", "--log-file", "--json"].into_iter().fold(self.words.clone(), without);
         let recording = recording.to_string_lossy();
         line(["--replay", &*recording].into_iter().chain(texts(&words)))
     }

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use m365_drv::{
     block::DataBlock,
-    image::{Block, Dump},
+    count::count,
+    image::{Block, Dump, Kind},
     printable::quoted_path,
 };
 
@@ -36,7 +37,14 @@ pub(crate) fn open(path: &Path, place: Option<u32>) -> anyhow::Result<DataFile> 
             let block = if bytes.len() == 1024 { &bytes[..512] } else { &bytes[..] };
             DataBlock::parse(block).map(|_| refuse(Exit::Data, what())).meaning(Exit::Data, what).and_then(Err)
         }
-        None => Err(refuse(Exit::Data, format!("{} ({dump})", what()))),
+        None => Err(match dump.image().and_then(|image| image.gaps.first().filter(|_| image.kind() == Kind::Data)) {
+            Some(gap) => {
+                let missing = count(gap.len(), "byte");
+                let message = format!("the data block in {} is incomplete: {missing} missing", quoted_path(path));
+                refuse(Exit::Data, message)
+            }
+            None => refuse(Exit::Data, format!("{} ({dump})", what())),
+        }),
     }
 }
 

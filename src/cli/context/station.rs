@@ -71,6 +71,7 @@ impl Station {
         let probes = probes.interrupted_by(self.interrupt.clone());
         self.accounts.add(probes.ledger());
         let mut teller = Teller::new(self.voices.voice(clock, &self.label, Some(unit)));
+        teller.awaits_a_board(true);
         if self.simulated.is_some() {
             teller.rehearses();
         }
@@ -78,7 +79,8 @@ impl Station {
     }
 
     /// From now on this visit is to the board with this UID.
-    pub(crate) fn name(&self, visit: &Visit, uid: Uid) {
+    pub(crate) fn name(&self, visit: &mut Visit, uid: Uid) {
+        visit.teller.awaits_a_board(false);
         self.accounts.name(visit.probes.ledger(), uid);
     }
 }

@@ -21,7 +21,8 @@ mod tests {
 
     #[test]
     fn the_meter_moves_with_the_share_of_good_reads() {
-        let meter = |good, of, finding| in_a_line(Meter { good, of, finding, voltage_mv: Some(3260), need: None });
+        let meter =
+            |good, of, finding| in_a_line(Meter { good, of, finding, voltage_mv: Some(3260), ..Meter::default() });
         assert_eq!(meter(0, 0, None), "[----------] not tried, 3.2 V");
         assert_eq!(meter(0, 7, Some(Finding::Silent)), "[----------] none, 0 of 7 reads good, 3.2 V");
         assert_eq!(meter(25, 50, Some(Finding::Broken)), "[#####-----] poor, 25 of 50 reads good, 3.2 V");

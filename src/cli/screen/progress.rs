@@ -23,11 +23,24 @@ pub(crate) struct Teller {
     waits_since: Option<Instant>,
     warned: Vec<Warning>,
     is_rehearsal: bool,
+    is_between_boards: bool,
 }
 
 impl Teller {
     pub(crate) fn new(voice: Box<dyn Voice>) -> Self {
-        Self { voice, phases: Phases::default(), waits_since: None, warned: Vec::new(), is_rehearsal: false }
+        Self {
+            voice,
+            phases: Phases::default(),
+            waits_since: None,
+            warned: Vec::new(),
+            is_rehearsal: false,
+            is_between_boards: false,
+        }
+    }
+
+    /// Whether the next of several boards is waited for.
+    pub(crate) fn awaits_a_board(&mut self, awaits: bool) {
+        self.is_between_boards = awaits;
     }
 
     /// The board is a simulated one.
@@ -106,7 +119,7 @@ impl Progress for Teller {
             Event::ContactFree => self.voice.contact_free(),
             Event::Contact { .. } => {
                 if let Some(meter) = Meter::of(&event) {
-                    self.voice.contact(meter);
+                    self.voice.contact(Meter { is_between_boards: self.is_between_boards, ..meter });
                 }
             }
             // For programs; a person sees the steps.

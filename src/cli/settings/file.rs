@@ -192,7 +192,7 @@ mod tests {
             ("wait = \"soon\"", "line 1: invalid duration \"soon\": "),
             ("connect = \"fast\"", "line 1: invalid value \"fast\": expected one of auto, normal, under-reset"),
             ("offline = \"yes\"", "line 1: \"offline\" needs true or false, not string"),
-            ("firmware = [1]", "line 1: \"firmware\" needs a list of folders in quotes, not array"),
+            ("firmware = [1]", "line 1: \"firmware\" needs each folder in quotes"),
             ("speed = 1\nspeed = 2\n", "line 2: "),
             ("speed = \n", "line 1: "),
         ] {

@@ -106,6 +106,7 @@ pub(crate) fn run(context: &mut Context, args: &FlashArgs) -> CommandResult {
 
 /// Flashes. If serial number or mileage is unknown, asks the person at the terminal and flashes again, waiting for this board.
 fn flash_or_ask(context: &mut Context, request: &mut FlashRequest<'_>) -> Result<FlashReport, ops::Error> {
+    let mut answers = Vec::new();
     loop {
         let ended = ops::flash(&mut context.job(), request);
         let (Err(error), Some(board)) = (&ended, context.known.board.clone()) else { return ended };
@@ -120,6 +121,13 @@ fn flash_or_ask(context: &mut Context, request: &mut FlashRequest<'_>) -> Result
         let form = &wanted.target.serial;
         let read = |text: &str| form.read(text).map_err(|error| error.to_string());
         let Some(given) = person.gives(given, error, &known, &form.example, read)? else { return ended };
+        let typed =
+            |name: &str, old: bool, new: Option<String>| new.filter(|_| !old).map(|value| [name.to_owned(), value]);
+        let serial = typed("--serial", wanted.serial.is_some(), given.serial.map(|serial| serial.to_string()));
+        let mileage =
+            typed("--mileage-m", wanted.mileage.is_some(), given.mileage.map(|mileage| mileage.metres().to_string()));
+        answers.extend(serial.into_iter().chain(mileage).flatten());
+        context.typed().answered(answers.clone());
         (wanted.serial, wanted.mileage) = (given.serial, given.mileage);
         context.wait_for(board.uid);
     }

@@ -25,7 +25,7 @@ impl Report for ProbeList {
 
 fn list(probes: &[ProbeEntry], page: &mut Page, system: System) {
     if probes.is_empty() {
-        page.line("no probe found");
+        page.line("no probe found: plug in an ST-Link, J-Link or CMSIS-DAP probe, or try another cable or USB port");
     }
     for (index, probe) in probes.iter().enumerate() {
         if index > 0 {
@@ -79,7 +79,10 @@ mod tests {
 
     #[test]
     fn an_empty_list_says_so() {
-        assert_eq!(text(&[], System::Linux), "no probe found\n");
+        assert_eq!(
+            text(&[], System::Linux),
+            "no probe found: plug in an ST-Link, J-Link or CMSIS-DAP probe, or try another cable or USB port\n"
+        );
     }
 
     #[test]

@@ -3,12 +3,12 @@
 mod summary;
 mod work;
 
-use std::{path::PathBuf, sync::Mutex, thread};
+use std::{path::PathBuf, sync::Mutex, thread, time::Duration};
 
 use clap::Args;
 use m365_drv::{
     batch::{Again, Batch, LogError, OpenedLog, SerialList, Unit, UnitLog},
-    board::{ProbeEntry, Selector},
+    board::{ProbeEntry, Selector, Wait},
     ops::{After, BackupStore, Destination},
     printable::{quoted, quoted_path},
 };
@@ -67,6 +67,9 @@ pub(crate) struct BatchArgs {
     lock: bool,
 }
 
+/// How long the next board of a rehearsal is waited for.
+const REHEARSAL_ENDS: Duration = Duration::from_secs(10);
+
 pub(crate) fn run(context: &mut Context, args: &BatchArgs) -> CommandResult {
     if args.all_probes && context.typed().has("--probe") {
         return Err(refuse(Exit::Usage, "--all-probes and --probe cannot be used together"));
@@ -101,7 +104,7 @@ pub(crate) fn run(context: &mut Context, args: &BatchArgs) -> CommandResult {
         ended.collect::<Vec<_>>()
     });
     let summary = shop.summary();
-    let failure = ended.into_iter().find_map(Result::err).or_else(|| summary.failure());
+    let failure = ended.into_iter().find_map(Result::err).or_else(|| summary.failure(context.typed()));
     match failure {
         Some(error) => Outcome::refused(&summary, error),
         None => Outcome::new(&summary),
@@ -116,7 +119,8 @@ fn beginning(args: &BatchArgs, batch: &Batch) -> String {
         1 => ", in which 1 board is done".to_owned(),
         done => format!(", in which {done} boards are done"),
     };
-    format!("batch of {}: the log is {log}{before}; Ctrl-C ends the batch", args.images.scooter.title)
+    let locked = if args.consent.given().is_some() { "" } else { "; locked boards are refused without --erase-all" };
+    format!("batch of {}: the log is {log}{before}{locked}; Ctrl-C ends the batch", args.images.scooter.title)
 }
 
 impl BatchArgs {
@@ -225,7 +229,9 @@ impl<'a> Shop<'a> {
         let (batch, log, tally) = (Mutex::new(batch), Mutex::new(log), Mutex::new(Tally::default()));
         let (output, audience) = (context.output().clone(), context.audience());
         let (units, stop, asking) = (0.into(), false.into(), Mutex::new(()));
-        Self { args, images, backups, batch, log, tally, output, audience, units, stop, asking }
+        // In a rehearsal all boards have come soon.
+        let patience = if context.is_rehearsal() { Wait::For(REHEARSAL_ENDS) } else { Wait::Forever };
+        Self { args, images, backups, batch, log, tally, output, audience, patience, units, stop, asking }
     }
 }
 

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::BatchArgs;
 use crate::cli::{
-    exit::{Exit, refuse},
+    args::command_line::CommandLine,
+    exit::{Exit, refusal, refuse},
     exit_codes::ExitRow,
     screen::{Page, Report, Tone},
 };
@@ -92,13 +93,18 @@ pub(super) struct BatchSummary {
 
 impl BatchSummary {
     /// The error that a batch with failed boards ends with.
-    pub(super) fn failure(&self) -> Option<anyhow::Error> {
+    pub(super) fn failure(&self, typed: &CommandLine) -> Option<anyhow::Error> {
         let exit = ExitRow::of_code(self.worst?).exit;
         if exit == Exit::Interrupted {
             return Some(refuse(exit, "interrupted while a board was connected"));
         }
         let all = self.ok + self.failed;
-        Some(refuse(exit, format!("{} of {} failed", self.failed, count(all, "board"))))
+        let next = match exit {
+            Exit::Data if !typed.has("--list") => typed.again_with("--list", "FILE"),
+            Exit::Consent => typed.again(&["--erase-all"]),
+            _ => typed.again(&[]),
+        };
+        Some(refusal(exit, format!("{} of {} failed", self.failed, count(all, "board")), Some(next)).into())
     }
 }
 

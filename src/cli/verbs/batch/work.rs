@@ -42,6 +42,8 @@ pub(super) struct Shop<'a> {
     pub(super) tally: Mutex<Tally>,
     pub(super) output: Output,
     pub(super) audience: Audience,
+    /// How long the next board is waited for if the command line does not say.
+    pub(super) patience: Wait,
     /// Boards that have come.
     pub(super) units: AtomicU32,
     /// Whether no other board is begun.
@@ -78,11 +80,17 @@ impl Shop<'_> {
         Ok(())
     }
 
+    /// Between boards the program waits as long as it takes, unless the command line says otherwise.
+    fn patient(&self, options: &ConnectOptions) -> ConnectOptions {
+        let wait = if options.wait == Wait::No { self.patience } else { options.wait };
+        ConnectOptions { wait, ..options.clone() }
+    }
+
     /// Serves one board, and waits until it is gone.
     fn serve(&self, station: &Station) -> anyhow::Result<Next> {
         let number = self.units.fetch_add(1, Ordering::SeqCst) + 1;
         let mut visit = station.visit(number);
-        let patient = patient(station.options());
+        let patient = self.patient(station.options());
         let present = match ops::meet(&mut visit.job(&patient)) {
             Ok(uid) => {
                 self.board(station, &mut visit, number, uid)?;
@@ -164,7 +172,7 @@ impl Shop<'_> {
                     Ok(Some(more)) => {
                         given = more;
                         // The person who was asked may have let go of the wires.
-                        options = patient(&options);
+                        options = self.patient(&options);
                     }
                     Ok(None) => break done,
                     Err(stopped) => break Err(stopped),
@@ -300,12 +308,6 @@ impl Shop<'_> {
         let batch = hold(&self.batch);
         hold(&self.tally).summary(self.args, batch.done(), batch.left_in_list())
     }
-}
-
-/// Between boards the program waits as long as it takes, unless the command line says otherwise.
-fn patient(options: &ConnectOptions) -> ConnectOptions {
-    let wait = if options.wait == Wait::No { Wait::Forever } else { options.wait };
-    ConnectOptions { wait, ..options.clone() }
 }
 
 /// A path in one line of the log.

@@ -42,8 +42,16 @@ pub(super) fn of(check: &Check, known: &Checkup, error: Option<&Error>, typed: &
         return None;
     }
     let scooter = known.scooter.map_or("SCOOTER", |scooter| &*scooter.name);
-    let flash = |more: &[&str]| typed.other(&[&["flash", scooter], more].concat(), &TO_BOARD);
-    let unlock = || typed.other(&["unlock"], &TO_BOARD);
+    let erase: &[&str] = if known.protection == Some(Protection::Read) { &["--erase-all"] } else { &[] };
+    let flash = |more: &[&str]| typed.other(&[&["flash", scooter], erase, more].concat(), &TO_BOARD);
+    let unlock = || typed.other(&["unlock", "--erase-all"], &TO_BOARD);
+    // What the board cannot give has to be typed.
+    let fails = |name: CheckName| known.checks.iter().any(|check| check.name == name && check.state == State::Fail);
+    let data: &[&str] = match (fails(CheckName::DataBlock), fails(CheckName::Serial)) {
+        (true, _) => &["--serial", "SERIAL", "--km", "KM"],
+        (false, true) => &["--serial", "SERIAL"],
+        (false, false) => &[],
+    };
     Some(match (check.name, &check.detail) {
         (_, Detail::Problem(problem)) => return problem_fix(problem),
         (CheckName::Voltage, Detail::Volts { finding, .. }) => Fix::words(coach::advice((*finding)?)),
@@ -71,17 +79,19 @@ pub(super) fn of(check: &Check, known: &Checkup, error: Option<&Error>, typed: &
                 explain(Exit::Consent),
             )
         }
-        (CheckName::WriteProtection | CheckName::OptionBytes, _) => Fix::command("Repair the option bytes", unlock()),
+        (CheckName::WriteProtection | CheckName::OptionBytes, _) => {
+            Fix::command("Repair the option bytes (this does not erase the chip)", unlock())
+        }
         (CheckName::Watchdog, _) => Fix::command(
             "If the firmware keeps resetting, turn off the hardware watchdog",
             flash(&["--software-watchdog"]),
         ),
-        (CheckName::Bootloader | CheckName::Drv, _) if typed.simulated => Fix::command("Flash the board", flash(&[])),
+        (CheckName::Bootloader | CheckName::Drv, _) if typed.simulated => Fix::command("Flash the board", flash(data)),
         (CheckName::Bootloader | CheckName::Drv, _) => {
             let get = format!("m365-drv firmware get {scooter}");
             Fix {
-                words: format!("Type `{get}`, then `{}`", flash(&[])),
-                next: Some(format!("{get}, then {}", flash(&[]))),
+                words: format!("Type `{get}`, then `{}`", flash(data)),
+                next: Some(format!("{get}, then {}", flash(data))),
             }
         }
         (CheckName::DataBlock, _) => Fix::command(
@@ -99,7 +109,7 @@ pub(super) fn of(check: &Check, known: &Checkup, error: Option<&Error>, typed: &
         }
         (CheckName::Application, Detail::NoSignOfLife) => {
             let words = "Power-cycle the board; if that does not help, find the serial number on the sticker and the mileage in the app, then unlock and flash the board";
-            Fix::command(words, flash(&["--erase-all", "--serial", "SERIAL", "--km", "KM"]))
+            Fix::command(words, flash(&["--serial", "SERIAL", "--km", "KM"]))
         }
         (CheckName::Application, _) => Fix::command("Power-cycle the board; if that does not help", flash(&[])),
         (CheckName::Folders, _) => Fix::words("Make the folder writable, or save backups elsewhere: `--backup FILE`."),

@@ -76,7 +76,11 @@ pub(crate) fn run(context: &mut Context, args: &GuideArgs) -> CommandResult {
             (Some(task), _) => run_task(context, &mut guide, (args, began), task)?,
             (None, None) => guide.answer(""),
             (None, Some(question)) => {
-                let answer = question::answer(context)?;
+                let answer = match question::answer(context) {
+                    // All is done: Ctrl-C interrupts nothing.
+                    Err(error) if error.exit() == Exit::Interrupted && guide.at() == CardName::Done => break,
+                    answer => answer?,
+                };
                 match answer.trim() {
                     // The end of the input: nobody will answer any more.
                     "" if !answer.ends_with('\n') => break,
@@ -122,6 +126,14 @@ fn show(card: &Card, can_go_back: bool) {
 fn drawn(card: &Card, can_go_back: bool) -> String {
     let mut page = Page::default();
     page.blank().heading(&card.title);
+    // What an answer lacks stands beside the question, and a failure above what to do about it.
+    let (failure, objection) = match card.name {
+        CardName::Failed => (card.objection.as_ref(), None),
+        _ => (None, card.objection.as_ref()),
+    };
+    if let Some(failure) = failure {
+        page.toned("problem", escaped(failure), Tone::Bad);
+    }
     for text in &card.text {
         page.paragraph(text);
     }
@@ -135,7 +147,7 @@ fn drawn(card: &Card, can_go_back: bool) -> String {
             page.row(format!("  {}", at + 1), format!("{label}{detail}"));
         }
     }
-    if let Some(objection) = &card.objection {
+    if let Some(objection) = objection {
         page.blank().toned("problem", escaped(objection), Tone::Bad);
     }
     let back = if can_go_back { ", or `back` to go back" } else { "" };

@@ -6,7 +6,7 @@ use std::{
 };
 
 use m365_drv::{
-    image::{Fit, Image, Kind},
+    image::{Catalog, Fit, Image, Kind},
     ops,
     printable::quoted_path,
     supply::{Arrival, Arrivals},
@@ -18,6 +18,12 @@ use crate::cli::{Context, args::question};
 /// How often the folder is looked at, and how often Enter and Ctrl-C are.
 const EVERY: Duration = Duration::from_millis(300);
 const GLANCE: Duration = Duration::from_millis(100);
+
+/// The name of known firmware without changes. What is made to order is never that.
+fn as_published(image: &Image) -> Option<&'static str> {
+    let known = Catalog::builtin().identify(&image.bytes)?;
+    (!known.entry.is_rehearsal()).then_some(known.entry.name.as_str())
+}
 
 /// Waits until DRV firmware for this scooter has arrived in the folder, now or since this time; `None` if the user presses Enter. A file that does not
 /// fit is named with the reason.
@@ -41,6 +47,11 @@ pub(crate) fn wait_for_file(
         };
         for arrival in looked {
             match arrival {
+                Arrival::Fits { path, image } if as_published(&image).is_some() => {
+                    let name = as_published(&image).unwrap_or_default();
+                    let path = quoted_path(&path);
+                    context.say(&format!("{path} is {name} as published, not custom firmware; still watching"));
+                }
                 Arrival::Fits { path, image } => {
                     context.say(&format!("found {}", quoted_path(&path)));
                     return Ok(Ok(Some(*image)));
