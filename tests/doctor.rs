@@ -101,12 +101,12 @@ fn with_block(exit: i32, change: impl FnOnce(&mut [u8])) -> Lines {
 fn the_rules_of_the_data_block_predict_errors_27_and_35() {
     let lines = with_block(9, |block| block[0x1B4..0x1C0].fill(7));
     assert_eq!(names(&lines, "fail"), ["block-uid"], "SRAM still has the one that the firmware started with");
-    let other = "made for another chip, with UID 07070707-07070707-07070707: the scooter shows error 27";
+    let other = "made for another chip, with UID 07070707-07070707-07070707: the scooter will show error 27";
     assert_eq!(found(&lines, "block-uid"), other);
     let lines = with_block(9, |block| block[0x1B4..0x1C0].fill(0xFF));
-    assert_eq!(found(&lines, "block-uid"), "the data block has no UID: the scooter shows error 27");
+    assert_eq!(found(&lines, "block-uid"), "the data block has no UID: the scooter will show error 27");
     let lines = with_block(9, |block| block[0x20..0x2E].copy_from_slice(b"M1GCA1601C0001"));
-    assert_eq!(found(&lines, "serial"), "M1GCA1601C0001 is a factory default: the scooter shows error 35");
+    assert_eq!(found(&lines, "serial"), "M1GCA1601C0001 is a factory default: the scooter will show error 35");
     let lines = with_block(9, |block| block[0x20..0x2E].copy_from_slice(b"2188600012345A"));
     assert_eq!(names(&lines, "fail"), ["serial"]);
     assert_eq!(found(&lines, "serial"), "2188600012345A does not have the form of a scooter's serial number");

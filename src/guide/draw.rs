@@ -165,7 +165,7 @@ impl Guide {
     fn serial(&self, card: &mut Card) {
         card.title = "Which serial number?".into();
         let why = if self.has_no_data {
-            "The serial number could not be read from the board."
+            "The board has no serial number that can be used."
         } else {
             "The serial number of the board is not certain."
         };
@@ -293,8 +293,7 @@ fn wiring(card: &mut Card) {
 
 fn mileage(card: &mut Card) {
     card.title = "Which mileage?".into();
-    card.text
-        .push("The mileage could not be read from the board. The phone app shows it as the total distance.".into());
+    card.text.push("The mileage of the board is unknown. The phone app shows it as the total distance.".into());
     card.text.push(HANDS_FREE.into());
     card.text.push("If you do not know it, type an estimate, or 0.".into());
     card.question = Some(Question::Text { label: "mileage in km", example: "1234.5".into() });
