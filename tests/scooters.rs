@@ -87,7 +87,7 @@ fn serial(text: &str) -> Serial {
 
 #[test]
 fn a_serial_of_another_scooter_is_named_when_it_is_given() {
-    let words = "the serial number 21886/00012345 is that of a Xiaomi M365 Pro, not of a Xiaomi M365 (classic)";
+    let words = "the serial number 21886/00012345 belongs to a Xiaomi M365 Pro, not to a Xiaomi M365 (classic)";
     let expected = [("serial-of-other-scooter", words.to_owned())];
     let pros = serial("21886/00012345");
     let (_, setup) = mistaken(Scenario::New, "pro", "m365");
