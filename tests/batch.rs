@@ -153,7 +153,7 @@ fn the_same_board_put_back_is_said_and_not_flashed_again_unless_told_so() {
     assert_eq!(values(&again, "unit", "state"), ["\"skipped\"".to_owned()].into());
     let output = bench.m365(line).command().output().expect("the program starts");
     let screen = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(screen.contains("board 1: already done according to the log (UID 48ff6e06-52665455-35392587, serial number 21886/00012345); add --again to flash it again"), "{screen}");
+    assert!(screen.contains("board 1: already done according to the log (UID 48ff6e06-52665455-35392587, serial number 21886/00012345, rehearsal DRV); add --again to flash it again"), "{screen}");
     let told = bench.m365(&format!("{line} --again")).json();
     assert_eq!((&told.report()["ok"], &told.report()["already_done"]), (&2.into(), &0.into()));
 }

@@ -126,7 +126,8 @@ impl Shop<'_> {
                 hold(&self.tally).skipped(uid);
                 self.emit(station, number, "skipped", &unit);
                 let serial = unit.serial.map_or_else(String::new, |serial| format!(", serial number {serial}"));
-                visit.say(&format!("board {number}: already done according to the log (UID {uid}{serial}); add --again to flash it again"));
+                let firmware = unit.firmware.map_or_else(String::new, |firmware| format!(", {firmware}"));
+                visit.say(&format!("board {number}: already done according to the log (UID {uid}{serial}{firmware}); add --again to flash it again"));
                 Ok(())
             }
             BoardArrival::InWork => {

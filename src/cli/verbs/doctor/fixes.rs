@@ -1,7 +1,7 @@
 //! What to do about a check that did not pass. Advice that stands elsewhere is taken from there.
 
 use m365_drv::{
-    board::{Finding, Problem, Protection, Startup, Unsupported},
+    board::{self, Finding, Problem, Protection, Startup, Unsupported},
     guide::{coach, scooter_errors},
     ops::{Check, CheckName, Checkup, Detail, Error, State},
 };
@@ -52,7 +52,10 @@ pub(super) fn of(check: &Check, known: &Checkup, error: Option<&Error>, typed: &
         (false, true) => &["--serial", "SERIAL"],
         (false, false) => &[],
     };
+    let is_unclear =
+        matches!(error, Some(Error::Board(board::Error::SeveralProbes { .. } | board::Error::ProbeAmbiguous { .. })));
     Some(match (check.name, &check.detail) {
+        (CheckName::Probe, _) if is_unclear => Fix::words("Choose one with `--probe`: `m365-drv probes` lists them."),
         (_, Detail::Problem(problem)) => return problem_fix(problem),
         (CheckName::Voltage, Detail::Volts { finding, .. }) => Fix::words(coach::advice((*finding)?)),
         (CheckName::DebugPort, Detail::Silence(_)) => Fix::words(coach::advice(known.wires.unwrap_or(Finding::Silent))),
