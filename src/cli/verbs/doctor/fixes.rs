@@ -47,10 +47,11 @@ pub(super) fn of(check: &Check, known: &Checkup, error: Option<&Error>, typed: &
     let unlock = || typed.other(&["unlock", "--erase-all"], &TO_BOARD);
     // What the board cannot give has to be typed.
     let fails = |name: CheckName| known.checks.iter().any(|check| check.name == name && check.state == State::Fail);
-    let data: &[&str] = match (fails(CheckName::DataBlock), fails(CheckName::Serial)) {
-        (true, _) => &["--serial", "SERIAL", "--km", "KM"],
-        (false, true) => &["--serial", "SERIAL"],
-        (false, false) => &[],
+    // The mileage beside an unusable serial number may not be usable either.
+    let data: &[&str] = if fails(CheckName::DataBlock) || fails(CheckName::Serial) {
+        &["--serial", "SERIAL", "--km", "KM"]
+    } else {
+        &[]
     };
     let is_unclear =
         matches!(error, Some(Error::Board(board::Error::SeveralProbes { .. } | board::Error::ProbeAmbiguous { .. })));
