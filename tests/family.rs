@@ -221,9 +221,9 @@ fn a_cut_between_or_inside_the_two_copies_costs_no_data() {
         let (board, setup) = four_pro(Scenario::Open);
         let new = Wanted { mileage: Some(mileage(1500)), ..setup.wanted() };
         let kind = FaultKind::PowerLost { returns_after: None };
-        board.inject(Fault { trigger: Trigger::HalfWord(nth.max(1)), kind });
+        let armed = board.inject(Fault { trigger: Trigger::HalfWord(nth.max(1)), kind });
         let old = live_block(&board).mileage();
-        assert!(setup.flash(&setup.request_for(new)).is_err(), "{nth}");
+        assert!(setup.flash(&setup.request_for(new)).is_err() && armed.fired(), "{nth}");
         board.power_cycle();
         board.clock().sleep(Duration::from_millis(60));
         let live = live_block(&board);

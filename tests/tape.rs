@@ -91,6 +91,11 @@ fn a_run_that_does_not_fit_a_recording_says_where_and_touches_nothing() {
     assert!(cause("--replay cut info --wait").0.starts_with("the recording has its end in line "));
     assert!(cause("--replay tape probes").0.starts_with("this run ended before line "));
     let message = |line: &str| bench.m365(line).exit(2).json().message().to_owned();
+    // What the recorded run had done by then was done to no board now.
+    fs::remove_file(bench.path("tape")).expect("the first one");
+    let flashed = recorded(&bench, "flash pro --km 5");
+    bench.write("half", flashed[..flashed.len() * 9 / 10].join("\n") + "\n");
+    assert!(cause("--replay half flash pro --km 5").0.starts_with("the recording has its end in line "));
     for (name, text, words) in [
         ("none", None, "the recording \"none\" cannot be read: No such file"),
         ("text", Some("not a recording\n".into()), "line 1 of the recording \"text\" is invalid"),

@@ -2,7 +2,7 @@
 //!
 //! It holds serial number, mileage, settings and the chip's UID, at 0x0800F800 on 64 KiB boards and 0x0801C000 on 128 KiB
 //! boards. The firmware copies it to SRAM at start, works on that copy and writes all of it back when it saves. It checks
-//! only the magic: there is no checksum and no second copy (disassembly of DRV 1.4.0, 1.5.5, 2.2.3). That of the 4 Pro also
+//! only the magic; the block has neither a checksum nor a second copy (disassembly of DRV 1.4.0, 1.5.5, 2.2.3). That of the 4 Pro also
 //! checks the last half-word, and keeps a second copy in the next page but one (0.2.2, disassembled and run).
 //!
 //! A [`DataBlock`] keeps every byte that it was made from; a setter changes only the bytes of its own field.

@@ -214,7 +214,7 @@ pub(crate) static TABLE: [ExitRow; 17] = [
             "The file fails a gate: it is for another scooter or chip, damaged, cut short, too large, or not firmware.",
             "The file, or a firmware folder, cannot be read.",
             "No image was given, and the one on the board cannot be kept.",
-            "An image cannot be fetched: you gave `--offline`, there is no connection, the server answers with an error, or the file has other contents.",
+            "An image cannot be fetched: you gave `--offline`, the server cannot be reached or answers with an error, or the file has other contents.",
             "Several suitable images were found and none was chosen.",
             "The file to restore is neither a backup nor a dump, is damaged, or lacks the bootloader or the firmware.",
             "The backup to restore contains no flash because the board was read-protected when it was made.",

@@ -292,7 +292,7 @@ impl Context {
     /// The error of a run that does not fit the recording that it plays.
     pub(crate) fn misfit(&self) -> Option<anyhow::Error> {
         let misfit = self.recording.as_ref()?.misfit(&self.typed)?;
-        // There was no board.
+        // A recording touches no board.
         self.accounts.forget();
         Some(misfit)
     }
