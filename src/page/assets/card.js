@@ -1,0 +1,251 @@
+// The present card of the job.
+
+import { aloud, fill, make, prose, write } from "./dom.js";
+import { fresh, running } from "./job.js";
+import { Memory } from "./memory.js";
+import { Meter, stateOf } from "./meter.js";
+import * as pictures from "./pictures.js";
+import { button, paragraphs, question } from "./question.js";
+import { soundOf } from "./sound.js";
+import * as words from "./words.js";
+import { Hold, Steps } from "./work.js";
+
+const TAKES_FILES = ["firmware", "file", "builder", "download", "serial", "mileage"];
+const PARTS = ["title", "trouble", "hold", "meter", "text", "change", "facts", "now", "memory", "phases", "picture", "remarks", "busy", "question", "files", "actions"];
+const PARTS_OF_WORK = ["title", "trouble", "hold", "meter", "now", "memory", "phases", "text", "facts", "change", "picture", "remarks", "busy", "question", "files", "actions"];
+
+/** Draws the cards, one at a time. */
+export class CardView {
+  constructor({ answer, back, files }) {
+    Object.assign(this, { answer, back, files });
+    this.element = make("article", { class: "card" });
+    this.event = null;
+    this.sentence = null;
+  }
+
+  /** Shows a card. A card with the same number is changed in place. */
+  show(event, job) {
+    const isNew = this.event?.number !== event.number || this.event?.card.name !== event.card.name;
+    this.event = event;
+    if (isNew) this.begin(event.card);
+    this.draw(job);
+    return isNew;
+  }
+
+  /** Shows one sentence of the page on the card, or none. */
+  say(sentence) {
+    this.sentence = sentence;
+    if (this.event) this.drawTrouble(this.event.card);
+  }
+
+  /** Moves to the heading of the card. */
+  focus() {
+    this.heading?.focus();
+  }
+
+  /** What Enter does if nothing else has it. */
+  enter() {
+    this.element.querySelector("[data-default]")?.click();
+  }
+
+  begin(card) {
+    const parts = (card.name === "work" ? PARTS_OF_WORK : PARTS).map((part) => [part, make("div", { class: `part-${part}` })]);
+    this.parts = Object.fromEntries(parts);
+    this.element.replaceChildren(...parts.map(([, part]) => part));
+    this.element.dataset.card = card.name;
+    this.heading = make("h1", { id: "title", tabindex: "-1" });
+    this.heading.addEventListener("keydown", (event) => this.type(event));
+    this.parts.title.append(this.heading);
+    // The large words below it say the same.
+    if (card.name === "work") this.heading.className = "unseen";
+    Object.assign(this, { sentence: null, trouble: null, meter: null, memory: null, steps: null, hold: null, advice: null });
+  }
+
+  // What is typed at the heading goes where it is meant to go.
+  type(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+    if (event.key === "Enter") {
+      event.preventDefault();
+      this.enter();
+    } else if (event.key.length === 1 && event.key !== " ") {
+      this.element.querySelector("#answer")?.focus();
+    }
+  }
+
+  draw(job) {
+    const { card, doing } = this.event;
+    write(this.heading, card.name === "end" ? card.title || words.END.title : card.title);
+    this.drawTrouble(card);
+    this.drawHold(card, job);
+    this.drawMeter(card, job);
+    this.drawText(card);
+    this.drawFacts(card, job);
+    this.drawWork(card, job);
+    this.drawPictures(card, job);
+    const warnings = ["work", "done", "failed"].includes(card.name) ? job.warnings : [];
+    fill(this.parts.remarks, warnings, () => remarks(warnings));
+    const isBusy = doing && !["flash", "contact"].includes(doing);
+    fill(this.parts.busy, isBusy ? doing : null, () => isBusy && make("p", { class: "busy" }, words.DOING[doing] ?? ""));
+    const isHidden = Boolean(doing);
+    fill(this.parts.question, [card.question, card.name, isHidden], () => this.ask(card, isHidden));
+    fill(this.parts.files, TAKES_FILES.includes(card.name) && !["fetch", "search", "open"].includes(doing), () =>
+      TAKES_FILES.includes(card.name) && !["fetch", "search", "open"].includes(doing) ? this.files.button() : null,
+    );
+    this.drawActions(card, job, doing);
+  }
+
+  drawTrouble(card) {
+    const trouble = this.sentence ?? card.objection;
+    if (!this.parts) return;
+    fill(this.parts.trouble, trouble, () => trouble && make("p", { class: "trouble", id: "trouble" }, prose(trouble)));
+    if (trouble && trouble !== this.trouble) {
+      aloud(card.name === "failed" ? words.FAILED_ALOUD(card.title, trouble) : trouble, "assertive");
+    }
+    this.trouble = trouble;
+  }
+
+  drawHold(card, job) {
+    if (!["work", "done"].includes(card.name)) return;
+    if (!this.hold) {
+      this.hold = new Hold();
+      this.parts.hold.append(this.hold.element);
+    }
+    this.hold.show(job, card.name === "done" || job.isFree);
+  }
+
+  drawMeter(card, job) {
+    const isWork = card.name === "work" && job.contact?.need && !job.isFree;
+    if (card.name !== "contact" && !isWork) {
+      this.parts.meter.hidden = true;
+      return;
+    }
+    if (!this.meter) {
+      this.meter = new Meter(isWork ? "small" : "big");
+      this.parts.meter.append(this.meter.element);
+    }
+    const before = this.meter.element.dataset.state;
+    this.parts.meter.hidden = false;
+    this.meter.show(job.contact);
+    if (card.name === "contact" && before !== "good" && stateOf(job.contact) === "good") soundOf.good();
+  }
+
+  drawText(card) {
+    const text = card.name === "end" && card.text.length === 0 ? [words.END.text] : card.text;
+    if (card.name !== "contact") {
+      fill(this.parts.text, text, () => [...paragraphs(text), card.name === "work" ? make("p", { class: "hint" }, words.CLOSE_IS_SAFE) : null]);
+      return;
+    }
+    const [advice = "", ...rest] = text;
+    fill(this.parts.text, text, () => [
+      make("p", { class: "advice", id: "advice" }, prose(advice)),
+      ...rest.map((line) => make("p", { class: "hint" }, prose(line))),
+    ]);
+    if (this.advice !== advice) aloud(advice);
+    this.advice = advice;
+  }
+
+  drawFacts(card, job) {
+    const change = ["plan", "done"].includes(card.name) ? changes(card.facts, job.found?.data) : [];
+    fill(this.parts.change, change, () => change.length > 0 && changeTable(change));
+    const isElsewhere = (label) =>
+      change.some(([what]) => what === label) || (card.name === "contact" && ["contact", "target voltage"].includes(label));
+    const facts = card.facts.filter(([label]) => !isElsewhere(label));
+    fill(this.parts.facts, facts, () => facts.length > 0 && list(facts));
+  }
+
+  drawWork(card, job) {
+    const hasSteps = card.name === "work" || (["done", "failed"].includes(card.name) && job.steps.some(({ name }) => name === "program"));
+    if (hasSteps) {
+      if (!this.steps) {
+        this.steps = new Steps();
+        this.parts.now.append(this.steps.present);
+        this.parts.phases.append(this.steps.element);
+      }
+      this.steps.show(job, card.name !== "work" || job.isFree);
+    }
+    const hasMemory = card.picture === "memory" || (["done", "failed"].includes(card.name) && job.pages.size > 0);
+    if (hasMemory) {
+      if (!this.memory) {
+        this.memory = new Memory();
+        this.parts.memory.append(this.memory.element);
+      }
+      this.memory.show(job.pages);
+    }
+  }
+
+  drawPictures(card, job) {
+    const hasPads = card.picture === "pads";
+    fill(this.parts.picture, hasPads ? [this.event.pads, card.name] : null, () =>
+      hasPads ? [pictures.pads(this.event.pads), pictures.header()] : null,
+    );
+    const isContact = card.name === "contact";
+    pictures.suspect(this.parts.picture.querySelector("figure"), isContact ? job.contact?.finding : null);
+  }
+
+  ask(card, isHidden) {
+    if (isHidden || card.name === "file") return null;
+    const send = (answer) => this.answer(this.event.number, answer);
+    if (card.question) return question(card, send);
+    if (card.name === "end") return go(words.BEGIN_AGAIN, () => send("again"));
+    return card.name === "board" ? go(words.CONTINUE, () => send("")) : null;
+  }
+
+  drawActions(card, job, doing) {
+    const hasBackup = Boolean(job.backup) && ["work", "done", "failed", "end"].includes(card.name);
+    const hasReport = ["done", "failed"].includes(card.name);
+    const canGoBack = this.event.can_go_back;
+    fill(this.parts.actions, [hasBackup, hasReport, canGoBack, doing === "watch"], () => [
+      canGoBack ? button(doing === "watch" ? words.STOP_WAITING : words.BACK, { id: "back" }, () => this.back(this.event.number)) : null,
+      hasReport ? make("a", { class: "button", id: "report", href: "/api/report", download: true }, words.REPORT) : null,
+      hasBackup ? make("a", { class: "button", id: "save", href: "/api/backup", download: true }, words.BACKUP) : null,
+    ]);
+  }
+
+  /** Moves what moves with time. Returns whether something does. */
+  tick(job = fresh()) {
+    if (this.event?.card.name !== "work" || !this.steps) return false;
+    this.steps.tick(job, job.isFree);
+    return running(job) !== null;
+  }
+}
+
+function go(label, act) {
+  return make("div", { class: "go" }, button(label, { class: "primary", id: "send", "data-default": true }, act));
+}
+
+function list(facts) {
+  return make(
+    "dl",
+    { class: "facts", "aria-label": words.FACTS },
+    facts.map(([label, value]) => make("div", {}, make("dt", {}, pictures.wire(label), label), make("dd", {}, prose(value)))),
+  );
+}
+
+function remarks(warnings) {
+  if (warnings.length === 0) return null;
+  const items = warnings.map((warning) => make("li", {}, prose(warning)));
+  return [make("h2", {}, words.WARNINGS), make("ul", { class: "remarks" }, items)];
+}
+
+// What the work changes: what it is called, before, after.
+function changes(facts, data) {
+  if (!data) return [];
+  const mileage = data.mileage_m === null ? words.CHANGE.unknown : words.CHANGE.kilometres(data.mileage_m);
+  const before = { [words.CHANGE.serial]: data.serial ?? words.CHANGE.unknown, [words.CHANGE.mileage]: mileage };
+  const rows = facts.filter(([label]) => label in before).map(([label, after]) => [label, before[label], after]);
+  return rows.some(([, was, after]) => was !== after) ? rows : [];
+}
+
+function changeTable(rows) {
+  const heads = [words.CHANGE.before, words.CHANGE.after].map((head) => make("th", { scope: "col" }, head));
+  const body = rows.map(([label, was, after]) =>
+    make("tr", { "data-changed": was !== after }, make("th", { scope: "row" }, label), make("td", {}, was), make("td", {}, after)),
+  );
+  return make(
+    "table",
+    { class: "change" },
+    make("caption", {}, words.CHANGE.caption),
+    make("thead", {}, make("tr", {}, make("td", {}, words.CHANGE.what), heads)),
+    make("tbody", {}, body),
+  );
+}
