@@ -11,8 +11,16 @@ import * as words from "./words.js";
 import { Hold, Steps } from "./work.js";
 
 const TAKES_FILES = ["firmware", "file", "builder", "download", "serial", "mileage"];
-const PARTS = ["title", "trouble", "hold", "meter", "text", "change", "facts", "now", "memory", "phases", "picture", "remarks", "busy", "question", "files", "actions"];
-const PARTS_OF_WORK = ["title", "trouble", "hold", "meter", "now", "memory", "phases", "text", "facts", "change", "picture", "remarks", "busy", "question", "files", "actions"];
+
+// The parts of a card from top to bottom: what matters most to somebody with three wires in one hand comes first.
+const USUAL = "title trouble hold meter text change facts now memory phases picture remarks busy question files actions";
+const AFTERWARDS = "title trouble hold text change facts remarks busy question actions now memory phases meter picture files";
+const ORDERS = {
+  contact: "title trouble meter text picture facts busy question actions hold change now memory phases remarks files",
+  work: "title trouble hold meter now memory phases text facts remarks actions change picture busy question files",
+  done: AFTERWARDS,
+  failed: AFTERWARDS,
+};
 
 /** Draws the cards, one at a time. */
 export class CardView {
@@ -23,9 +31,11 @@ export class CardView {
     this.sentence = null;
   }
 
-  /** Shows a card. A card with the same number is changed in place. */
+  /** Shows a card. A card with the same number is changed in place, and so is one whose answer was not accepted. */
   show(event, job) {
-    const isNew = this.event?.number !== event.number || this.event?.card.name !== event.card.name;
+    const before = this.event;
+    const isSame = before?.card.name === event.card.name && (before.number === event.number || isAgain(before.card, event.card));
+    const isNew = !isSame;
     this.event = event;
     if (isNew) this.begin(event.card);
     this.draw(job);
@@ -49,21 +59,22 @@ export class CardView {
   }
 
   begin(card) {
-    const parts = (card.name === "work" ? PARTS_OF_WORK : PARTS).map((part) => [part, make("div", { class: `part-${part}` })]);
+    const order = (ORDERS[card.name] ?? USUAL).split(" ");
+    const parts = order.map((part) => [part, make("div", { class: `part-${part}` })]);
     this.parts = Object.fromEntries(parts);
     this.element.replaceChildren(...parts.map(([, part]) => part));
     this.element.dataset.card = card.name;
     this.heading = make("h1", { id: "title", tabindex: "-1" });
-    this.heading.addEventListener("keydown", (event) => this.type(event));
     this.parts.title.append(this.heading);
     // The large words below it say the same.
     if (card.name === "work") this.heading.className = "unseen";
     Object.assign(this, { sentence: null, trouble: null, meter: null, memory: null, steps: null, hold: null, advice: null });
   }
 
-  // What is typed at the heading goes where it is meant to go.
+  /** Takes a key that was pressed while nothing had the focus but the heading. */
   type(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+    const isFree = [document.body, this.heading].includes(document.activeElement);
+    if (!isFree || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
     if (event.key === "Enter") {
       event.preventDefault();
       this.enter();
@@ -84,14 +95,21 @@ export class CardView {
     this.drawPictures(card, job);
     const warnings = ["work", "done", "failed"].includes(card.name) ? job.warnings : [];
     fill(this.parts.remarks, warnings, () => remarks(warnings));
-    const isBusy = doing && !["flash", "contact"].includes(doing);
-    fill(this.parts.busy, isBusy ? doing : null, () => isBusy && make("p", { class: "busy" }, words.DOING[doing] ?? ""));
+    const busy = this.busy(card, job, doing);
+    fill(this.parts.busy, busy, () => busy && make("p", { class: "busy" }, busy));
     const isHidden = Boolean(doing);
     fill(this.parts.question, [card.question, card.name, isHidden], () => this.ask(card, isHidden));
     fill(this.parts.files, TAKES_FILES.includes(card.name) && !["fetch", "search", "open"].includes(doing), () =>
       TAKES_FILES.includes(card.name) && !["fetch", "search", "open"].includes(doing) ? this.files.button() : null,
     );
     this.drawActions(card, job, doing);
+  }
+
+  // What is waited for, if the card does not tell it itself.
+  busy(card, job, doing) {
+    if (doing === "flash" || card.name === "contact") return null;
+    const need = doing === "contact" ? job.contact?.need : null;
+    return words.NEED[need] ?? words.DOING[doing] ?? null;
   }
 
   drawTrouble(card) {
@@ -209,6 +227,10 @@ export class CardView {
   }
 }
 
+function isAgain(before, card) {
+  return card.objection !== null && JSON.stringify(before.question) === JSON.stringify(card.question);
+}
+
 function go(label, act) {
   return make("div", { class: "go" }, button(label, { class: "primary", id: "send", "data-default": true }, act));
 }
@@ -239,7 +261,7 @@ function changes(facts, data) {
 function changeTable(rows) {
   const heads = [words.CHANGE.before, words.CHANGE.after].map((head) => make("th", { scope: "col" }, head));
   const body = rows.map(([label, was, after]) =>
-    make("tr", { "data-changed": was !== after }, make("th", { scope: "row" }, label), make("td", {}, was), make("td", {}, after)),
+    make("tr", { "data-changed": String(was !== after) }, make("th", { scope: "row" }, label), make("td", {}, was), make("td", {}, after)),
   );
   return make(
     "table",

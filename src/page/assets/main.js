@@ -116,7 +116,7 @@ function onCard(event) {
   write(foot, event.version ? `${words.PROGRAM} ${event.version}` : "");
   if (isNew && isJob()) {
     scrollTo(0, 0);
-    if (!isFirst || document.activeElement === document.body) view.focus();
+    if (!isFirst) view.focus();
   } else if (isNew) {
     aloud(words.NEW_CARD(view.heading.textContent));
   }
@@ -217,6 +217,7 @@ async function start() {
     }
   }
   addEventListener("hashchange", navigate);
+  addEventListener("keydown", (event) => isJob() && view.type(event));
   navigate();
   stop = listen({
     opened: () => {

@@ -9,6 +9,7 @@ const STATES = ["keep", "erase", "program", "skipped", "erased", "programmed", "
 export class Memory {
   constructor() {
     this.cells = new Map();
+    this.title = make("h2");
     this.map = make("div", { class: "map", role: "img" });
     this.legend = make("ul", { class: "legend" });
     this.body = make("tbody");
@@ -22,7 +23,7 @@ export class Memory {
     this.element = make(
       "section",
       { class: "memory" },
-      make("h2", {}, words.MEMORY.title),
+      this.title,
       this.map,
       this.legend,
       make("details", { class: "more" }, make("summary", {}, words.MEMORY.table), this.table),
@@ -50,6 +51,7 @@ export class Memory {
 
   draw(rows) {
     this.drawn = "";
+    this.title.textContent = words.MEMORY.title(words.MEMORY.pages(rows.length));
     this.cells = new Map(rows.map(([address]) => [address, make("span", { class: "cell", "data-address": address })]));
     this.map.replaceChildren(...this.cells.values());
   }

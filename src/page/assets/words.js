@@ -36,7 +36,7 @@ export const DOING = {
   fetch: "Fetching firmware…",
   open: "Reading the file…",
   watch: "Waiting for a firmware file in the folder…",
-  contact: "Waiting for good contact…",
+  contact: "Waiting for the probe and good contact…",
   look: "Reading the board: hold the wires…",
   preview: "Reading the board: hold the wires…",
   flash: "Working on the board…",
@@ -112,7 +112,7 @@ export const PHASE_ALOUD = (name) => `Phase: ${name}`;
 export const WARNINGS = "Remarks";
 
 export const MEMORY = {
-  title: "Flash memory",
+  title: (pages) => `Flash memory: ${pages}`,
   pages: (count) => `${count} ${count === 1 ? "page" : "pages"}`,
   keep: "stays as it is",
   erase: "will be erased",
@@ -128,7 +128,7 @@ export const MEMORY = {
   state: "state",
   cell: (address, state) => `${address}: ${state}`,
   summary: (total, parts) => `Flash memory, ${total}: ${parts.join(", ")}`,
-  part: (count, state) => `${count} ${state}`,
+  part: (count, state) => `${count} ${count > 1 && state === MEMORY.keep ? "stay as they are" : state}`,
 };
 
 export const FILE = {
