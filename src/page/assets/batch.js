@@ -3,6 +3,7 @@
 import { aloud, make, prose, write } from "./dom.js";
 import { fresh, running, take } from "./job.js";
 import { Meter } from "./meter.js";
+import { wires } from "./pictures.js";
 import { button } from "./question.js";
 import { get, post, why } from "./server.js";
 import { soundOf } from "./sound.js";
@@ -23,7 +24,7 @@ class Tile {
       "section",
       { class: "tile", "data-probe": name },
       make("h2", {}, words.BATCH.probe(name)),
-      make("p", { class: "hold" }, make("span", { class: "hold-shape", "aria-hidden": "true" }), this.state),
+      make("p", { class: "hold" }, wires(make("span", { class: "hold-shape", "aria-hidden": "true" })), this.state),
       this.phase,
       this.meter.element,
       make("h3", {}, words.BATCH.last),

@@ -29,6 +29,8 @@ export class CardView {
     this.element = make("article", { class: "card" });
     this.event = null;
     this.sentence = null;
+    /** Whether what comes now has been before. */
+    this.isQuiet = false;
   }
 
   /** Shows a card. A card with the same number is changed in place, and so is one whose answer was not accepted. */
@@ -144,7 +146,7 @@ export class CardView {
     const before = this.meter.element.dataset.state;
     this.parts.meter.hidden = false;
     this.meter.show(job.contact);
-    if (card.name === "contact" && before !== "good" && stateOf(job.contact) === "good") soundOf.good();
+    if (!this.isQuiet && card.name === "contact" && before !== "good" && stateOf(job.contact) === "good") soundOf.good();
   }
 
   drawText(card) {

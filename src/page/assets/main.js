@@ -81,7 +81,7 @@ function end({ title, text }) {
   if (isOver) return;
   isOver = true;
   stop();
-  for (const banner of [lost, runs]) banner.hidden = true;
+  for (const banner of [lost, runs, simulated]) banner.hidden = true;
   top.querySelector("nav")?.remove();
   sound.remove();
   const heading = make("h1", { tabindex: "-1", id: "title" }, title);
@@ -110,6 +110,7 @@ function letGo() {
 function onCard(event) {
   const isFirst = view.event === null;
   const before = view.event?.card.name;
+  view.isQuiet = isReplay();
   const isNew = view.show(event, job);
   write(scooter, event.title ?? "");
   simulated.hidden = !event.simulated;
@@ -138,6 +139,7 @@ function draw() {
   clearTimeout(drawing);
   drawing = 0;
   if (isOver || !view.event) return;
+  view.isQuiet = isReplay();
   view.draw(job);
   const isWorking = view.event.doing === "flash";
   runs.hidden = !isWorking || isJob();

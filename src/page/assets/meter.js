@@ -5,7 +5,7 @@ import * as words from "./words.js";
 
 /** How good contact is: good, poor, none, or untried. */
 export function stateOf(contact) {
-  if (!contact?.finding) return "untried";
+  if (!contact?.finding || contact.need === "next-board") return "untried";
   if (contact.finding === "good") return "good";
   return contact.good === 0 ? "none" : "poor";
 }

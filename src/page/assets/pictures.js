@@ -16,18 +16,23 @@ function load(name) {
   return loaded.get(name);
 }
 
+async function put(name, frame) {
+  const copy = document.importNode(await load(name), true);
+  copy.setAttribute("aria-hidden", "true");
+  copy.setAttribute("focusable", "false");
+  frame.replaceChildren(copy);
+}
+
+/** Three wires on their pads, beside words that say so. */
+export function wires(frame) {
+  put("hold", frame).catch(() => {});
+  return frame;
+}
+
 /** A drawing with what it shows in words. */
 export function drawing(name, caption) {
   const frame = make("div", { class: "drawing", role: "img", "aria-label": words.PICTURES[name] });
-  load(name).then(
-    (svg) => {
-      const copy = document.importNode(svg, true);
-      copy.setAttribute("aria-hidden", "true");
-      copy.setAttribute("focusable", "false");
-      frame.replaceChildren(copy);
-    },
-    () => frame.replaceChildren(words.PICTURES[name]),
-  );
+  put(name, frame).catch(() => frame.replaceChildren(words.PICTURES[name]));
   return make("figure", { class: "picture", "data-picture": name }, frame, make("figcaption", {}, caption));
 }
 

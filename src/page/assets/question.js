@@ -64,7 +64,7 @@ function word(wanted, send) {
   return make(
     "form",
     { class: "field", onsubmit: submit },
-    make("label", { for: "answer" }, words.TYPE_WORD(wanted)),
+    make("label", { for: "answer" }, prose(words.TYPE_WORD(wanted))),
     make("div", { class: "field-row" }, input, agree, button(words.STOP, { "data-key": "no" }, () => send("no"))),
   );
 }

@@ -5,7 +5,6 @@ export const PROGRAM = "m365-drv";
 export const NAV = { job: "Job", doctor: "Doctor", backups: "Backups", explain: "Explain", batch: "Batch" };
 export const NAV_LABEL = "Pages";
 export const SIMULATED = "simulated board: no hardware is touched";
-export const VERSION = (version) => `version ${version}`;
 export const SOUND_ON = "Sound is on";
 export const SOUND_OFF = "Sound is off";
 
@@ -15,7 +14,7 @@ export const FOUND_AGAIN = "Connected again.";
 export const BYE = { title: "m365-drv has ended", text: "You can close this window. To begin again, run `m365-drv ui`." };
 export const REFUSED = {
   title: "Open the page again",
-  text: "This window is not connected to a running m365-drv. Run `m365-drv ui` in a terminal: it opens the page.",
+  text: "This window is not connected to m365-drv. Start m365-drv again, or run `m365-drv ui` in a terminal: it opens the page.",
 };
 export const FAILED_CALL = "m365-drv did not answer. Try again.";
 
@@ -27,7 +26,7 @@ export const BEGIN_AGAIN = "Begin again";
 export const END = { title: "The job is over", text: "You can close this window, or begin again." };
 export const DEFAULT_KEY = "Enter";
 export const EXAMPLE = (example) => `for example ${example}`;
-export const TYPE_WORD = (word) => `Type the word ${word} to agree`;
+export const TYPE_WORD = (word) => `Type the word \`${word}\` to agree`;
 export const AGREE = (word) => `Agree: ${word}`;
 export const NEW_CARD = (title) => `Next: ${title}`;
 
@@ -43,7 +42,6 @@ export const DOING = {
 };
 
 export const FACTS = "Facts";
-export const ADVICE = "What to do";
 
 export const CHANGE = {
   caption: "Serial number and mileage",
@@ -83,7 +81,6 @@ export const HOLD_MORE = "Keep all wires on the pads.";
 export const LET_GO_MORE = "Everything is verified. You may take the wires away.";
 export const LET_GO_ALOUD = "Let go. You may take the wires away.";
 export const JOB_RUNS = "A board is being written. Show the job";
-export const JOB_ASKS = "new";
 export const CLOSE_IS_SAFE = "Closing this window does not stop the work.";
 export const FAILED_ALOUD = (title, why) => (why ? `${title}: ${why}` : title);
 
@@ -164,7 +161,6 @@ export const PADS_CAPTION = {
 export const HEADER_TITLE = "Which pin of an ST-Link clone is which?";
 export const HEADER_CAPTION =
   "Two pin orders are common, and cases are swapped: trust the labels on the circuit board, not those on the case.";
-export const WIRES = "Wires";
 
 export const BLOCK_TONE = { good: "good", bad: "bad", remark: "remark", plain: "" };
 
@@ -194,7 +190,6 @@ export const BATCH = {
     "Unlocking a locked chip erases its whole flash. Serial number and mileage are written back if they can be read. Without this, locked boards are refused.",
   start: "Start the batch",
   stop: "Stop the batch",
-  running: "The batch is running.",
   log: "log",
   noProbes: "No probe found yet. Plug one in.",
   ok: "finished",

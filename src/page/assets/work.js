@@ -2,6 +2,7 @@
 
 import { make, write } from "./dom.js";
 import { elapsed, running } from "./job.js";
+import { wires } from "./pictures.js";
 import * as words from "./words.js";
 
 /** HOLD THE WIRES, then LET GO. */
@@ -12,7 +13,7 @@ export class Hold {
     this.element = make(
       "div",
       { id: "hold", class: "hold" },
-      make("span", { class: "hold-shape", "aria-hidden": "true" }),
+      wires(make("span", { class: "hold-shape", "aria-hidden": "true" })),
       make("p", {}, this.word, this.more),
     );
   }
@@ -76,7 +77,13 @@ export class Steps {
     write(this.label, [name, progress ? this.share(progress) : ""].filter(Boolean).join(", "));
     write(this.seconds, `${step ? words.ELAPSED : words.TOOK}: ${words.SECONDS(elapsed(job))}`);
     this.bar.hidden = !step;
-    if (progress) this.bar.value = Math.floor((progress.done_bytes * 100) / progress.total_bytes);
-    else this.bar.removeAttribute("value");
+    if (progress) {
+      const { done_bytes: done, total_bytes: total } = progress;
+      this.bar.value = Math.floor((done * 100) / total);
+      this.bar.setAttribute("aria-valuetext", words.PROGRESS(name, done, total));
+    } else {
+      this.bar.removeAttribute("value");
+      this.bar.removeAttribute("aria-valuetext");
+    }
   }
 }
