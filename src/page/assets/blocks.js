@@ -1,6 +1,7 @@
 // Pages that show what a command prints: doctor, backups, explain.
 
 import { aloud, make, prose } from "./dom.js";
+import { header, pads } from "./pictures.js";
 import { button } from "./question.js";
 import { get, post, why } from "./server.js";
 import * as words from "./words.js";
@@ -102,5 +103,6 @@ export function explain(topic) {
     make("p", { class: "hint", id: "topic-hint" }, words.EXAMPLE(words.EXPLAIN.example)),
   );
   const all = topic ? make("p", {}, make("a", { href: "#/explain" }, words.EXPLAIN.all)) : null;
-  return view("explain", topic ? `${words.EXPLAIN.title}: ${topic}` : words.EXPLAIN.title, all ?? form, slot);
+  const drawings = topic === "wiring" ? [...["top", "bottom", "4pro"].map(pads), header()] : [];
+  return view("explain", topic ? `${words.EXPLAIN.title}: ${topic}` : words.EXPLAIN.title, all ?? form, slot, drawings);
 }

@@ -14,7 +14,11 @@ const main = document.getElementById("main");
 const top = document.getElementById("top");
 const foot = document.getElementById("foot");
 
-const files = new Files((sentence) => view.say(sentence));
+// What becomes of a file is shown on the card.
+const files = new Files((sentence) => {
+  if (!isJob()) location.hash = "#/";
+  view.say(sentence);
+});
 const view = new CardView({ answer, back, files });
 const batch = new BatchView();
 let job = fresh();

@@ -160,7 +160,7 @@ export const PADS_CAPTION = {
 };
 export const HEADER_TITLE = "Which pin of an ST-Link clone is which?";
 export const HEADER_CAPTION =
-  "Two pin orders are common, and cases are swapped: trust the labels on the circuit board, not those on the case.";
+  "Clones come in two pin orders, and the case may show the wrong one: trust the labels on the circuit board.";
 
 export const BLOCK_TONE = { good: "good", bad: "bad", remark: "remark", plain: "" };
 
