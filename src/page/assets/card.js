@@ -10,12 +10,23 @@ import { soundOf } from "./sound.js";
 import * as words from "./words.js";
 import { Hold, Steps } from "./work.js";
 
-const TAKES_FILES = ["firmware", "file", "builder", "download", "serial", "mileage"];
+// Cards that take a file, and what is said of it.
+const FILES = {
+  firmware: words.FILE.firmware,
+  file: null,
+  builder: words.FILE.firmware,
+  download: words.FILE.firmware,
+  serial: words.FILE.backup,
+  mileage: words.FILE.backup,
+};
+
+const REMARKS_ON = ["download", "board", "plan", "work", "done", "failed"];
 
 // The parts of a card from top to bottom: what matters most to somebody with three wires in one hand comes first.
 const USUAL = "title trouble hold meter text change facts now memory phases picture remarks busy question files actions";
 const AFTERWARDS = "title trouble hold text change facts remarks busy question actions now memory phases meter picture files";
 const ORDERS = {
+  file: "title trouble text facts busy files question actions hold meter change now memory phases picture remarks",
   contact: "title trouble meter text picture facts busy question actions hold change now memory phases remarks files",
   work: "title trouble hold meter now memory phases text facts remarks actions change picture busy question files",
   done: AFTERWARDS,
@@ -95,15 +106,14 @@ export class CardView {
     this.drawFacts(card, job);
     this.drawWork(card, job);
     this.drawPictures(card, job);
-    const warnings = ["work", "done", "failed"].includes(card.name) ? job.warnings : [];
+    const warnings = REMARKS_ON.includes(card.name) ? job.warnings : [];
     fill(this.parts.remarks, warnings, () => remarks(warnings));
     const busy = this.busy(card, job, doing);
     fill(this.parts.busy, busy, () => busy && make("p", { class: "busy" }, busy));
     const isHidden = Boolean(doing);
     fill(this.parts.question, [card.question, card.name, isHidden], () => this.ask(card, isHidden));
-    fill(this.parts.files, TAKES_FILES.includes(card.name) && !["fetch", "search", "open"].includes(doing), () =>
-      TAKES_FILES.includes(card.name) && !["fetch", "search", "open"].includes(doing) ? this.files.button() : null,
-    );
+    const takesFiles = card.name in FILES && !["fetch", "search", "open"].includes(doing);
+    fill(this.parts.files, takesFiles, () => takesFiles && this.files.button(FILES[card.name]));
     this.drawActions(card, job, doing);
   }
 
@@ -203,7 +213,8 @@ export class CardView {
   }
 
   ask(card, isHidden) {
-    if (isHidden || card.name === "file") return null;
+    // Paths are not typed on a page.
+    if (isHidden || (card.name === "file" && card.question?.text)) return null;
     const send = (answer) => this.answer(this.event.number, answer);
     if (card.question) return question(card, send);
     if (card.name === "end") return go(words.BEGIN_AGAIN, () => send("again"));

@@ -33,8 +33,8 @@ export class Files {
     });
   }
 
-  /** A button that chooses a file. */
-  button() {
+  /** A button that chooses a file, and what is said of it. */
+  button(hint) {
     const input = make("input", {
       id: "file", type: "file", class: "unseen", accept: ".bin,.hex,.enc,.zip,.json", tabindex: "-1", "aria-hidden": "true",
       onchange: () => {
@@ -43,7 +43,7 @@ export class Files {
       },
     });
     const choose = make("button", { type: "button", id: "choose", class: "primary", onclick: () => input.click() }, words.FILE.choose);
-    return make("div", { class: "files" }, choose, input, make("p", { class: "hint" }, words.FILE.hint));
+    return make("div", { class: "files" }, hint ? make("p", { class: "hint" }, hint) : null, choose, input);
   }
 
   async take(files) {

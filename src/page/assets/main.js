@@ -6,7 +6,7 @@ import { CardView } from "./card.js";
 import { aloud, fill, make, prose, write } from "./dom.js";
 import { Files } from "./files.js";
 import { fresh, running, take } from "./job.js";
-import { begin, listen, Lost, post, whenRefused } from "./server.js";
+import { begin, listen, Lost, post, whenRefused, why } from "./server.js";
 import { isSoundOn, setSound, soundOf } from "./sound.js";
 import * as words from "./words.js";
 
@@ -31,6 +31,8 @@ let ticking = 0;
 
 // Events that come this soon after the connection are those of before.
 const REPLAY = 400;
+// By then the card that another tab has asked for has come.
+const LATE = 400;
 const isReplay = () => performance.now() - opened < REPLAY;
 
 const lost = make("p", { class: "banner lost", role: "status", hidden: true }, words.LOST);
@@ -72,9 +74,11 @@ async function back(number) {
 async function send(path, body) {
   view.say(null);
   try {
-    const { ok, status } = await post(path, body);
-    // Another tab was faster: the new card comes by itself.
-    if (!ok && status !== 409) view.say(words.FAILED_CALL);
+    const answer = await post(path, body);
+    if (answer.ok) return;
+    const sentence = await why(answer, words.FAILED_CALL);
+    // If another tab was faster, the new card comes by itself.
+    setTimeout(() => view.event?.number === body.number && view.say(sentence), answer.status === 409 ? LATE : 0);
   } catch (error) {
     if (error instanceof Lost) view.say(words.FAILED_CALL);
   }
@@ -115,6 +119,7 @@ function onCard(event) {
   const isFirst = view.event === null;
   const before = view.event?.card.name;
   view.isQuiet = isReplay();
+  if (event.card.name === "welcome" && before !== "welcome") job = fresh();
   const isNew = view.show(event, job);
   write(scooter, event.title ?? "");
   simulated.hidden = !event.simulated;

@@ -20,10 +20,9 @@ export function button(label, properties, act) {
 
 function choice(card, { options, preselected }, send) {
   const buttons = options.map(({ key, label, detail }, at) => {
-    const more = key === "file" ? words.FILE.detail : detail;
     const parts = [
       make("span", { class: "option-label" }, label),
-      more ? make("span", { class: "option-detail" }, more) : null,
+      detail ? make("span", { class: "option-detail" }, detail) : null,
       at === preselected ? make("kbd", { class: "enter", "aria-hidden": "true" }, words.DEFAULT_KEY) : null,
     ];
     return button(parts.filter(Boolean), { class: "option", "data-key": key, "data-default": at === preselected }, () => send(key));

@@ -130,7 +130,8 @@ export const MEMORY = {
 
 export const FILE = {
   choose: "Choose a file",
-  hint: "Or drop it anywhere on this page: firmware (bin, hex, enc, zip) or a backup (json).",
+  firmware: "You have the firmware as a file? Choose it, or drop it anywhere on this page: bin, hex, enc or zip.",
+  backup: "You have a backup of this board? Choose it (json), or drop it anywhere on this page: serial number and mileage are taken from it.",
   drop: "Drop the file here",
   dropHint: "firmware (bin, hex, enc, zip) or a backup (json)",
   sending: (name) => `Reading "${name}"…`,
@@ -139,7 +140,6 @@ export const FILE = {
   none: "That was not a file. Drop a firmware file or a backup.",
   unreadable: (name) => `"${name}" cannot be read. Folders cannot be dropped: drop the file itself.`,
   refused: (name) => `"${name}" cannot be used now.`,
-  detail: "drop it onto this page, or choose it with a button",
 };
 
 export const REPORT = "Save the report";
