@@ -30,7 +30,10 @@ export function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-const LINK = /(https:\/\/[^\s"'<>()]+[^\s"'<>().,;:])|`m365-drv explain ([a-z0-9-]+)`|`([^`]+)`/g;
+const LINK = /(https:\/\/[^\s"'<>()]+[^\s"'<>().,;:])|`m365-drv explain ([\w-]+)`|`([^`]+)`/g;
+
+// A topic in capitals stands for one that the reader knows.
+const about = (topic) => (topic === topic.toLowerCase() ? `#/explain/${topic}` : "#/explain");
 
 /** A sentence with its addresses as links and its commands as code. */
 export function prose(text) {
@@ -40,7 +43,7 @@ export function prose(text) {
     parts.push(text.slice(at, found.index));
     const [whole, address, topic, code] = found;
     if (address) parts.push(make("a", { href: address, rel: "noreferrer noopener", target: "_blank" }, address));
-    else if (topic) parts.push(make("a", { href: `#/explain/${topic}` }, make("code", {}, `m365-drv explain ${topic}`)));
+    else if (topic) parts.push(make("a", { href: about(topic) }, make("code", {}, `m365-drv explain ${topic}`)));
     else parts.push(make("code", {}, code));
     at = found.index + whole.length;
   }

@@ -26,6 +26,7 @@ let stop = () => {};
 let opened = 0;
 let route = null;
 let isOver = false;
+let hasNews = false;
 let drawing = 0;
 let ticking = 0;
 
@@ -128,6 +129,7 @@ function onCard(event) {
     scrollTo(0, 0);
     if (!isFirst) view.focus();
   } else if (isNew) {
+    hasNews = !isFirst;
     aloud(words.NEW_CARD(view.heading.textContent));
   }
   if (isNew && !isReplay()) {
@@ -152,8 +154,7 @@ function draw() {
   view.draw(job);
   const isWorking = view.event.doing === "flash";
   runs.hidden = !isWorking || isJob();
-  const hasNew = !isJob() && view.event.card.name !== "end";
-  links[0].dataset.news = String(hasNew);
+  links[0].dataset.news = String(hasNews);
   const title = isWorking && job.isFree ? words.LET_GO : view.heading.textContent;
   if (isJob()) document.title = `${title} – ${words.PROGRAM}`;
   if (view.tick(job) && !ticking) {
@@ -173,6 +174,7 @@ function navigate() {
   const known = name in words.NAV ? name : "job";
   const isFirst = route === null;
   route = { name: known, topic };
+  if (isJob()) hasNews = false;
   for (const link of links) {
     if (link.dataset.nav === known) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
