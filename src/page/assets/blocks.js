@@ -10,7 +10,8 @@ const SIGN = { good: "✓", bad: "✗", remark: "!", plain: "" };
 
 function row({ label, value, tone }, link) {
   const sign = make("span", { class: "sign", "aria-hidden": "true" }, SIGN[tone] ?? "");
-  const unseen = words.BLOCK_TONE[tone] ? make("span", { class: "unseen" }, `${words.BLOCK_TONE[tone]}: `) : null;
+  const isSaid = /^(pass|warning|fail)/.test(value);
+  const unseen = words.BLOCK_TONE[tone] && !isSaid ? make("span", { class: "unseen" }, `${words.BLOCK_TONE[tone]}: `) : null;
   const name = link ? make("a", { href: link(label) }, label) : label;
   return make("div", { "data-tone": tone }, make("dt", {}, name), make("dd", {}, sign, unseen, make("span", {}, prose(value))));
 }
@@ -42,6 +43,10 @@ async function load(slot, call, link, empty) {
   slot.replaceChildren(make("p", { class: "busy" }, words.GETTING));
   try {
     const answer = await call();
+    if (answer.status === 404 && empty) {
+      slot.replaceChildren(make("p", {}, empty));
+      return true;
+    }
     if (!answer.ok) {
       slot.replaceChildren(trouble(await why(answer, words.FAILED_CALL)));
       return false;
