@@ -91,7 +91,8 @@ export function backups() {
 /** A topic, or the list of topics. */
 export function explain(topic) {
   const slot = make("div", { class: "blocks" });
-  const link = topic ? null : (label) => `#/explain/${encodeURIComponent(label)}`;
+  // An exit code has its number before its name, which error codes of the scooter may have too.
+  const link = topic ? null : (label) => `#/explain/${encodeURIComponent(label.split(" ").at(-1))}`;
   load(slot, () => get(`/api/explain?topic=${encodeURIComponent(topic)}`), link);
   const input = make("input", { id: "topic", type: "text", autocomplete: "off", spellcheck: "false", "aria-describedby": "topic-hint" });
   const form = make(
