@@ -6,7 +6,7 @@ use m365_drv::sim::WireContact;
 
 use super::{
     counts::FaultCounts,
-    fault_case::{End, LOCKED, OPEN, Trial},
+    fault_case::{End, LOCKED, OPEN, OPEN_4_PRO, Trial},
     stride,
 };
 
@@ -27,9 +27,9 @@ fn by_hand(name: &str, duties: &[u8], gap: &Range<Duration>, seeds: u64) {
     let mut counts = FaultCounts::new(name);
     let mut longest = Duration::ZERO;
     let seeds = if stride().is_some() { 100 } else { seeds };
-    for case in [&LOCKED, &OPEN] {
+    for case in [&LOCKED, &OPEN, &OPEN_4_PRO] {
         for &duty_percent in duties {
-            for seed in 1..=seeds {
+            for seed in 1..=case.share(seeds) {
                 let mut trial = Trial::new(case).waiting();
                 let began = trial.board.counts().time;
                 trial.board.set_contact(WireContact::Markov { duty_percent, gap: gap.clone(), seed });

@@ -41,7 +41,7 @@ fn each_operation(
     for Operation { name, trigger, all, count } in operations(&Trial::clean(case)) {
         // A board that is locked again is a locked one until its option bytes are written the second time.
         let first = if case.differs_from_start() { Trial::clean(&LOCKED).all_of(trigger).min(all) } else { 0 };
-        for nth in points(all - first, count) {
+        for nth in points(all - first, case.share(count)) {
             strike(counts, name, trigger(first + nth));
         }
     }
@@ -59,14 +59,18 @@ fn a_board_survives_power_lost_inside_any_operation() {
     counts.conclude();
 }
 
-/// Tries the half-words of the data page, which is written last, more densely than the other operations.
+/// Tries the half-words of the data pages, which are written last, more densely than the other operations.
 #[test]
 fn a_board_survives_power_lost_anywhere_in_its_data_block() {
     let mut counts = FaultCounts::new("power lost inside the data block");
     for case in FAULT_CASES.into_iter().filter(|case| !case.differs_from_start()) {
         let programs = Trial::clean(case).programs;
-        let step = if super::stride().is_some() { 1 } else { 19 };
-        for nth in (programs.saturating_sub(256)..=programs).rev().step_by(step) {
+        let pages = case.data_pages();
+        let step = if super::stride().is_some() { 1 } else { 19 * pages as usize };
+        let inside = (programs.saturating_sub(256 * pages)..=programs).rev().step_by(step);
+        // Right before and at the first half-word of a page that follows another one.
+        let between = (1..pages).flat_map(|page| [programs - 256 * page, programs - 256 * page + 1]);
+        for nth in inside.chain(between) {
             let fault = Fault { trigger: Trigger::HalfWord(nth), kind: FaultKind::PowerLost { returns_after: None } };
             strike(Trial::new(case).without_start(), &mut counts, "programming", fault, Power::Lost);
         }

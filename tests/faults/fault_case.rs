@@ -2,23 +2,25 @@
 
 use std::{
     collections::BTreeMap,
+    ops::Range,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 use m365_drv::{
-    block::DataBlock,
+    block::{DataBlock, LEN},
     board::{BoardState, Consent, OptionBytes, Wait},
     ops::{After, Exit, FlashReport, FlashRequest, Wanted},
     sim::{self, Scenario, SimBoard, Trigger},
 };
 
-use crate::setup::{Contents, Ended, Setup, image, live_block, mileage};
+use crate::setup::{Contents, Ended, Setup, image, live_block, mileage, target};
 
 /// A board and the job to run on it.
 #[derive(Debug)]
 pub(crate) struct FaultCase {
     pub(crate) name: &'static str,
+    scooter: &'static str,
     scenario: Scenario,
     /// Offsets at which the DRV image differs from the one on the board.
     changed: &'static [usize],
@@ -35,6 +37,17 @@ impl FaultCase {
     pub(crate) fn differs_from_start(&self) -> bool {
         self.after == After::LockAndRun && super::stride().is_none()
     }
+
+    /// How many of so many points a normal test run tries: fewer for a job that differs from that of another scooter only in
+    /// its data pages.
+    pub(crate) fn share(&self, count: u64) -> u64 {
+        if self.data_pages() > 1 { count.div_ceil(6) } else { count }
+    }
+
+    /// How many pages hold its data block.
+    pub(crate) fn data_pages(&self) -> u64 {
+        target(self.scooter).data_pages().count() as u64
+    }
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -48,6 +61,7 @@ enum Data {
 /// Read-protected with the application running: the data block is rescued, and all of flash is erased and written.
 pub(crate) const LOCKED: FaultCase = FaultCase {
     name: "locked",
+    scooter: "pro",
     scenario: Scenario::Locked,
     changed: &[],
     data: Data::Board,
@@ -58,6 +72,7 @@ pub(crate) const LOCKED: FaultCase = FaultCase {
 /// Programmed and readable; some pages have to be changed, including the data page.
 pub(crate) const OPEN: FaultCase = FaultCase {
     name: "open",
+    scooter: "pro",
     scenario: Scenario::Open,
     changed: &[0x1E0, 0x1300, 0x1700, 0x2FFF],
     data: Data::GivenMileage,
@@ -68,6 +83,7 @@ pub(crate) const OPEN: FaultCase = FaultCase {
 /// Unlocked, with half of the DRV written and no data block.
 pub(crate) const HALF_FLASHED: FaultCase = FaultCase {
     name: "half-flashed",
+    scooter: "pro",
     scenario: Scenario::HalfFlashed,
     changed: &[0x40],
     data: Data::Given,
@@ -81,7 +97,13 @@ pub(crate) const GD32E103: FaultCase =
 /// Locked again at the end of the job.
 pub(crate) const RELOCKED: FaultCase = FaultCase { name: "relocked", after: After::LockAndRun, rdp: 0x00, ..LOCKED };
 
-pub(crate) const FAULT_CASES: [&FaultCase; 5] = [&LOCKED, &OPEN, &HALF_FLASHED, &GD32E103, &RELOCKED];
+/// A locked 4 Pro, which has two data pages: both are written, at the end of the job.
+pub(crate) const FOUR_PRO: FaultCase = FaultCase { name: "4 Pro", scooter: "4pro", ..LOCKED };
+/// A 4 Pro of which some pages have to be changed, including both data pages.
+pub(crate) const OPEN_4_PRO: FaultCase = FaultCase { name: "open 4 Pro", scooter: "4pro", ..OPEN };
+
+pub(crate) const FAULT_CASES: [&FaultCase; 7] =
+    [&LOCKED, &OPEN, &HALF_FLASHED, &GD32E103, &RELOCKED, &FOUR_PRO, &OPEN_4_PRO];
 
 /// USER of every board in these tests; differs from the value of erased option bytes.
 const USER: u8 = 0xFD;
@@ -121,11 +143,13 @@ pub(crate) enum End {
 
 impl Trial {
     pub(crate) fn new(case: &'static FaultCase) -> Self {
-        let (board, mut setup) = Setup::scenario(case.scenario);
+        let scooter = target(case.scooter);
+        let board = SimBoard::new(case.scenario, scooter);
+        let mut setup = Setup::simulated(&board, case.scooter);
         let mut options = OptionBytes(board.option_bytes()).values();
         options[1] = USER;
         board.set_option_bytes(OptionBytes::from_values(options).0);
-        let mut drv = sim::APP_64.to_vec();
+        let mut drv = sim::application(scooter).to_vec();
         for &at in case.changed {
             drv[at] ^= 0x04;
         }
@@ -136,9 +160,7 @@ impl Trial {
         let block = match case.data {
             Data::Board => live_block(&board),
             Data::Given => setup.fresh_block(before.uid),
-            Data::GivenMileage => {
-                DataBlock::parse(&flash[0xF800..0xFA00]).expect("a data block").with_mileage(mileage(1234))
-            }
+            Data::GivenMileage => scooter.block_in(flash).expect("a data block").1.with_mileage(mileage(1234)),
         };
         let unlocked = board.is_protected();
         let flash =
@@ -225,21 +247,30 @@ impl Trial {
 
     /// Whether every planned byte was read back over a connection made after the last write.
     fn is_proved(&self) -> bool {
+        self.planned().into_iter().all(|pages| self.board.is_read_back(pages))
+    }
+
+    /// Addresses of the pages that the job is about: those of the images, and each one with a data block.
+    fn planned(&self) -> Vec<Range<u32>> {
         let (target, Setup { boot, drv, .. }) = (self.setup.target, &self.setup);
         let regions = &target.map.regions;
-        let planned = [(&regions.boot, boot.bytes.len()), (&regions.drv, drv.bytes.len()), (&regions.data, 512)];
-        let pages = |bytes: usize| (bytes as u32).next_multiple_of(target.map.page);
-        planned.into_iter().all(|(region, bytes)| self.board.is_read_back(region.start..region.start + pages(bytes)))
+        let images = [(regions.boot.start, boot.bytes.len()), (regions.drv.start, drv.bytes.len())];
+        let blocks = target.data_pages().map(|page| (page, LEN));
+        let pages = |(start, bytes): (u32, usize)| start..start + (bytes as u32).next_multiple_of(target.map.page);
+        images.into_iter().chain(blocks).map(pages).collect()
     }
 
     fn compare(&self, now: &Contents) -> Result<(), String> {
         let found = now.flash.as_deref().unwrap_or_default();
         let mut expected = self.expected.flash.clone().expect("all of flash is expected");
         if let Some(live) = &self.live
-            && found[0xF800..0xFA00] == live.as_bytes()[..]
+            && self.setup.target.blocks_in(found).first() == Some(&Some(live.clone()))
         {
             // An interrupted run erased the block, and this run rescued it from SRAM.
-            expected[0xF800..0xFA00].copy_from_slice(live.as_bytes());
+            for page in self.setup.target.data_pages() {
+                let at = (page - self.setup.target.map.flash.start) as usize;
+                expected[at..at + LEN].copy_from_slice(live.as_bytes());
+            }
         }
         if let Some(at) = (0..expected.len()).find(|&at| found[at] != expected[at]) {
             return Err(format!("{at:#x} holds {:#04x} instead of {:#04x}", found[at], expected[at]));
@@ -262,9 +293,9 @@ impl Trial {
             return Ok(());
         }
         let expected = self.expected.flash.as_deref().unwrap_or_default();
-        let planned =
-            |at: &usize| (0..0x400).contains(at) || (0x1000..0x5000).contains(at) || (0xF800..0xFC00).contains(at);
-        match (0..flash.len()).filter(|at| !planned(at)).find(|&at| flash[at] != expected[at]) {
+        let (planned, start) = (self.planned(), self.setup.target.map.flash.start);
+        let is_planned = |at: &usize| planned.iter().any(|pages| pages.contains(&(start + *at as u32)));
+        match (0..flash.len()).filter(|at| !is_planned(at)).find(|&at| flash[at] != expected[at]) {
             None => Ok(()),
             Some(at) => Err(format!("{at:#x} has changed, which is outside the planned pages")),
         }

@@ -16,7 +16,7 @@ use crate::setup::Ended;
 use super::{
     again,
     counts::FaultCounts,
-    fault_case::{End, FaultCase, LOCKED, OPEN, Power, RELOCKED, Trial},
+    fault_case::{End, FaultCase, LOCKED, OPEN, OPEN_4_PRO, Power, RELOCKED, Trial},
     points,
 };
 
@@ -53,7 +53,7 @@ fn at_any_moment(case: &'static FaultCase, counts: &mut FaultCounts, set: impl F
     let began = trial.board.counts().time;
     assert_eq!(trial.run(), Ok(End::Success));
     let took = trial.board.counts().time.saturating_sub(began);
-    for millisecond in points(u64::try_from(took.as_millis()).expect("seconds"), 12) {
+    for millisecond in points(u64::try_from(took.as_millis()).expect("seconds"), case.share(12)) {
         let at = began + Duration::from_millis(millisecond);
         let mut trial = Trial::new(case);
         set(&mut trial);
@@ -80,7 +80,7 @@ fn at_any_moment(case: &'static FaultCase, counts: &mut FaultCounts, set: impl F
 #[test]
 fn an_interrupt_at_any_moment_ends_the_run_and_the_next_run_finishes() {
     let mut counts = FaultCounts::new("Ctrl-C at any moment");
-    for case in [&LOCKED, &OPEN, &RELOCKED] {
+    for case in [&LOCKED, &OPEN, &RELOCKED, &OPEN_4_PRO] {
         at_any_moment(case, &mut counts, |_| {});
     }
     counts.conclude();

@@ -30,7 +30,7 @@ fn a_corrupting_link_never_leads_to_an_undetected_wrong_board() {
     let mut counts = FaultCounts::new("lies from any transfer on");
     for case in FAULT_CASES {
         let clean = Trial::clean(case);
-        for nth in transfers(case, &clean, if case.differs_from_start() { 3 } else { 6 }) {
+        for nth in transfers(case, &clean, case.share(if case.differs_from_start() { 3 } else { 6 })) {
             for (name, kind) in LIES {
                 let mut trial = trial_until(case, &clean, nth);
                 let armed = trial.board.inject(Fault { trigger: Trigger::Transfer(nth), kind });
@@ -56,7 +56,7 @@ fn another_board_on_the_wires_is_not_changed() {
     let mut counts = FaultCounts::new("another board from any transfer on");
     for case in FAULT_CASES {
         let (clean, contact) = (Trial::clean(case), transfers_to_contact(case));
-        for nth in transfers(case, &clean, if case.differs_from_start() { 10 } else { 40 }) {
+        for nth in transfers(case, &clean, case.share(if case.differs_from_start() { 10 } else { 40 })) {
             let mut trial = trial_until(case, &clean, nth);
             let gap = Duration::from_millis(400);
             let kind = FaultKind::AnotherBoard { uid: [1, 2, 3], gap };

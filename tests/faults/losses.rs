@@ -4,7 +4,10 @@ use m365_drv::sim::{Fault, FaultKind, Trigger};
 
 use super::{
     counts::FaultCounts,
-    fault_case::{AWAY, AWAY_FOR_A_MOMENT, FaultCase, GD32E103, HALF_FLASHED, LOCKED, OPEN, Power, RELOCKED, Trial},
+    fault_case::{
+        AWAY, AWAY_FOR_A_MOMENT, FOUR_PRO, FaultCase, GD32E103, HALF_FLASHED, LOCKED, OPEN, OPEN_4_PRO, Power,
+        RELOCKED, Trial,
+    },
     strike, transfers, trial_until,
 };
 
@@ -23,7 +26,8 @@ const GONE: FaultKind = FaultKind::ProbeGone { returns_after: Some(AWAY) };
 fn every_transfer(case: &'static FaultCase) {
     let clean = Trial::clean(case);
     let mut counts = FaultCounts::new(format!("{}, lost at {} transfers", case.name, clean.transfers));
-    for nth in transfers(case, &clean, if case.differs_from_start() { 10 } else { 50 }) {
+    let count = if case.differs_from_start() { 10 } else { 50 };
+    for nth in transfers(case, &clean, case.share(count)) {
         for (name, kind, power) in LOSSES {
             let trial = trial_until(case, &clean, nth);
             strike(trial, &mut counts, name, Fault { trigger: Trigger::Transfer(nth), kind }, power);
@@ -55,4 +59,14 @@ fn a_gd32e103_survives_a_loss_at_any_transfer() {
 #[test]
 fn a_relocked_board_survives_a_loss_at_any_transfer() {
     every_transfer(&RELOCKED);
+}
+
+#[test]
+fn a_locked_4_pro_survives_a_loss_at_any_transfer() {
+    every_transfer(&FOUR_PRO);
+}
+
+#[test]
+fn an_open_4_pro_survives_a_loss_at_any_transfer() {
+    every_transfer(&OPEN_4_PRO);
 }

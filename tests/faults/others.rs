@@ -50,11 +50,6 @@ fn a_board_with_128_kib_survives_a_loss_at_any_transfer() {
 }
 
 #[test]
-fn a_board_with_two_copies_of_its_data_block_survives_a_loss_at_any_transfer() {
-    survive_flash("flash 4pro", Scenario::Locked, "4pro");
-}
-
-#[test]
 fn a_gd32f103_survives_a_loss_at_any_transfer() {
     survive_flash("flash gd32f103", Scenario::Gd32f103, "pro");
 }
