@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::{
     bench::Bench,
-    setup::{Ended, Setup, image},
+    setup::{Ended, Setup, assert_same, image, live_block, target},
 };
 
 /// Offset in our application behind all of its code; the image lies at 0x08001000.
@@ -23,7 +23,11 @@ const FREE: usize = 0x2000;
 
 /// Our application with other code in place of its main loop. What it did at its start it still does.
 fn app(main: &[u16]) -> Vec<u8> {
-    let mut bytes = sim::APP_64.to_vec();
+    app_from(sim::APP_64, main)
+}
+
+fn app_from(application: &[u8], main: &[u16]) -> Vec<u8> {
+    let mut bytes = application.to_vec();
     // ldr r1,[r0]; adds r1,#1; str r1,[r0]; movs r2,#100, behind a load of the counter's address.
     let body = [0x01, 0x68, 0x01, 0x31, 0x01, 0x60, 0x64, 0x22];
     let at = bytes.windows(body.len()).position(|window| window == body).expect("the main loop") - 2;
@@ -56,11 +60,20 @@ fn delay(ms: u32) -> Vec<u16> {
 /// Erases the page of the update record, as firmware does that saves: KEYR twice, CR, AR, CR of the flash controller. The core
 /// stands still meanwhile, since it runs from flash.
 fn erase_a_page() -> Vec<u16> {
+    put_words(0x4002_2000, &[(4, 0x4567_0123), (4, 0xCDEF_89AB), (0x10, 2), (0x14, 0x0800_FC00), (0x10, 0x42)])
+}
+
+/// Writes words to registers of a peripheral, by their offsets.
+fn put_words(peripheral: u32, words: &[(u16, u32)]) -> Vec<u16> {
     // str r1,[r0,#offset]
-    let put = |value, offset: u16| [&load(1, value)[..], &[0x6001 | offset << 4]].concat();
-    let fpec = load(0, 0x4002_2000).to_vec();
-    let writes = [(0x4567_0123, 4), (0xCDEF_89AB, 4), (2, 0x10), (0x0800_FC00, 0x14), (0x42, 0x10)];
-    [fpec, writes.map(|(value, offset)| put(value, offset)).concat()].concat()
+    let put = |(offset, value): &(u16, u32)| [&load(1, *value)[..], &[0x6001 | offset << 4]].concat();
+    [load(0, peripheral).to_vec(), words.iter().flat_map(put).collect()].concat()
+}
+
+/// Writes zero to a half-word.
+fn clear_half_word(address: u32) -> Vec<u16> {
+    // strh r1,[r0]
+    [&load(0, address)[..], &load(1, 0), &[0x8001]].concat()
 }
 
 const UNDEFINED: u16 = 0xDE00;
@@ -308,4 +321,125 @@ fn firmware_that_resets_once_is_not_one_that_keeps_resetting() {
     let reset = [&[0x6001][..], &load(3, 0xE000_ED0C), &load(2, 0x05FA_0004), &[0x601A, BRANCH_TO_ITSELF]].concat();
     let main = [&load(0, 0x2000_4000)[..], &load(1, 0x600D_600D), &skip, &reset, &[0xBF00, AGAIN]].concat();
     assert!(matches!(started(&app(&main)), Ok(Startup::Running { .. })));
+}
+
+/// A half-word of the 4 Pro's flash that no job writes.
+const MARK: u32 = 0x0801_8000;
+
+/// An application that does at its start what 4 Pro 0.2.2 does, and leaves a mark in flash: 5 ms after its first instruction it
+/// writes the option bytes anew with read-out protection, which takes 20 ms; later it starts its watchdog of 4.8 s (prescaler 64,
+/// 3000 steps) and reloads it from then on.
+fn like_4_pro() -> Vec<u8> {
+    const FPEC: u32 = 0x4002_2000;
+    const WATCHDOG: u32 = 0x4000_3000;
+    let unlock = put_words(FPEC, &[(4, 0x4567_0123), (4, 0xCDEF_89AB), (8, 0x4567_0123), (8, 0xCDEF_89AB)]);
+    let mark = [put_words(FPEC, &[(0x10, 0x201)]), clear_half_word(MARK)].concat();
+    let erase = put_words(FPEC, &[(0x10, 0x220), (0x10, 0x260)]);
+    let protect = [put_words(FPEC, &[(0x10, 0x210)]), clear_half_word(0x1FFF_F800)].concat();
+    let watchdog = put_words(WATCHDOG, &[(0, 0x5555), (4, 4), (8, 3000), (0, 0xAAAA), (0, 0xCCCC)]);
+    // str r1,[r0] and back to it, with the address and 0xAAAA loaded.
+    let feed = [&load(0, WATCHDOG)[..], &load(1, 0xAAAA), &[0x6001, AGAIN]].concat();
+    let main = [delay(5), unlock, mark, erase, protect, delay(60), watchdog, feed].concat();
+    app_from(sim::APP_COPIES, &main)
+}
+
+/// A board of a 4 Pro with such an application, running.
+fn board_like_4_pro() -> (SimBoard, Setup) {
+    let board = SimBoard::new(Scenario::Open, target("4pro"));
+    let mut setup = Setup::simulated(&board, "4pro");
+    setup.drv = image(&like_4_pro());
+    let mut flash = board.flash();
+    flash[0x1000..][..setup.drv.bytes.len()].copy_from_slice(&setup.drv.bytes);
+    board.set_flash(&flash);
+    // It protects itself at its first start, which takes effect at the second.
+    for _ in 0..2 {
+        board.power_cycle();
+        board.clock().sleep(Duration::from_millis(200));
+    }
+    assert!(board.is_protected());
+    (board, setup)
+}
+
+fn is_marked(board: &SimBoard) -> bool {
+    let at = (MARK - 0x0800_0000) as usize;
+    board.flash()[at..at + 2] == [0, 0]
+}
+
+#[test]
+fn nothing_runs_between_programming_and_verifying_although_firmware_protects_itself_at_once() {
+    let (board, setup) = board_like_4_pro();
+    let live = live_block(&board);
+    let report = setup.flash(&setup.request()).expect("the job");
+    assert!(report.verified && report.done.mass_erased);
+    // Not one instruction of the firmware, which would have left its mark and option bytes of its own.
+    assert!(!is_marked(&board) && board.option_bytes().starts_with(&[0xA5]));
+    for page in setup.target.data_pages() {
+        assert!(board.is_read_back(page..page + 1024), "{page:#010x}");
+    }
+    assert_same(&board.flash(), &setup.expected_on_blank(live.as_bytes()));
+    assert_eq!(board.violations(), [""; 0]);
+}
+
+#[test]
+fn the_start_of_firmware_that_protects_itself_and_starts_a_watchdog_is_seen_to_its_end() {
+    let (board, setup) = board_like_4_pro();
+    let live = live_block(&board);
+    let report = setup.flash(&FlashRequest { after: After::Run, ..setup.request() }).expect("the job");
+    assert!(matches!(report.startup, Some(Startup::Running { error: 0, .. })), "{:?}", report.startup);
+    // It was verified first: the mark came later. And the option bytes are whole when the wires are let go.
+    assert!(report.verified && is_marked(&board));
+    assert_eq!(board.option_bytes()[..2], [0x00, 0xFF]);
+    // The watchdog does not bite a core that nobody halts.
+    board.clock().sleep(Duration::from_secs(6));
+    assert_eq!(live_block(&board).mileage(), live.mileage());
+    // The next run finds a protected board, and keeps the data again.
+    board.power_cycle();
+    board.clock().sleep(Duration::from_millis(200));
+    let report = setup.flash(&setup.request()).expect("the next run");
+    assert!(report.done.mass_erased && report.verified);
+    assert_eq!(report.planned.mileage_m, live.mileage());
+}
+
+#[test]
+fn the_watchdog_of_running_firmware_does_not_reset_the_chip_during_a_job() {
+    let (board, setup) = board_like_4_pro();
+    // Slower than the 4.8 s of the watchdog.
+    board.set_round_trip(Duration::from_millis(60));
+    let before = board.counts().time;
+    let report = setup.flash(&setup.request()).expect("the job");
+    assert!(board.counts().time.saturating_sub(before) > Duration::from_secs(5));
+    assert!(report.verified && !is_marked(&board));
+    assert_eq!(board.violations(), [""; 0]);
+}
+
+/// A word of the flash algorithm in SRAM. The algorithm ends in a loop, in which the core stands when the firmware is to be started.
+const ALGORITHM: u32 = 0x2000_0C40;
+
+#[test]
+fn contact_lost_while_sram_is_cleared_leaves_nothing_that_would_run_without_its_code() {
+    fn request(setup: &Setup) -> FlashRequest<'_> {
+        FlashRequest { after: After::Run, ..setup.request() }
+    }
+    for scooter in ["es2", "4pro"] {
+        let mut fired = 0;
+        // The algorithm is written there once or twice, and zeros last.
+        for nth in 1..=3 {
+            let board = SimBoard::new(Scenario::Locked, target(scooter));
+            let setup = Setup::simulated(&board, scooter);
+            let kind = FaultKind::ProbeGone { returns_after: Some(Duration::from_secs(6)) };
+            let gone = board.inject(Fault { trigger: Trigger::Write { address: ALGORITHM, nth }, kind });
+            let _ = setup.flash(&request(&setup));
+            fired += u32::from(gone.fired());
+            board.clear_faults();
+            board.clock().sleep(Duration::from_secs(7));
+            let report = setup.flash(&request(&setup)).expect("the next run");
+            assert!(
+                matches!(report.startup, Some(Startup::Running { error: 0, .. })),
+                "{scooter}, {nth}: {:?}",
+                report.startup
+            );
+            assert_eq!(board.violations(), [""; 0], "{scooter}, {nth}");
+        }
+        assert!(fired > 1, "{scooter}: {fired}");
+    }
 }

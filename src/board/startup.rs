@@ -145,8 +145,9 @@ impl Board<'_> {
     /// Resets the chip, lets it run and watches it: by samples of its program counter, by the exception it is in, and by the
     /// data block that it copies to SRAM.
     pub fn start(&mut self, map: &FlashMap) -> Result<Startup, Error> {
-        // Its variables are gone from here on: it is started anew or stays halted.
-        self.link.leave_core();
+        // Out of whatever the core was stopped in, which would go on without its code or variables if contact ended now: the
+        // flash algorithm lies in the part of SRAM that is cleared.
+        cortex_m::reset_and_halt(&mut self.link, &self.timer)?;
         // A live block that is found afterwards is a new one.
         rescue::forget(&mut self.link, map)?;
         let obr = self.link.read(ACR + 4 * OBR as u32)?;
