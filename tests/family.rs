@@ -326,3 +326,27 @@ fn the_second_copy_and_the_speed_limits_are_in_the_list_of_scooters() {
     bench.m365("scooters").stdout("...\n  data copy   0x0801c800\n...\n").check();
     bench.m365("scooters").stdout("...\n  limit       15 km/h, 20 km/h in sport mode: 25701, 30372\n...\n").check();
 }
+
+#[test]
+fn a_simulated_board_with_copies_that_differ_can_be_looked_at_and_flashed() {
+    let bench = Bench::new();
+    let remark = "warning: the copies of the data block differ: the firmware uses the one at 0x0801c000 (serial number \
+                  35802/ABCD1234567890, 2345.6 km) and overwrites the one at 0x0801c800 (serial number \
+                  35802/ABCD1234567890, 2333.3 km)\n";
+    let seen = "...\nserial     35802/ABCD1234567890\nmileage    2345.6 km\n...\n";
+    bench.m365("--simulate=B:copies-differ info").stdout(seen).stderr(&format!("...\n{remark}...\n")).check();
+    let report = bench.m365("--simulate=B flash 4pro --no-run").json();
+    assert_eq!(report.report()["mileage_m"], 2_345_678);
+    let [first, second] = copies(&SimBoard::load(&bench.path("B")).expect("a saved board"));
+    assert_eq!(first, second);
+}
+
+#[test]
+fn a_simulated_board_of_another_scooter_is_told_apart_by_its_size() {
+    let bench = Bench::new();
+    bench.m365("-q --simulate=B:locked info").json();
+    let text = "error: the chip has 64 KiB of flash, but this scooter's firmware needs 128 KiB\nboard: unchanged\n\
+                next: m365-drv -q --simulate=./NEW flash 4pro, which makes a board of this scooter (the one in use has 64 KiB, \
+                as that of an M365)\nexit 7: see `m365-drv explain wrong-board`\n";
+    bench.m365("-q --simulate=B flash 4pro").exit(7).stderr(text).check();
+}

@@ -9,7 +9,10 @@ use super::{
     link::{Link, LinkError},
     registers::{core, dbgmcu, system},
 };
-use crate::{block::Uid, target::gigadevice};
+use crate::{
+    block::Uid,
+    target::{artery, gigadevice},
+};
 
 /// A supported chip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -91,8 +94,6 @@ const PART_M4: u32 = 0xC24;
 const PART_M0: [u32; 2] = [0xC20, 0xC60];
 /// `DBGMCU_IDCODE`, device id of the medium-density devices (RM0008 31.6.1).
 const DEVICE_MEDIUM_DENSITY: u32 = 0x410;
-/// `DBGMCU_IDCODE` of the AT32F415 family, upper half-word (Artery's OpenOCD).
-const AT32_FAMILY: u32 = 0x7003;
 /// JEP106 designer of the ROM table: continuation code and identity, ST (RM0008 31.8).
 const DESIGNER_ST: u32 = 0x020;
 const DESIGNER_GIGADEVICE: u32 = 0x751;
@@ -147,7 +148,7 @@ fn kind(link: &mut Link, cpuid: u32) -> Result<(ChipKind, u32), Error> {
         return Err(Error::Unsupported(Unsupported::Core(cpuid)));
     }
     let idcode = link.read(dbgmcu::IDCODE)?;
-    if idcode >> 16 == AT32_FAMILY {
+    if idcode >> 16 == artery::FAMILY {
         return Err(Error::Unsupported(Unsupported::At32));
     }
     // Nothing is at this address on an STM32F103: it may as well refuse.

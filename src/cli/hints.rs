@@ -44,6 +44,10 @@ fn for_error(error: &anyhow::Error, typed: &CommandLine) -> Option<String> {
                 let choose = typed.again_with("--probe", way_to_choose(found));
                 Some(format!("{}, then {choose}", typed.other(&["probes"], &["--simulate"])))
             }
+            board::Error::TooSmall { found, .. } if typed.simulated => Some(format!(
+                "{}, which makes a board of this scooter (the one in use has {found} KiB, as that of an M365)",
+                typed.again_with("--simulate", "./NEW")
+            )),
             // `info` would end in the same way.
             board::Error::Unsupported(_) => Some("m365-drv explain wrong-board".into()),
             _ => None,

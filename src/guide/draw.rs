@@ -92,6 +92,9 @@ impl Guide {
         } else {
             card.text.push("The name is on the sticker under the deck, beside the serial number.".into());
         }
+        let groups = Target::unsupported().iter().filter_map(|group| group.title.as_ref().zip(group.why.as_ref()));
+        let groups: Vec<_> = groups.map(|(title, why)| format!("{title} ({why})")).collect();
+        card.text.push(format!("This program cannot repair these: {}.", groups.join("; ")));
         let option = |target: &Target| {
             let begins: Vec<_> = target.serial.prefixes.keys().map(String::as_str).collect();
             let detail = if begins.is_empty() {
@@ -239,8 +242,8 @@ pub(super) fn name_of(firmware: Option<&Firmware>) -> String {
 fn welcome(card: &mut Card) {
     card.title = "What is wrong with the scooter?".into();
     card.text.push(
-        "This program repairs the motor controller of a Xiaomi M365-family scooter with a debug probe and three wires. \
-         Nothing is changed before you agree to it."
+        "This program repairs the motor controller of a Xiaomi M365-family scooter, a 4 Pro of the first generation or a \
+         Ninebot ES, Max, E, F or Air T15 with a debug probe and three wires. Nothing is changed before you agree to it."
             .into(),
     );
     card.question = Some(choice(

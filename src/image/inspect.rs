@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::thumb;
 use crate::{
     block::Uid,
-    target::{FlashMap, Regions, gigadevice},
+    target::{FlashMap, Regions, artery, gigadevice},
     version::Version,
 };
 
@@ -51,6 +51,8 @@ pub struct Inspection {
     /// True where the code compares the chip's product number with those of GD32E103 and GD32F103, as all images do
     /// that can program these chips.
     pub gd32_aware: bool,
+    /// True if the code compares the chip's identification with that of an AT32F415, as all images do that run on one.
+    pub at32_aware: bool,
     /// How many bytes the image has by its own start-up table; none where there is no such table.
     pub length: Option<usize>,
     /// Entropy in bits a byte: vendor code 6.0 to 7.1, encrypted images from 7.98.
@@ -74,6 +76,7 @@ pub fn inspect(bytes: &[u8]) -> Inspection {
         layout,
         unnamed,
         gd32_aware: [gigadevice::GD32E103, gigadevice::GD32F103].iter().all(|&id| thumb::holds(bytes, id)),
+        at32_aware: thumb::holds(bytes, artery::AT32F415CBT7),
         length: StartUp::find(bytes).map(|start_up| start_up.length),
         entropy: entropy(bytes),
     }
@@ -262,6 +265,15 @@ mod tests {
         // movw r1, #0x4333; movt r1, #0x4842; movw r2, #0x4333; movt r2, #0x4142
         let built = hex::decode("44f23331c4f6420144f23332c4f24212").unwrap();
         assert!(inspect(&Sample::drv(2000).code(&built).bytes()).gd32_aware);
+    }
+
+    #[test]
+    fn awareness_of_the_at32_is_its_identification_in_the_code() {
+        assert!(!inspect(&Sample::drv(2000).bytes()).at32_aware);
+        assert!(inspect(&Sample::drv(2000).code(&0x7003_01C5u32.to_le_bytes()).bytes()).at32_aware);
+        // movw r1, #0x01C5; movt r1, #0x7003
+        let built = hex::decode("40f2c511c7f20301").unwrap();
+        assert!(inspect(&Sample::drv(2000).code(&built).bytes()).at32_aware);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     block::{LEN, MAGIC},
-    target::FlashMap,
+    target::{FlashMap, artery},
     version::Version,
 };
 
@@ -116,6 +116,7 @@ impl ImageReport {
             (Some(entry), ..) => entry.chips.clone(),
             (None, Some(near), ..) => near.chips(),
             (None, None, Kind::Drv, true) => ["stm32f103", "gd32f103", "gd32e103"].map(Into::into).into(),
+            (None, None, Kind::Drv, false) if seen.at32_aware => ["stm32f103", artery::NAME].map(Into::into).into(),
             (None, None, Kind::Drv, false) => vec!["stm32f103".into()],
             _ => vec![],
         };

@@ -10,7 +10,7 @@ use super::{
     time::Nanos,
 };
 use crate::{
-    block::{DataBlock, Mileage, Uid},
+    block::{DataBlock, LEN, Mileage, Uid},
     target::Target,
 };
 
@@ -18,6 +18,9 @@ use crate::{
 pub const UID: [u32; 3] = [0x48FF_6E06, 0x5266_5455, 0x3539_2587];
 /// Mileage of the programmed boards, in metres.
 pub const MILEAGE_M: u32 = 2_345_678;
+
+/// What the scooter of [`Scenario::CopiesDiffer`] has ridden since its firmware started, in metres.
+const SINCE_START_M: u32 = 12_300;
 
 /// Our own bootloader, for both 64 and 128 KiB boards.
 pub const BOOT: &[u8] = include_bytes!("../../firmware/rehearsal/boot.bin");
@@ -52,6 +55,9 @@ pub enum Scenario {
     HalfFlashed,
     /// Programmed and readable, some pages write-protected.
     Wrp,
+    /// Programmed and readable; the further copies of the data block are older than the first one, as firmware leaves them
+    /// when it saves. The same as `Open` for a scooter that keeps one copy.
+    CopiesDiffer,
     /// `Locked` on a GD32F103.
     Gd32f103,
     /// `Locked` on a GD32E103.
@@ -69,13 +75,14 @@ pub enum Scenario {
 }
 
 /// Each scenario, its name on the command line, and what it is in a few words.
-const NAMES: [(Scenario, &str, &str); 13] = [
+const NAMES: [(Scenario, &str, &str); 14] = [
     (Scenario::New, "new", "blank"),
     (Scenario::Locked, "locked", "read-protected, firmware running"),
     (Scenario::Bricked, "bricked", "read-protected, no firmware"),
     (Scenario::Open, "open", "programmed and readable"),
     (Scenario::HalfFlashed, "half-flashed", "half of the firmware written"),
     (Scenario::Wrp, "wrp", "write-protected"),
+    (Scenario::CopiesDiffer, "copies-differ", "4 Pro with two data blocks that differ"),
     (Scenario::Gd32f103, "gd32f103", "locked, with this chip"),
     (Scenario::Gd32e103, "gd32e103", "locked, with this chip"),
     (Scenario::At32, "at32", "unsupported chip"),
@@ -99,6 +106,16 @@ impl Scenario {
     /// What the board is, in a few words.
     pub fn about(self) -> &'static str {
         NAMES.iter().find(|(scenario, ..)| *scenario == self).map_or("", |(.., about)| about)
+    }
+
+    /// The scooter whose board it is if none is named: one that keeps copies of its data block if it is about them, else a Pro.
+    pub fn usual_scooter(self) -> &'static Target {
+        let all = Target::all();
+        let shows_it = |target: &&Target| match self {
+            Self::CopiesDiffer => !target.block.copies.is_empty(),
+            _ => target.name == "pro",
+        };
+        all.iter().find(shows_it).unwrap_or(&all[0])
     }
 
     fn chip(self) -> SimChip {
@@ -145,14 +162,18 @@ fn serial(example: &str, number: u32) -> String {
 
 /// The data block of the programmed board with this number.
 fn data_block(target: &Target, number: u32) -> DataBlock {
-    let mut block = target.template().with_uid(Uid(uid(number)));
-    if let Ok(mileage) = Mileage::from_metres(MILEAGE_M) {
-        block = block.with_mileage(mileage);
-    }
+    let mut block = with_mileage(target.template().with_uid(Uid(uid(number))), MILEAGE_M);
     if let Ok(serial) = target.serial.read(&serial(&target.serial.example, number)) {
         block = block.with_serial(serial);
     }
     block
+}
+
+fn with_mileage(block: DataBlock, metres: u32) -> DataBlock {
+    match Mileage::from_metres(metres) {
+        Ok(mileage) => block.with_mileage(mileage),
+        Err(_) => block,
+    }
 }
 
 /// Builds the board of `scenario`, powered and (if it has a program) running, and the contact of its wires. Boards with
@@ -189,9 +210,13 @@ pub(super) fn build(scenario: Scenario, target: &Target, number: u32) -> (BoardM
         }
     }
     let options = match scenario {
-        Scenario::New | Scenario::Open | Scenario::HalfFlashed | Scenario::Absent | Scenario::M0 | Scenario::Ble => {
-            options::with_protection(UNPROTECTED)
-        }
+        Scenario::New
+        | Scenario::Open
+        | Scenario::CopiesDiffer
+        | Scenario::HalfFlashed
+        | Scenario::Absent
+        | Scenario::M0
+        | Scenario::Ble => options::with_protection(UNPROTECTED),
         // Bootloader and data block: groups 0 and 15, of four pages each.
         Scenario::Wrp => options::from_bytes([UNPROTECTED, 0xFF, 0xFF, 0xFF, 0xFE, 0x7F, 0xFF, 0xFF]),
         // To protect the chip, the vendor's firmware writes 0x00 if it programs half-words, and 0xBB if words.
@@ -202,6 +227,14 @@ pub(super) fn build(scenario: Scenario, target: &Target, number: u32) -> (BoardM
     let mut board = BoardModel::new(parts);
     board.power_on(0);
     board.advance(START_TIME);
+    if scenario == Scenario::CopiesDiffer {
+        // Firmware makes the copies equal when it starts, and saves to the first one while it runs.
+        let older = with_mileage(data_block(target, number), MILEAGE_M - SINCE_START_M);
+        for page in target.data_pages().skip(1) {
+            let start = (page - chip.flash_base()) as usize;
+            board.bus.flash.cells.bytes[start..start + LEN].copy_from_slice(older.as_bytes());
+        }
+    }
     let contact = match scenario {
         Scenario::Absent => WireContact::Absent,
         Scenario::Flaky => flaky_contact(),

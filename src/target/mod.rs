@@ -4,6 +4,7 @@
 //! `targets/layouts` and that to a chip in `targets/chips`. No code depends on the name of a scooter.
 
 mod algorithm;
+pub mod artery;
 mod block_rule;
 mod builtin;
 mod check;
@@ -222,7 +223,7 @@ impl Target {
     /// ```
     /// use m365_drv::target::{NameError, Target};
     /// assert_eq!(Target::named("Mi Electric Scooter Pro 2").unwrap().name, "pro2");
-    /// assert_eq!(Target::named("4 Lite").unwrap_err(), NameError::NotSupported("4 Lite".into()));
+    /// assert!(matches!(Target::named("4 Lite"), Err(NameError::NotSupported { .. })));
     /// ```
     pub fn named(text: &str) -> Result<&'static Self, NameError> {
         names::find(text)

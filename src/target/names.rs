@@ -2,7 +2,10 @@
 //!
 //! The names are data: `aliases` and `makers` in `targets/scooters/*.yaml`, and `targets/unsupported.yaml`.
 
-use super::{Target, unsupported::UNSUPPORTED};
+use super::{
+    Target,
+    unsupported::{UNSUPPORTED, UnsupportedGroup},
+};
 
 /// The longest name that is compared, without spaces and dashes.
 const LONGEST: usize = 64;
@@ -14,8 +17,13 @@ const GENERAL: [&str; 5] = ["electric", "kick", "scooter", "escooter", "kickscoo
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// The scooter is known, and this program does not support it.
-    #[error("scooter {0:?} is not supported")]
-    NotSupported(String),
+    #[error("scooter {text:?} is not supported{}", why.map(|why| format!(": {why}")).unwrap_or_default())]
+    NotSupported {
+        /// What was typed.
+        text: String,
+        /// Why not, if that is known.
+        why: Option<&'static str>,
+    },
     /// The name is not known, or it could mean several scooters.
     #[error("unknown scooter {text:?}: choose one of {}", supported.join(", "))]
     Unknown {
@@ -34,10 +42,13 @@ pub(super) fn find(text: &str) -> Result<&'static Target, NameError> {
         NameError::Unknown { text: text.into(), supported }
     };
     let mut called = Target::all().iter().filter(|target| target.is_called(&key));
+    let unsupported = group(&key);
     match (called.next(), called.next()) {
         // A digit alone is a slip, or a number from some list; it must not choose a scooter.
         _ if is_number(text) => Err(unknown()),
-        _ if is_unsupported(&key) => Err(NameError::NotSupported(text.into())),
+        _ if unsupported.is_some() => {
+            Err(NameError::NotSupported { text: text.into(), why: unsupported.and_then(|group| group.why.as_deref()) })
+        }
         (Some(target), None) => Ok(target),
         _ => Err(unknown()),
     }
@@ -51,7 +62,7 @@ pub(super) fn clash(targets: &[Target]) -> Option<String> {
         with_maker.chain(names.iter().cloned()).collect::<Vec<_>>()
     };
     let is_shared =
-        |name: &String| targets.iter().filter(|target| target.is_called(name)).count() != 1 || is_unsupported(name);
+        |name: &String| targets.iter().filter(|target| target.is_called(name)).count() != 1 || group(name).is_some();
     targets.iter().flat_map(full).find(is_shared)
 }
 
@@ -72,8 +83,12 @@ fn is_number(text: &str) -> bool {
     text.len() == 1 && text.chars().all(|c| c.is_ascii_digit())
 }
 
-fn is_unsupported(key: &str) -> bool {
-    is_one_of(key, &UNSUPPORTED.makers, &|key| UNSUPPORTED.names.iter().any(|name| name == key))
+/// The scooters to which this name belongs, if they are not supported.
+fn group(key: &str) -> Option<&'static UnsupportedGroup> {
+    let has = |group: &&UnsupportedGroup| {
+        is_one_of(key, &UNSUPPORTED.makers, &|key| group.names.iter().any(|name| name == key))
+    };
+    UNSUPPORTED.groups.iter().find(has)
 }
 
 /// True for one of the names, also behind makers and general words.
@@ -146,11 +161,17 @@ mod tests {
 
     #[test]
     fn a_scooter_that_is_not_supported_is_refused_without_naming_another() {
-        for text in
-            ["pro 3", "4 lite", "Xiaomi 4 Pro 2nd gen", "Mi 4", "g2", "Ninebot Max G2", "F2", "f65", "3 Lite", "D18"]
-        {
-            let error = Target::named(text).unwrap_err();
-            assert_eq!(error.to_string(), format!("scooter {text:?} is not supported"));
+        let brightway = ": made by Brightway with another chip";
+        let at32 = ": made with an AT32F415 chip";
+        for (texts, why) in [
+            (&["4 lite", "Xiaomi 4 Pro 2nd gen", "Mi 4", "3 Lite", "Xiaomi 5"][..], brightway),
+            (&["g2", "Ninebot Max G2", "F2", "D18"], at32),
+            (&["pro 3", "f65", "GT2"], ""),
+        ] {
+            for text in texts {
+                let error = Target::named(text).unwrap_err();
+                assert_eq!(error.to_string(), format!("scooter {text:?} is not supported{why}"));
+            }
         }
     }
 

@@ -14,6 +14,20 @@ pub(super) struct UnsupportedFamilies {
     /// How serial numbers begin, and the family of scooters that has them.
     serials: BTreeMap<String, String>,
     pub(super) makers: Vec<String>,
+    pub(super) groups: Vec<UnsupportedGroup>,
+}
+
+/// Scooters that are not supported for the same reason.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnsupportedGroup {
+    /// Which scooters they are, in words; none if nobody needs to be told.
+    #[serde(default)]
+    pub title: Option<String>,
+    /// Why they are not supported, if that is known: `made with an AT32F415 chip`.
+    #[serde(default)]
+    pub why: Option<String>,
+    /// Their names, in lower case without spaces and dashes.
     pub(super) names: Vec<String>,
 }
 
@@ -22,6 +36,11 @@ pub(super) static UNSUPPORTED: LazyLock<UnsupportedFamilies> = LazyLock::new(|| 
 });
 
 impl Target {
+    /// The scooters that are not supported, by the reason.
+    pub fn unsupported() -> &'static [UnsupportedGroup] {
+        &UNSUPPORTED.groups
+    }
+
     /// The family of scooters that has such serial numbers, if it is known and not supported.
     ///
     /// ```

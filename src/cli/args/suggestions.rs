@@ -205,7 +205,7 @@ fn scooter_in_words(error: &clap::Error, words: &[Word], root: &mut Command) -> 
     }
     let message = match Target::named(&name) {
         Ok(_) => format!("a scooter name with spaces needs quotes\n\n  tip: write '{name}'"),
-        Err(unsupported @ NameError::NotSupported(_)) => unsupported.to_string(),
+        Err(unsupported @ NameError::NotSupported { .. }) => unsupported.to_string(),
         Err(NameError::Unknown { .. }) => return None,
     };
     Some(command_of(words, root).error(ErrorKind::ValueValidation, message))

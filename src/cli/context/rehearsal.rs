@@ -37,11 +37,11 @@ pub(crate) struct Rehearsal {
 }
 
 impl Rehearsal {
-    /// Prepares the board: that of the named scooter, else that of a Pro.
+    /// Prepares the board: that of the named scooter, else of the one that the scenario is usually about.
     pub(crate) fn begin(arg: &SimulateArg, target: Option<&Target>) -> anyhow::Result<Self> {
-        let target = target.or_else(|| Target::builtin("pro")).unwrap_or(&Target::all()[0]);
         let (path, probes) = match arg {
             SimulateArg::Scenario(scenario) => {
+                let target = target.unwrap_or_else(|| scenario.usual_scooter());
                 let boards = vec![SimBoard::new(*scenario, target)];
                 return Ok(Self {
                     boards,
@@ -54,6 +54,7 @@ impl Rehearsal {
             }
             SimulateArg::Folder { path, probes } => (path, probes),
         };
+        let target = target.unwrap_or_else(|| probes[0][0].usual_scooter());
         let title = quoted_path(path);
         let empty = fs::read_dir(path).map_or(true, |mut entries| entries.next().is_none());
         let is_new = !path.exists() || empty;

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     block::{DataBlock, LEN},
     printable::printable,
-    target::{FlashMap, Target},
+    target::{FlashMap, Target, artery},
 };
 
 /// Above this an image is ciphertext, not code: vendor code has 6.0 to 7.1 bits a byte, ciphertext of its length 7.98.
@@ -222,6 +222,13 @@ fn chip(case: &Case) -> GateResult {
         (Some(known), _) => fail(format!("{} is for {}, not for {chip}", known.entry, known.entry.chips.join(", "))),
         (None, Some(near)) if near.runs_on(chip) => pass(format!("made from {}, which runs on {chip}", near.source())),
         (None, Some(near)) => fail(made_for_other_chips(near, chip)),
+        (None, None) if case.fit.kind == Kind::Drv && chip == artery::NAME => {
+            if case.seen.at32_aware {
+                pass("supports the AT32F415")
+            } else {
+                fail(format!("not made for an {chip}: it does not support this chip"))
+            }
+        }
         (None, None) => pass("not in the catalog, so not known to be for another chip"),
     }
 }
@@ -548,6 +555,19 @@ mod tests {
         }
         assert_eq!(failed(&aware, &pro(Kind::Drv)), []);
         assert_eq!(failed(&unaware, &Fit { chip: None, ..pro(Kind::Drv) }), []);
+    }
+
+    #[test]
+    fn an_at32_needs_a_drv_that_knows_it() {
+        let unaware = Sample::drv(27_000).bytes();
+        let aware = Sample::drv(27_000).code(&0x7003_01C5u32.to_le_bytes()).bytes();
+        let fit = Fit { chip: Some("at32f415"), ..pro(Kind::Drv) };
+        let fault = "not made for an at32f415: it does not support this chip".to_owned();
+        assert_eq!(failed(&unaware, &fit), [("chip", fault)]);
+        assert_eq!(failed(&aware, &fit), []);
+        // Firmware for both chips runs on an STM32, and on neither chip of GigaDevice.
+        assert_eq!(failed(&aware, &pro(Kind::Drv)), []);
+        assert_eq!(names(&aware, &Fit { chip: Some("gd32e103"), ..pro(Kind::Drv) }), ["gd32"]);
     }
 
     #[test]

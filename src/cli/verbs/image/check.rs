@@ -10,7 +10,7 @@ use m365_drv::{
     board::ChipKind,
     count::count,
     image::{self, Fit, Gate, Image, ImageReport, Kind, RehearsalImages},
-    target::Target,
+    target::{Target, artery},
 };
 use serde::Serialize;
 
@@ -33,14 +33,16 @@ pub(crate) struct CheckArgs {
 
     /// Check for this chip; by default, checks that depend on the chip are skipped
     #[arg(long, value_name = "CHIP", value_parser = chip_parser())]
-    chip: Option<ChipKind>,
+    chip: Option<&'static str>,
 }
 
-/// The chips that firmware is made for.
-fn chip_parser() -> impl TypedValueParser<Value = ChipKind> {
-    let is_own = |chip: &ChipKind| chip.name() == chip.firmware_name();
-    let names = PossibleValuesParser::new(ChipKind::ALL.into_iter().filter(is_own).map(ChipKind::name));
-    names.map(|name| ChipKind::ALL.into_iter().find(|chip| chip.name() == name).unwrap_or(ChipKind::ALL[0]))
+/// The chips that firmware is made for, including the one that this program cannot flash.
+fn chip_parser() -> impl TypedValueParser<Value = &'static str> {
+    let own = ChipKind::ALL.into_iter().filter(|chip| chip.name() == chip.firmware_name()).map(ChipKind::name);
+    let all: Vec<_> = own.chain([artery::NAME]).collect();
+    let names = all.clone();
+    PossibleValuesParser::new(all)
+        .map(move |typed| names.iter().find(|name| **name == typed).copied().unwrap_or_default())
 }
 
 /// What was found about all files.
@@ -79,7 +81,7 @@ pub(crate) fn run(context: &Context, args: &CheckArgs) -> CommandResult {
 
 impl CheckArgs {
     fn check(&self, path: &Path, rehearsal: RehearsalImages) -> Checked {
-        let chip = self.chip.map(ChipKind::firmware_name);
+        let chip = self.chip;
         let checked = Checked {
             file: path.display().to_string(),
             passed: false,
