@@ -203,7 +203,8 @@ fn the_help_names_every_scenario_and_the_manual_every_option() {
     let help = text("--help");
     let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
     let all = "new (blank), locked (read-protected, firmware running), bricked (read-protected, no firmware), open \
-               (programmed and readable), half-flashed (half of the firmware written), wrp (write-protected), gd32f103 \
+               (programmed and readable), half-flashed (half of the firmware written), wrp (write-protected), copies-differ (4 Pro with \
+               two data blocks that differ), gd32f103 \
                (locked, with this chip), gd32e103 (locked, with this chip), at32 (unsupported chip), m0 (unsupported chip), ble \
                (the dashboard), flaky (locked, with poor contact), absent (no board)";
     assert!(help.contains(all), "{help}");

@@ -82,7 +82,7 @@ fn a_wrong_value_is_answered_with_the_form_an_example_and_the_place() {
              usb:BUS-PORT or #N (for example 0483:3748); it is too short for a serial number",
         ),
         ("flash por", &format!("unknown scooter \"por\": choose one of {}", scooters())),
-        ("flash g2", "scooter \"g2\" is not supported"),
+        ("flash g2", "scooter \"g2\" is not supported: made with an AT32F415 chip"),
     ] {
         bench.m365(line).exit(2).stderr(&usage(message)).check();
     }
