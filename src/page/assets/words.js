@@ -103,6 +103,7 @@ export const STEP_STATE = { waiting: "to do", started: "now", finished: "done", 
 export const SECONDS = (milliseconds) => `${(milliseconds / 1000).toFixed(1)} s`;
 export const ELAPSED = "time so far";
 export const TOOK = "time taken";
+export const PROGRESS_LABEL = "Progress of this phase";
 export const PERCENT = (done, total) => `${total > 0 ? Math.floor((done * 100) / total) : 0} %`;
 export const PROGRESS = (name, done, total) => `${name}: ${done.toLocaleString("en")} of ${total.toLocaleString("en")} bytes`;
 export const PHASE_ALOUD = (name) => `Phase: ${name}`;

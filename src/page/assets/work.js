@@ -37,7 +37,7 @@ export class Steps {
     this.list = make("ol", { class: "steps" });
     this.label = make("span");
     this.seconds = make("span", { class: "seconds" });
-    this.bar = make("progress", { max: 100, "aria-label": words.STEPS_LABEL });
+    this.bar = make("progress", { max: 100, "aria-label": words.PROGRESS_LABEL });
     this.present = make("div", { class: "phases" }, make("p", { class: "now" }, this.label, this.seconds), this.bar);
     this.element = make("section", { class: "phases" }, make("h2", {}, words.STEPS_LABEL), this.list);
   }
