@@ -86,6 +86,7 @@ export class BatchView {
   constructor() {
     this.forget();
     this.isRunning = false;
+    this.isThere = false;
     this.trouble = make("p", { class: "trouble", hidden: true });
     this.log = make("p", { class: "hint" });
     this.counts = make("p", { class: "counts" });
@@ -127,7 +128,12 @@ export class BatchView {
   /** Asks the server what can be done. */
   async refresh() {
     try {
-      const { scooters, running: isRunning, log } = await (await get("/api/batch")).json();
+      const answer = await get("/api/batch");
+      this.isThere = answer.ok;
+      this.say(answer.ok ? null : await why(answer, words.BATCH.missing));
+      this.draw();
+      if (!answer.ok) return;
+      const { scooters, running: isRunning, log } = await answer.json();
       if (this.scooter.options.length !== scooters.length) {
         this.scooter.replaceChildren(...scooters.map(({ name, title }) => make("option", { value: name }, title)));
       }
@@ -162,7 +168,7 @@ export class BatchView {
   }
 
   draw() {
-    this.form.hidden = this.isRunning;
+    this.form.hidden = this.isRunning || !this.isThere;
     this.stop.hidden = !this.isRunning;
     const { ok, failed, skipped } = this.results;
     const counts = [`✓ ${ok} ${words.BATCH.ok}`, `✗ ${failed} ${words.BATCH.failed}`];

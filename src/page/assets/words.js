@@ -184,6 +184,7 @@ export const GETTING = "Loading…";
 
 export const BATCH = {
   title: "Batch",
+  missing: "A batch cannot be started from this page. Run `m365-drv batch --help` in a terminal.",
   text: "For workshops: one board after the other, on every probe that is attached. Connect a board, wait for LET GO, connect the next one.",
   scooter: "scooter",
   erase: "Erase locked boards",
