@@ -16,6 +16,7 @@ mod config;
 mod consent;
 mod contact;
 mod corpus;
+mod digest;
 mod doctor;
 mod dumps;
 mod durability;

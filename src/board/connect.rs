@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use probe_rs::{architecture::arm::ArmError, probe::DebugProbeError};
 
 use super::{
-    Board, Error, ProbeEntry, Problem, Selector, Uid, Wait,
+    Board, Error, ProbeEntry, Problem, Selector, Uid, Verify, Wait,
     finding::Miss,
     link::{Link, LinkError, SharedQuality},
     open_probe::OpenProbe,
@@ -25,6 +25,8 @@ pub struct ConnectOptions {
     pub method: Method,
     /// How long to try.
     pub wait: Wait,
+    /// How to prove what is in its flash.
+    pub verify: Verify,
     /// The board that has been reached before. Another one is refused, and a probe that cannot be opened is tried again:
     /// it was in use, and one that is plugged in again needs a moment before the system lets anybody open it.
     pub expect: Option<Uid>,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{
     Error, cortex_m,
     link::{Link, LinkError},
-    protection::OPTIONS_LIMIT,
+    loader::OPTIONS_LIMIT,
     registers::fpec::{ACR, CR_LOCK, SR, SR_BSY},
     timer::Timer,
 };

@@ -18,6 +18,7 @@ use super::{
     link_quality::LinkQuality,
     open_probe::{OpenProbe, REAL, Taped, ask},
     registers::core::{CPUID, DEMCR, DHCSR, DHCSR_DBGKEY},
+    sip_hash::SumKey,
 };
 use crate::{
     block::Uid,
@@ -167,6 +168,12 @@ impl Link {
         self.is_closed = true;
         let probe = self.port.take().map(|port| port.into_owner().into_inner().close());
         OpenProbe::new(probe, self.tape.take())
+    }
+
+    /// A fresh key, or the one of the recording that is played.
+    pub(super) fn key(&self) -> SumKey {
+        let key = self.tape.as_ref().map(|tape| tape.note("key", || SumKey::random().0));
+        key.flatten().map_or_else(SumKey::random, SumKey)
     }
 
     /// From now on the core is let go when the link is dropped.

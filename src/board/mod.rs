@@ -9,6 +9,7 @@ mod compare;
 mod connect;
 mod cortex_m;
 mod diagnosis;
+mod digest;
 mod driverless;
 mod error;
 mod examination;
@@ -17,6 +18,7 @@ mod firmware_save;
 mod ledger;
 mod link;
 mod link_quality;
+mod loader;
 mod open_probe;
 mod options;
 mod patience;
@@ -30,6 +32,7 @@ mod protection;
 mod registers;
 mod rescue;
 mod selector;
+mod sip_hash;
 mod size;
 mod startup;
 mod steady;
@@ -42,6 +45,7 @@ pub use self::{
     chip::{Chip, ChipKind},
     compare::{Comparison, Part},
     connect::{ConnectOptions, Method},
+    digest::{VerifiedBy, Verify},
     error::Error,
     examination::{Answers, Examined},
     finding::{Finding, NO_SUPPLY_MV},
@@ -67,7 +71,7 @@ use std::{ops::Range, time::Duration};
 use self::{
     connect::{AttemptError, Contact},
     link::Link,
-    program::Loaded,
+    loader::Loaded,
     progress::{Event, Need, Progress},
     registers::{core as scs, dbgmcu},
     timer::Timer,
@@ -83,6 +87,8 @@ pub struct Board<'p> {
     link: Link,
     timer: Timer,
     loaded: Loaded,
+    /// How long a word took of what was last read at length.
+    word_took: Duration,
     /// The probe in use.
     pub probe: ProbeEntry,
     /// SWD clock in kHz, as the probe states it.
@@ -131,13 +137,13 @@ impl<'p> Board<'p> {
         cortex_m::halt(&mut link, &timer)?;
         let (chip, uid) = chip::identify(&mut link, cpuid)?;
         if firmware_save::may_be_writing(&mut link)? {
-            if program::is_unfinished(&mut link, &timer)? {
+            if loader::is_unfinished(&mut link, &timer)? {
                 probes.ledger().found_unfinished();
             }
             firmware_save::let_finish(&mut link, &timer)?;
         }
-        let (options, loaded) = (options.clone(), Loaded::No);
-        Ok(Self { probes, options, method, link, timer, loaded, probe, speed_khz, dpidr, chip, uid })
+        let (options, loaded, word_took) = (options.clone(), Loaded::default(), Duration::ZERO);
+        Ok(Self { probes, options, method, link, timer, loaded, word_took, probe, speed_khz, dpidr, chip, uid })
     }
 
     /// What it takes to reach this same board again, should contact be lost.
@@ -158,7 +164,7 @@ impl<'p> Board<'p> {
 
     /// Attaches anew over the open probe, so that what is read from then on shares no state with what was done before.
     pub fn reattach(self) -> Result<Self, Error> {
-        let Self { probes, options, method, link, timer, probe, chip, uid, .. } = self;
+        let Self { probes, options, method, link, timer, word_took, probe, chip, uid, .. } = self;
         let Contact { mut link, probe, speed_khz, cpuid, dpidr, .. } =
             connect::again(link.close(), probe, probes.quality())?;
         if probes.ledger().board() == BoardState::Untouched {
@@ -169,7 +175,8 @@ impl<'p> Board<'p> {
             // Either another board, or a wire that flipped a bit: connecting anew tells them apart.
             return Err(LinkError::Unstable { what: "the UID", address: Uid::ADDRESS }.into());
         }
-        Ok(Self { probes, options, method, link, timer, loaded: Loaded::No, probe, speed_khz, dpidr, chip, uid })
+        let loaded = Loaded::default();
+        Ok(Self { probes, options, method, link, timer, loaded, word_took, probe, speed_khz, dpidr, chip, uid })
     }
 
     /// Lets what runs come to the end of what it writes to flash; the core is halted before and after.
@@ -212,7 +219,11 @@ impl<'p> Board<'p> {
         let mut bytes = vec![0; range.len()];
         let chunk = self.link.max_bytes();
         for (bytes, address) in bytes.chunks_mut(chunk).zip((range.start..).step_by(chunk)) {
+            let began = self.timer.now();
             self.link.read_bytes(address, bytes)?;
+            if bytes.len() >= TELLING {
+                self.word_took = self.timer.now().saturating_sub(began) / (bytes.len() / 4) as u32;
+            }
             self.timer.check()?;
         }
         Ok(bytes)
@@ -234,6 +245,9 @@ impl<'p> Board<'p> {
         self.timer.now()
     }
 }
+
+/// Bytes that tell how fast reading is, in one transfer.
+const TELLING: usize = 1024;
 
 /// Accesses that have to show good contact: twice as many as count for the link quality.
 const PROOF: usize = 2 * link_quality::WINDOW;

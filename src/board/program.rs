@@ -3,18 +3,15 @@
 //! The loop `stream` of `targets/algorithm/stm32f1.s` is started once and then fed through a ring in SRAM while it runs.
 //! Programming a half-word takes as long as sending eight, so the flash is the only thing that is waited for.
 
-use std::time::Duration;
+use std::{mem, ops::RangeInclusive, time::Duration};
 
 use super::{
-    Board, Error, Ledger, OptionBytes, cortex_m,
-    ledger::Changing,
-    link::{Link, LinkError},
+    Board, Error, OptionBytes,
+    loader::{Loader, OPTIONS_LIMIT, RING_BYTES, Ring, words},
     progress::{Event, PageState, Progress, Step},
-    protection::OPTIONS_LIMIT,
-    registers::fpec::{ACR, SR, SR_BSY},
-    timer::{Silence, Timer},
+    timer::Silence,
 };
-use crate::target::{Algorithm, FlashMap};
+use crate::target::FlashMap;
 
 /// One page of flash to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,31 +33,25 @@ pub enum PageBefore {
     Used,
 }
 
-/// Offset of code and control words from the beginning of SRAM: above the live data block of every known firmware, which
-/// so survives an interrupted run and can be rescued by the next one.
-const ORIGIN: u32 = 0xC00;
-/// Offset of the ring from the code (`RING` in the source).
-const RING: u32 = 0x400;
-/// Bytes in the ring (`RING_BITS` in the source).
-const RING_BYTES: u32 = 0x4000;
-/// Bytes sent at once. The chip programs them in 54 ms, an ST-Link at 1 MHz takes 40 ms to send them, a faster one 12 ms: after
-/// the first ones the flash never waits.
-const CHUNK: u32 = 2048;
-/// The first write is short, so that programming begins at once, and each one after it twice as long until they are long
-/// enough: while the chip programs one, the next can be sent.
+/// Bytes sent at once at first. The chip programs them in 13 ms.
 const FIRST_CHUNK: u32 = 512;
+/// Bytes sent at once at most: what every probe takes in one transfer.
+const LONGEST_CHUNK: u32 = 6 * 1024;
+/// Words that may be sent while the chip erases itself, before it is looked at again, for each kHz of the clock: 7 ms at the clocks
+/// of a cable that is good.
+const WORDS_PER_KHZ: usize = 8;
+const FILLED_AT_ONCE: RangeInclusive<usize> = 128..=512;
+/// Words that are enough to begin with: the chip programs them in 107 ms, and the longest chunk is sent meanwhile.
+const FILLED_AHEAD: usize = 1024;
+/// Programming a byte takes this long (DS5319 table 28: 52.5 us a half-word).
+const PER_BYTE: Duration = Duration::from_nanos(26_250);
+/// No sleep while the chip programs is longer, so that progress is shown.
+const LONGEST_SLEEP: Duration = Duration::from_millis(50);
+/// The chip tells how far it is in steps of so many bytes at most (`CHUNK` in the source).
+const TAIL_STEP: u32 = 256;
 
-// The control words, in words from the symbol `control`.
-const HEAD: u32 = 0;
-const TAIL: usize = 1;
-const STATE: usize = 2;
-const FAULT: usize = 3;
-const WIDTH: usize = 4;
-const CONTROL_WORDS: usize = 5;
-
-const FINISHED: u32 = 1;
-/// A record's check is wrong (GARBLED in the source).
-const GARBLED: u32 = 1 << 8;
+/// The option bytes, in words of the ring.
+const OPTION_WORDS: usize = 4;
 
 /// Without any progress for this long the flash controller is looked at: a page erase takes at most 40 ms (DS5319 table 28),
 /// and a chunk of half-words 256 x 70 us.
@@ -68,120 +59,40 @@ const STALL_LIMIT: Duration = Duration::from_secs(1);
 /// For this long it may be busy. Worn chips and those of other makers take longer than the data sheet says.
 const BUSY_LIMIT: Duration = OPTIONS_LIMIT;
 
-/// The algorithm in SRAM.
-struct Loader<'a> {
-    link: &'a mut Link,
-    timer: &'a Timer,
-    ledger: &'a Ledger,
-    loaded: &'a mut Loaded,
-    algorithm: &'a Algorithm,
-    /// Bytes that the flash takes at once.
-    width: u32,
-    origin: u32,
-}
-
-/// Whether the algorithm is in SRAM, where a reset leaves it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Loaded {
-    /// It has not been put there over this connection.
-    #[default]
-    No,
-    /// It was put there and read back.
-    Yes,
-}
-
-impl<'a> Loader<'a> {
-    fn new(board: &'a mut Board<'_>, map: &'a FlashMap) -> Self {
-        let Board { link, timer, loaded, probes, chip, .. } = board;
-        let (algorithm, origin) = (&map.algorithm, map.sram.start + ORIGIN);
-        Self { link, timer, ledger: probes.ledger(), loaded, width: chip.kind.program_width(), algorithm, origin }
-    }
-
-    fn ring(&self) -> u32 {
-        self.origin + RING
-    }
-
-    fn control(&self) -> u32 {
-        self.origin + self.algorithm.control
-    }
-
-    /// Loads the code, with `head` bytes of the ring declared full, checks that it has arrived, and starts it: from then on
-    /// the board changes.
-    fn start(&mut self, entry: u32, head: u32) -> Result<Changing, Error> {
-        let mut code = words(&self.algorithm.code);
-        let control = (self.algorithm.control / 4) as usize;
-        code[control + HEAD as usize] = head;
-        code[control + WIDTH] = self.width;
-        let first = if *self.loaded == Loaded::Yes { control } else { 0 };
-        let address = self.origin + 4 * first as u32;
-        self.link.write_words(address, &code[first..])?;
-        let mut arrived = vec![0; code.len() - first];
-        self.link.read_words(address, &mut arrived)?;
-        if arrived != code[first..] {
-            *self.loaded = Loaded::No;
-            return Err(Error::Loader);
-        }
-        *self.loaded = Loaded::Yes;
-        self.link.leave_core();
-        let changing = self.ledger.change();
-        cortex_m::start(self.link, self.timer, self.origin + entry)?;
-        Ok(changing)
-    }
-
-    /// Bytes taken from the ring, and whether the loop has finished.
-    fn look(&mut self, what: &'static str, sent: u32) -> Result<(u32, bool), Error> {
-        let mut control = [0; CONTROL_WORDS];
-        self.link.read_words(self.control(), &mut control)?;
-        if control[HEAD as usize] != sent || control[TAIL] > sent {
-            // Only this side writes the head, and the loop cannot take what was not sent.
-            return Err(Error::Loader);
-        }
-        match control[STATE] {
-            0 => Ok((control[TAIL], false)),
-            FINISHED => Ok((control[TAIL], true)),
-            GARBLED => Err(Error::Loader),
-            status => Err(Error::Flash { what, address: control[FAULT], status }),
-        }
-    }
-}
-
-/// Whether the halted core was in the middle of this algorithm, which an earlier run has started and not seen the end of.
-pub(super) fn is_unfinished(link: &mut Link, timer: &Timer) -> Result<bool, Error> {
-    let FlashMap { algorithm, sram, .. } = FlashMap::smallest();
-    let code = words(&algorithm.code[..algorithm.control as usize]);
-    let origin = sram.start + ORIGIN;
-    if !(origin..origin + algorithm.control).contains(&cortex_m::program_counter(link, timer)?) {
-        return Ok(false);
-    }
-    let mut found = vec![0; code.len() + CONTROL_WORDS];
-    link.read_words(origin, &mut found)?;
-    let (found, control) = found.split_at(code.len());
-    Ok(found == code && control[STATE] != FINISHED)
-}
-
-impl Loader<'_> {
-    /// Whether the flash controller is in the middle of an operation. Reading its registers does not disturb the algorithm.
-    fn is_flash_busy(&mut self) -> Result<bool, LinkError> {
-        Ok(self.link.read(ACR + 4 * SR as u32)? & SR_BSY != 0)
-    }
-}
-
 impl Board<'_> {
-    /// Runs `options` of the algorithm to its end, for at most this long.
-    pub(super) fn run_options(&mut self, map: &FlashMap, options: OptionBytes, limit: Duration) -> Result<(), Error> {
+    /// Runs `options` of the algorithm to its end, for at most this long. Meanwhile the ring is filled with the beginning of the stream
+    /// that writes `next`, so that programming begins at once afterwards.
+    pub(super) fn run_options(
+        &mut self,
+        map: &FlashMap,
+        options: OptionBytes,
+        next: &[PageWrite],
+        limit: Duration,
+    ) -> Result<(), Error> {
         const WHAT: &str = "writing the option bytes";
+        let stream = if next.is_empty() { Vec::new() } else { words(&Records::new(next).stream) };
+        let piece = (self.speed_khz as usize / WORDS_PER_KHZ).clamp(*FILLED_AT_ONCE.start(), *FILLED_AT_ONCE.end());
         let mut loader = Loader::new(self, map);
         let timer = loader.timer;
         let image = words(&options.0);
-        let ring = loader.ring();
-        loader.link.write_words(ring, &image)?;
-        let mut arrived = vec![0; image.len()];
-        loader.link.read_words(ring, &mut arrived)?;
-        if arrived != image {
-            return Err(Error::Loader);
+        let _changing = loader.start(map.algorithm.options, 0, &image, Ring::Proved)?;
+        let full = stream.len().min(FILLED_AHEAD);
+        // The chip may still need the option bytes at the beginning of the ring.
+        let mut filled = image.len();
+        let finished = timer.poll(limit, || {
+            if loader.look(WHAT, 0)?.1 {
+                return Ok(Some(()));
+            }
+            if filled < full {
+                let end = full.min(filled + piece);
+                loader.fill(4 * filled as u32, &stream[filled..end])?;
+                filled = end;
+            }
+            Ok(None)
+        })?;
+        if filled > image.len() {
+            loader.loaded.ring = stream[..filled].to_vec();
         }
-        let _changing = loader.start(map.algorithm.options, 0)?;
-        let finished = timer.poll(limit, || Ok(loader.look(WHAT, 0)?.1.then_some(())))?;
         finished.ok_or(Error::Stuck { what: WHAT, limit })
     }
 
@@ -194,28 +105,41 @@ impl Board<'_> {
         let records = Records::new(pages);
         let stream = words(&records.stream);
         let total = records.stream.len() as u32;
-        let chunk = CHUNK.min(self.link.max_bytes() as u32);
+        let longest = LONGEST_CHUNK.min(self.link.max_bytes() as u32);
         let mut loader = Loader::new(self, map);
         let timer = loader.timer;
-        let ring = loader.ring();
-        let mut sent = total.min(FIRST_CHUNK);
-        loader.link.write_words(ring, &stream[..sent as usize / 4])?;
-        let _changing = loader.start(map.algorithm.stream, sent)?;
+        let filled = mem::take(&mut loader.loaded.ring);
+        let (mut sent, first) = if !filled.is_empty() && stream.starts_with(&filled) {
+            (4 * filled.len() as u32, OPTION_WORDS)
+        } else {
+            (total.min(FIRST_CHUNK), total.min(FIRST_CHUNK) as usize / 4)
+        };
+        let _changing = loader.start(map.algorithm.stream, sent, &stream[..first], Ring::Trusted)?;
 
+        let mut chunk = FIRST_CHUNK;
         let mut taken = 0;
         let mut told = 0;
         let (mut stall, mut busy) = (Silence::new(STALL_LIMIT, timer.now()), Silence::new(BUSY_LIMIT, timer.now()));
         loop {
             timer.check()?;
-            let next = chunk.min(sent).min(total - sent);
-            if next > 0 && next <= RING_BYTES - (sent - taken) {
+            // As much as the chip is busy with meanwhile; twice as much as before if it is nearly done with that. Towards the end less
+            // and less, because what is sent last is all that the chip has left to do then.
+            chunk = if sent - taken <= chunk / 2 { 2 * chunk } else { chunk.max(sent - taken) }.min(longest);
+            let (left, room) = (total - sent, RING_BYTES - (sent - taken));
+            let next = chunk.min((left / 2).next_multiple_of(4).max(FIRST_CHUNK)).min(left);
+            if left > 0 && next <= room {
                 // Up to the end of the ring; what is left goes to its beginning in the next turn.
                 let offset = sent % RING_BYTES;
                 let next = next.min(RING_BYTES - offset);
-                loader.link.write_words(ring + offset, &stream[sent as usize / 4..(sent + next) as usize / 4])?;
+                loader.fill(offset, &stream[sent as usize / 4..(sent + next) as usize / 4])?;
                 sent += next;
-                let head = loader.control() + 4 * HEAD;
-                loader.link.write(head, sent)?;
+                loader.advance(sent)?;
+            } else {
+                // Until there is room, or for half of what is left, because some chips are faster than others.
+                let ahead = if left > 0 { next - room } else { (sent - taken).saturating_sub(TAIL_STEP) / 2 };
+                if ahead > 0 {
+                    timer.pause((PER_BYTE * ahead).min(LONGEST_SLEEP))?;
+                }
             }
             let (now_taken, finished) = loader.look(WHAT, sent)?;
             if now_taken < taken {
@@ -306,11 +230,6 @@ fn header(address: u32, bytes: u32) -> impl Iterator<Item = u8> {
     [address, bytes, !(address ^ bytes)].into_iter().flat_map(u32::to_le_bytes)
 }
 
-fn words(bytes: &[u8]) -> Vec<u32> {
-    let word = |chunk: &[u8]| u32::from_le_bytes([chunk[0], chunk[1], chunk[2], chunk[3]]);
-    bytes.chunks_exact(4).map(word).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -375,13 +294,5 @@ mod tests {
             assert_eq!(told.0.len(), states, "{taken}");
         }
         assert_eq!(told.0, [PageState::Erased, PageState::Programmed, PageState::Erased]);
-    }
-
-    #[test]
-    fn the_loader_fits_below_its_ring_and_the_ring_into_sram() {
-        for map in FlashMap::all() {
-            assert!(map.algorithm.code.len() as u32 <= RING);
-            assert!(map.sram.start + ORIGIN + RING + RING_BYTES <= map.sram.end);
-        }
     }
 }

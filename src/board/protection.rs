@@ -5,8 +5,9 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{
-    Board, ChipKind, Error, OptionBytes, Reclock, Wait,
+    Board, ChipKind, Error, OptionBytes, PageWrite, Reclock, Wait,
     link::{Link, LinkError},
+    loader::OPTIONS_LIMIT,
     patience::POWER_CYCLE,
     progress::{Event, Need, Progress},
     registers::{fpec, system},
@@ -70,11 +71,6 @@ impl Status {
     }
 }
 
-/// Time for everything that `options` in the flash algorithm does: an erase of the option area, a mass erase, eight
-/// half-words; DS5319 table 28 gives 40 ms at most for each erase. Worn chips and those of other makers take longer, by as
-/// much as seconds.
-pub(super) const OPTIONS_LIMIT: Duration = Duration::from_secs(20);
-
 impl Board<'_> {
     /// Reads the protections, twice: one wrong bit could erase a chip, or end up in its option bytes.
     pub fn status(&mut self) -> Result<Status, Error> {
@@ -106,13 +102,14 @@ impl Board<'_> {
     /// If read-out protection is in force, this erases the whole flash.
     ///
     /// Afterwards the core stands before its first instruction, and protection and UID have been read again. If the chip
-    /// needs a power-cycle first, waits for that.
+    /// needs a power-cycle first, waits for that. What is to be programmed then, `next`, is sent ahead while the chip erases itself.
     pub fn remove_protection(
         self,
         map: &FlashMap,
         before: Protection,
         user: u8,
         consent: Consent,
+        next: &[PageWrite],
         progress: &mut dyn Progress,
     ) -> Result<(Self, Erasure), Error> {
         let mut board = self;
@@ -122,7 +119,7 @@ impl Board<'_> {
         if erases && consent < Consent::Erase {
             return Err(Error::StillProtected);
         }
-        board.write_options(map, OptionBytes::open(user))?;
+        board.write_options(map, OptionBytes::open(user), if erases { next } else { &[] })?;
         board.reset_and_halt()?;
         // One reading is enough here: a wrong one is found out by waiting, or by programming.
         if protection(board.link.read(fpec::ACR + 4 * fpec::OBR as u32)?) == Protection::Read {
@@ -139,7 +136,7 @@ impl Board<'_> {
     /// next power-on.
     pub fn set_protection(&mut self, map: &FlashMap, options: OptionBytes) -> Result<(), Error> {
         self.prepare_options()?;
-        self.write_options(map, options.with_rdp(self.chip.kind.rdp_protected()))
+        self.write_options(map, options.with_rdp(self.chip.kind.rdp_protected()), &[])
     }
 
     /// Writes these option bytes, mended; they are in force after the next reset.
@@ -151,7 +148,7 @@ impl Board<'_> {
             return Err(Error::PermanentProtection { rdp: 0xCC });
         }
         self.prepare_options()?;
-        self.write_options(map, options)
+        self.write_options(map, options, &[])
     }
 
     /// Puts clock and peripherals into the state after a reset, for the flash algorithm.
@@ -162,8 +159,8 @@ impl Board<'_> {
 
     /// Erases the option bytes and programs all of them, in one go on the chip itself: once begun it ends even if contact
     /// is lost, so that the option area is never left erased by a slipped wire.
-    fn write_options(&mut self, map: &FlashMap, options: OptionBytes) -> Result<(), Error> {
-        self.run_options(map, options, OPTIONS_LIMIT)?;
+    fn write_options(&mut self, map: &FlashMap, options: OptionBytes, next: &[PageWrite]) -> Result<(), Error> {
+        self.run_options(map, options, next, OPTIONS_LIMIT)?;
         let found = read_option_bytes(&mut self.link)?;
         if found == options {
             Ok(())

@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use super::{
-    Board, Error, PageWrite,
+    Board, Error, PageWrite, Part,
     chip::{plausible, read_size_and_uid},
+    digest::{HaltedCore, pages_of},
     link::LinkError,
     progress::Progress,
 };
@@ -30,6 +31,21 @@ impl Board<'_> {
             Err(error) => return Err(error),
         }
         Ok(flash)
+    }
+
+    /// The same, without reading the pages that are proved to hold what these parts would put there, or to be blank. That needs
+    /// a core that stands in the flash algorithm, as an earlier run has left it.
+    pub fn read_flash_like(&mut self, map: &FlashMap, parts: &[Part]) -> Result<Vec<u8>, Error> {
+        let Some(kib) = self.chip.flash_kib else { return self.read_flash(map) };
+        let start = map.flash.start;
+        let pages: Vec<_> = (start..map.flash.end.max(start + kib * 1024)).step_by(map.page as usize).collect();
+        let guess = |address| {
+            let mut page = vec![0xFF; map.page as usize];
+            let (_, bytes) = pages_of(map, parts).find(|(page, _)| *page == address)?;
+            page[..bytes.len()].copy_from_slice(bytes);
+            Some(page)
+        };
+        Ok(self.read_pages(map, &pages, HaltedCore::Unknown, guess)?.concat())
     }
 
     /// Reads flash that has to be there on a chip that is readable. If the chip refuses it twice, it is too small, whatever its

@@ -15,7 +15,7 @@ mod verbs;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use m365_drv::target::Target;
+use m365_drv::{board::Verify, target::Target};
 
 pub(crate) use self::{
     args::command_line::CommandLine,
@@ -159,6 +159,15 @@ impl Command {
     /// Whether `--probe` may be given more than once.
     pub(crate) fn takes_probes(&self) -> bool {
         matches!(self, Self::Batch(_))
+    }
+
+    /// How to verify what is written.
+    pub(crate) fn verify(&self) -> Verify {
+        match self {
+            Self::Flash(args) => args.verify.into(),
+            Self::Restore(args) => args.verify.into(),
+            _ => Verify::default(),
+        }
     }
 
     /// The scooter that was named.

@@ -46,7 +46,7 @@ fn save(job: &mut Job<'_>, backups: &BackupStore) -> Result<BackupReport, Error>
     let (uid, status, contents) = job.with_board(|job, mut board| {
         let status = job.identify(&mut board)?;
         let target = Target::for_chip(board.chip.flash_kib);
-        let contents = Contents::read(job, &mut board, &status, target)?;
+        let contents = Contents::read(job, &mut board, &status, target, &[])?;
         if let Some(bytes) = contents.flash.clone() {
             let parts = [Part { address: target.map.flash.start, bytes }];
             let again = job.step(Step::Verify, |progress| board.compare(&parts, Step::Verify, progress));

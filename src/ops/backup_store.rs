@@ -4,11 +4,15 @@ use std::{
     fs::{self, File},
     io,
     path::{Path, PathBuf, is_separator},
+    sync::Arc,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use super::{Backup, BackupError, Job, SavedBlock, SavedBlocks};
+use super::{
+    Backup, BackupError, Job, SavedBlock, SavedBlocks,
+    backup_index::{Index, SavedData},
+};
 use crate::{
     block::{DataBlock, Serial, Uid},
     board::{
@@ -24,6 +28,7 @@ pub struct BackupStore {
     destination: Destination,
     /// The folders that may hold backups of earlier runs.
     earlier: Vec<PathBuf>,
+    index: Index,
 }
 
 /// Where a new backup goes.
@@ -41,10 +46,13 @@ pub enum Destination {
 /// What earlier runs have saved of a board, the newest first.
 #[derive(Debug, Default)]
 pub(super) struct Earlier {
-    backups: Vec<(PathBuf, Backup)>,
+    backups: Vec<(PathBuf, Arc<SavedData>)>,
     /// Files that cannot be read, or that are damaged.
     pub(super) unreadable: Vec<BackupError>,
 }
+
+/// For how long backups are read before a board is reached.
+const LOOK_AHEAD: Duration = Duration::from_secs(2);
 
 /// Whether a path that a user gives for a backup means a new file in it: a folder that exists, or a path that ends with a
 /// separator.
@@ -68,17 +76,17 @@ impl BackupStore {
     /// In this folder, with all the others.
     pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
         let folder = folder.into();
-        Self { destination: Destination::Folder(folder.clone()), earlier: vec![folder] }
+        Self { destination: Destination::Folder(folder.clone()), earlier: vec![folder], index: Index::default() }
     }
 
     /// In this file.
     pub fn in_file(path: impl Into<PathBuf>) -> Self {
-        Self { destination: Destination::File(path.into()), earlier: vec![] }
+        Self { destination: Destination::File(path.into()), earlier: vec![], index: Index::default() }
     }
 
     /// Not at all.
     pub fn none() -> Self {
-        Self { destination: Destination::Nowhere, earlier: vec![] }
+        Self { destination: Destination::Nowhere, earlier: vec![], index: Index::default() }
     }
 
     /// With another folder that may hold those of earlier runs.
@@ -131,37 +139,62 @@ impl BackupStore {
         now.known_user().or_else(|| self.earlier(uid).user()).unwrap_or(0xFF)
     }
 
+    /// Reads what earlier runs have saved, the newest first, before a board is reached: with the wires in hand there is no time for
+    /// it. What is not read by then, in folders with very many, is read when it is needed.
+    pub(super) fn look_ahead(&self) {
+        let began = Instant::now();
+        let (files, _) = self.files(|name| name.ends_with(".json"));
+        for path in files {
+            if began.elapsed() > LOOK_AHEAD {
+                break;
+            }
+            // What cannot be read is told when it is needed.
+            let _ = self.index.read(&path);
+        }
+    }
+
     /// What earlier runs have saved of this board.
     pub(super) fn earlier(&self, uid: Uid) -> Earlier {
         let mut earlier = Earlier::default();
         if let Destination::File(path) = &self.destination
             && path.exists()
         {
-            earlier.take(path.clone(), uid);
+            earlier.take(path.clone(), self.index.read(path), uid);
         }
-        let named =
-            |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix(uid)));
-        let mut files = Vec::new();
+        let (files, unreadable) = self.files(|name| name.starts_with(&prefix(uid)));
+        earlier.unreadable.extend(unreadable);
+        for path in files {
+            let read = self.index.read(&path);
+            earlier.take(path, read, uid);
+        }
+        earlier
+    }
+
+    /// The files in the folders with such names, the newest first, and the folders that cannot be read.
+    fn files(&self, is_wanted: impl Fn(&str) -> bool) -> (Vec<PathBuf>, Vec<BackupError>) {
+        let (mut files, mut unreadable) = (Vec::new(), Vec::new());
+        let named = |path: &PathBuf| path.file_name().is_some_and(|name| is_wanted(&name.to_string_lossy()));
         for folder in &self.earlier {
             match fs::read_dir(folder) {
                 Ok(entries) => files.extend(entries.filter_map(|entry| Some(entry.ok()?.path())).filter(named)),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(source) => {
-                    let path = folder.clone();
-                    earlier.unreadable.push(BackupError::Io { path, what: "read", source });
-                }
+                Err(source) => unreadable.push(BackupError::Io { path: folder.clone(), what: "read", source }),
             }
         }
-        // The time in the name sorts as text.
-        files.sort_by(|one, other| one.file_name().cmp(&other.file_name()));
-        files.into_iter().rev().for_each(|path| earlier.take(path, uid));
-        earlier
+        // The time in the name sorts as text; of several boards the newest of each come first.
+        let time = |path: &PathBuf| {
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            name.rsplit_once('-').map_or(name.clone(), |(_, time)| time.to_owned())
+        };
+        files.sort_by_cached_key(|path| (time(path), path.clone()));
+        files.reverse();
+        (files, unreadable)
     }
 }
 
 impl Earlier {
-    fn take(&mut self, path: PathBuf, uid: Uid) {
-        match Backup::open(&path) {
+    fn take(&mut self, path: PathBuf, read: Result<Arc<SavedData>, BackupError>, uid: Uid) {
+        match read {
             Ok(backup) if backup.uid == uid => self.backups.push((path, backup)),
             Ok(_) => {}
             Err(error) => self.unreadable.push(error),
@@ -176,8 +209,8 @@ impl Earlier {
         serial: Option<Serial>,
         is_wanted: impl Fn(&DataBlock) -> bool,
     ) -> Result<Option<SavedBlock>, SavedBlocks> {
-        let in_backup = |(path, backup): &(PathBuf, Backup)| {
-            let wanted: Vec<_> = backup.blocks().filter(&is_wanted).collect();
+        let in_backup = |(path, backup): &(PathBuf, Arc<SavedData>)| {
+            let wanted: Vec<_> = backup.blocks.iter().filter(|block| is_wanted(block)).cloned().collect();
             let path = path.clone();
             wanted.into_iter().map(move |block| SavedBlock { path: path.clone(), block })
         };
@@ -200,13 +233,13 @@ impl Earlier {
     pub(super) fn has(&self, block: &DataBlock) -> bool {
         let (serial, mileage) = (block.serial(), block.mileage());
         let has =
-            |saved: DataBlock| saved.serial() == serial && saved.mileage().is_known() && saved.mileage() >= mileage;
-        self.backups.iter().any(|(_, backup)| backup.blocks().any(has))
+            |saved: &DataBlock| saved.serial() == serial && saved.mileage().is_known() && saved.mileage() >= mileage;
+        self.backups.iter().any(|(_, backup)| backup.blocks.iter().any(has))
     }
 
     /// The newest option byte USER that could be read.
     fn user(&self) -> Option<u8> {
-        self.backups.iter().find_map(|(_, backup)| backup.option_bytes.known_user())
+        self.backups.iter().find_map(|(_, backup)| backup.user)
     }
 }
 

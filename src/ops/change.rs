@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     board::{
-        Board, Comparison, Erasure, Error as BoardError, OptionBytes, PageBefore, Part, SecondHalf, Status,
+        Board, Comparison, Erasure, Error as BoardError, OptionBytes, PageBefore, SecondHalf, Status,
         progress::{Event, PageState, Progress, Step},
     },
     target::Target,
@@ -19,7 +19,7 @@ use crate::{
 /// How often pages that read back wrong are written again before the chip is considered bad.
 const PASSES: u32 = 3;
 
-/// Makes the board match the plan, proves it by reading everything back over a fresh connection, and finishes it: what
+/// Makes the board match the plan, proves it over a fresh connection, and finishes it: what
 /// `finish` writes is done again with the rest if contact is lost. `status` is what was read before, if the core has not run
 /// since.
 pub(super) fn make<'p>(
@@ -98,8 +98,7 @@ fn examine(
     is_erased: impl Fn(u32) -> bool,
 ) -> Result<Work, BoardError> {
     let plan = &change.goal.plan;
-    let read = |part: &Part| board.read_existing(part.address..part.address + part.bytes.len() as u32);
-    let found = plan.parts().iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let found = board.read_parts(&change.goal.target.map, plan.parts())?;
     Ok(plan.work_on(&found, extent, is_erased))
 }
 
@@ -158,7 +157,8 @@ impl Run<'_> {
                 return Err(job.not_agreed(board, obstacle, change.data));
             };
             self.begun = true;
-            (board, erasure) = protection::remove(job, board, target, status.protection, change.user, consent)?;
+            let next = plan.work_on_blank().pages;
+            (board, erasure) = protection::remove(job, board, target, status.protection, change.user, consent, &next)?;
             if erasure == Erasure::Everything {
                 self.erased = plan.addresses().collect();
                 // Only now can it be read. Writing what is not there would end in a fault.
@@ -231,9 +231,11 @@ impl Run<'_> {
 
         let verified = job.step(Step::Verify, |progress| {
             let mut board = board.reattach()?;
-            let comparison = board.compare(plan.parts(), Step::Verify, progress)?;
-            Ok::<_, BoardError>((board, comparison))
+            let proof = board.prove(&target.map, plan.parts(), progress)?;
+            Ok::<_, BoardError>((board, proof))
         });
-        Ok(verified?)
+        let (board, (comparison, by)) = verified?;
+        job.known.verified_by = Some(by);
+        Ok((board, comparison))
     }
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{Backup, Change, DataChange, DataSource, Firmware, Job, copies, data_change::in_words, events};
 use crate::{
     block::{DataBlock, LEN, Mileage, Serial, Uid},
-    board::{Board, Error, LinkError, PageBefore, PageWrite, Protection, Status, Stranger, progress::Step},
+    board::{Board, Error, LinkError, PageBefore, PageWrite, Part, Protection, Status, Stranger, progress::Step},
     image::drv_region,
     target::{FlashMap, Target},
 };
@@ -25,14 +25,16 @@ pub(super) struct Contents {
 }
 
 impl Contents {
-    /// Reads what the board holds, the same way for every procedure, and tells it.
+    /// Reads what the board holds, the same way for every procedure, and tells it. What is likely to be in flash may be proved to
+    /// be there instead.
     pub(super) fn read(
         job: &mut Job<'_>,
         board: &mut Board<'_>,
         status: &Status,
         target: &Target,
+        likely: &[Part],
     ) -> Result<Self, Error> {
-        let contents = job.step(Step::Rescue, |_| Self::find(board, status, target))?;
+        let contents = job.step(Step::Rescue, |_| Self::find(board, status, target, likely))?;
         let map = &contents.other_map.unwrap_or(target).map;
         if let Some(flash) = contents.flash.as_deref() {
             job.known.found_boot = Firmware::of(region_of(map, flash, &map.regions.boot));
@@ -61,10 +63,15 @@ impl Contents {
 
     /// Reads flash if it can be read, and SRAM unless flash holds a whole data block: firmware that was stopped while it
     /// saved its block still has it there, and so has a chip that was unlocked and has kept its power since.
-    fn find(board: &mut Board<'_>, status: &Status, target: &Target) -> Result<Self, Error> {
+    fn find(board: &mut Board<'_>, status: &Status, target: &Target, likely: &[Part]) -> Result<Self, Error> {
         let mut contents = Self { flash: None, block: None, other_map: None, strangers: Vec::new(), passed_over: None };
         if status.protection == Protection::None {
-            contents.flash = Some(board.read_flash(&target.map)?);
+            let flash = if likely.is_empty() {
+                board.read_flash(&target.map)?
+            } else {
+                board.read_flash_like(&target.map, likely)?
+            };
+            contents.flash = Some(flash);
             contents.find_block(board, target)?;
         }
         if !contents.has_whole_block(board.uid) {

@@ -171,7 +171,7 @@ fn look(job: &mut Job<'_>, mut board: Board<'_>, checkup: &mut Checkup) -> Resul
     flash_size(&board, checkup);
     protections(&board, &status, checkup);
     let target = Target::for_chip(board.chip.flash_kib);
-    let contents = Contents::read(job, &mut board, &status, target)?;
+    let contents = Contents::read(job, &mut board, &status, target, &[])?;
     let target = contents.other_map.unwrap_or(target);
     let live = board.live_block(&target.map)?;
     images(&contents, target, kind, checkup);

@@ -50,6 +50,7 @@ fn decide<'p, 'a>(
 ) -> Result<(Board<'p>, Decided<'a>), Error> {
     let FlashRequest { wanted, backups, .. } = request;
     wanted.check(job)?;
+    backups.look_ahead();
     wanted.warn_of_serial(job);
     let (board, decided) = job.with_board(|job, mut board| {
         let status = job.identify(&mut board)?;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{
     Change, DataChange, Done, ForcedGate, Known, Obstacle, Planned, Reached, goal::Sources, report::some_path,
 };
-use crate::board::Startup;
+use crate::board::{Startup, VerifiedBy};
 
 /// What `flash` did.
 #[derive(Debug, Clone, Serialize)]
@@ -25,8 +25,10 @@ pub struct FlashReport {
     /// What was done to the board.
     #[serde(flatten)]
     pub done: Done,
-    /// Whether every planned byte was read back and is correct.
+    /// Whether every planned byte is in flash.
     pub verified: bool,
+    /// How that was found out.
+    pub verified_by: Option<VerifiedBy>,
     /// Always false: a preview has a report of its own.
     pub preview: bool,
     /// How often contact was lost and made again.
@@ -109,6 +111,7 @@ impl FlashReport {
             forced: goal.forced,
             done: known.done.unwrap_or_default(),
             verified: known.verified == Some(true),
+            verified_by: known.verified_by,
             preview: false,
             reconnects: known.reconnects,
             startup: known.startup,

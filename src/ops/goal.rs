@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     block::{DataBlock, Mileage, SIGNATURE, Serial, Uid},
-    board::{self, Board, ChipKind, Status},
+    board::{self, Board, ChipKind, Part, Status},
     image::{Catalog, Image, Kind},
 };
 
@@ -38,7 +38,10 @@ impl<'a> Wanted<'a> {
             job.warn("drv-on-chip", format!("{entry}: {caution}"));
         }
 
-        let contents = Contents::read(job, board, status, target)?;
+        let regions = &target.map.regions;
+        let at = |image: Option<&Image>, address| image.map(|image| Part { address, bytes: image.bytes.clone() });
+        let likely: Vec<_> = at(boot, regions.boot.start).into_iter().chain(at(drv, regions.drv.start)).collect();
+        let contents = Contents::read(job, board, status, target, &likely)?;
         forced.extend(contents.check_scooter(job, self)?);
         job.known.forced = Some(forced.clone());
         for stranger in &contents.strangers {

@@ -87,7 +87,7 @@ pub fn info(job: &mut Job<'_>) -> Result<InfoReport, Error> {
 fn look<'p>(job: &mut Job<'p>, mut board: Board<'p>) -> Result<InfoReport, Error> {
     let status = job.identify(&mut board)?;
     let target = Target::for_chip(board.chip.flash_kib);
-    let contents = Contents::read(job, &mut board, &status, target)?;
+    let contents = Contents::read(job, &mut board, &status, target, &[])?;
     let data = contents.block.as_ref().map(|(block, source)| Data::new(*source, block));
     let Board { chip, uid, dpidr, speed_khz, .. } = board;
     let report = InfoReport {

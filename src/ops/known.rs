@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{DataSource, Firmware, ForcedGate, report};
 use crate::{
     block::{DataBlock, Mileage, Serial, Uid},
-    board::{Board, ChipKind, Protection, Startup},
+    board::{Board, ChipKind, Protection, Startup, VerifiedBy},
 };
 
 /// A board, and how it was reached.
@@ -82,9 +82,12 @@ pub struct Known {
     /// What was done, if writing has begun.
     #[serde(flatten)]
     pub done: Option<Done>,
-    /// Whether every planned byte was read back and is correct, if that was tried.
+    /// Whether every planned byte is in flash, if that was tried.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verified: Option<bool>,
+    /// How that was found out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verified_by: Option<VerifiedBy>,
     /// How the firmware started, if it was started.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[serde(rename = "boot_check")]

@@ -40,7 +40,7 @@ pub fn lock(job: &mut Job<'_>, backups: &BackupStore) -> Result<LockReport, Erro
             let option_bytes = option_bytes.with_user(backups.user(uid, option_bytes));
             if !is_saved && !protection::is_set(&status, option_bytes) && job.known.done.is_none() {
                 let target = Target::for_chip(board.chip.flash_kib);
-                let contents = Contents::read(job, &mut board, &status, target)?;
+                let contents = Contents::read(job, &mut board, &status, target, &[])?;
                 contents.confirm_all(&mut board, target)?;
                 let saved = backups.save_for(job, &contents.backup(uid, &status));
                 (board, _) = or_resume(board, saved)?;

@@ -2,6 +2,7 @@
 
 mod backup;
 mod backup_file;
+mod backup_index;
 mod backup_store;
 mod bad_page;
 mod change;

@@ -3,14 +3,14 @@
 use super::{Error, Job};
 use crate::{
     board::{
-        Board, Consent, Erasure, OptionBytes, Protection, Status,
+        Board, Consent, Erasure, OptionBytes, PageWrite, Protection, Status,
         progress::{Progress, Step},
     },
     target::Target,
 };
 
 /// Removes read-out and write protection. If the option bytes have been erased meanwhile, only this run knows what `user`
-/// was.
+/// was. `next` is what will be programmed if the chip erases itself.
 pub(super) fn remove<'p>(
     job: &mut Job<'p>,
     mut board: Board<'p>,
@@ -18,11 +18,12 @@ pub(super) fn remove<'p>(
     protection: Protection,
     user: u8,
     consent: Consent,
+    next: &[PageWrite],
 ) -> Result<(Board<'p>, Erasure), Error> {
     job.check_contact(&mut board)?;
     job.known.protection = None;
     let unlock =
-        |progress: &mut dyn Progress| board.remove_protection(&target.map, protection, user, consent, progress);
+        |progress: &mut dyn Progress| board.remove_protection(&target.map, protection, user, consent, next, progress);
     let removed = job.step(Step::Unlock, unlock);
     // After a loss of contact it counts as done, unless nothing has begun.
     if job.has_changed() {

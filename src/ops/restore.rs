@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     block::{DataBlock, Mileage, Serial, Uid},
-    board::{Board, Consent, Error as BoardError, OptionBytes, Status, progress::Step},
+    board::{Board, Consent, Error as BoardError, OptionBytes, Status, VerifiedBy, progress::Step},
 };
 
 /// What `restore` did.
@@ -31,8 +31,10 @@ pub struct RestoreReport {
     /// What was done to the board.
     #[serde(flatten)]
     pub done: Done,
-    /// Whether everything was read back and is right.
+    /// Whether everything is right.
     pub verified: bool,
+    /// How that was found out.
+    pub verified_by: Option<VerifiedBy>,
     /// The option bytes: those of the file, with right complements, or the board's own.
     pub option_bytes: OptionBytes,
     /// The backup made before.
@@ -67,6 +69,7 @@ pub fn restore(
         mileage_m: block.as_ref().map(DataBlock::mileage),
         done: job.known.done.unwrap_or_default(),
         verified: job.known.verified == Some(true),
+        verified_by: job.known.verified_by,
         option_bytes,
         backup: job.known.backup.clone(),
     })
@@ -101,7 +104,7 @@ fn decide<'p>(
         let status = job.identify(&mut board)?;
         let goal = job.check_size(&board, target).and_then(|()| file.goal(&board, forced));
         let (mut board, mut goal) = or_resume(board, goal)?;
-        let contents = Contents::read(job, &mut board, &status, target)?;
+        let contents = Contents::read(job, &mut board, &status, target, &[])?;
         let judged = contents.judge(job, &scooters, file.block().and_then(DataBlock::serial), forced);
         let (mut board, gate) = or_resume(board, judged)?;
         job.warn_of_forced(&gate);
@@ -141,6 +144,7 @@ fn put_back<'p>(
         // All of it has just been read.
         job.known.done = Some(Done { pages_skipped: change.work.skipped, ..Done::default() });
         job.known.verified = Some(true);
+        job.known.verified_by = Some(VerifiedBy::Read);
         events::skipped(job.progress, &change.goal.plan, &change.work);
         job.skip(Step::Program);
         job.probes.ledger().matches_plan();

@@ -84,7 +84,7 @@ fn open<'p>(
     let mut contents = None;
     if job.known.backup.is_none() && job.known.done.is_none() {
         // Before the question is asked: it says what would be lost.
-        contents = Some(Contents::read(job, &mut board, &status, target)?);
+        contents = Some(Contents::read(job, &mut board, &status, target, &[])?);
     }
     let data = contents.as_ref().map_or_else(DataChange::default, |contents| contents.data_change(None));
     let First { status: first, data } = *first.get_or_insert(First { status, data });
@@ -124,7 +124,7 @@ fn open<'p>(
                 board = or_resume(board, saved)?.0;
             }
             // Up to here nothing has been changed.
-            (board, _) = protection::remove(job, board, target, status.protection, user, consent)?;
+            (board, _) = protection::remove(job, board, target, status.protection, user, consent, &[])?;
             job.step(Step::Reset, |_| board.reset())?;
         }
     }

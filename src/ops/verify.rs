@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     block::Uid,
-    board::{Board, Comparison, Protection, progress::Step},
+    board::{Board, Comparison, Protection, VerifiedBy, progress::Step},
 };
 
 /// What `verify` found: a board that is as planned; another is an error.
@@ -24,12 +24,15 @@ pub struct VerifyReport {
     pub bytes_compared: u64,
     /// Always true.
     pub verified: bool,
+    /// How that was found out: always by reading.
+    pub verified_by: VerifiedBy,
 }
 
 /// Compares every planned page. Data that `flash` would take from a backup are taken from it here too.
 pub fn verify(job: &mut Job<'_>, wanted: &Wanted<'_>, backups: &BackupStore) -> Result<VerifyReport, Error> {
     job.account(|job| {
         wanted.check(job)?;
+        backups.look_ahead();
         wanted.warn_of_serial(job);
         job.with_board(|job, board| compare(job, board, wanted, backups))
     })
@@ -68,5 +71,6 @@ fn compare<'p>(
         planned: sources.planned,
         bytes_compared: parts.iter().map(|part| part.bytes.len() as u64).sum(),
         verified: true,
+        verified_by: VerifiedBy::Read,
     })
 }

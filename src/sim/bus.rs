@@ -6,6 +6,7 @@ use super::{
     flash::{self, Flash},
     options,
     peripherals::{self, Peripherals},
+    read_back::ReadBack,
     record::Record,
     rom_table,
     signals::{AccessError, AccessWidth, Master, ResetKind},
@@ -42,6 +43,8 @@ pub(super) struct Bus {
     /// Whether the cycle counter of the DWT is on, and when it started.
     cycles_on: bool,
     cycles_from: Nanos,
+    /// What programs in SRAM have read of flash.
+    pub(super) summed: ReadBack,
     /// Set if something changes, or if something that changes by itself is read.
     pub(super) touched: bool,
 }
@@ -61,6 +64,7 @@ impl Bus {
             dbgmcu: 0,
             cycles_on: false,
             cycles_from: 0,
+            summed: ReadBack::default(),
             touched: false,
         };
         bus.roms = match chip.family {

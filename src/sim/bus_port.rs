@@ -42,6 +42,10 @@ impl BusPort {
     }
 
     fn read(&mut self, address: u32, width: AccessWidth) -> MemoryReadResult<u32> {
+        if width == AccessWidth::Word && !self.bus.record.in_flash() {
+            let changes = self.bus.record.flash_changes();
+            self.bus.summed.read(address, changes);
+        }
         self.bus.read(address, width, Master::Core, self.now).map_err(|refusal| self.refuse(refusal, address))
     }
 

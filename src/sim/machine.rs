@@ -374,12 +374,19 @@ impl Machine {
         if let Some(lying) = &mut self.lie {
             lying.remembered.clear();
         }
-        self.read_back.attach(self.board.bus.record.flash_changes());
+        let changes = self.board.bus.record.flash_changes();
+        self.read_back.attach(changes);
+        self.board.bus.summed.attach(changes);
     }
 
     /// Whether the debugger has read all of this flash since it attached after the last change.
     pub(super) fn is_read_back(&self, range: Range<u32>) -> bool {
         self.read_back.covers(range, self.board.bus.record.flash_changes())
+    }
+
+    /// Whether a program in SRAM has read all of this flash since the debugger attached after the last change.
+    pub(super) fn is_summed(&self, range: Range<u32>) -> bool {
+        self.board.bus.summed.covers(range, self.board.bus.record.flash_changes())
     }
 
     pub(super) fn is_open(&self, session: u64) -> bool {

@@ -344,6 +344,11 @@ impl SimBoard {
         self.machine().is_read_back(range)
     }
 
+    /// Whether a program in SRAM has read every word of this flash, after the debugger attached and nothing was changed since.
+    pub fn is_summed(&self, range: Range<u32>) -> bool {
+        self.machine().is_summed(range)
+    }
+
     /// Violations of the manuals' rules by the debugger and by programs in SRAM.
     pub fn violations(&self) -> Vec<String> {
         self.machine().board.bus.record.violations().tool

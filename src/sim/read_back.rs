@@ -1,4 +1,5 @@
-//! Which words of flash a debugger has read back, so that a test can ask whether a success was proved.
+//! Which words of flash a debugger has read back, or a program that it has started, so that a test can ask whether a success was
+//! proved.
 
 use std::ops::Range;
 

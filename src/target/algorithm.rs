@@ -13,6 +13,8 @@ pub struct Algorithm {
     pub stream: u32,
     /// Offset of the entry that erases and programs the option bytes.
     pub options: u32,
+    /// Offset of the entry that computes sums of pages; from here to the control words it needs nothing that stands before it.
+    pub digest: u32,
     /// Offset of the control words that host and loop share.
     pub control: u32,
 }
@@ -24,6 +26,7 @@ impl Algorithm {
             code: raw.instructions.clone(),
             stream: offset("stream")?,
             options: offset("options")?,
+            digest: offset("digest")?,
             control: offset("control")?,
         })
     }
@@ -57,8 +60,11 @@ mod tests {
         assert!(description.contains(&format!("instructions: {blob}\n")), "rebuild with targets/algorithm/build.sh");
         for line in symbols.lines() {
             let (name, offset) = line.split_once(' ').unwrap();
-            let key =
-                if ["stream", "options", "control"].contains(&name) { name.to_owned() } else { format!("pc_{name}") };
+            let key = if ["stream", "options", "digest", "control"].contains(&name) {
+                name.to_owned()
+            } else {
+                format!("pc_{name}")
+            };
             assert!(description.contains(&format!(" {key}: {offset}\n")), "{key}: {offset}");
         }
     }

@@ -10,4 +10,4 @@ arm-none-eabi-ld -Ttext 0 --entry stream "$work/a.o" -o "$work/a.elf"
 arm-none-eabi-objcopy -O binary "$work/a.elf" "$work/a.bin"
 base64 -w 0 "$work/a.bin"
 echo
-arm-none-eabi-nm "$work/a.elf" | awk '{ print $3, "0x" substr($1, 5) }' | grep -E '^(init|uninit|erase_sector|program_page|stream|options|control) ' | sort
+arm-none-eabi-nm "$work/a.elf" | awk '{ print $3, "0x" substr($1, 5) }' | grep -E '^(init|uninit|erase_sector|program_page|stream|options|digest|control) ' | sort

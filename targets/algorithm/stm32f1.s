@@ -1,13 +1,13 @@
 @ Flash algorithm for the FPEC (flash controller) of the STM32F103, GD32F103 and GD32E103.
 @
-@ Position-independent, about 300 bytes, runs from SRAM at any clock frequency. Registers and bits: PM0075 3. The first
+@ Position-independent, about 750 bytes, runs from SRAM at any clock frequency. Registers and bits: PM0075 3. The first
 @ four entries follow the calling convention of CMSIS-Pack flash algorithms, which probe-rs's own loader uses. m365-drv
 @ uses `stream`: a loop that never returns and that is fed through a ring buffer in SRAM while it runs. The core is not
 @ halted and restarted for every page, and the next data arrives while the flash is busy.
 @
 @ Memory, relative to `origin`:   0x000  code
 @                                 control (symbol), five words: see below
-@                                 0x400  ring, 16 KiB
+@                                 RING   ring, 16 KiB, right behind the control words: one write fills both
 @ The stack (a few words) grows down from `origin`.
 
         .syntax unified
@@ -42,7 +42,7 @@
 
         .equ    GARBLED, 1 << 8         @ not a bit of FLASH_SR
 
-        .equ    RING, 0x400
+        .equ    RING, 0x3A0
         .equ    RING_BITS, 14
         .equ    CHUNK, 256              @ bytes programmed before their space in the ring is released
 
@@ -51,6 +51,12 @@
         .equ    STATE, 8                @ target: 0 running, 1 finished, else the error bits of FLASH_SR or GARBLED
         .equ    FAULT, 12               @ target: address at or just after the failed write
         .equ    WIDTH, 16               @ host: 2 to program half-words, 4 for words (GD32E103)
+
+        @ What `digest` finds at the start of the ring, in words
+        .equ    COUNT, 0                @ pages
+        .equ    LENGTH, 4               @ bytes in each, a multiple of 8
+        .equ    SEED, 8                 @ v0 to v3 of SipHash, which the host has made of its key, 8 words
+        .equ    PAGES, 40               @ address of each page; behind them their sums, 2 words each
 
         .text
 origin:
@@ -306,7 +312,104 @@ take:
         bx      lr
 
         .ltorg
+
+@ Computes a keyed sum of each page in a list: SipHash-2-4 (Aumasson and Bernstein, 2012) of the page's address, LENGTH, and the
+@ page as the core reads it. Writes nothing but the sums, behind the list. STATE = 1 when all are done. From here to the end
+@ the code needs nothing that stands before it.
         .balign 4
+        .global digest
+        .thumb_func
+digest:
+        adr     r6, origin
+        mov     sp, r6
+        add     r6, r6, #RING
+        ldr     r0, [r6, #COUNT]
+        add     r7, r6, #PAGES          @ next entry of the list
+        add     r1, r7, r0, lsl #2      @ its end, where the sums begin
+        mov     r2, r1                  @ where the next sum goes
+        push    {r1, r2, r3, r6}        @ r3: room for the end of the page
+page:
+        ldr     r0, [sp]
+        cmp     r7, r0
+        beq     digested
+        ldr     r0, =IWDG_KR
+        movw    r1, #IWDG_RELOAD
+        str     r1, [r0]
+        ldr     r6, [sp, #12]
+        ldr     r11, [r6, #LENGTH]
+        add     r6, r6, #SEED
+        ldm     r6, {r0-r5, r8, r9}     @ v0, v1, v2, v3, each the lower half first
+        ldr     r10, [r7], #4
+        mov     r6, r10
+        add     r12, r10, r11
+        str     r12, [sp, #8]
+absorb:                                 @ r11:r10 = the next eight bytes
+        eor     r8, r8, r10
+        eor     r9, r9, r11
+        bl      rounds
+        eor     r0, r0, r10
+        eor     r1, r1, r11
+        ldr     r12, [sp, #8]
+        cmp     r6, r12
+        bhi     squeeze
+        ittt    lo
+        ldrlo   r10, [r6], #4
+        ldrlo   r11, [r6], #4
+        blo     absorb
+        ldr     r11, [r7, #-4]          @ the last eight bytes hold the length of all
+        sub     r11, r12, r11
+        adds    r11, r11, #8
+        lsl     r11, r11, #24
+        mov     r10, #0
+        adds    r6, r6, #1
+        b       absorb
+squeeze:
+        eor     r4, r4, #0xFF
+        bl      rounds
+        bl      rounds
+        eor     r0, r0, r2
+        eor     r0, r0, r4
+        eor     r0, r0, r8
+        eor     r1, r1, r3
+        eor     r1, r1, r5
+        eor     r1, r1, r9
+        ldr     r12, [sp, #4]
+        stm     r12!, {r0, r1}
+        str     r12, [sp, #4]
+        b       page
+digested:                               @ as `finish`, which is not read back before this runs
+        adr     r7, control
+        movs    r0, #1
+        str     r0, [r7, #STATE]
+1:      ldr     r3, =IWDG_KR
+        movw    r4, #IWDG_RELOAD
+        str     r4, [r3]
+        b       1b
+
+@ Two rounds of SipHash. v0 = r1:r0, v1 = r3:r2, v2 = r5:r4, v3 = r9:r8; uses r12. Rotations by 32 only change the names: two
+@ of them come to nothing.
+        .macro  mix al, ah, bl, bh, by  @ a += b; b = (b rotated left) ^ a
+        adds    \al, \al, \bl
+        adc     \ah, \ah, \bh
+        eor     r12, \al, \bl, lsl #\by
+        eor     r12, r12, \bh, lsr #(32 - \by)
+        eor     \bh, \ah, \bh, lsl #\by
+        eor     \bh, \bh, \bl, lsr #(32 - \by)
+        mov     \bl, r12
+        .endm
+        .macro  round v0l, v0h, v2l, v2h @ the names of v0 and v2 are exchanged after their rotations
+        mix     \v0l, \v0h, r2, r3, 13
+        mix     \v2l, \v2h, r8, r9, 16
+        mix     \v0h, \v0l, r8, r9, 21
+        mix     \v2l, \v2h, r2, r3, 17
+        .endm
+rounds:
+        round   r0, r1, r4, r5
+        round   r1, r0, r5, r4
+        bx      lr
+
+        .ltorg
+        .org    RING - 20
         .global control
 control:
         .word   0, 0, 0, 0

@@ -9,7 +9,7 @@ use std::{
 
 use m365_drv::{
     block::{DataBlock, LEN},
-    board::{BoardState, Consent, OptionBytes, Wait},
+    board::{BoardState, Consent, OptionBytes, VerifiedBy, Wait},
     ops::{After, Exit, FlashReport, FlashRequest, Wanted},
     sim::{self, Scenario, SimBoard, Trigger},
 };
@@ -213,7 +213,7 @@ impl Trial {
         match result {
             Ok(report) => {
                 self.compare(&now).map_err(|what| format!("FALSE SUCCESS: {what}"))?;
-                if self.rules == Rules::Kept && !self.is_proved() {
+                if self.rules == Rules::Kept && !self.is_proved(report.verified_by) {
                     return Err(
                         "FALSE SUCCESS: not all of it was read back after the last write and a new attach".into()
                     );
@@ -245,9 +245,12 @@ impl Trial {
         }
     }
 
-    /// Whether every planned byte was read back over a connection made after the last write.
-    fn is_proved(&self) -> bool {
-        self.planned().into_iter().all(|pages| self.board.is_read_back(pages))
+    /// Whether every planned byte was read back over a connection made after the last write, by the debugger or by the chip itself.
+    fn is_proved(&self, by: Option<VerifiedBy>) -> bool {
+        self.planned().into_iter().all(|pages| match by {
+            Some(VerifiedBy::Digest) => self.board.is_summed(pages),
+            _ => self.board.is_read_back(pages),
+        })
     }
 
     /// Addresses of the pages that the job is about: those of the images, and each one with a data block.

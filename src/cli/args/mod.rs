@@ -17,5 +17,6 @@ pub(crate) mod simulate;
 pub(crate) mod suggestions;
 pub(crate) mod supply;
 pub(crate) mod values;
+pub(crate) mod verify_how;
 pub(crate) mod watchdog;
 pub(crate) mod words;

@@ -112,6 +112,7 @@ impl Context {
             speed_khz,
             method: globals.connect.into(),
             wait: globals.wait.unwrap_or_default(),
+            verify: cli.command.verify(),
             expect: None,
         };
         let clock = rehearsal.as_ref().map_or_else(|| Arc::new(SystemClock::new()) as Arc<dyn Clock>, Rehearsal::clock);

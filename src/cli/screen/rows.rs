@@ -2,7 +2,7 @@
 
 use m365_drv::{
     block::{Serial, Summary, Uid},
-    board::{OptionBytes, Protection},
+    board::{OptionBytes, Protection, VerifiedBy},
     count::count,
     ops::{DataSource, Firmware},
     target::Target,
@@ -108,6 +108,15 @@ pub(crate) fn summary_rows(summary: &Summary, chip: Option<Uid>, page: &mut Page
 fn effect_of_no_activation(serial: &str) -> Option<&'static str> {
     let has_form = |target: &&Target| target.serial.forms().any(|(pattern, _)| Serial::has_form(serial, pattern));
     Target::all().iter().find(has_form)?.block.inactive.as_deref()
+}
+
+/// Whether everything was verified, and how, unless every byte was read.
+pub(crate) fn verified_in_words(is_verified: bool, by: Option<VerifiedBy>) -> &'static str {
+    match (is_verified, by) {
+        (false, _) => "no",
+        (true, Some(VerifiedBy::Digest)) => "yes, by a digest of each page",
+        (true, _) => "yes",
+    }
 }
 
 /// What was written, and which planned pages did not have to be.

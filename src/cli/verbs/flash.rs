@@ -15,14 +15,15 @@ use serde::Serialize;
 use crate::cli::{
     Context,
     args::{
-        asked_data::Person, backup_place::BackupArgs, consent::ConsentArg, goal::WantedArgs, watchdog::WatchdogArg,
+        asked_data::Person, backup_place::BackupArgs, consent::ConsentArg, goal::WantedArgs, verify_how::VerifyHow,
+        watchdog::WatchdogArg,
     },
     exit::Exit,
     files::NewFile,
     screen::{
         CommandResult, Outcome, Page, Report, Tone,
         phases::seconds,
-        rows::{InFlash, firmware_row, programmed_in_words, source_row},
+        rows::{InFlash, firmware_row, programmed_in_words, source_row, verified_in_words},
         safety,
     },
 };
@@ -61,6 +62,9 @@ pub(crate) struct FlashArgs {
     /// Set read-out protection when everything is verified
     #[arg(long)]
     lock: bool,
+
+    #[command(flatten)]
+    pub(crate) verify: VerifyHow,
 }
 
 impl FlashArgs {
@@ -181,7 +185,7 @@ impl Report for FlashReport {
         forced_rows(&self.forced, page);
         page.row("erased", erased_in_words(self.done.mass_erased, self.done.pages_erased));
         page.row("programmed", programmed_in_words(self.done.bytes_programmed, self.done.pages_skipped, "were"));
-        page.toned("verified", if self.verified { "yes" } else { "no" }, Tone::Good);
+        page.toned("verified", verified_in_words(self.verified, self.verified_by), Tone::Good);
         match self.startup {
             None => page.row("started", "not tried"),
             Some(Startup::Running { error: 0, .. }) => page.toned("started", "yes", Tone::Good),

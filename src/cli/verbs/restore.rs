@@ -7,8 +7,11 @@ use m365_drv::ops::{self, Known, RestoreReport};
 
 use crate::cli::{
     Context,
-    args::{backup_place::BackupArgs, consent::ConsentArg, values::gate_parser},
-    screen::{CommandResult, Outcome, Page, Report, Tone, rows::programmed_in_words},
+    args::{backup_place::BackupArgs, consent::ConsentArg, values::gate_parser, verify_how::VerifyHow},
+    screen::{
+        CommandResult, Outcome, Page, Report, Tone,
+        rows::{programmed_in_words, verified_in_words},
+    },
 };
 
 #[derive(Debug, Args)]
@@ -23,6 +26,9 @@ pub(crate) struct RestoreArgs {
     /// Continue even if this check (gate) fails, on the board or on the firmware in a dump; repeatable
     #[arg(long, value_name = "GATE", value_parser = gate_parser(), hide_possible_values = true)]
     force: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) verify: VerifyHow,
 }
 
 pub(crate) fn run(context: &mut Context, args: &RestoreArgs) -> CommandResult {
@@ -48,6 +54,6 @@ impl Report for RestoreReport {
         if let Some(backup) = &self.backup {
             page.row("backup", backup.display());
         }
-        page.toned("verified", if self.verified { "yes" } else { "no" }, Tone::Good);
+        page.toned("verified", verified_in_words(self.verified, self.verified_by), Tone::Good);
     }
 }
