@@ -37,7 +37,9 @@ fn main() {
     table.push(run("es2", &stretched(APP_128, ES_DRV_BYTES), 4000, Duration::from_millis(1)));
     peer(4000, Duration::from_millis(1));
     println!("\n  {:22} {:>8} {:>8} {:>6} {:>12}", "", "ms", "floor ms", "ratio", "verified by");
-    table.iter().for_each(|line| println!("  {line}"));
+    for line in &table {
+        println!("  {line}");
+    }
 }
 
 /// Extends our image to the given length with bytes that, like compiled code, contain hardly any blank half-words.

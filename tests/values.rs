@@ -159,6 +159,7 @@ fn every_typed_value_is_answered_with_the_form_an_example_and_the_place() {
         wrong("image check a.bin --chip", "stm32", 2, "possible values: ", "stm32f103", "'stm32'"),
         wrong("flash pro --force", "all", 2, "possible values: ", "scooter", "'all'"),
         wrong("info --connect", "reset", 2, "possible values: ", "under-reset", "'reset'"),
+        wrong("restore b.json --verify", "fast", 2, "possible values: ", "read", "'fast'"),
         wrong("info --color", "on", 2, "possible values: ", "always", "'on'"),
         wrong("completions", "ksh", 2, "possible values: ", "bash", "'ksh'"),
         wrong("explain", "99", 2, "unknown topic", "", "\"99\""),

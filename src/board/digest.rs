@@ -160,7 +160,7 @@ impl Board<'_> {
         const WHAT: &str = "computing sums";
         let page = map.page;
         let there = self.flash_there(map);
-        let is_there = |address: &u32| there.contains(address) && address % page == 0;
+        let is_there = |address: &u32| there.contains(address) && address.is_multiple_of(page);
         let is_slow = self.reads_slowly(pages.len() * page as usize);
         if self.options.verify == Verify::Read || !is_slow || !pages.iter().all(is_there) {
             return Ok(None);

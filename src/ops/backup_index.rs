@@ -33,7 +33,10 @@ type Stamp = (u64, Option<SystemTime>);
 
 /// Files that have been read. Copies of it share them; it says nothing of which files there are.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Index(Arc<Mutex<HashMap<PathBuf, (Stamp, Arc<SavedData>)>>>);
+pub(super) struct Index(Arc<Mutex<Files>>);
+
+/// Each file with what was in it.
+type Files = HashMap<PathBuf, (Stamp, Arc<SavedData>)>;
 
 impl PartialEq for Index {
     fn eq(&self, _: &Self) -> bool {
@@ -45,7 +48,7 @@ impl PartialEq for Index {
 impl Eq for Index {}
 
 impl Index {
-    fn files(&self) -> MutexGuard<'_, HashMap<PathBuf, (Stamp, Arc<SavedData>)>> {
+    fn files(&self) -> MutexGuard<'_, Files> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -143,7 +143,7 @@ impl BackupStore {
     /// it. What is not read by then, in folders with very many, is read when it is needed.
     pub(super) fn look_ahead(&self) {
         let began = Instant::now();
-        let (files, _) = self.files(|name| name.ends_with(".json"));
+        let (files, _) = self.files(|name| Path::new(name).extension().is_some_and(|extension| extension == "json"));
         for path in files {
             if began.elapsed() > LOOK_AHEAD {
                 break;

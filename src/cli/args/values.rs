@@ -150,6 +150,7 @@ mod tests {
             "--simulate",
             "--speed",
             "--uid",
+            "--verify",
             "--wait",
             "scooter",
             "shell",

@@ -10,7 +10,7 @@ pub(crate) struct VerifyHow {
     ///
     /// Where reading takes more than half a second, `auto` has the chip compute a keyed sum of each page instead. A wrong sum is not
     /// believed: then every byte is read.
-    #[arg(long, value_name = "HOW", value_enum, default_value_t = VerifyArg::Auto, require_equals = true)]
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = VerifyArg::Auto)]
     verify: VerifyArg,
 }
 
