@@ -71,6 +71,7 @@ pub mod durable;
 pub mod guide;
 pub mod image;
 pub mod ops;
+pub mod page;
 pub mod printable;
 pub mod sim;
 pub mod supply;

@@ -82,6 +82,11 @@ impl Probes {
         &self.ledger
     }
 
+    /// Another board comes: what was done to the one before does not count for it.
+    pub fn next_board(&mut self) {
+        self.ledger = Ledger::default();
+    }
+
     pub(super) fn quality(&self) -> SharedQuality {
         self.quality.clone()
     }

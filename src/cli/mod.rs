@@ -30,7 +30,7 @@ use self::{
     args::{firmware, globals::Globals, goal},
     verbs::{
         backup, backups, batch, config, data, doctor, explain, flash, generate, guide, image, info, probes, protect,
-        report, restore, scooters, verify,
+        report, restore, scooters, ui, verify,
     },
 };
 
@@ -62,6 +62,11 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Go through the job step by step; the easiest way to begin
     Guide(guide::GuideArgs),
+    /// Go through the job on a page in the browser
+    ///
+    /// The page is served by this program on this computer only, and needs no internet. It ends with Ctrl-C, or five minutes after
+    /// its last tab was closed, but never while a board is being written.
+    Ui(ui::UiArgs),
     /// Do the whole job: identify, rescue, back up, unlock, program, verify, start
     #[command(after_long_help = SAFETY)]
     Flash(Box<flash::FlashArgs>),
@@ -127,6 +132,7 @@ impl Command {
     pub(crate) fn uses_board(&self) -> bool {
         match self {
             Self::Guide(_)
+            | Self::Ui(_)
             | Self::Flash(_)
             | Self::Batch(_)
             | Self::Info
@@ -184,6 +190,7 @@ impl Command {
     pub(crate) fn run(&self, context: &mut Context) -> CommandResult {
         match self {
             Self::Guide(args) => guide::run(context, args),
+            Self::Ui(args) => ui::run(context, args),
             Self::Flash(args) => flash::run(context, args),
             Self::Batch(args) => batch::run(context, args),
             Self::Info => info::run(context),

@@ -1,6 +1,6 @@
 //! What becomes of each answer.
 
-use super::{CardName, Fetchable, Guide, Question, consent, scooter_errors, typed_path};
+use super::{CardName, Fetchable, Guide, Place, Question, consent, scooter_errors, typed_path};
 use crate::{
     block::Mileage,
     image::{Image, Kind},
@@ -15,7 +15,7 @@ impl Guide {
         let text = answer.trim();
         if let Some(Question::OneOf { options, .. }) = self.card().question
             && self.at() != CardName::Scooter
-            && !(self.at() == CardName::Firmware && typed_path::is_path(text))
+            && !(self.at() == CardName::Firmware && self.is_path(text))
             && options.iter().all(|option| option.key != text)
         {
             self.objection = Some(format!("invalid answer {text:?}: type one of the numbers"));
@@ -41,11 +41,12 @@ impl Guide {
                 self.wanted = None;
                 self.look_again();
             }
-            (CardName::Firmware, _) if typed_path::is_path(text) => {
+            (CardName::Firmware, _) if self.is_path(text) => {
                 self.go(CardName::File);
                 self.answer(text);
             }
             (CardName::Firmware, _) => self.take_offer(text),
+            (CardName::File, _) if self.place == Place::Page => drop(self.back()),
             (CardName::File, _) => self.file = Some(typed_path::read(text, self.places.home.as_deref())),
             (CardName::Serial, _) => self.take_serial(text),
             (CardName::Mileage, _) => match Mileage::parse_km(text) {
@@ -59,11 +60,17 @@ impl Guide {
             (CardName::Plan, _) => self.take_consent(text),
             (CardName::Failed, "again") => self.again(),
             (CardName::Done, "another") => {
-                *self = Self::new(self.rehearsal, self.saves).with_places(std::mem::take(&mut self.places));
+                let new = Self::new(self.rehearsal, self.saves).shown_in(self.place);
+                *self = new.with_places(std::mem::take(&mut self.places));
             }
             (CardName::Failed | CardName::Done, _) => self.end(),
             _ => {}
         }
+    }
+
+    /// Whether this was typed as the path of a file.
+    fn is_path(&self, text: &str) -> bool {
+        self.place == Place::Terminal && typed_path::is_path(text)
     }
 
     fn take_code(&mut self, text: &str) {
@@ -77,7 +84,7 @@ impl Guide {
             }
             None => {
                 self.objection =
-                    Some(format!("unknown error code {text:?}: type another, or press Enter to continue without one"));
+                    Some(format!("unknown error code {text:?}: type another, or nothing to continue without one"));
             }
         }
     }

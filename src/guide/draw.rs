@@ -259,7 +259,7 @@ fn welcome(card: &mut Card) {
 
 fn code(card: &mut Card) {
     card.title = "Which error code?".into();
-    card.text.push("Press Enter if you do not know it.".into());
+    card.text.push("Leave it empty if you do not know it.".into());
     card.question = Some(Question::Text { label: "error code", example: "21".into() });
 }
 

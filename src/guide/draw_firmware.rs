@@ -1,7 +1,8 @@
 //! The cards on which firmware is chosen.
 
 use super::{
-    Card, Choosable, Fetchable, Guide, Offer, Question,
+    Card, Choosable, Fetchable, Guide, Offer, Place, Question,
+    draw::choice,
     scooter_errors::{self, NO_BATTERY_DATA},
 };
 use crate::{
@@ -57,7 +58,7 @@ impl Guide {
                     .into(),
             );
         }
-        options.push(Choosable::new("file", "Use a file or folder", "drop it onto this window, or type its path"));
+        options.push(self.own_file());
         if dead_end.is_some() {
             options.push(Choosable::new("scooter", "Choose another scooter", ""));
             options.push(Choosable::new("end", "Stop here", "nothing was changed"));
@@ -69,8 +70,23 @@ impl Guide {
         card.question = Some(Question::OneOf { options, preselected: Some(preselected) });
     }
 
+    /// The answer with which the user gives a file.
+    fn own_file(&self) -> Choosable {
+        match self.place {
+            Place::Terminal => {
+                Choosable::new("file", "Use a file or folder", "drop it onto this window, or type its path")
+            }
+            Place::Page => Choosable::new("file", "Use a file", "drop it onto this page, or choose it"),
+        }
+    }
+
     pub(super) fn file(&self, card: &mut Card) {
         card.title = "Where is the file?".into();
+        if self.place == Place::Page {
+            card.text.push("Drop the file onto this page, or choose it: bin, hex, enc or zip.".into());
+            card.question = Some(choice(None, [("other", "Choose other firmware", "")]));
+            return;
+        }
         let (label, example) = match self.wanted {
             Some(Kind::Boot) => ("path of the bootloader file", "boot.bin"),
             _ => ("path of the firmware file", "~/Downloads/DRV155.bin"),
@@ -90,7 +106,7 @@ impl Guide {
             let detail = format!("{}; only new firmware files in it are read", quoted_path(folder));
             options.push(Choosable::new("watch", "Watch the Downloads folder for it", detail));
         }
-        options.push(Choosable::new("file", "Use a file or folder", "drop it onto this window, or type its path"));
+        options.push(self.own_file());
         options.push(Choosable::new("other", "Choose other firmware", ""));
         card.question = Some(Question::OneOf { options, preselected: Some(0) });
     }

@@ -16,16 +16,19 @@ mod seen;
 mod task;
 mod typed_path;
 
-use std::{error::Error as _, path::PathBuf};
+use std::{
+    error::Error as _,
+    path::{Path, PathBuf},
+};
 
 pub use self::{
     card::{Card, CardName, Choosable, Picture, Question},
     draw_work::state_in_words,
-    task::{Offer, Task, TaskError},
+    task::{Handover, Offer, Task, TaskError},
 };
 use self::{seen::Seen, task::Fetchable};
 use crate::{
-    block::{Mileage, Serial, Uid},
+    block::{DataBlock, Mileage, Serial, Uid},
     board::{BoardState, ChipKind, progress::Event},
     image::{Image, Kind, RehearsalImages},
     ops::{self, After, BackupStore, Extent, FlashPreview, FlashReport, FlashRequest, InfoReport, Wanted, Watchdog},
@@ -47,6 +50,23 @@ pub struct Places {
     pub downloads: Option<PathBuf>,
 }
 
+/// Where the cards are shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Place {
+    /// In a terminal, where paths of files are typed.
+    #[default]
+    Terminal,
+    /// On a page in a browser, which is given files, not paths.
+    Page,
+}
+
+/// The images that were chosen: a copy, so that the guide can take events while a procedure uses them.
+#[derive(Debug, Default)]
+pub struct Chosen {
+    boot: Vec<Image>,
+    drv: Vec<Image>,
+}
+
 /// The guided job.
 #[derive(Debug, Default)]
 pub struct Guide {
@@ -55,6 +75,7 @@ pub struct Guide {
     rehearsal: RehearsalImages,
     saves: bool,
     places: Places,
+    place: Place,
     /// The error code that the scooter shows.
     code: Option<u8>,
     scooter: Option<&'static Target>,
@@ -72,6 +93,8 @@ pub struct Guide {
     file: Option<PathBuf>,
     boot: Vec<Image>,
     drv: Vec<Image>,
+    /// The data block of a backup that was handed over.
+    data: Option<DataBlock>,
     serial: Option<Serial>,
     mileage: Option<Mileage>,
     /// Whether the board has neither.
@@ -95,6 +118,12 @@ impl Guide {
     #[must_use]
     pub fn with_places(self, places: Places) -> Self {
         Self { places, ..self }
+    }
+
+    /// For cards that are shown here.
+    #[must_use]
+    pub fn shown_in(self, place: Place) -> Self {
+        Self { place, ..self }
     }
 
     /// Which card is shown.
@@ -151,13 +180,18 @@ impl Guide {
         }
     }
 
+    /// The images that were chosen.
+    pub fn chosen(&self) -> Chosen {
+        Chosen { boot: self.boot.clone(), drv: self.drv.clone() }
+    }
+
     /// What the board is to hold, and what may be done for it; `None` before the scooter is known.
-    pub fn request(&self, backups: BackupStore) -> Option<FlashRequest<'_>> {
+    pub fn request<'a>(&self, chosen: &'a Chosen, backups: BackupStore) -> Option<FlashRequest<'a>> {
         let wanted = Wanted {
             target: self.scooter?,
-            boot: &self.boot,
-            drv: &self.drv,
-            data: None,
+            boot: &chosen.boot,
+            drv: &chosen.drv,
+            data: self.data.clone(),
             serial: self.serial,
             mileage: self.mileage,
             forced: if self.takes_other { vec![ops::OTHER_SCOOTER.to_owned()] } else { vec![] },
@@ -220,6 +254,33 @@ impl Guide {
             Ok(image) => self.take_image(image),
             Err(why) => self.objection = Some(why),
         }
+    }
+
+    /// What a file that is handed over now could be; `None` if nothing is asked that a file answers.
+    pub fn takes(&self) -> Option<Handover> {
+        match self.at() {
+            CardName::Firmware | CardName::File | CardName::Builder | CardName::Download => {
+                Some(Handover::Image(self.kind()))
+            }
+            CardName::Serial | CardName::Mileage => Some(Handover::Data),
+            _ => None,
+        }
+    }
+
+    /// The data block of a file that was handed over, or why there is none.
+    pub fn took_data(&mut self, block: Result<DataBlock, String>) {
+        match block {
+            Ok(block) => {
+                (self.data, self.serial, self.mileage, self.objection) = (Some(block), None, None, None);
+                self.look_again();
+            }
+            Err(why) => self.objection = Some(why),
+        }
+    }
+
+    /// The backup that this job has made.
+    pub fn backup(&self) -> Option<&Path> {
+        self.seen.backup.as_deref()
     }
 
     /// The images of the wanted kind in the folder that was named, or why it cannot be read. One is taken; of several one has

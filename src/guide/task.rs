@@ -44,6 +44,15 @@ pub enum Task {
     Flash,
 }
 
+/// What a file that is handed over can be used as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handover {
+    /// An image of this kind: see [`super::Guide::opened`].
+    Image(Kind),
+    /// Serial number and mileage, in a data block or a backup: see [`super::Guide::took_data`].
+    Data,
+}
+
 /// What is not at hand and could be fetched.
 #[derive(Debug, Default)]
 pub(super) enum Fetchable {

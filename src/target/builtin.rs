@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use include_dir::{Dir, include_dir};
 use serde::Deserialize;
 
-use super::{BlockRule, FlashMap, SerialRule, Target, flash_map::texts, names};
+use super::{BlockRule, FlashMap, Pads, SerialRule, Target, flash_map::texts, names};
 
 /// A new file is noticed when this file is compiled again.
 static SCOOTERS: Dir = include_dir!("$CARGO_MANIFEST_DIR/targets/scooters");
@@ -28,6 +28,8 @@ struct ScooterFile {
     /// That of a scooter which shares its controller with no other is its own name.
     #[serde(default)]
     controller: Option<String>,
+    #[serde(default)]
+    pads: Pads,
     serial: SerialRule,
 }
 
@@ -65,12 +67,12 @@ pub(super) fn read(text: &str) -> Result<Target, TargetError> {
 }
 
 fn parse(text: &str) -> Result<(u32, Target), TargetError> {
-    let ScooterFile { name, title, order, aliases, makers, layout, block, controller, serial } =
+    let ScooterFile { name, title, order, aliases, makers, layout, block, controller, pads, serial } =
         yaml_serde::from_str(text).map_err(TargetError::Yaml)?;
     let map = FlashMap::named(&layout).ok_or(TargetError::UnknownMap(layout))?.clone();
     let block = BlockRule::named(&block).ok_or(TargetError::UnknownBlock(block))?.clone();
     let controller = controller.unwrap_or_else(|| name.clone());
-    Ok((order, Target { name, title, aliases, makers, map, controller, block, serial }))
+    Ok((order, Target { name, title, aliases, makers, map, controller, pads, block, serial }))
 }
 
 #[cfg(test)]

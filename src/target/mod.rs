@@ -43,10 +43,28 @@ pub struct Target {
     pub map: FlashMap,
     /// The controller, which several scooters may share: by the name of one of them.
     pub controller: String,
+    /// Where the pads are on it.
+    pub pads: Pads,
     /// What its firmware wants of the data block.
     pub block: BlockRule,
     /// What a serial number looks like.
     pub serial: SerialRule,
+}
+
+/// Where the pads are on a controller: which picture shows them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pads {
+    /// Not known for certain.
+    #[default]
+    Unknown,
+    /// On the top side.
+    Top,
+    /// Round ones on the bottom side.
+    Bottom,
+    /// Those of a 4 Pro.
+    #[serde(rename = "4pro")]
+    FourPro,
 }
 
 /// The form that all Ninebots have.

@@ -181,6 +181,13 @@ impl Context {
         done
     }
 
+    /// Another board comes. What was done to those before counts at the end of the run.
+    pub(crate) fn next_board(&mut self) {
+        self.probes.next_board();
+        self.accounts.add(self.probes.ledger());
+        self.known = Known::default();
+    }
+
     /// Every probe that was named.
     pub(crate) fn selectors(&self) -> &[Selector] {
         &self.selectors
@@ -248,7 +255,7 @@ impl Context {
 
     /// The scooter that is rehearsed is known now: a new board is one of its own, if nothing has looked at it yet.
     pub(crate) fn rehearse(&mut self, target: &Target) -> anyhow::Result<()> {
-        if self.probes.ledger().has_begun() {
+        if self.accounts.has_begun() {
             return Ok(());
         }
         self.rehearsal.as_mut().map_or(Ok(()), |rehearsal| rehearsal.become_of(target))

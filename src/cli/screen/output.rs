@@ -65,6 +65,11 @@ impl Outcome {
         Ok(Self { json, page, error: None })
     }
 
+    /// The report as a person sees it.
+    pub(crate) fn page(&self) -> &Page {
+        &self.page
+    }
+
     /// A report of something that was refused.
     pub(crate) fn refused(report: &impl Report, error: anyhow::Error) -> CommandResult {
         Ok(Self { error: Some(error), ..Self::new(report)? })
@@ -119,6 +124,10 @@ pub(crate) enum Line<'a> {
     },
     /// A board of a batch, and what became of it.
     Unit(UnitLine<'a>),
+    /// Where the local page is, with the secret that opens it once.
+    Address {
+        url: &'a str,
+    },
     /// An event, as the library has it.
     #[serde(untagged)]
     Event(&'a Event),

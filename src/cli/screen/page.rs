@@ -4,10 +4,12 @@ use std::{fmt::Write as _, io};
 
 use anstyle::{AnsiColor, Style};
 use m365_drv::printable::printable;
+use serde::Serialize;
 use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm, core::display_width};
 
 /// How a value is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Tone {
     Plain,
     Good,
@@ -94,6 +96,9 @@ fn columns_of(terminal: Option<(terminal_size::Width, terminal_size::Height)>) -
 const NARROW: usize = 12;
 const INDENT: usize = 4;
 
+/// A part of a page; a browser gets them as JSON.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
 enum Item {
     Heading(String),
     Row {
@@ -104,12 +109,14 @@ enum Item {
     Line(String),
     Paragraph(String),
     /// One of several sentences that stand below each other.
+    #[serde(rename = "item")]
     Point(String),
     Blank,
 }
 
 /// A page of text under construction.
-#[derive(Default)]
+#[derive(Default, Serialize)]
+#[serde(transparent)]
 pub(crate) struct Page {
     items: Vec<Item>,
 }

@@ -99,6 +99,16 @@ impl ExportForm {
     }
 }
 
+/// The backups of this folder, as `backups list` shows them.
+pub(crate) fn list(folder: &Path) -> CommandResult {
+    let (backups, _) = if folder.is_dir() {
+        SavedBoard::all_in(folder).meaning(Exit::Backup, || format!("cannot list {}", quoted_path(folder)))?
+    } else {
+        Default::default()
+    };
+    Outcome::new(&BackupList { folder: folder.display().to_string(), backups })
+}
+
 fn users_folder(context: &Context) -> anyhow::Result<PathBuf> {
     context.backups().ok_or_else(|| refuse(Exit::Backup, "no folder for backups, because no home folder was found"))
 }

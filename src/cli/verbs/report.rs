@@ -67,7 +67,7 @@ pub(crate) fn run(context: &mut Context, args: &ReportArgs) -> CommandResult {
     if exists && !args.overwrite {
         return Err(refuse(Exit::Usage, format!("{file} already exists; --overwrite replaces it")));
     }
-    let contents = contents(context, args)?;
+    let contents = contents(context, args.unmasked)?;
     let mut page = Page::default();
     show(&contents, &mut page);
     let is_seen = context.audience().answers();
@@ -77,9 +77,7 @@ pub(crate) fn run(context: &mut Context, args: &ReportArgs) -> CommandResult {
             return Outcome::new(&ReportReport { file, written: false, contents, is_seen });
         }
     }
-    let mut text =
-        serde_json::to_vec_pretty(&contents).meaning(Exit::Internal, || "the report cannot be made".into())?;
-    text.push(b'\n');
+    let text = as_file(&contents)?;
     if exists {
         fs::remove_file(&args.file).meaning(Exit::Usage, || format!("cannot replace {file}"))?;
     }
@@ -87,13 +85,25 @@ pub(crate) fn run(context: &mut Context, args: &ReportArgs) -> CommandResult {
     Outcome::new(&ReportReport { file: args.file.display().to_string(), written: true, contents, is_seen })
 }
 
+/// The file without serial numbers, PINs and names.
+pub(crate) fn masked_file(context: &Context) -> anyhow::Result<Vec<u8>> {
+    as_file(&contents(context, false)?)
+}
+
+fn as_file(contents: &Value) -> anyhow::Result<Vec<u8>> {
+    let mut text =
+        serde_json::to_vec_pretty(contents).meaning(Exit::Internal, || "the report cannot be made".into())?;
+    text.push(b'\n');
+    Ok(text)
+}
+
 /// What is in the file, with everything hidden that should be.
-fn contents(context: &Context, args: &ReportArgs) -> anyhow::Result<Value> {
+fn contents(context: &Context, unmasked: bool) -> anyhow::Result<Value> {
     let runs: Vec<Vec<String>> = last_run::files().iter().map(|file| lines_of(file)).collect();
     let report = BugReport {
         format: "m365-drv-report",
         created: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        masked: !args.unmasked,
+        masked: !unmasked,
         program: format!("m365-drv {}", env!("CARGO_PKG_VERSION")),
         system: logging::system(),
         settings: serde_json::to_value(settings::files().all(|_| None)).unwrap_or_default(),
@@ -101,7 +111,7 @@ fn contents(context: &Context, args: &ReportArgs) -> anyhow::Result<Value> {
         runs,
     };
     let whole = serde_json::to_value(&report).meaning(Exit::Internal, || "the report cannot be made".into())?;
-    if args.unmasked {
+    if unmasked {
         return Ok(whole);
     }
     let probes = report.probes.to_string();

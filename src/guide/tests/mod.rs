@@ -88,7 +88,8 @@ impl Face {
         let mut job = Job::new(&probes, connect, &mut events, &mut known);
         let backups = BackupStore::in_folder(self.folder.path());
         let failed = |error| TaskError { error, board: probes.ledger().board() };
-        let request = self.guide.request(backups);
+        let chosen = self.guide.chosen();
+        let request = self.guide.request(&chosen, backups);
         macro_rules! hand_over {
             ($done:expr, $to:ident) => {{
                 let done = $done.map_err(failed);

@@ -75,8 +75,13 @@ pub(crate) fn run(context: &mut Context, args: &DoctorArgs) -> CommandResult {
     if args.fix {
         udev::fix(context, args.yes)?;
     }
+    check(context, &args.firmware)
+}
+
+/// Does all checks.
+pub(crate) fn check(context: &mut Context, firmware: &FirmwareArgs) -> CommandResult {
     // Before the board is looked at, so that a folder of firmware that cannot be searched is refused early.
-    let at_hand = args.firmware.search(&AtomicBool::new(false))?;
+    let at_hand = firmware.search(&AtomicBool::new(false))?;
     let mut checkup = ops::doctor(&mut context.job())?;
     let (state, told) = folders(context);
     checkup.add(CheckName::Folders, state, Detail::Told(told));

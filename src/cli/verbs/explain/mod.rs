@@ -36,7 +36,12 @@ const CARDS: [(&str, &str, &str); 4] = [
 ];
 
 pub(crate) fn run(args: &ExplainArgs) -> CommandResult {
-    match args.topic.as_deref() {
+    on(args.topic.as_deref())
+}
+
+/// The page on a topic, or the list of topics.
+pub(crate) fn on(topic: Option<&str>) -> CommandResult {
+    match topic {
         None => Outcome::new(&TopicList::all()),
         Some(topic) => Outcome::new(&page_on(topic)?),
     }

@@ -1,28 +1,22 @@
 //! `guide`: the guided job in a terminal, one card below the other.
 
+pub(crate) mod tasks;
 mod watch;
 
-use std::{path::Path, time::SystemTime};
+use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use m365_drv::{
     board::{self, progress::Event},
-    guide::{Card, CardName, Choosable, Guide, Offer, Question, Task, TaskError},
-    image::{self, Catalog, Fit, FoundImage, Image, Kind},
+    guide::{Card, CardName, Choosable, Guide, Question, TaskError},
     ops::{self, Destination},
-    printable::quoted_path,
-    supply,
-    target::Target,
 };
 use serde::Serialize;
 
+use self::tasks::Face;
 use crate::cli::{
     Context,
-    args::{
-        firmware::FirmwareArgs,
-        question,
-        supply::{self as sources, SupplyArgs},
-    },
+    args::{firmware::FirmwareArgs, question, supply::SupplyArgs},
     exit::{Exit, refuse},
     files,
     probe_fixes::{self, System},
@@ -36,6 +30,12 @@ pub(crate) struct GuideArgs {
 
     #[command(flatten)]
     supply: SupplyArgs,
+}
+
+impl GuideArgs {
+    pub(crate) fn firmware(&self) -> &FirmwareArgs {
+        &self.firmware
+    }
 }
 
 /// What the guided job came to: its cards have told everything else.
@@ -73,7 +73,7 @@ pub(crate) fn run(context: &mut Context, args: &GuideArgs) -> CommandResult {
             show(&card, guide.can_go_back());
         }
         match (guide.task(), &card.question) {
-            (Some(task), _) => run_task(context, &mut guide, (args, began), task)?,
+            (Some(task), _) => tasks::run(context, &mut guide, (args, began), task, &mut AtTerminal)?,
             (None, None) => guide.answer(""),
             (None, Some(question)) => {
                 let answer = match question::answer(context) {
@@ -85,7 +85,13 @@ pub(crate) fn run(context: &mut Context, args: &GuideArgs) -> CommandResult {
                     // The end of the input: nobody will answer any more.
                     "" if !answer.ends_with('\n') => break,
                     "back" if guide.back() => {}
-                    answer => guide.answer(&chosen(question, answer)),
+                    answer => {
+                        let was_done = guide.at() == CardName::Done;
+                        guide.answer(&chosen(question, answer));
+                        if was_done && !guide.is_over() {
+                            context.next_board();
+                        }
+                    }
                 }
             }
         }
@@ -98,7 +104,7 @@ pub(crate) fn run(context: &mut Context, args: &GuideArgs) -> CommandResult {
 }
 
 /// What makes a probe usable that is not.
-fn fixes(failed: &TaskError) -> Vec<String> {
+pub(crate) fn fixes(failed: &TaskError) -> Vec<String> {
     match &failed.error {
         ops::Error::Board(board::Error::ProbeAccess(problem)) => probe_fixes::lines(problem, System::HERE),
         _ => vec![],
@@ -164,165 +170,22 @@ fn drawn(card: &Card, can_go_back: bool) -> String {
     page.render(Columns::of_stderr()).trim_end().to_owned()
 }
 
-fn run_task(
-    context: &mut Context,
-    guide: &mut Guide,
-    (args, began): (&GuideArgs, SystemTime),
-    task: Task,
-) -> anyhow::Result<()> {
-    match task {
-        Task::Search(scooter) => {
-            context.rehearse(scooter)?;
-            let at_hand = args.firmware.search(&context.probes.interrupt())?;
-            let [boot, drv] = [Kind::Boot, Kind::Drv].map(|kind| {
-                let offers: Vec<_> = at_hand.suitable(&scooter.name, kind).into_iter().map(offer).collect();
-                if offers.is_empty() { stand_in(context, kind, scooter) } else { offers }
-            });
-            let missing = at_hand.missing(&scooter.name, [Kind::Boot, Kind::Drv].into_iter());
-            let supply = args.supply.supply()?.filter(|_| !missing.is_empty());
-            let to_fetch = supply.map(|supply| {
-                let names: Vec<_> = missing.iter().map(ToString::to_string).collect();
-                format!(
-                    "{} from {}; the vendor's firmware, no licence comes with it",
-                    names.join(", "),
-                    supply.mirror()
-                )
-            });
-            guide.at_hand(boot, drv, to_fetch);
-        }
-        Task::Fetch(scooter) => {
-            let fetched = fetch(context, args, scooter);
-            guide.fetched(fetched.map_err(|error| format!("{error:#}")));
-        }
-        Task::Open(folder, kind) if folder.is_dir() => {
-            let found = in_folder(context, &folder, kind, guide.scooter());
-            guide.found_in_folder(found);
-        }
-        Task::Watch(folder, scooter) => {
-            let arrived = watch::wait_for_file(context, &folder, scooter, began)?;
-            guide.arrived(arrived);
-        }
-        Task::Open(file, kind) => {
-            let image = Image::open_as(&file, kind);
-            guide.opened(image.map_err(|error| format!("cannot use {}: {error}", quoted_path(&file))));
-        }
-        Task::Contact | Task::Look | Task::Preview | Task::Flash => on_board(context, guide, &task)?,
+/// Somebody at the terminal.
+struct AtTerminal;
+
+impl Face for AtTerminal {
+    fn on(&mut self, guide: &Guide, before: CardName, _: &Event) -> Option<String> {
+        let is_new = guide.at() != before && guide.at() == CardName::Contact;
+        is_new.then(|| drawn(&guide.card(), false))
     }
-    Ok(())
-}
 
-/// Fetches what is not at hand for a scooter.
-fn fetch(context: &mut Context, args: &GuideArgs, scooter: &Target) -> anyhow::Result<()> {
-    let folder = sources::folder()?;
-    let Some(supply) = args.supply.supply()? else { return Ok(()) };
-    let at_hand = args.firmware.search(&context.probes.interrupt())?;
-    for entry in at_hand.missing(&scooter.name, [Kind::Boot, Kind::Drv].into_iter()) {
-        sources::fetch(context, &supply, &folder, entry)?;
+    fn tell(&mut self, context: &mut Context, words: &str) {
+        context.say(words);
     }
-    Ok(())
-}
 
-/// The images of this kind in a folder: known ones also further inside, others if every gate passes.
-fn in_folder(
-    context: &Context,
-    folder: &Path,
-    kind: Kind,
-    scooter: Option<&'static Target>,
-) -> Result<Vec<Offer>, String> {
-    let Some(scooter) = scooter else { return Ok(vec![]) };
-    let shelf = image::find(&[folder.to_owned()], &context.probes.interrupt()).map_err(|error| error.to_string())?;
-    let known = shelf.suitable(&scooter.name, kind, None).into_iter().filter(|found| !found.entry.is_rehearsal());
-    let mut offers: Vec<_> = known.map(offer).collect();
-    let fit = Fit { rehearsal: context.rehearsal_images(), ..Fit::new(scooter, kind) };
-    let cannot = |error| format!("cannot read {}: {error}", quoted_path(folder));
-    for (path, image) in supply::fitting_in(folder, &fit, MAX_FILES).map_err(cannot)? {
-        if offers.iter().all(|offer| offer.image.digest() != image.digest()) {
-            let name = Catalog::builtin().title(&image.bytes).unwrap_or_else(|| format!("custom {kind}"));
-            offers.push(Offer { name, place: quoted_path(&path), image });
-        }
+    fn gives_up(&mut self, context: &Context, time: Duration) -> Result<bool, ops::Error> {
+        Ok(question::typed_within(context, time)?.is_some())
     }
-    Ok(offers)
-}
-
-/// Firmware files of a folder that are opened at most.
-const MAX_FILES: usize = 100;
-
-/// Does a task with the board, and hands over what came of it.
-fn on_board(context: &mut Context, guide: &mut Guide, task: &Task) -> anyhow::Result<()> {
-    let (backups, uid) = (context.backup_store()?, guide.uid());
-    let board = context.probes.ledger().clone();
-    let failed = |error| TaskError { error, board: board.board() };
-    let is_interrupt = |error: &ops::Error| error.exit() == Exit::Interrupted;
-    if let Task::Contact = task {
-        let mut live = |event: &Event| {
-            let before = guide.at();
-            guide.on(event);
-            let is_new = guide.at() != before && guide.at() == CardName::Contact;
-            is_new.then(|| drawn(&guide.card(), false))
-        };
-        let done = context.watched(uid, &mut live, ops::contact);
-        return match done {
-            Err(error) if is_interrupt(&error) => Err(error.into()),
-            done => {
-                guide.contacted(done.map_err(failed));
-                Ok(())
-            }
-        };
-    }
-    // The guide cannot be changed while its request is in use.
-    let mut events = Vec::new();
-    let mut keep = |event: &Event| {
-        events.push(event.clone());
-        None
-    };
-    let request = guide.request(backups);
-    match (task, &request) {
-        (Task::Preview, Some(request)) => {
-            let done = context.watched(uid, &mut keep, |job| ops::preview(job, request));
-            tell(guide, &events);
-            match done {
-                Err(error) if is_interrupt(&error) => return Err(error.into()),
-                done => guide.previewed(done.map_err(failed)),
-            }
-        }
-        (Task::Flash, Some(request)) => {
-            let done = context.watched(uid, &mut keep, |job| ops::flash(job, request));
-            tell(guide, &events);
-            match done {
-                Err(error) if is_interrupt(&error) => return Err(error.into()),
-                done => guide.flashed(done.map_err(failed)),
-            }
-        }
-        _ => {
-            let done = context.watched(uid, &mut keep, ops::info);
-            tell(guide, &events);
-            match done {
-                Err(error) if is_interrupt(&error) => return Err(error.into()),
-                done => guide.looked(done.map_err(failed)),
-            }
-        }
-    }
-    Ok(())
-}
-
-fn tell(guide: &mut Guide, events: &[Event]) {
-    for event in events {
-        guide.on(event);
-    }
-}
-
-fn offer(found: &FoundImage) -> Offer {
-    Offer { name: found.entry.name.clone(), place: quoted_path(&found.path), image: found.image.clone() }
-}
-
-/// Our own image, for a rehearsal without another.
-fn stand_in(context: &mut Context, kind: Kind, scooter: &Target) -> Vec<Offer> {
-    let image = context.stand_in(kind, scooter);
-    let name = |image: &Image| Catalog::builtin().title(&image.bytes).unwrap_or_default();
-    image
-        .map(|image| Offer { name: name(&image), place: "for the simulated board only".into(), image })
-        .into_iter()
-        .collect()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The wait for a file that the user makes in a browser, at the terminal.
+//! The wait for a file that the user makes in a browser.
 
 use std::{
     path::Path,
@@ -13,7 +13,8 @@ use m365_drv::{
     target::Target,
 };
 
-use crate::cli::{Context, args::question};
+use super::tasks::Face;
+use crate::cli::Context;
 
 /// How often the folder is looked at, and how often Enter and Ctrl-C are.
 const EVERY: Duration = Duration::from_millis(300);
@@ -25,13 +26,13 @@ fn as_published(image: &Image) -> Option<&'static str> {
     (!known.entry.is_rehearsal()).then_some(known.entry.name.as_str())
 }
 
-/// Waits until DRV firmware for this scooter has arrived in the folder, now or since this time; `None` if the user presses Enter. A file that does not
+/// Waits until DRV firmware for this scooter has arrived in the folder, now or since this time; `None` if the user gives it up. A file that does not
 /// fit is named with the reason.
 pub(crate) fn wait_for_file(
     context: &mut Context,
+    face: &mut dyn Face,
     folder: &Path,
-    scooter: &'static Target,
-    since: SystemTime,
+    (scooter, since): (&'static Target, SystemTime),
 ) -> Result<Result<Option<Image>, String>, ops::Error> {
     let cannot = |error: &std::io::Error| format!("cannot watch {}: {error}", quoted_path(folder));
     let fit = Fit { rehearsal: context.rehearsal_images(), ..Fit::new(scooter, Kind::Drv) };
@@ -50,19 +51,19 @@ pub(crate) fn wait_for_file(
                 Arrival::Fits { path, image } if as_published(&image).is_some() => {
                     let name = as_published(&image).unwrap_or_default();
                     let path = quoted_path(&path);
-                    context.say(&format!("{path} is {name} as published, not custom firmware; still watching"));
+                    face.tell(context, &format!("{path} is {name} as published, not custom firmware; still watching"));
                 }
                 Arrival::Fits { path, image } => {
-                    context.say(&format!("found {}", quoted_path(&path)));
+                    face.tell(context, &format!("found {}", quoted_path(&path)));
                     return Ok(Ok(Some(*image)));
                 }
                 Arrival::Refused { path, why } => {
-                    context.say(&format!("{} cannot be used: {why}; still watching", quoted_path(&path)));
+                    face.tell(context, &format!("{} cannot be used: {why}; still watching", quoted_path(&path)));
                 }
             }
         }
         for _ in 0..EVERY.as_millis() / GLANCE.as_millis() {
-            if question::typed_within(context, GLANCE)?.is_some() {
+            if face.gives_up(context, GLANCE)? {
                 return Ok(Ok(None));
             }
         }

@@ -1,0 +1,219 @@
+//! `ui`: the guided job as a page in the browser.
+
+mod desk;
+mod face;
+
+use std::{fs, time::SystemTime};
+
+use clap::Args;
+use m365_drv::{
+    guide::{CardName, Guide, Handover, Place},
+    image::{Dump, Image},
+    ops::Destination,
+    page::{Feed, Limits, Reply, Running, Server, Wish},
+    printable::quoted,
+};
+use serde::Serialize;
+
+use self::{
+    desk::{Asked, PageDesk, blocks},
+    face::{InBrowser, Next},
+};
+use super::guide::tasks;
+use crate::cli::{
+    Context,
+    exit::{Exit, Meaning},
+    files,
+    screen::{CommandResult, Outcome, Page, Report, output::Line, stderr},
+    verbs::{doctor, guide::GuideArgs, report},
+};
+
+#[derive(Debug, Args)]
+pub(crate) struct UiArgs {
+    #[command(flatten)]
+    guide: GuideArgs,
+
+    /// Do not open the browser; print the address to open
+    #[arg(long)]
+    no_open: bool,
+
+    /// Listen on this port of 127.0.0.1; by default on any free one
+    #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
+    port: u16,
+}
+
+/// What was done from the page.
+#[derive(Serialize)]
+struct UiReport {
+    /// Boards that were written and verified.
+    boards: u32,
+    /// Whether a page that was already there has been opened instead.
+    already_running: bool,
+}
+
+impl Report for UiReport {
+    fn text(&self, page: &mut Page) {
+        match (self.already_running, self.boards) {
+            (true, _) => page.line("m365-drv already runs; its page was opened."),
+            (false, 0) => page.line("Nothing was changed."),
+            (false, 1) => page.line("1 board was written and verified."),
+            (false, boards) => page.line(format!("{boards} boards were written and verified.")),
+        };
+    }
+}
+
+pub(crate) fn run(context: &mut Context, args: &UiArgs) -> CommandResult {
+    let name = if context.is_rehearsal() { "page-simulated.json" } else { "page.json" };
+    let file = files::state_folder().map(|folder| folder.join(name));
+    let other = file.as_ref().and_then(|file| Running::find(file)?.ticket());
+    if let Some(address) = other {
+        open(context, args, &address);
+        return Outcome::new(&UiReport { boards: 0, already_running: true });
+    }
+    let (desk, asked) = PageDesk::new(context.backups());
+    let feed = Feed::default();
+    let mut face = InBrowser::new(feed.clone(), asked, context);
+    let server = Server::start(args.port, desk, feed, Limits::default());
+    let server = server.meaning(Exit::Usage, || format!("cannot listen on port {} of 127.0.0.1", args.port))?;
+    let running = server.running();
+    if let Some(file) = &file
+        && let Err(error) = running.announce(file)
+    {
+        log::warn!("a second start will not find this page: {error}");
+    }
+    let address = server.ticket().meaning(Exit::Internal, || "no random numbers".into())?;
+    open(context, args, &address);
+    let boards = work(context, args, &mut face);
+    if let Some(file) = &file {
+        running.withdraw(file);
+    }
+    Outcome::new(&UiReport { boards: boards?, already_running: false })
+}
+
+/// Opens the browser, or says what to open.
+fn open(context: &mut Context, args: &UiArgs, address: &str) {
+    context.output().emit(&Line::Address { url: address });
+    let plain = address.split('#').next().unwrap_or(address);
+    match if args.no_open { None } else { Some(open::that_detached(address)) } {
+        Some(Ok(())) => context.say(&format!("the page is open in the browser: {plain}; Ctrl-C ends the program")),
+        failed => {
+            if let Some(Err(error)) = failed {
+                context.say(&format!("no browser could be opened: {error}"));
+            }
+            if !context.output().is_json() {
+                stderr::line(&format!("open this address in a browser: {address}"));
+            }
+        }
+    }
+}
+
+fn new_guide(context: &Context) -> anyhow::Result<Guide> {
+    let saves = *context.backup_store()?.destination() != Destination::Nowhere;
+    Ok(Guide::new(context.rehearsal_images(), saves).with_places(files::places()).shown_in(Place::Page))
+}
+
+/// Does job after job until nobody looks any more. Returns how many boards were written.
+fn work(context: &mut Context, args: &UiArgs, face: &mut InBrowser) -> anyhow::Result<u32> {
+    let (mut guide, mut boards) = (new_guide(context)?, 0);
+    let began = SystemTime::now();
+    loop {
+        let task = guide.task();
+        face.show(&guide, task.as_ref());
+        let next = if let Some(task) = task {
+            let before = guide.at();
+            let done = tasks::run(context, &mut guide, (&args.guide, began), task, face);
+            boards += u32::from(guide.at() == CardName::Done && before != CardName::Done);
+            match face.take_next() {
+                Some(next) => Some(next),
+                None => done.map(|()| None)?,
+            }
+        } else {
+            Some(face.wait()?.map_or(Next::End, Next::Ask))
+        };
+        match next {
+            None => {}
+            Some(Next::End) => return Ok(boards),
+            Some(Next::Back) => drop(guide.back()),
+            Some(Next::Ask(asked)) => do_as_asked(context, args, (&mut guide, face), asked)?,
+        }
+    }
+}
+
+/// Does what a tab asks for while no task runs.
+fn do_as_asked(
+    context: &mut Context,
+    args: &UiArgs,
+    (guide, face): (&mut Guide, &mut InBrowser),
+    asked: Asked,
+) -> anyhow::Result<()> {
+    match &asked.wish {
+        Wish::Answer { number, .. } | Wish::Back { number } if *number != face.number() => {
+            asked.refuse("the question was answered already");
+        }
+        Wish::Answer { answer, .. } => {
+            let answer = answer.clone();
+            asked.reply(Reply::Done);
+            let was_done = guide.at() == CardName::Done;
+            if guide.is_over() {
+                *guide = new_guide(context)?;
+            } else {
+                guide.answer(&answer);
+            }
+            if guide.at() == CardName::Welcome || (was_done && !guide.is_over()) {
+                context.next_board();
+                face.begin();
+            }
+        }
+        Wish::Back { .. } => {
+            let goes = guide.back();
+            asked.reply(if goes { Reply::Done } else { Reply::Refused("this is the first card".into()) });
+        }
+        Wish::File { name, bytes } => match guide.takes() {
+            Some(handover) => {
+                hand_over(guide, handover, name, bytes);
+                asked.reply(Reply::Done);
+            }
+            None => asked.refuse("no file is needed now; drop it when the page asks for one"),
+        },
+        Wish::Doctor => {
+            let done = doctor::check(context, args.guide.firmware());
+            asked.reply(blocks(done));
+        }
+        Wish::Report => {
+            let file = report::masked_file(context);
+            asked.reply(match file {
+                Ok(bytes) => Reply::File { name: "m365-drv-report.json".into(), bytes },
+                Err(error) => Reply::Failed(format!("{error:#}")),
+            });
+        }
+        Wish::Backup => {
+            let file =
+                guide.backup().and_then(|path| Some((path.file_name()?.to_str()?.to_owned(), fs::read(path).ok()?)));
+            asked.reply(file.map_or(Reply::Missing, |(name, bytes)| Reply::File { name, bytes }));
+        }
+        _ => asked.reply(Reply::Missing),
+    }
+    Ok(())
+}
+
+/// Reads a file that was handed over, as what it is needed for.
+fn hand_over(guide: &mut Guide, handover: Handover, name: &str, bytes: &[u8]) {
+    let cannot = |error: &dyn std::fmt::Display| format!("cannot use {}: {error}", quoted(name));
+    match handover {
+        Handover::Image(kind) => {
+            // A zip may hold several images; they are looked for in a file.
+            let image = tempfile::NamedTempFile::new().and_then(|file| fs::write(file.path(), bytes).map(|()| file));
+            guide.opened(match image {
+                Ok(file) => Image::open_as(file.path(), kind).map_err(|error| cannot(&error)),
+                Err(error) => Err(cannot(&error)),
+            });
+        }
+        Handover::Data => {
+            let dump = Dump::from_bytes(bytes).map_err(|error| cannot(&error));
+            guide.took_data(dump.and_then(|dump| {
+                let block = dump.blocks(dump.layout().regions.data.start).into_iter().next();
+                block.map(|found| found.block).ok_or_else(|| cannot(&"no serial number and mileage in it"))
+            }));
+        }
+    }
+}
