@@ -37,6 +37,7 @@ mod loader;
 mod option_bytes;
 mod output;
 mod packages;
+mod page;
 mod pauses;
 mod promises;
 mod proofs;

@@ -12,10 +12,11 @@ use std::{
 use self::paths::Paths;
 
 /// Each module ("room") and the modules that it may import in addition to [`FOR_EVERYONE`].
-const TABLE: [(&str, &[&str]); 10] = [
+const TABLE: [(&str, &[&str]); 11] = [
     ("block", &[]),
     ("image", &["target", "block"]),
     ("target", &["block"]),
+    ("page", &[]),
     ("tape", &[]),
     ("board", &["target", "block", "tape"]),
     ("sim", &["target", "block"]),
@@ -91,13 +92,15 @@ fn only_board_and_the_rooms_beside_it_use_probe_rs() {
 }
 
 #[test]
-fn only_supply_opens_network_connections() {
+fn only_supply_and_the_page_use_the_network() {
     for (path, text) in code(&src()) {
-        let is_supply = path.starts_with(src().join("supply"));
-        for name in ["ureq", "rustls", "TcpStream", "TcpListener", "UdpSocket", "UnixListener"] {
+        let (is_supply, is_page) = (path.starts_with(src().join("supply")), path.starts_with(src().join("page")));
+        for name in ["ureq", "rustls", "UdpSocket", "UnixListener"] {
             assert!(is_supply || !text.contains(name), "{} uses {name}", path.display());
         }
-        assert!(!text.contains("Listener"), "{} listens", path.display());
+        for name in ["axum", "hyper", "tokio", "TcpStream", "Listener"] {
+            assert!(is_page || !text.contains(name), "{} uses {name}", path.display());
+        }
     }
 }
 

@@ -113,6 +113,23 @@ fn collect(tokens: TokenStream, found: &mut Vec<String>) {
     }
 }
 
+/// The texts of the page in the browser: the strings of its script that consist of words.
+fn script_sentences(source: &str) -> Vec<String> {
+    let (mut found, mut rest) = (Vec::new(), source);
+    while let Some(at) = rest.find(['"', '`', '/']) {
+        let mark = &rest[at..=at];
+        rest = &rest[at + 1..];
+        if mark == "/" {
+            // A comment ends with its line.
+            rest = rest.strip_prefix('/').map_or(rest, |comment| comment.split_once('\n').map_or("", |(_, rest)| rest));
+        } else if let Some((text, behind)) = rest.split_once(mark) {
+            rest = behind;
+            found.extend(Some(text).filter(|text| text.trim().contains(' ')).map(str::to_owned));
+        }
+    }
+    found
+}
+
 /// The comments of a source file, doc comments included, each paragraph as one line.
 fn comments(source: &str, mark: &str) -> Vec<String> {
     let mut paragraphs = vec![String::new()];
@@ -191,6 +208,9 @@ fn everything() -> String {
             let _ = write!(text, "==== {}\n\n{}\n\n", name_of(&path), found.join("\n"));
         }
     }
+    for path in files("src", &["js"]).into_iter().filter(|path| path.ends_with("words.js")) {
+        let _ = write!(text, "==== {}\n\n{}\n\n", name_of(&path), script_sentences(&read(&path)).join("\n"));
+    }
     text
 }
 
@@ -236,6 +256,11 @@ fn nobody_reads_a_phrase_that_nobody_says() {
         let texts = comments(&source, "//").into_iter().chain(sentences(&source));
         found.extend(texts.flat_map(|text| faults(&name_of(&path), &text)));
     }
+    for path in files("src", &["js"]) {
+        let source = read(&path);
+        let texts = comments(&source, "//").into_iter().chain(script_sentences(&source));
+        found.extend(texts.flat_map(|text| faults(&name_of(&path), &text)));
+    }
     for path in ["targets", "firmware"].into_iter().flat_map(|folder| files(folder, &["yaml"])) {
         let source = read(&path);
         found.extend(comments(&source, "#").iter().flat_map(|text| faults(&name_of(&path), text)));
@@ -258,6 +283,12 @@ fn a_phrase_is_found_as_whole_words_and_not_where_it_is_right() {
     assert_eq!(faults("x", "there is no probe, this is nothing, it was not"), [""; 0]);
     assert_eq!(faults("x", "what there shall be").len(), 1);
     assert_eq!(faults("x", "marshalled"), [""; 0]);
+}
+
+#[test]
+fn the_sentences_of_a_script_are_its_strings() {
+    let source = "// A \"comment\" here.\nconst A = \"two words\", B = `of ${count} bytes`; // \"not this\"\nf(\"word\");";
+    assert_eq!(script_sentences(source), ["two words", "of ${count} bytes"]);
 }
 
 #[test]
