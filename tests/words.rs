@@ -287,7 +287,8 @@ fn a_phrase_is_found_as_whole_words_and_not_where_it_is_right() {
 
 #[test]
 fn the_sentences_of_a_script_are_its_strings() {
-    let source = "// A \"comment\" here.\nconst A = \"two words\", B = `of ${count} bytes`; // \"not this\"\nf(\"word\");";
+    let source =
+        "// A \"comment\" here.\nconst A = \"two words\", B = `of ${count} bytes`; // \"not this\"\nf(\"word\");";
     assert_eq!(script_sentences(source), ["two words", "of ${count} bytes"]);
 }
 

@@ -30,12 +30,20 @@ use self::{
     args::{firmware, globals::Globals, goal},
     verbs::{
         backup, backups, batch, config, data, doctor, explain, flash, generate, guide, image, info, probes, protect,
-        report, restore, scooters, ui, verify,
+        report, restore, scooters, verify,
     },
 };
 
 /// What the help of `flash` ends with.
 const SAFETY: &str = concat!(include_str!("../guide/safety.txt"), "\n", include_str!("../guide/wiring.txt"));
+
+/// The commands that the page of `ui` shows besides the guided job.
+const SHOWN: guide::browser::Commands = guide::browser::Commands {
+    doctor: doctor::check,
+    explain: explain::on,
+    backups: backups::list,
+    report: report::masked_file,
+};
 
 /// Unbrick the motor controller of a Xiaomi M365-family scooter over SWD.
 ///
@@ -66,7 +74,7 @@ pub(crate) enum Command {
     ///
     /// The page is served by this program on this computer only, and needs no internet. It ends with Ctrl-C, or five minutes after
     /// its last tab was closed, but never while a board is being written.
-    Ui(ui::UiArgs),
+    Ui(guide::browser::UiArgs),
     /// Do the whole job: identify, rescue, back up, unlock, program, verify, start
     #[command(after_long_help = SAFETY)]
     Flash(Box<flash::FlashArgs>),
@@ -190,7 +198,7 @@ impl Command {
     pub(crate) fn run(&self, context: &mut Context) -> CommandResult {
         match self {
             Self::Guide(args) => guide::run(context, args),
-            Self::Ui(args) => ui::run(context, args),
+            Self::Ui(args) => guide::browser::run(context, args, &SHOWN),
             Self::Flash(args) => flash::run(context, args),
             Self::Batch(args) => batch::run(context, args),
             Self::Info => info::run(context),

@@ -62,7 +62,7 @@ pub enum Place {
 
 /// The images that were chosen: a copy, so that the guide can take events while a procedure uses them.
 #[derive(Debug, Default)]
-pub struct Chosen {
+pub struct ChosenImages {
     boot: Vec<Image>,
     drv: Vec<Image>,
 }
@@ -181,12 +181,12 @@ impl Guide {
     }
 
     /// The images that were chosen.
-    pub fn chosen(&self) -> Chosen {
-        Chosen { boot: self.boot.clone(), drv: self.drv.clone() }
+    pub fn chosen(&self) -> ChosenImages {
+        ChosenImages { boot: self.boot.clone(), drv: self.drv.clone() }
     }
 
     /// What the board is to hold, and what may be done for it; `None` before the scooter is known.
-    pub fn request<'a>(&self, chosen: &'a Chosen, backups: BackupStore) -> Option<FlashRequest<'a>> {
+    pub fn request<'a>(&self, chosen: &'a ChosenImages, backups: BackupStore) -> Option<FlashRequest<'a>> {
         let wanted = Wanted {
             target: self.scooter?,
             boot: &chosen.boot,

@@ -63,26 +63,26 @@ impl Feed {
     }
 
     /// A tab is open from now on, until the visit is dropped.
-    pub(super) fn visit(&self) -> Visit {
+    pub(super) fn visit(&self) -> OpenTab {
         let mut told = self.told();
         told.tabs += 1;
         told.alone_since = None;
         let mut earlier: Vec<_> = told.kept.iter().map(|(_, text)| text.clone()).collect();
         earlier.reverse();
-        Visit { earlier, live: told.live.subscribe(), feed: self.clone() }
+        OpenTab { earlier, live: told.live.subscribe(), feed: self.clone() }
     }
 }
 
 /// A tab that is open.
 #[derive(Debug)]
-pub(super) struct Visit {
+pub(super) struct OpenTab {
     /// What it was not told yet of what was told before, the oldest last.
     earlier: Vec<Arc<str>>,
     live: broadcast::Receiver<Arc<str>>,
     feed: Feed,
 }
 
-impl Visit {
+impl OpenTab {
     /// The next message; `None` if too many were missed, and the tab has to begin again.
     pub(super) async fn next(&mut self) -> Option<Arc<str>> {
         match self.earlier.pop() {
@@ -92,7 +92,7 @@ impl Visit {
     }
 }
 
-impl Drop for Visit {
+impl Drop for OpenTab {
     fn drop(&mut self) {
         let mut told = self.feed.told();
         told.tabs -= 1;
@@ -106,7 +106,7 @@ impl Drop for Visit {
 mod tests {
     use super::*;
 
-    fn earlier(visit: &Visit) -> Vec<&str> {
+    fn earlier(visit: &OpenTab) -> Vec<&str> {
         visit.earlier.iter().rev().map(|text| &**text).collect()
     }
 

@@ -46,7 +46,7 @@ impl Secret {
 
 /// Why a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum Denial {
     /// It was meant for another host.
     Host,
     /// It comes from a page of another origin.
@@ -95,32 +95,32 @@ impl Guard {
     }
 
     /// Whether the host and the origin are this page's, and a request that changes something is marked.
-    pub(super) fn admits(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
+    pub(super) fn admits(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Denial> {
         let hosts = [format!("127.0.0.1:{}", self.port), format!("localhost:{}", self.port)];
         let host = only(headers, &header::HOST).filter(|host| hosts.iter().any(|own| own.as_bytes() == *host));
-        let host = host.ok_or(Refusal::Host)?;
+        let host = host.ok_or(Denial::Host)?;
         if uri.authority().is_some_and(|authority| authority.as_str().as_bytes() != host) {
-            return Err(Refusal::Host);
+            return Err(Denial::Host);
         }
         let own = [b"http://", host].concat();
         if headers.contains_key(header::ORIGIN) && only(headers, &header::ORIGIN) != Some(&own) {
-            return Err(Refusal::Origin);
+            return Err(Denial::Origin);
         }
         // The page itself can be reached by a link.
         let is_visit = method == Method::GET && !is_api(uri);
         let site = headers.get("sec-fetch-site").map(axum::http::HeaderValue::as_bytes);
         if !is_visit && site.is_some_and(|site| ![&b"same-origin"[..], b"none"].contains(&site)) {
-            return Err(Refusal::Origin);
+            return Err(Denial::Origin);
         }
         let is_harmless = [Method::GET, Method::HEAD].contains(method);
         if !is_harmless && only(headers, &MARK) != Some(MARKED.as_bytes()) {
-            return Err(Refusal::Mark);
+            return Err(Denial::Mark);
         }
         Ok(())
     }
 
     /// Whether the request has the cookie, if it needs one.
-    pub(super) fn recognises(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
+    pub(super) fn recognises(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Denial> {
         if !is_api(uri) || ["/api/session", "/api/open"].contains(&uri.path()) {
             return Ok(());
         }
@@ -128,7 +128,7 @@ impl Guard {
         let pairs = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
         let mut pairs = pairs.flat_map(|pairs| pairs.split(';')).filter_map(|pair| pair.trim().split_once('='));
         let is_known = pairs.any(|(other, value)| other == name && self.session.is(value.as_bytes()));
-        if is_known { Ok(()) } else { Err(Refusal::Cookie) }
+        if is_known { Ok(()) } else { Err(Denial::Cookie) }
     }
 }
 

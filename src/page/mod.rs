@@ -4,19 +4,19 @@
 //! [`Feed`] is shown in every tab. Hostile pages may be open in the next tab, so every request has to pass the guard: the
 //! exact host and origin, a cookie that only the opened address gives, and a header that no form can send.
 
+mod allowance;
 mod assets;
 mod desk;
 mod feed;
 mod guard;
-mod limits;
 mod requests;
 mod running;
 mod server;
 
 pub use self::{
+    allowance::Allowance,
     desk::{Desk, Reply, Wish},
     feed::Feed,
-    limits::Limits,
-    running::Running,
+    running::RunningPage,
     server::Server,
 };

@@ -20,15 +20,15 @@ use futures_util::stream;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Desk, Feed, Limits, Reply, Wish, assets, guard::Guard};
+use super::{Allowance, Desk, Feed, Reply, Wish, assets, guard::Guard};
 
 /// What all requests share.
 #[derive(Clone)]
-pub(super) struct Shared {
+pub(super) struct Served {
     pub(super) guard: Arc<Guard>,
     pub(super) desk: Arc<dyn Desk>,
     pub(super) feed: Feed,
-    pub(super) limits: Limits,
+    pub(super) allowance: Allowance,
 }
 
 /// What every answer says to the browser: nothing is loaded from elsewhere, put into a frame, kept, or seen by others.
@@ -49,7 +49,7 @@ const HEADERS: [(HeaderName, &str); 7] = [
 /// How often a tab gets something, so that it is noticed if it has gone.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
 
-pub(super) fn router(shared: Shared) -> Router {
+pub(super) fn router(shared: Served) -> Router {
     Router::new()
         .route("/", get(async || asset("")))
         .route("/{file}", get(async |Path(file): Path<String>| asset(&file)))
@@ -71,7 +71,7 @@ pub(super) fn router(shared: Shared) -> Router {
         .with_state(shared)
 }
 
-async fn guarded(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+async fn guarded(State(shared): State<Served>, request: Request, next: Next) -> Response {
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
     let admitted = shared.guard.admits(method, uri, headers);
     let mut response = match admitted.and_then(|()| shared.guard.recognises(uri, headers)) {
@@ -95,13 +95,13 @@ fn asset(name: &str) -> Response {
 }
 
 /// Reads this much of a request at most, for as long as it may take to arrive.
-async fn body(shared: &Shared, request: Request, most: usize) -> Result<Vec<u8>, StatusCode> {
+async fn body(shared: &Served, request: Request, most: usize) -> Result<Vec<u8>, StatusCode> {
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if length.is_some_and(|length: u64| length > most as u64) {
         return Err(StatusCode::PAYLOAD_TOO_LARGE);
     }
     let read = axum::body::to_bytes(request.into_body(), most);
-    match tokio::time::timeout(shared.limits.arrival, read).await {
+    match tokio::time::timeout(shared.allowance.arrival, read).await {
         Ok(Ok(bytes)) => Ok(bytes.into()),
         Ok(Err(_)) => Err(StatusCode::PAYLOAD_TOO_LARGE),
         Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
@@ -109,13 +109,13 @@ async fn body(shared: &Shared, request: Request, most: usize) -> Result<Vec<u8>,
 }
 
 /// A request without a file.
-async fn small<T: for<'a> Deserialize<'a>>(shared: &Shared, request: Request) -> Result<T, StatusCode> {
-    let bytes = body(shared, request, shared.limits.request_bytes).await?;
+async fn small<T: for<'a> Deserialize<'a>>(shared: &Served, request: Request) -> Result<T, StatusCode> {
+    let bytes = body(shared, request, shared.allowance.request_bytes).await?;
     serde_json::from_slice(&bytes).map_err(|_| StatusCode::BAD_REQUEST)
 }
 
 /// Puts a wish to the desk, which may block.
-async fn ask(State(shared): State<Shared>, wish: Wish) -> Response {
+async fn ask(State(shared): State<Served>, wish: Wish) -> Response {
     let asked = tokio::task::spawn_blocking(move || shared.desk.ask(wish)).await;
     asked.map_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response(), answered)
 }
@@ -155,8 +155,8 @@ async fn with<T>(read: Result<T, StatusCode>, next: impl AsyncFnOnce(T) -> Respo
     }
 }
 
-async fn session(State(shared): State<Shared>, request: Request) -> Response {
-    let ticket = body(&shared, request, shared.limits.request_bytes).await;
+async fn session(State(shared): State<Served>, request: Request) -> Response {
+    let ticket = body(&shared, request, shared.allowance.request_bytes).await;
     with(ticket, async |ticket| match shared.guard.exchange(&ticket) {
         Some(cookie) => (StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response(),
         None => StatusCode::FORBIDDEN.into_response(),
@@ -165,8 +165,8 @@ async fn session(State(shared): State<Shared>, request: Request) -> Response {
 }
 
 /// Another start of this program wants to open this page.
-async fn open(State(shared): State<Shared>, request: Request) -> Response {
-    let key = body(&shared, request, shared.limits.request_bytes).await;
+async fn open(State(shared): State<Served>, request: Request) -> Response {
+    let key = body(&shared, request, shared.allowance.request_bytes).await;
     with(key, async |key| match shared.guard.ticket() {
         Ok(ticket) if shared.guard.knows(&key) => ticket.text().to_owned().into_response(),
         _ => StatusCode::FORBIDDEN.into_response(),
@@ -174,7 +174,7 @@ async fn open(State(shared): State<Shared>, request: Request) -> Response {
     .await
 }
 
-async fn events(State(shared): State<Shared>) -> Response {
+async fn events(State(shared): State<Served>) -> Response {
     let visit = shared.feed.visit();
     let messages = stream::unfold(visit, |mut visit| async {
         let message = match tokio::time::timeout(SIGN_OF_LIFE, visit.next()).await {
@@ -192,7 +192,7 @@ struct Answered {
     answer: String,
 }
 
-async fn answer(State(shared): State<Shared>, request: Request) -> Response {
+async fn answer(State(shared): State<Served>, request: Request) -> Response {
     let read = small(&shared, request).await;
     with(read, async |Answered { number, answer }| ask(State(shared), Wish::Answer { number, answer }).await).await
 }
@@ -202,33 +202,33 @@ struct Shown {
     number: u64,
 }
 
-async fn back(State(shared): State<Shared>, request: Request) -> Response {
+async fn back(State(shared): State<Served>, request: Request) -> Response {
     let read = small(&shared, request).await;
     with(read, async |Shown { number }| ask(State(shared), Wish::Back { number }).await).await
 }
 
 #[derive(Deserialize)]
-struct Named {
+struct FileQuery {
     name: String,
 }
 
-async fn file(State(shared): State<Shared>, Query(Named { name }): Query<Named>, request: Request) -> Response {
-    let read = body(&shared, request, shared.limits.file_bytes).await;
+async fn file(State(shared): State<Served>, Query(FileQuery { name }): Query<FileQuery>, request: Request) -> Response {
+    let read = body(&shared, request, shared.allowance.file_bytes).await;
     // Only what a person calls it: nothing is opened by this name.
     let name = name.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
     with(read, async |bytes| ask(State(shared), Wish::File { name, bytes }).await).await
 }
 
 #[derive(Deserialize)]
-struct Topic {
+struct TopicQuery {
     topic: Option<String>,
 }
 
-async fn explain(State(shared): State<Shared>, Query(Topic { topic }): Query<Topic>) -> Response {
+async fn explain(State(shared): State<Served>, Query(TopicQuery { topic }): Query<TopicQuery>) -> Response {
     ask(State(shared), Wish::Explain { topic: topic.filter(|topic| !topic.is_empty()) }).await
 }
 
-async fn start_batch(State(shared): State<Shared>, request: Request) -> Response {
+async fn start_batch(State(shared): State<Served>, request: Request) -> Response {
     let read = small(&shared, request).await;
     with(read, async |how| ask(State(shared), Wish::StartBatch { how }).await).await
 }

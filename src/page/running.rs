@@ -18,13 +18,13 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A server that runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Running {
+pub struct RunningPage {
     pub(super) port: u16,
     /// What it asks for.
     pub(super) key: String,
 }
 
-impl Running {
+impl RunningPage {
     /// Says in this file, which nobody else can read, where the server is.
     pub fn announce(&self, file: &Path) -> io::Result<()> {
         let folder = folder_of(file);

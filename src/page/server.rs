@@ -21,9 +21,9 @@ use tokio::{
 };
 
 use super::{
-    Desk, Feed, Limits, Running,
+    Allowance, Desk, Feed, RunningPage,
     guard::Guard,
-    requests::{self, Shared},
+    requests::{self, Served},
 };
 
 /// How long the tabs have to take the last message.
@@ -41,13 +41,13 @@ pub struct Server {
 
 impl Server {
     /// Listens on this port of the loopback interface, or on any free one for 0.
-    pub fn start(port: u16, desk: impl Desk, feed: Feed, limits: Limits) -> io::Result<Self> {
+    pub fn start(port: u16, desk: impl Desk, feed: Feed, allowance: Allowance) -> io::Result<Self> {
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
         listener.set_nonblocking(true)?;
         let port = listener.local_addr()?.port();
         let guard = Arc::new(Guard::new(port).map_err(io::Error::other)?);
         let runtime = runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-        let shared = Shared { guard: guard.clone(), desk: Arc::new(desk), feed: feed.clone(), limits };
+        let shared = Served { guard: guard.clone(), desk: Arc::new(desk), feed: feed.clone(), allowance };
         let (close, closed) = oneshot::channel();
         let thread = thread::Builder::new().name("page".into()).spawn(move || {
             runtime.block_on(async {
@@ -74,8 +74,8 @@ impl Server {
     }
 
     /// What another start of this program needs to find this server.
-    pub fn running(&self) -> Running {
-        Running { port: self.port, key: self.guard.key().text().to_owned() }
+    pub fn running(&self) -> RunningPage {
+        RunningPage { port: self.port, key: self.guard.key().text().to_owned() }
     }
 }
 
@@ -88,9 +88,9 @@ impl Drop for Server {
     }
 }
 
-async fn serve(listener: TcpListener, shared: Shared) -> io::Result<()> {
+async fn serve(listener: TcpListener, shared: Served) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let slots = Arc::new(Semaphore::new(shared.limits.connections));
+    let slots = Arc::new(Semaphore::new(shared.allowance.connections));
     let router = requests::router(shared.clone());
     loop {
         let slot = slots.clone().acquire_owned().await.map_err(io::Error::other)?;
@@ -106,7 +106,7 @@ async fn serve(listener: TcpListener, shared: Shared) -> io::Result<()> {
         let service = TowerToHyperService::new(router.clone());
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(shared.limits.arrival)
+            .header_read_timeout(shared.allowance.arrival)
             .serve_connection(TokioIo::new(stream), service);
         tokio::spawn(async move {
             if let Err(error) = connection.await {

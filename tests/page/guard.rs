@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use m365_drv::page::{Desk, Feed, Limits, Reply, Running, Server, Wish};
+use m365_drv::page::{Allowance, Desk, Feed, Reply, RunningPage, Server, Wish};
 
 use super::{Browser, connect, send};
 
@@ -30,12 +30,12 @@ struct Shop {
 
 impl Shop {
     fn new() -> Self {
-        Self::with(Limits::default())
+        Self::with(Allowance::default())
     }
 
-    fn with(limits: Limits) -> Self {
+    fn with(allowance: Allowance) -> Self {
         let clerk = Clerk::default();
-        let server = Server::start(0, clerk.clone(), Feed::default(), limits).unwrap();
+        let server = Server::start(0, clerk.clone(), Feed::default(), allowance).unwrap();
         let browser = Browser::open(&server.ticket().unwrap());
         Self { server, clerk, browser }
     }
@@ -221,7 +221,7 @@ fn a_path_leads_to_no_other_file() {
 
 #[test]
 fn too_much_is_refused_whether_its_length_is_told_or_not() {
-    let shop = Shop::with(Limits { file_bytes: 1000, request_bytes: 100, ..Limits::default() });
+    let shop = Shop::with(Allowance { file_bytes: 1000, request_bytes: 100, ..Allowance::default() });
     let file = |bytes: usize| shop.browser.post("/api/file?name=a", &vec![0; bytes]).status;
     assert_eq!((file(1000), file(1001)), (204, 413));
     assert_eq!(shop.browser.post("/api/answer", &[b' '; 101]).status, 413);
@@ -247,7 +247,7 @@ fn too_much_is_refused_whether_its_length_is_told_or_not() {
 
 #[test]
 fn who_sends_slowly_or_nothing_does_not_keep_others_out() {
-    let shop = Shop::with(Limits { arrival: Duration::from_millis(300), connections: 4, ..Limits::default() });
+    let shop = Shop::with(Allowance { arrival: Duration::from_millis(300), connections: 4, ..Allowance::default() });
     let mut slow: Vec<TcpStream> = (0..8).map(|_| connect(shop.port())).collect();
     for stream in &mut slow {
         let _ = stream.write_all(b"GET / HTTP/1.1\r\nHost: 127");
@@ -286,11 +286,11 @@ fn another_start_gets_an_address_of_its_own_with_the_key_in_the_file() {
         use std::os::unix::fs::PermissionsExt as _;
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     }
-    let found = Running::find(&file).unwrap();
+    let found = RunningPage::find(&file).unwrap();
     assert_eq!(found, running);
     assert_eq!(Browser::open(&found.ticket().unwrap()).get("/api/state").status, 200);
     drop(shop);
     assert_eq!(found.ticket(), None);
     running.withdraw(&file);
-    assert_eq!(Running::find(&file), None);
+    assert_eq!(RunningPage::find(&file), None);
 }

@@ -18,5 +18,4 @@ pub(crate) mod protect;
 pub(crate) mod report;
 pub(crate) mod restore;
 pub(crate) mod scooters;
-pub(crate) mod ui;
 pub(crate) mod verify;

@@ -1,6 +1,8 @@
 //! `guide`: the guided job in a terminal, one card below the other.
 
-pub(crate) mod tasks;
+pub(crate) mod browser;
+mod face;
+mod tasks;
 mod watch;
 
 use std::time::{Duration, SystemTime};
@@ -13,7 +15,7 @@ use m365_drv::{
 };
 use serde::Serialize;
 
-use self::tasks::Face;
+use self::face::Face;
 use crate::cli::{
     Context,
     args::{firmware::FirmwareArgs, question, supply::SupplyArgs},
@@ -30,12 +32,6 @@ pub(crate) struct GuideArgs {
 
     #[command(flatten)]
     supply: SupplyArgs,
-}
-
-impl GuideArgs {
-    pub(crate) fn firmware(&self) -> &FirmwareArgs {
-        &self.firmware
-    }
 }
 
 /// What the guided job came to: its cards have told everything else.
@@ -104,7 +100,7 @@ pub(crate) fn run(context: &mut Context, args: &GuideArgs) -> CommandResult {
 }
 
 /// What makes a probe usable that is not.
-pub(crate) fn fixes(failed: &TaskError) -> Vec<String> {
+fn fixes(failed: &TaskError) -> Vec<String> {
     match &failed.error {
         ops::Error::Board(board::Error::ProbeAccess(problem)) => probe_fixes::lines(problem, System::HERE),
         _ => vec![],

@@ -1,13 +1,10 @@
 //! What is done between two cards, in whichever face the cards are shown.
 
-use std::{
-    path::Path,
-    time::{Duration, SystemTime},
-};
+use std::{path::Path, time::SystemTime};
 
 use m365_drv::{
     board::progress::Event,
-    guide::{CardName, Guide, Offer, Task, TaskError},
+    guide::{Guide, Offer, Task, TaskError},
     image::{self, Catalog, Fit, FoundImage, Image, Kind},
     ops,
     printable::quoted_path,
@@ -15,20 +12,8 @@ use m365_drv::{
     target::Target,
 };
 
-use super::{GuideArgs, watch};
+use super::{GuideArgs, face::Face, watch};
 use crate::cli::{Context, args::supply as sources, exit::Exit};
-
-/// What shows the cards.
-pub(crate) trait Face {
-    /// An event has come, which the guide knows of; before it this card was shown. What is returned is printed.
-    fn on(&mut self, guide: &Guide, before: CardName, event: &Event) -> Option<String>;
-
-    /// Tells the user something about the wait for a file.
-    fn tell(&mut self, context: &mut Context, words: &str);
-
-    /// Whether the user gives up the wait for a file within this time.
-    fn gives_up(&mut self, context: &Context, time: Duration) -> Result<bool, ops::Error>;
-}
 
 /// Does a task, and hands over what came of it. Ctrl-C is an error.
 pub(crate) fn run(

@@ -13,7 +13,7 @@ use m365_drv::{
     target::Target,
 };
 
-use super::tasks::Face;
+use super::face::Face;
 use crate::cli::Context;
 
 /// How often the folder is looked at, and how often Enter and Ctrl-C are.

@@ -18,11 +18,11 @@ use m365_drv::{
 };
 use serde_json::{Value, json};
 
-use super::desk::Asked;
-use crate::cli::{
-    Context,
-    verbs::guide::{fixes, tasks::Face},
+use super::{
+    super::{face::Face, fixes},
+    desk::Asked,
 };
+use crate::cli::Context;
 
 /// How often a wait looks for Ctrl-C and whether anybody is left.
 const GLANCE: Duration = Duration::from_millis(200);
@@ -53,11 +53,11 @@ pub(super) struct InBrowser {
     shown_contact: Option<Instant>,
     shown_progress: Option<Instant>,
     /// Why the running task was stopped.
-    next: Option<Next>,
+    next: Option<Interruption>,
 }
 
 /// What a tab wants instead of a task that runs.
-pub(super) enum Next {
+pub(super) enum Interruption {
     Back,
     Ask(Asked),
     /// Nobody looks any more.
@@ -147,14 +147,14 @@ impl InBrowser {
     }
 
     /// Why the task was stopped, if a tab has wanted that.
-    pub(super) fn take_next(&mut self) -> Option<Next> {
+    pub(super) fn take_next(&mut self) -> Option<Interruption> {
         let next = self.next.take()?;
         self.interrupt.store(false, Ordering::SeqCst);
         Some(next)
     }
 
     /// Ends the running task.
-    fn stop(&mut self, next: Next) {
+    fn stop(&mut self, next: Interruption) {
         self.next = Some(next);
         self.interrupt.store(true, Ordering::SeqCst);
     }
@@ -167,10 +167,10 @@ impl InBrowser {
             _ if self.next.is_some() => asked.refuse("the program is busy; try again"),
             Wish::Back { number } if *number == self.number && guide.can_go_back() => {
                 asked.reply(Reply::Done);
-                self.stop(Next::Back);
+                self.stop(Interruption::Back);
             }
             Wish::Doctor | Wish::Report | Wish::Backup | Wish::Batch | Wish::StartBatch { .. } => {
-                self.stop(Next::Ask(asked));
+                self.stop(Interruption::Ask(asked));
             }
             Wish::File { .. } => asked.refuse("no file is needed now; drop it when the page asks for one"),
             _ => asked.refuse("the program is busy; wait for the next question"),
@@ -212,7 +212,7 @@ impl Face for InBrowser {
             self.meanwhile(guide, asked);
         }
         if self.next.is_none() && guide.at() != CardName::Work && self.is_alone() {
-            self.stop(Next::End);
+            self.stop(Interruption::End);
         }
         None
     }
@@ -228,12 +228,12 @@ impl Face for InBrowser {
                 Ok(true)
             }
             Ok(asked) => {
-                self.next = Some(Next::Ask(asked));
+                self.next = Some(Interruption::Ask(asked));
                 Ok(true)
             }
             Err(_) if self.interrupt.load(Ordering::SeqCst) => Err(board::Error::Interrupted.into()),
             Err(_) if self.is_alone() => {
-                self.next = Some(Next::End);
+                self.next = Some(Interruption::End);
                 Ok(true)
             }
             Err(_) => Ok(false),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// What one visitor may take of the server.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct Allowance {
     /// How long a request may take to arrive, its head and its body each.
     pub arrival: Duration,
     /// Connections at a time; others wait.
@@ -15,7 +15,7 @@ pub struct Limits {
     pub request_bytes: usize,
 }
 
-impl Default for Limits {
+impl Default for Allowance {
     /// 10 s, 64 connections, files of 16 MiB, other requests of 16 KiB.
     fn default() -> Self {
         Self { arrival: Duration::from_secs(10), connections: 64, file_bytes: 16 << 20, request_bytes: 16 << 10 }

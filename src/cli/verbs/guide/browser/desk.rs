@@ -5,10 +5,8 @@ use std::{path::PathBuf, sync::mpsc};
 use m365_drv::page::{Desk, Reply, Wish};
 use serde_json::json;
 
-use crate::cli::{
-    screen::CommandResult,
-    verbs::{backups, explain},
-};
+use super::Commands;
+use crate::cli::screen::CommandResult;
 
 /// A wish that the job has to answer.
 pub(super) struct Asked {
@@ -31,20 +29,21 @@ impl Asked {
 pub(super) struct PageDesk {
     asked: mpsc::Sender<Asked>,
     backups: Option<PathBuf>,
+    commands: &'static Commands,
 }
 
 impl PageDesk {
-    pub(super) fn new(backups: Option<PathBuf>) -> (Self, mpsc::Receiver<Asked>) {
+    pub(super) fn new(backups: Option<PathBuf>, commands: &'static Commands) -> (Self, mpsc::Receiver<Asked>) {
         let (asked, job) = mpsc::channel();
-        (Self { asked, backups }, job)
+        (Self { asked, backups, commands }, job)
     }
 }
 
 impl Desk for PageDesk {
     fn ask(&self, wish: Wish) -> Reply {
         match (wish, &self.backups) {
-            (Wish::Explain { topic }, _) => blocks(explain::on(topic.as_deref())),
-            (Wish::Backups, Some(folder)) => blocks(backups::list(folder)),
+            (Wish::Explain { topic }, _) => blocks((self.commands.explain)(topic.as_deref())),
+            (Wish::Backups, Some(folder)) => blocks((self.commands.backups)(folder)),
             (Wish::Backups, None) => Reply::Missing,
             (wish, _) => {
                 let (reply, replied) = mpsc::channel();

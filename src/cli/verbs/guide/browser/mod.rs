@@ -1,31 +1,31 @@
 //! `ui`: the guided job as a page in the browser.
 
 mod desk;
-mod face;
+mod in_browser;
 
-use std::{fs, time::SystemTime};
+use std::{fs, path::Path, time::SystemTime};
 
 use clap::Args;
 use m365_drv::{
     guide::{CardName, Guide, Handover, Place},
     image::{Dump, Image},
     ops::Destination,
-    page::{Feed, Limits, Reply, Running, Server, Wish},
+    page::{Allowance, Feed, Reply, RunningPage, Server, Wish},
     printable::quoted,
 };
 use serde::Serialize;
 
 use self::{
     desk::{Asked, PageDesk, blocks},
-    face::{InBrowser, Next},
+    in_browser::{InBrowser, Interruption},
 };
-use super::guide::tasks;
+use super::{GuideArgs, tasks};
 use crate::cli::{
     Context,
+    args::firmware::FirmwareArgs,
     exit::{Exit, Meaning},
     files,
     screen::{CommandResult, Outcome, Page, Report, output::Line, stderr},
-    verbs::{doctor, guide::GuideArgs, report},
 };
 
 #[derive(Debug, Args)]
@@ -40,6 +40,15 @@ pub(crate) struct UiArgs {
     /// Listen on this port of 127.0.0.1; by default on any free one
     #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
     port: u16,
+}
+
+/// Other commands that the page shows.
+pub(crate) struct Commands {
+    pub(crate) doctor: fn(&mut Context, &FirmwareArgs) -> CommandResult,
+    pub(crate) explain: fn(Option<&str>) -> CommandResult,
+    pub(crate) backups: fn(&Path) -> CommandResult,
+    /// The file of `report`.
+    pub(crate) report: fn(&Context) -> anyhow::Result<Vec<u8>>,
 }
 
 /// What was done from the page.
@@ -62,18 +71,18 @@ impl Report for UiReport {
     }
 }
 
-pub(crate) fn run(context: &mut Context, args: &UiArgs) -> CommandResult {
+pub(crate) fn run(context: &mut Context, args: &UiArgs, commands: &'static Commands) -> CommandResult {
     let name = if context.is_rehearsal() { "page-simulated.json" } else { "page.json" };
     let file = files::state_folder().map(|folder| folder.join(name));
-    let other = file.as_ref().and_then(|file| Running::find(file)?.ticket());
+    let other = file.as_ref().and_then(|file| RunningPage::find(file)?.ticket());
     if let Some(address) = other {
         open(context, args, &address);
         return Outcome::new(&UiReport { boards: 0, already_running: true });
     }
-    let (desk, asked) = PageDesk::new(context.backups());
+    let (desk, asked) = PageDesk::new(context.backups(), commands);
     let feed = Feed::default();
     let mut face = InBrowser::new(feed.clone(), asked, context);
-    let server = Server::start(args.port, desk, feed, Limits::default());
+    let server = Server::start(args.port, desk, feed, Allowance::default());
     let server = server.meaning(Exit::Usage, || format!("cannot listen on port {} of 127.0.0.1", args.port))?;
     let running = server.running();
     if let Some(file) = &file
@@ -83,7 +92,7 @@ pub(crate) fn run(context: &mut Context, args: &UiArgs) -> CommandResult {
     }
     let address = server.ticket().meaning(Exit::Internal, || "no random numbers".into())?;
     open(context, args, &address);
-    let boards = work(context, args, &mut face);
+    let boards = work(context, (args, commands), &mut face);
     if let Some(file) = &file {
         running.withdraw(file);
     }
@@ -113,7 +122,7 @@ fn new_guide(context: &Context) -> anyhow::Result<Guide> {
 }
 
 /// Does job after job until nobody looks any more. Returns how many boards were written.
-fn work(context: &mut Context, args: &UiArgs, face: &mut InBrowser) -> anyhow::Result<u32> {
+fn work(context: &mut Context, (args, commands): (&UiArgs, &Commands), face: &mut InBrowser) -> anyhow::Result<u32> {
     let (mut guide, mut boards) = (new_guide(context)?, 0);
     let began = SystemTime::now();
     loop {
@@ -128,13 +137,13 @@ fn work(context: &mut Context, args: &UiArgs, face: &mut InBrowser) -> anyhow::R
                 None => done.map(|()| None)?,
             }
         } else {
-            Some(face.wait()?.map_or(Next::End, Next::Ask))
+            Some(face.wait()?.map_or(Interruption::End, Interruption::Ask))
         };
         match next {
             None => {}
-            Some(Next::End) => return Ok(boards),
-            Some(Next::Back) => drop(guide.back()),
-            Some(Next::Ask(asked)) => do_as_asked(context, args, (&mut guide, face), asked)?,
+            Some(Interruption::End) => return Ok(boards),
+            Some(Interruption::Back) => drop(guide.back()),
+            Some(Interruption::Ask(asked)) => do_as_asked(context, (args, commands), (&mut guide, face), asked)?,
         }
     }
 }
@@ -142,7 +151,7 @@ fn work(context: &mut Context, args: &UiArgs, face: &mut InBrowser) -> anyhow::R
 /// Does what a tab asks for while no task runs.
 fn do_as_asked(
     context: &mut Context,
-    args: &UiArgs,
+    (args, commands): (&UiArgs, &Commands),
     (guide, face): (&mut Guide, &mut InBrowser),
     asked: Asked,
 ) -> anyhow::Result<()> {
@@ -176,11 +185,11 @@ fn do_as_asked(
             None => asked.refuse("no file is needed now; drop it when the page asks for one"),
         },
         Wish::Doctor => {
-            let done = doctor::check(context, args.guide.firmware());
+            let done = (commands.doctor)(context, &args.guide.firmware);
             asked.reply(blocks(done));
         }
         Wish::Report => {
-            let file = report::masked_file(context);
+            let file = (commands.report)(context);
             asked.reply(match file {
                 Ok(bytes) => Reply::File { name: "m365-drv-report.json".into(), bytes },
                 Err(error) => Reply::Failed(format!("{error:#}")),
