@@ -1,7 +1,9 @@
 //! The local page: what guards it, and the guided job as a browser goes through it.
 
+mod browser;
 mod guard;
 mod job;
+mod person;
 mod tabs;
 
 use std::{

@@ -38,7 +38,7 @@ use self::{
 const SAFETY: &str = concat!(include_str!("../guide/safety.txt"), "\n", include_str!("../guide/wiring.txt"));
 
 /// The commands that the page of `ui` shows besides the guided job.
-const SHOWN: guide::browser::Commands = guide::browser::Commands {
+const SHOWN: guide::browser::OtherCommands = guide::browser::OtherCommands {
     doctor: doctor::check,
     explain: explain::on,
     backups: backups::list,

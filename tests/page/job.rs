@@ -13,13 +13,13 @@ use super::{Browser, tabs::Tab};
 use crate::bench::Bench;
 
 /// The program, with its page open in a browser.
-struct Program {
+pub(crate) struct Program {
     child: Child,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Program {
-    fn start(bench: &Bench, arguments: &str) -> Self {
+    pub(crate) fn start(bench: &Bench, arguments: &str) -> Self {
         let mut command = bench.m365(&format!("--json {arguments} ui --no-open --offline")).command();
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program");
         let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();

@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::mpsc};
 use m365_drv::page::{Desk, Reply, Wish};
 use serde_json::json;
 
-use super::Commands;
+use super::OtherCommands;
 use crate::cli::screen::CommandResult;
 
 /// A wish that the job has to answer.
@@ -29,11 +29,11 @@ impl Asked {
 pub(super) struct PageDesk {
     asked: mpsc::Sender<Asked>,
     backups: Option<PathBuf>,
-    commands: &'static Commands,
+    commands: &'static OtherCommands,
 }
 
 impl PageDesk {
-    pub(super) fn new(backups: Option<PathBuf>, commands: &'static Commands) -> (Self, mpsc::Receiver<Asked>) {
+    pub(super) fn new(backups: Option<PathBuf>, commands: &'static OtherCommands) -> (Self, mpsc::Receiver<Asked>) {
         let (asked, job) = mpsc::channel();
         (Self { asked, backups, commands }, job)
     }

@@ -43,7 +43,7 @@ pub(crate) struct UiArgs {
 }
 
 /// Other commands that the page shows.
-pub(crate) struct Commands {
+pub(crate) struct OtherCommands {
     pub(crate) doctor: fn(&mut Context, &FirmwareArgs) -> CommandResult,
     pub(crate) explain: fn(Option<&str>) -> CommandResult,
     pub(crate) backups: fn(&Path) -> CommandResult,
@@ -71,7 +71,7 @@ impl Report for UiReport {
     }
 }
 
-pub(crate) fn run(context: &mut Context, args: &UiArgs, commands: &'static Commands) -> CommandResult {
+pub(crate) fn run(context: &mut Context, args: &UiArgs, commands: &'static OtherCommands) -> CommandResult {
     let name = if context.is_rehearsal() { "page-simulated.json" } else { "page.json" };
     let file = files::state_folder().map(|folder| folder.join(name));
     let other = file.as_ref().and_then(|file| RunningPage::find(file)?.ticket());
@@ -122,7 +122,11 @@ fn new_guide(context: &Context) -> anyhow::Result<Guide> {
 }
 
 /// Does job after job until nobody looks any more. Returns how many boards were written.
-fn work(context: &mut Context, (args, commands): (&UiArgs, &Commands), face: &mut InBrowser) -> anyhow::Result<u32> {
+fn work(
+    context: &mut Context,
+    (args, commands): (&UiArgs, &OtherCommands),
+    face: &mut InBrowser,
+) -> anyhow::Result<u32> {
     let (mut guide, mut boards) = (new_guide(context)?, 0);
     let began = SystemTime::now();
     loop {
@@ -151,7 +155,7 @@ fn work(context: &mut Context, (args, commands): (&UiArgs, &Commands), face: &mu
 /// Does what a tab asks for while no task runs.
 fn do_as_asked(
     context: &mut Context,
-    (args, commands): (&UiArgs, &Commands),
+    (args, commands): (&UiArgs, &OtherCommands),
     (guide, face): (&mut Guide, &mut InBrowser),
     asked: Asked,
 ) -> anyhow::Result<()> {
