@@ -11,7 +11,7 @@ use crate::bench::Bench;
 fn goes_through(person: &mut Person, agrees: bool) -> Vec<String> {
     let mut cards: Vec<String> = Vec::new();
     for _ in 0..40 {
-        person.sees("[data-card] [data-key], [data-card] #answer, [data-card] #continue, [data-card='end']");
+        person.sees("[data-card] [data-key], [data-card] #answer, [data-card] .go button, [data-card='end']");
         let card = person.card();
         person.looks();
         cards.push(card.clone());
@@ -36,7 +36,7 @@ fn goes_through(person: &mut Person, agrees: bool) -> Vec<String> {
             "plan" => person.clicks("[data-key='yes']"),
             "done" | "failed" => person.clicks("[data-key='end']"),
             "end" => return cards,
-            _ => person.clicks("#continue"),
+            _ => person.clicks(".go button"),
         }
         person.leaves_card(&card);
     }
@@ -117,7 +117,7 @@ fn a_tab_that_is_closed_during_the_work_and_opened_again_shows_the_running_job()
         person.clicks("[data-key='pro']");
         person.clicks("[data-key='1']");
         person.is_at("board");
-        person.clicks("#continue");
+        person.clicks(".go button");
         person.types("#answer", "erase");
     };
     person.opens(&program.address);
@@ -153,7 +153,7 @@ fn the_whole_job_can_be_done_with_the_keyboard_alone() {
     person.focuses("[data-key='1']");
     person.presses("\u{e007}");
     person.is_at("board");
-    person.focuses("#continue");
+    person.focuses(".go button");
     person.presses("\u{e007}");
     person.is_at("plan");
     // Enter alone does not erase.
@@ -195,7 +195,7 @@ fn the_other_pages_can_be_read_and_nothing_is_wrong_with_them() {
     {
         person.clicks(&format!("a[href='{place}']"));
         if place == "#/doctor" {
-            person.clicks("#check");
+            person.clicks(".go button");
         }
         person.reads(words);
         person.looks_at_page(place);
@@ -220,7 +220,7 @@ fn pictures_are_taken() {
     person.clicks("[data-key='1']");
     person.is_at("board");
     takes("board");
-    person.clicks("#continue");
+    person.clicks(".go button");
     person.is_at("plan");
     takes("plan");
     person.types("#answer", "erase");
