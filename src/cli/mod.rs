@@ -42,6 +42,7 @@ const SHOWN: guide::browser::OtherCommands = guide::browser::OtherCommands {
     doctor: doctor::check,
     explain: explain::on,
     backups: backups::list,
+    batch: batch::on_all_probes,
     report: report::masked_file,
 };
 

@@ -213,3 +213,32 @@ fn a_second_start_opens_the_page_that_is_there() {
     again.child.stderr.take().expect("its errors").read_to_string(&mut errors).expect("text");
     assert_eq!(errors, "");
 }
+
+#[test]
+fn a_batch_runs_on_all_probes_and_each_tab_is_told_what_happens_at_each() {
+    let bench = Bench::new();
+    let program = Program::start(&bench, "--simulate=B:locked,open");
+    let browser = program.browser();
+    let mut tab = Tab::open(&browser);
+    let batch = browser.get("/api/batch").json();
+    assert_eq!((&batch["running"], &batch["scooters"][0]["name"]), (&json!(false), &json!("m365")), "{batch}");
+    assert_eq!(browser.post("/api/batch/stop", b"").status, 409);
+    let begin =
+        |scooter: &str| browser.post_json("/api/batch", &json!({ "scooter": scooter, "erase": true, "drv": null }));
+    assert_eq!(begin("nothing").status, 409);
+    assert_eq!(begin("pro").status, 204);
+    let begun = tab.until("batch", |line| line["running"] == true);
+    let finished = |line: &Value| line["state"] == "finished";
+    let one = tab.until("unit", finished);
+    let other = tab.until("unit", finished);
+    assert_eq!((&one["result"], &other["result"]), (&json!("ok"), &json!("ok")), "{one} {other}");
+    assert_ne!(one["uid"], other["uid"]);
+    let log = fs::read_to_string(bench.path(begun["log"].as_str().expect("a log"))).expect("the log");
+    assert_eq!(log.lines().filter(|line| line.contains(",ok,")).count(), 2, "{log}");
+    browser.post("/api/batch/stop", b"");
+    tab.until("batch", |line| line["running"] == false);
+    // The guided job is there again.
+    let mut later = Tab::open(&browser);
+    later.until("unit", finished);
+    answer(&browser, &mut Tab::open(&browser), "welcome", "dead");
+}

@@ -68,11 +68,13 @@ impl Person {
         let arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--mute-audio"];
         let arguments: Vec<_> =
             arguments.map(str::to_owned).into_iter().chain([format!("--window-size={width},1000")]).collect();
-        let wanted = json!({
-            "goog:chromeOptions": { "args": arguments, "mobileEmulation": (width < 500).then(|| json!({
-                "deviceMetrics": { "width": width, "height": 800, "pixelRatio": 1.0, "touch": false } })) },
-            "goog:loggingPrefs": { "browser": "ALL" },
-        });
+        let mut options = json!({ "args": arguments });
+        // A window of Chromium has a least width.
+        if width < 500 {
+            let screen = json!({ "width": width, "height": 800, "pixelRatio": 1.0, "touch": false });
+            options["mobileEmulation"] = json!({ "deviceMetrics": screen });
+        }
+        let wanted = json!({ "goog:chromeOptions": options, "goog:loggingPrefs": { "browser": "ALL" } });
         let wanted: Capabilities = serde_json::from_value(wanted).expect("capabilities");
         let connect = async {
             ClientBuilder::new(connector()).capabilities(wanted).connect(&format!("http://127.0.0.1:{port}")).await
@@ -185,7 +187,11 @@ impl Person {
     pub(crate) fn errors(&self) -> Vec<String> {
         let log = self.runtime.block_on(self.tabs.issue_cmd(Console)).expect("the console");
         let entries = log.as_array().into_iter().flatten();
-        entries.filter(|entry| entry["level"] == "SEVERE").map(|entry| entry["message"].to_string()).collect()
+        let is_refusal = |entry: &Value| entry["source"] == "network";
+        entries
+            .filter(|entry| entry["level"] == "SEVERE" && !is_refusal(entry))
+            .map(|entry| entry["message"].to_string())
+            .collect()
     }
 
     /// Nothing was wrong with what was seen, and nothing is in the console.

@@ -42,6 +42,7 @@ use crate::cli::{
         json::JsonLines,
         lines::Lines,
         output::Output,
+        overheard::{Listener, Overheard},
         progress::Teller,
         voice::{Mute, Voice},
     },
@@ -116,7 +117,7 @@ impl Context {
             expect: None,
         };
         let clock = rehearsal.as_ref().map_or_else(|| Arc::new(SystemClock::new()) as Arc<dyn Clock>, Rehearsal::clock);
-        let voices = Voices { output: output.clone(), quiet: globals.quiet, bars };
+        let voices = Voices { output: output.clone(), quiet: globals.quiet, bars, listener: None };
         let mut teller = Teller::new(voices.voice(clock, "", None));
         if let Some(rehearsal) = &rehearsal {
             teller.rehearses();
@@ -199,6 +200,16 @@ impl Context {
         let options = ConnectOptions { selector, ..self.options.clone() };
         let shared = (self.probes.interrupt(), self.accounts.clone());
         Station::new(simulated, options, self.voices.clone(), shared)
+    }
+
+    /// From now on somebody else is told too what happens to the boards of a batch.
+    pub(crate) fn listen(&mut self, listener: Listener) {
+        self.voices.listener = Some(listener);
+    }
+
+    /// Who is told that.
+    pub(crate) fn listener(&self) -> Option<&Listener> {
+        self.voices.listener.as_ref()
     }
 
     /// Prints a line of JSON about one of the boards of a batch.
@@ -336,12 +347,25 @@ struct Voices {
     output: Output,
     quiet: bool,
     bars: MultiProgress,
+    /// Who else is told what happens to the boards of a batch.
+    listener: Option<Listener>,
 }
 
 impl Voices {
     /// The way in which progress is shown: bars if stderr is a terminal that can move its cursor, unless JSON or silence is
     /// wanted. A label stands before what a person sees, a number of a unit in the lines of JSON.
     fn voice(&self, clock: Arc<dyn Clock>, label: &str, unit: Option<u32>) -> Box<dyn Voice> {
+        let voice = self.own_voice(clock, label, unit);
+        match (&self.listener, unit) {
+            (Some(listener), Some(unit)) => {
+                let (listener, probe) = (listener.clone(), label.to_owned());
+                Box::new(Overheard { voice, listener, probe, unit })
+            }
+            _ => voice,
+        }
+    }
+
+    fn own_voice(&self, clock: Arc<dyn Clock>, label: &str, unit: Option<u32>) -> Box<dyn Voice> {
         if self.output.is_json() {
             Box::new(JsonLines::new(self.output.clone(), unit))
         } else if self.quiet {

@@ -9,6 +9,7 @@ pub(crate) mod lines;
 pub(crate) mod logging;
 pub(crate) mod meter;
 pub(crate) mod output;
+pub(crate) mod overheard;
 pub(crate) mod page;
 pub(crate) mod phases;
 pub(crate) mod probe_names;

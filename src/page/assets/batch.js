@@ -147,6 +147,7 @@ export class BatchView {
     if (event.event === "batch") {
       if (event.running && !this.isRunning && !isReplay) this.forget();
       this.set(event.running, event.log);
+      if (event.error && !isReplay) this.say(event.error);
       return;
     }
     const name = event.probe_name ?? event.probe ?? "";

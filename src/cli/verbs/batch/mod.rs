@@ -3,9 +3,15 @@
 mod summary;
 mod work;
 
-use std::{path::PathBuf, sync::Mutex, thread, time::Duration};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    sync::Mutex,
+    thread,
+    time::Duration,
+};
 
-use clap::Args;
+use clap::{Args, Parser};
 use m365_drv::{
     batch::{Again, Batch, LogError, OpenedLog, SerialList, Unit, UnitLog},
     board::{ProbeEntry, Selector, Wait},
@@ -65,6 +71,23 @@ pub(crate) struct BatchArgs {
     /// Set read-out protection of each board when everything is verified
     #[arg(long)]
     lock: bool,
+}
+
+/// The command line of a batch alone.
+#[derive(Debug, Parser)]
+#[command(no_binary_name = true)]
+struct BatchLine {
+    #[command(flatten)]
+    args: BatchArgs,
+}
+
+/// A batch on all probes, with the known images at hand.
+pub(crate) fn on_all_probes(context: &mut Context, scooter: &str, erases: bool, log: &Path) -> CommandResult {
+    let mut words: Vec<OsString> = vec![scooter.into(), "--log".into(), log.into()];
+    words.extend((!context.typed().has("--probe")).then(|| "--all-probes".into()));
+    words.extend(erases.then(|| "--erase-all".into()));
+    let line = BatchLine::try_parse_from(words).meaning(Exit::Usage, || "the batch cannot begin".into())?;
+    run(context, &line.args)
 }
 
 /// How long the next board of a rehearsal is waited for.
@@ -228,10 +251,11 @@ impl<'a> Shop<'a> {
     ) -> Self {
         let (batch, log, tally) = (Mutex::new(batch), Mutex::new(log), Mutex::new(Tally::default()));
         let (output, audience) = (context.output().clone(), context.audience());
+        let listener = context.listener().cloned();
         let (units, stop, asking) = (0.into(), false.into(), Mutex::new(()));
         // In a rehearsal all boards have come soon.
         let patience = if context.is_rehearsal() { Wait::For(REHEARSAL_ENDS) } else { Wait::Forever };
-        Self { args, images, backups, batch, log, tally, output, audience, patience, units, stop, asking }
+        Self { args, images, backups, batch, log, tally, output, listener, audience, patience, units, stop, asking }
     }
 }
 

@@ -29,6 +29,7 @@ use crate::cli::{
     screen::{
         audience::Audience,
         output::{Line, Output, UnitLine},
+        overheard::Listener,
     },
 };
 
@@ -41,6 +42,8 @@ pub(super) struct Shop<'a> {
     pub(super) log: Mutex<UnitLog>,
     pub(super) tally: Mutex<Tally>,
     pub(super) output: Output,
+    /// Who else is told about the boards.
+    pub(super) listener: Option<Listener>,
     pub(super) audience: Audience,
     /// How long the next board is waited for if the command line does not say.
     pub(super) patience: Wait,
@@ -124,7 +127,7 @@ impl Shop<'_> {
             BoardArrival::ToDo => self.flash(station, visit, number, uid),
             BoardArrival::Done(unit) => {
                 hold(&self.tally).skipped(uid);
-                self.emit(station, number, "skipped", &unit);
+                self.emit(station, number, "skipped", &unit, None);
                 let serial = unit.serial.map_or_else(String::new, |serial| format!(", serial number {serial}"));
                 let firmware = unit.firmware.map_or_else(String::new, |firmware| format!(", {firmware}"));
                 visit.say(&format!("board {number}: already done according to the log (UID {uid}{serial}{firmware}); add --again to flash it again"));
@@ -157,7 +160,7 @@ impl Shop<'_> {
             self.give(visit, uid, &mut given)?;
             let started = stamped(Unit::started(scooter, uid, given.serial, given.mileage));
             self.append(&started)?;
-            self.emit(station, number, "started", &started);
+            self.emit(station, number, "started", &started, None);
             let wanted = ops::Wanted { serial: given.serial, mileage: given.mileage, ..self.images.to_ops() };
             let request = FlashRequest {
                 wanted,
@@ -268,7 +271,7 @@ impl Shop<'_> {
         if exit == Exit::Interrupted {
             self.stop.store(true, Ordering::SeqCst);
         }
-        self.emit(station, number, "finished", unit);
+        self.emit(station, number, "finished", unit, error);
         visit.say(&match error {
             None => {
                 let serial = unit.serial.map(|serial| format!(", serial number {serial}")).unwrap_or_default();
@@ -299,9 +302,14 @@ impl Shop<'_> {
         written.meaning(Exit::Output, || "the log of the batch could not be written".into())
     }
 
-    fn emit(&self, station: &Station, number: u32, state: &'static str, entry: &Unit) {
+    fn emit(&self, station: &Station, number: u32, state: &'static str, entry: &Unit, error: Option<&ops::Error>) {
         let probe = Some(station.label()).filter(|label| !label.is_empty());
-        self.output.emit_of(Some(number), &Line::Unit(UnitLine { state, probe, entry }));
+        let line = Line::Unit(UnitLine { state, probe, entry });
+        self.output.emit_of(Some(number), &line);
+        if let (Some(listener), Ok(mut line)) = (&self.listener, serde_json::to_value(&line)) {
+            line["message"] = error.map(ToString::to_string).into();
+            listener(station.label(), number, &line);
+        }
     }
 
     /// What the batch came to.

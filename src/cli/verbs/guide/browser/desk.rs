@@ -1,8 +1,18 @@
 //! What the tabs ask for, on its way to the job.
 
-use std::{path::PathBuf, sync::mpsc};
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+};
 
-use m365_drv::page::{Desk, Reply, Wish};
+use m365_drv::{
+    page::{Desk, Reply, Wish},
+    target::Target,
+};
 use serde_json::json;
 
 use super::OtherCommands;
@@ -25,17 +35,47 @@ impl Asked {
     }
 }
 
+/// The batch that runs, if one does.
+#[derive(Default)]
+pub(super) struct RunningBatch {
+    log: Mutex<Option<PathBuf>>,
+    is_stopped: AtomicBool,
+}
+
+impl RunningBatch {
+    fn log(&self) -> MutexGuard<'_, Option<PathBuf>> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// It begins, with this log; or it has ended.
+    pub(super) fn set(&self, log: Option<&Path>) {
+        *self.log() = log.map(ToOwned::to_owned);
+        self.is_stopped.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether a tab has stopped it.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.is_stopped.load(Ordering::SeqCst)
+    }
+}
+
 /// Answers what needs no board, and hands everything else to the job.
 pub(super) struct PageDesk {
     asked: mpsc::Sender<Asked>,
     backups: Option<PathBuf>,
     commands: &'static OtherCommands,
+    pub(super) batch: Arc<RunningBatch>,
+    interrupt: Arc<AtomicBool>,
 }
 
 impl PageDesk {
-    pub(super) fn new(backups: Option<PathBuf>, commands: &'static OtherCommands) -> (Self, mpsc::Receiver<Asked>) {
+    pub(super) fn new(
+        backups: Option<PathBuf>,
+        commands: &'static OtherCommands,
+        interrupt: Arc<AtomicBool>,
+    ) -> (Self, mpsc::Receiver<Asked>) {
         let (asked, job) = mpsc::channel();
-        (Self { asked, backups, commands }, job)
+        (Self { asked, backups, commands, batch: Arc::default(), interrupt }, job)
     }
 }
 
@@ -45,6 +85,23 @@ impl Desk for PageDesk {
             (Wish::Explain { topic }, _) => blocks((self.commands.explain)(topic.as_deref())),
             (Wish::Backups, Some(folder)) => blocks((self.commands.backups)(folder)),
             (Wish::Backups, None) => Reply::Missing,
+            (Wish::Batch, _) => {
+                let log = self.batch.log().clone();
+                let scooters =
+                    Target::all().iter().map(|scooter| json!({ "name": scooter.name, "title": scooter.title }));
+                Reply::Json(json!({
+                    "scooters": scooters.collect::<Vec<_>>(),
+                    "running": log.is_some(),
+                    "log": log.map(|log| log.display().to_string()),
+                }))
+            }
+            (Wish::StopBatch, _) if self.batch.log().is_some() => {
+                self.batch.is_stopped.store(true, Ordering::SeqCst);
+                self.interrupt.store(true, Ordering::SeqCst);
+                Reply::Done
+            }
+            (Wish::StopBatch, _) => Reply::Refused("no batch is running".into()),
+            _ if self.batch.log().is_some() => Reply::Refused("a batch is running; stop it first".into()),
             (wish, _) => {
                 let (reply, replied) = mpsc::channel();
                 let sent = self.asked.send(Asked { wish, reply });

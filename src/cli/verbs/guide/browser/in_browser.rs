@@ -22,7 +22,7 @@ use super::{
     super::{face::Face, fixes},
     desk::Asked,
 };
-use crate::cli::Context;
+use crate::cli::{Context, screen::overheard::Listener};
 
 /// How often a wait looks for Ctrl-C and whether anybody is left.
 const GLANCE: Duration = Duration::from_millis(200);
@@ -36,6 +36,8 @@ const ALONE: Duration = Duration::from_secs(5 * 60);
 /// What the events of one task are kept under, and those about the board, which later tasks do not repeat.
 const OF_TASK: &str = "task/";
 const OF_BOARD: &str = "board/";
+/// And those of a batch.
+pub(super) const OF_BATCH: &str = "batch/";
 
 /// The cards in the browser.
 pub(super) struct InBrowser {
@@ -179,8 +181,7 @@ impl InBrowser {
 
     fn tell_event(&mut self, event: &Event) {
         let Ok(value) = serde_json::to_value(event) else { return };
-        let text = |name: &str| value[name].as_str().unwrap_or_default();
-        let key = match event {
+        match event {
             Event::Waiting { .. } => return,
             Event::Contact { .. } if !is_due(&mut self.shown_contact) => return,
             Event::Advanced { done_bytes, total_bytes, .. }
@@ -188,19 +189,9 @@ impl InBrowser {
             {
                 return;
             }
-            Event::Page { .. } => format!("{OF_TASK}page/{}", text("address")),
-            Event::Started { .. } | Event::Finished { .. } | Event::Skipped { .. } => {
-                format!("{OF_TASK}step/{}", text("step"))
-            }
-            Event::Warning(_) => format!("{OF_TASK}warning/{}", text("message")),
-            Event::Probe { .. } | Event::Board { .. } | Event::Found(_) | Event::Backup { .. } => {
-                format!("{OF_BOARD}{}", text("event"))
-            }
-            Event::Contact { .. } | Event::Advanced { .. } | Event::Plan { .. } | Event::ContactFree => {
-                format!("{OF_TASK}{}", text("event"))
-            }
-        };
-        self.feed.tell(Some(&key), &value);
+            _ => {}
+        }
+        self.feed.tell(Some(&key_of(&value)), &value);
     }
 }
 
@@ -248,6 +239,36 @@ fn is_due(last: &mut Option<Instant>) -> bool {
         *last = Some(Instant::now());
     }
     is_due
+}
+
+/// What an event replaces for a tab that is opened later.
+fn key_of(event: &Value) -> String {
+    let text = |name: &str| event[name].as_str().unwrap_or_default();
+    match text("event") {
+        "page" => format!("{OF_TASK}page/{}", text("address")),
+        "step" => format!("{OF_TASK}step/{}", text("step")),
+        "warning" => format!("{OF_TASK}warning/{}", text("message")),
+        kind @ ("probe" | "board" | "found" | "backup") => format!("{OF_BOARD}{kind}"),
+        kind => format!("{OF_TASK}{kind}"),
+    }
+}
+
+/// Shows every tab what happens to the boards of a batch.
+pub(super) fn listener(feed: Feed) -> Listener {
+    Arc::new(move |probe, unit, line| {
+        let (mut line, kind) = (line.clone(), line["event"].as_str().unwrap_or_default());
+        line["probe_name"] = probe.into();
+        line["unit"] = unit.into();
+        if kind == "unit" {
+            if line["state"] == "started" {
+                feed.forget(&format!("{OF_BATCH}{probe}/now/"));
+            }
+            let state = line["state"].as_str().unwrap_or_default().to_owned();
+            feed.tell(Some(&format!("{OF_BATCH}{probe}/unit/{unit}/{state}")), &line);
+        } else if kind != "progress" || line["done_bytes"] == line["total_bytes"] {
+            feed.tell(Some(&format!("{OF_BATCH}{probe}/now/{}", key_of(&line))), &line);
+        }
+    })
 }
 
 fn name_of(task: &Task) -> &'static str {

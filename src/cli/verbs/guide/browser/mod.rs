@@ -3,21 +3,29 @@
 mod desk;
 mod in_browser;
 
-use std::{fs, path::Path, time::SystemTime};
+use std::{
+    fs,
+    path::Path,
+    sync::{Arc, atomic::Ordering},
+    time::SystemTime,
+};
 
 use clap::Args;
 use m365_drv::{
+    board,
     guide::{CardName, Guide, Handover, Place},
     image::{Dump, Image},
-    ops::Destination,
+    ops::{self, Destination},
     page::{Allowance, Feed, Reply, RunningPage, Server, Wish},
-    printable::quoted,
+    printable::{quoted, quoted_path},
+    target::Target,
 };
 use serde::Serialize;
+use serde_json::json;
 
 use self::{
-    desk::{Asked, PageDesk, blocks},
-    in_browser::{InBrowser, Interruption},
+    desk::{Asked, PageDesk, RunningBatch, blocks},
+    in_browser::{InBrowser, Interruption, OF_BATCH, listener},
 };
 use super::{GuideArgs, tasks};
 use crate::cli::{
@@ -47,8 +55,18 @@ pub(crate) struct OtherCommands {
     pub(crate) doctor: fn(&mut Context, &FirmwareArgs) -> CommandResult,
     pub(crate) explain: fn(Option<&str>) -> CommandResult,
     pub(crate) backups: fn(&Path) -> CommandResult,
+    /// A batch of this scooter on all probes, which may erase, with this log.
+    pub(crate) batch: fn(&mut Context, &str, bool, &Path) -> CommandResult,
     /// The file of `report`.
     pub(crate) report: fn(&Context) -> anyhow::Result<Vec<u8>>,
+}
+
+/// What every job of the page has.
+struct AllJobs<'a> {
+    args: &'a UiArgs,
+    commands: &'a OtherCommands,
+    feed: Feed,
+    batch: Arc<RunningBatch>,
 }
 
 /// What was done from the page.
@@ -79,10 +97,11 @@ pub(crate) fn run(context: &mut Context, args: &UiArgs, commands: &'static Other
         open(context, args, &address);
         return Outcome::new(&UiReport { boards: 0, already_running: true });
     }
-    let (desk, asked) = PageDesk::new(context.backups(), commands);
-    let feed = Feed::default();
+    let (desk, asked) = PageDesk::new(context.backups(), commands, context.probes.interrupt());
+    let (feed, batch) = (Feed::default(), desk.batch.clone());
+    context.listen(listener(feed.clone()));
     let mut face = InBrowser::new(feed.clone(), asked, context);
-    let server = Server::start(args.port, desk, feed, Allowance::default());
+    let server = Server::start(args.port, desk, feed.clone(), Allowance::default());
     let server = server.meaning(Exit::Usage, || format!("cannot listen on port {} of 127.0.0.1", args.port))?;
     let running = server.running();
     if let Some(file) = &file
@@ -92,7 +111,7 @@ pub(crate) fn run(context: &mut Context, args: &UiArgs, commands: &'static Other
     }
     let address = server.ticket().meaning(Exit::Internal, || "no random numbers".into())?;
     open(context, args, &address);
-    let boards = work(context, (args, commands), &mut face);
+    let boards = work(context, &AllJobs { args, commands, feed, batch }, &mut face);
     if let Some(file) = &file {
         running.withdraw(file);
     }
@@ -122,11 +141,7 @@ fn new_guide(context: &Context) -> anyhow::Result<Guide> {
 }
 
 /// Does job after job until nobody looks any more. Returns how many boards were written.
-fn work(
-    context: &mut Context,
-    (args, commands): (&UiArgs, &OtherCommands),
-    face: &mut InBrowser,
-) -> anyhow::Result<u32> {
+fn work(context: &mut Context, jobs: &AllJobs<'_>, face: &mut InBrowser) -> anyhow::Result<u32> {
     let (mut guide, mut boards) = (new_guide(context)?, 0);
     let began = SystemTime::now();
     loop {
@@ -134,7 +149,7 @@ fn work(
         face.show(&guide, task.as_ref());
         let next = if let Some(task) = task {
             let before = guide.at();
-            let done = tasks::run(context, &mut guide, (&args.guide, began), task, face);
+            let done = tasks::run(context, &mut guide, (&jobs.args.guide, began), task, face);
             boards += u32::from(guide.at() == CardName::Done && before != CardName::Done);
             match face.take_next() {
                 Some(next) => Some(next),
@@ -147,7 +162,7 @@ fn work(
             None => {}
             Some(Interruption::End) => return Ok(boards),
             Some(Interruption::Back) => drop(guide.back()),
-            Some(Interruption::Ask(asked)) => do_as_asked(context, (args, commands), (&mut guide, face), asked)?,
+            Some(Interruption::Ask(asked)) => do_as_asked(context, jobs, (&mut guide, face), asked)?,
         }
     }
 }
@@ -155,7 +170,7 @@ fn work(
 /// Does what a tab asks for while no task runs.
 fn do_as_asked(
     context: &mut Context,
-    (args, commands): (&UiArgs, &OtherCommands),
+    jobs: &AllJobs<'_>,
     (guide, face): (&mut Guide, &mut InBrowser),
     asked: Asked,
 ) -> anyhow::Result<()> {
@@ -189,11 +204,11 @@ fn do_as_asked(
             None => asked.refuse("no file is needed now; drop it when the page asks for one"),
         },
         Wish::Doctor => {
-            let done = (commands.doctor)(context, &args.guide.firmware);
+            let done = (jobs.commands.doctor)(context, &jobs.args.guide.firmware);
             asked.reply(blocks(done));
         }
         Wish::Report => {
-            let file = (commands.report)(context);
+            let file = (jobs.commands.report)(context);
             asked.reply(match file {
                 Ok(bytes) => Reply::File { name: "m365-drv-report.json".into(), bytes },
                 Err(error) => Reply::Failed(format!("{error:#}")),
@@ -204,9 +219,43 @@ fn do_as_asked(
                 guide.backup().and_then(|path| Some((path.file_name()?.to_str()?.to_owned(), fs::read(path).ok()?)));
             asked.reply(file.map_or(Reply::Missing, |(name, bytes)| Reply::File { name, bytes }));
         }
+        Wish::StartBatch { how } => {
+            let (scooter, erases) = (how["scooter"].as_str().unwrap_or_default().to_owned(), how["erase"] == true);
+            match Target::named(&scooter) {
+                Ok(scooter) => {
+                    asked.reply(Reply::Done);
+                    batch(context, jobs, &scooter.name, erases)?;
+                }
+                Err(error) => asked.refuse(&error.to_string()),
+            }
+        }
         _ => asked.reply(Reply::Missing),
     }
     Ok(())
+}
+
+/// Does a batch until a tab stops it. Ctrl-C ends the program too.
+fn batch(context: &mut Context, jobs: &AllJobs<'_>, scooter: &str, erases: bool) -> anyhow::Result<()> {
+    let folder = context.backups().and_then(|backups| Some(backups.parent()?.to_owned()));
+    let folder = folder.unwrap_or_else(std::env::temp_dir);
+    let day = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
+    let log = folder.join(format!("batch-{scooter}-{day}.csv"));
+    let told = |running: bool, error: Option<String>| {
+        let line = json!({ "event": "batch", "running": running, "log": log.display().to_string(), "error": error });
+        jobs.feed.tell(Some("batch"), &line);
+    };
+    jobs.feed.forget(OF_BATCH);
+    jobs.batch.set(Some(&log));
+    told(true, None);
+    let made = fs::create_dir_all(&folder).meaning(Exit::Usage, || format!("cannot create {}", quoted_path(&folder)));
+    let done = made.and_then(|()| (jobs.commands.batch)(context, scooter, erases, &log));
+    let (is_stopped, interrupt) = (jobs.batch.is_stopped(), context.probes.interrupt());
+    jobs.batch.set(None);
+    let is_ended = interrupt.swap(false, Ordering::SeqCst) && !is_stopped;
+    let error = done.err().map(|error| format!("{error:#}"));
+    told(false, error.filter(|_| !is_stopped));
+    context.next_board();
+    if is_ended { Err(ops::Error::from(board::Error::Interrupted).into()) } else { Ok(()) }
 }
 
 /// Reads a file that was handed over, as what it is needed for.
