@@ -20,7 +20,7 @@ use tokio::runtime::{self, Runtime};
 use url::Url;
 
 /// How long a person waits for what should be on the screen.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A browser and its driver.
 pub(crate) struct Person {
@@ -209,7 +209,8 @@ impl Person {
     /// Waits until another card is shown, or the same one in another way.
     pub(crate) fn leaves_card(&self, card: &str) {
         let began = Instant::now();
-        while self.card() == card && began.elapsed() < PATIENCE {
+        while self.card() == card {
+            assert!(began.elapsed() < PATIENCE, "still at {card}:\n{}", self.text());
             std::thread::sleep(Duration::from_millis(30));
         }
     }
