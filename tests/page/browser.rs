@@ -17,7 +17,6 @@ fn goes_through(person: &mut Person, agrees: bool) -> Vec<String> {
         cards.push(card.clone());
         match card.as_str() {
             "welcome" => person.clicks("[data-key='dead']"),
-            "safety" => person.clicks("[data-key='yes']"),
             "scooter" => person.clicks("[data-key='pro']"),
             "firmware" if person.has("[data-key='1']") => person.clicks("[data-key='1']"),
             "firmware" => person.clicks("[data-key='keep']"),
@@ -35,7 +34,7 @@ fn goes_through(person: &mut Person, agrees: bool) -> Vec<String> {
                 person.types("#answer", word.as_str().expect("a word"));
                 person.clicks("#send");
             }
-            "plan" => person.clicks("[data-key='yes']"),
+            "safety" | "plan" => person.clicks("[data-key='yes']"),
             "done" | "failed" => person.clicks("[data-key='end']"),
             "end" => return cards,
             _ => person.clicks(".go button"),

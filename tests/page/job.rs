@@ -227,13 +227,13 @@ fn a_batch_runs_on_all_probes_and_each_tab_is_told_what_happens_at_each() {
         |scooter: &str| browser.post_json("/api/batch", &json!({ "scooter": scooter, "erase": true, "drv": null }));
     assert_eq!(begin("nothing").status, 409);
     assert_eq!(begin("pro").status, 204);
-    let begun = tab.until("batch", |line| line["running"] == true);
+    let running = tab.until("batch", |line| line["running"] == true);
     let finished = |line: &Value| line["state"] == "finished";
     let one = tab.until("unit", finished);
     let other = tab.until("unit", finished);
     assert_eq!((&one["result"], &other["result"]), (&json!("ok"), &json!("ok")), "{one} {other}");
     assert_ne!(one["uid"], other["uid"]);
-    let log = fs::read_to_string(bench.path(begun["log"].as_str().expect("a log"))).expect("the log");
+    let log = fs::read_to_string(bench.path(running["log"].as_str().expect("a log"))).expect("the log");
     assert_eq!(log.lines().filter(|line| line.contains(",ok,")).count(), 2, "{log}");
     browser.post("/api/batch/stop", b"");
     tab.until("batch", |line| line["running"] == false);

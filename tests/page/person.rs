@@ -1,4 +1,4 @@
-//! Somebody at a real browser, which is driven over WebDriver.
+//! Somebody at a real browser, which is driven over `WebDriver`.
 
 use std::{
     collections::BTreeSet,
@@ -183,7 +183,7 @@ impl Person {
         }
     }
 
-    /// The errors in the browser's console. That a request was refused is none of the page's errors.
+    /// The errors in the browser's console, without the requests that were refused: the page expects those.
     pub(crate) fn errors(&self) -> Vec<String> {
         let log = self.runtime.block_on(self.tabs.issue_cmd(Console)).expect("the console");
         let entries = log.as_array().into_iter().flatten();
