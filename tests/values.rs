@@ -152,6 +152,7 @@ fn every_typed_value_is_answered_with_the_form_an_example_and_the_place() {
         ),
         wrong("data edit b.bin -o a --uid", "1 2", 9, uid, "48ff6e06-52665455-35392587", "it has 2 words"),
         wrong("info --speed", "4MHz", 2, "needs a whole number of kHz", "1000", "\"MHz\" at position 2"),
+        wrong("ui --port", "http", 2, "needs a whole number from 1 to 65535", "8365", "\"http\""),
         wrong("info --probe", "usb:x", 2, "expected VID:PID", "0483:3748", "\"x\" after \"usb:\""),
         wrong("flash", "3", 2, scooters, "mi3", "\"3\""),
         wrong("verify", "por", 2, scooters, "pro", "\"por\""),

@@ -6,7 +6,8 @@ static ASSETS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/page/assets");
 
 /// A file of the page and its type; none has a folder in its name.
 pub(super) fn find(name: &str) -> Option<(&'static str, &'static [u8])> {
-    let file = ASSETS.get_file(if name.is_empty() { "index.html" } else { name })?;
+    let name = if name.is_empty() { "index.html" } else { name };
+    let file = ASSETS.files().find(|file| file.path().to_str() == Some(name))?;
     let kind = match file.path().extension()?.to_str()? {
         "html" => "text/html; charset=utf-8",
         "css" => "text/css; charset=utf-8",

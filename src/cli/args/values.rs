@@ -68,6 +68,12 @@ pub(crate) fn parse_khz(text: &str) -> Result<u32, String> {
     Err(format!("invalid speed {text:?}: needs a whole number of kHz from 1 to 50000 (for example 1000); {mistake}"))
 }
 
+/// Reads the value of `--port`.
+pub(crate) fn parse_port(text: &str) -> Result<u16, String> {
+    let port = text.trim().parse().ok().filter(|port| *port > 0);
+    port.ok_or_else(|| format!("invalid port {text:?}: needs a whole number from 1 to 65535 (for example 8365)"))
+}
+
 /// Reads the value of `--wait`: a whole number with a unit; seconds without one.
 pub(crate) fn parse_wait(text: &str) -> Result<Wait, String> {
     if text == "forever" {
@@ -144,6 +150,7 @@ mod tests {
             "--km",
             "--mileage-m",
             "--mirror",
+            "--port",
             "--probe",
             "--scooter",
             "--serial",

@@ -30,7 +30,7 @@ use self::{
 use super::{GuideArgs, tasks};
 use crate::cli::{
     Context,
-    args::firmware::FirmwareArgs,
+    args::{firmware::FirmwareArgs, values::parse_port},
     exit::{Exit, Meaning},
     files,
     screen::{CommandResult, Outcome, Page, Report, output::Line, stderr},
@@ -46,8 +46,8 @@ pub(crate) struct UiArgs {
     no_open: bool,
 
     /// Listen on this port of 127.0.0.1; by default on any free one
-    #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
-    port: u16,
+    #[arg(long, value_name = "PORT", value_parser = parse_port)]
+    port: Option<u16>,
 }
 
 /// Other commands that the page shows.
@@ -101,8 +101,11 @@ pub(crate) fn run(context: &mut Context, args: &UiArgs, commands: &'static Other
     let (feed, batch) = (Feed::default(), desk.batch.clone());
     context.listen(listener(feed.clone()));
     let mut face = InBrowser::new(feed.clone(), asked, context);
-    let server = Server::start(args.port, desk, feed.clone(), Allowance::default());
-    let server = server.meaning(Exit::Usage, || format!("cannot listen on port {} of 127.0.0.1", args.port))?;
+    let server = Server::start(args.port.unwrap_or_default(), desk, feed.clone(), Allowance::default());
+    let server = server.meaning(Exit::Usage, || match args.port {
+        Some(port) => format!("cannot listen on port {port} of 127.0.0.1"),
+        None => "cannot listen on any port of 127.0.0.1".into(),
+    })?;
     let running = server.running();
     if let Some(file) = &file
         && let Err(error) = running.announce(file)
